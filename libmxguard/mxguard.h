@@ -155,6 +155,9 @@ int mxguard_check_set_peer(struct mxguard_check *check, const struct sockaddr *p
 int mxguard_check_set_peer_text(struct mxguard_check *check, const char *peer);
 /* 4 or 16 bytes in network order: the quickest way. */
 int mxguard_check_set_peer_bytes(struct mxguard_check *check, const uint8_t *address, size_t length);
+/* Where the address above is a claim that the front end trusts (XCLIENT, PROXY): the
+ * socket's own peer, for the log only. */
+int mxguard_check_set_real_peer(struct mxguard_check *check, const struct sockaddr *peer);
 int mxguard_check_set_helo(struct mxguard_check *check, const char *helo);
 /* A SASL login that the front end vouches for (DESIGN: never one that a client merely
  * claims). NULL or "": none. */
