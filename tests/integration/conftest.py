@@ -13,7 +13,9 @@ import pytest
 
 from mxg.dns_real import CachingDns, RealDns
 from mxg.dns_script import ScriptedDns
-from mxg.process import temporary_folder
+from mxg.process import run, temporary_folder
+from mxg.dovecot import Dovecot, Settings
+from mxg.dovecot import version as dovecot_version
 
 
 @pytest.fixture
@@ -67,3 +69,59 @@ def caching_dns(folder: pathlib.Path, stack: contextlib.ExitStack) -> Callable[.
     count = iter(range(100))
     return lambda upstream, **keywords: stack.enter_context(
         CachingDns(folder / f"unbound{next(count)}", upstream, **keywords))
+
+
+def _bindable(address: str) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as sock:
+        with contextlib.suppress(OSError):
+            sock.bind((address, 0))
+            return True
+    return False
+
+
+@pytest.fixture(scope="session")
+def network() -> None:
+    """The test is in the private namespace of script/netns, or it is skipped."""
+    if not all(map(_bindable, ("192.0.2.1", "203.0.113.66", "2001:db8::66"))):
+        pytest.skip("not in the network of script/netns")
+
+
+@pytest.fixture(scope="session")
+def root() -> None:
+    """The test can start servers that switch to other users, or it is skipped."""
+    if os.geteuid() != 0 or pathlib.Path("/proc/self/uid_map").read_text().split()[2] == "1":
+        pytest.skip("needs root")
+
+
+@pytest.fixture
+def dovecot(folder: pathlib.Path, stack: contextlib.ExitStack, network: None,
+            root: None) -> Callable[..., Dovecot]:
+    """dovecot(lmtp=[…], mxguard={…}, …) -> a running Dovecot; the keywords are the fields of
+    mxg.dovecot.Settings"""
+    return dovecot_factory(folder, stack)
+
+
+@pytest.fixture(scope="module")
+def module_dovecot(module_folder: pathlib.Path, module_stack: contextlib.ExitStack, network: None,
+                   root: None) -> Callable[..., Dovecot]:
+    """The same, kept for all tests of a module."""
+    return dovecot_factory(module_folder, module_stack)
+
+
+def dovecot_factory(folder: pathlib.Path, stack: contextlib.ExitStack) -> Callable[..., Dovecot]:
+    if not dovecot_version():
+        pytest.skip("Dovecot is not installed")
+    count = iter(range(100))
+    return lambda **settings: stack.enter_context(
+        Dovecot(folder / f"dovecot{next(count)}", Settings(**settings)))
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[pathlib.Path, pathlib.Path]:
+    """A certificate and its key, for STARTTLS."""
+    folder = tmp_path_factory.mktemp("tls")
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+         "-nodes", "-subj", "/CN=mail.example.test", "-days", "30", "-keyout", str(key),
+         "-out", str(certificate)], check=True)
+    return certificate, key
