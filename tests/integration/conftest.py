@@ -13,6 +13,9 @@ import pytest
 
 from mxg.dns_real import CachingDns, RealDns
 from mxg.dns_script import ScriptedDns
+from mxg.exim import Exim
+from mxg.mxguard import write_config
+from mxg.postfix import Postfix
 from mxg.process import run, temporary_folder
 from mxg.dovecot import Dovecot, Settings
 from mxg.dovecot import version as dovecot_version
@@ -125,3 +128,33 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[pathlib.Path,
          "-nodes", "-subj", "/CN=mail.example.test", "-days", "30", "-keyout", str(key),
          "-out", str(certificate)], check=True)
     return certificate, key
+
+
+@pytest.fixture
+def postfix(folder: pathlib.Path, stack: contextlib.ExitStack, network: None,
+            root: None) -> Callable[..., Postfix]:
+    """postfix(main={…}, smtpd=[(address, port, {…})], services="…", resolver=…) -> running"""
+    if not Postfix.available():
+        pytest.skip("Postfix is not installed")
+    count = iter(range(100))
+    return lambda **keywords: stack.enter_context(
+        Postfix(folder / f"postfix{next(count)}", **keywords))
+
+
+@pytest.fixture
+def exim(folder: pathlib.Path, stack: contextlib.ExitStack, network: None,
+         root: None) -> Callable[..., Exim]:
+    """exim(routers=…, transports=…, acl=…, main=…) -> a running Exim"""
+    if not Exim.available():
+        pytest.skip("Exim is not unpacked: script/install test")
+    count = iter(range(100))
+    return lambda **keywords: stack.enter_context(
+        Exim(folder / f"exim{next(count)}", **keywords))
+
+
+@pytest.fixture
+def mxguard_config(folder: pathlib.Path) -> Callable[..., pathlib.Path]:
+    """mxguard_config(settings) -> the path of a configuration file; settings are a dict or the
+    file's text"""
+    count = iter(range(1000))
+    return lambda settings: write_config(folder / "mxguard" / f"{next(count)}.conf", settings)
