@@ -35,6 +35,9 @@ def test_postfix_login_pipe_and_policy_service(dovecot, postfix, folder):
     box = folder / "box"
     box.mkdir()
     shutil.chown(box, "nobody")
+    service = folder / "refuse-all"
+    service.write_text('while read -r line && [ -n "$line" ]; do :; done\n'
+                       'printf "action=550 5.7.1 refused\\n\\n"\n')
     mta = postfix(
         main={"virtual_transport": "keep", "smtpd_recipient_restrictions":
               "permit_sasl_authenticated, check_policy_service unix:private/policy"},
@@ -42,7 +45,7 @@ def test_postfix_login_pipe_and_policy_service(dovecot, postfix, folder):
         services=postfix_config.pipe_service(
             "keep", "/bin/sh -c cat>$0/$1 %s ${client_address}" % box)
         + postfix_config.spawn_service(
-            "policy", "/usr/bin/printf action=550\\ 5.7.1\\ refused\\n\\n"))
+            "policy", f"/bin/sh {service}"))
     assert deliver(source="203.0.113.66").final(USER).code == 550
     with smtp.Client(SMTP, source="203.0.113.66", lmtp=False) as client:
         client.greet()

@@ -14,7 +14,7 @@ import subprocess
 from dataclasses import dataclass, field
 
 from . import build
-from .process import Daemon, listening, listening_unix, program, run, wait_until
+from .process import Daemon, listening, listening_unix, program, run, wait_for_text, wait_until
 
 MAIL_USER, MAIL_GROUP = "nobody", "nogroup"
 PASSWORD = "secret"
@@ -172,8 +172,7 @@ class Dovecot:
 
     def wait_log(self, pattern: str, seconds: float = 10.0) -> re.Match[str]:
         """The first match of PATTERN in the log, as soon as it is there."""
-        return wait_until(lambda: re.search(pattern, self.log(), re.M), f"log has {pattern}",
-                          seconds)  # type: ignore[return-value]
+        return wait_for_text(self.log, pattern, seconds)
 
     def maildir(self, user: str, mailbox: str = "INBOX") -> pathlib.Path:
         base = self.mail / user.lower() / "Maildir"

@@ -12,7 +12,8 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 
-from .process import (Daemon, listening, program, resolver_file, run, wait_until, with_files)
+from .process import (Daemon, listening, program, resolver_file, run, wait_for_text, wait_until,
+                      with_files)
 
 DAEMONS = pathlib.Path("/usr/lib/postfix/sbin")
 QUEUES = ("active bounce corrupt defer deferred flush hold incoming private saved trace").split()
@@ -207,8 +208,7 @@ class Postfix:
         return self.log_path.read_text(encoding="utf-8", errors="replace")
 
     def wait_log(self, pattern: str, seconds: float = 15.0) -> re.Match[str]:
-        return wait_until(lambda: re.search(pattern, self.log(), re.M), f"log has {pattern}",
-                          seconds)  # type: ignore[return-value]
+        return wait_for_text(self.log, pattern, seconds)
 
 
 def pipe_service(name: str, argv: str, user: str = "nobody", flags: str = "Rq",

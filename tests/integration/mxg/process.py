@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import re
 import shlex
 import shutil
 import signal
@@ -38,6 +39,14 @@ def wait_until(condition: Callable[[], T], what: str, seconds: float = 10.0,
         if time.monotonic() >= end:
             raise Timeout(f"waited {seconds:g} s in vain: {what}")
         time.sleep(pause)
+
+
+def wait_for_text(read: Callable[[], str], pattern: str, seconds: float = 10.0) -> re.Match[str]:
+    """Poll READ() until PATTERN matches in it; a failure shows the end of the text."""
+    with contextlib.suppress(Timeout):
+        return wait_until(lambda: re.search(pattern, read(), re.M), pattern,
+                          seconds)  # type: ignore[return-value]
+    raise Timeout(f"waited {seconds:g} s in vain for {pattern!r}\n{read()[-4000:]}")
 
 
 def family_of(address: str) -> socket.AddressFamily:
