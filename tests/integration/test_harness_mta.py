@@ -38,12 +38,14 @@ def test_postfix_login_pipe_and_policy_service(dovecot, postfix, folder):
     service = folder / "refuse-all"
     service.write_text('while read -r line && [ -n "$line" ]; do :; done\n'
                        'printf "action=550 5.7.1 refused\\n\\n"\n')
+    keep = folder / "keep"
+    keep.write_text(f'cat >"{box}/$1"\n')
     mta = postfix(
         main={"virtual_transport": "keep", "smtpd_recipient_restrictions":
               "permit_sasl_authenticated, check_policy_service unix:private/policy"},
         smtpd=[(*SMTP, postfix_config.sasl_by(store.auth_socket))],
         services=postfix_config.pipe_service(
-            "keep", "/bin/sh -c cat>$0/$1 %s ${client_address}" % box)
+            "keep", f"/bin/sh {keep} ${{client_address}}")
         + postfix_config.spawn_service(
             "policy", f"/bin/sh {service}"))
     assert deliver(source="203.0.113.66").final(USER).code == 550
