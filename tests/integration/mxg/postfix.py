@@ -10,6 +10,7 @@ import pwd
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 
 from .process import (Daemon, listening, program, resolver_file, run, wait_for_text, wait_until,
@@ -43,6 +44,13 @@ anvil      unix  -  -  n  -     1  anvil
 scache     unix  -  -  n  -     1  scache
 postlog    unix-dgram n - n -   1  postlogd
 """
+
+
+def _write(path: pathlib.Path, text: str) -> None:
+    """Postfix waits until a file has not been changed for a second or two; so it is old."""
+    path.write_text(text, encoding="utf-8")
+    past = time.time() - 60
+    os.utime(path, (past, past))
 
 
 def lmtp_to(socket: pathlib.Path) -> dict[str, str]:
@@ -133,14 +141,14 @@ class Postfix:
 
     def write_config(self) -> None:
         lines = [f"{key} = {value}" for key, value in self.main.items()]
-        (self.config / "main.cf").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        _write(self.config / "main.cf", "\n".join(lines) + "\n")
         text = MASTER
         for address, port, settings in self.smtpd:
             where = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
             text += f"{where} inet n - n - - smtpd\n"
             text += "".join(f"  -o {{ {key} = {value} }}\n" for key, value in settings.items())
         text += self.services.rstrip("\n") + "\n"
-        (self.config / "master.cf").write_text(text, encoding="utf-8")
+        _write(self.config / "master.cf", text)
 
     def _ready(self) -> bool:
         return all(listening(address, port) for address, port, _ in self.smtpd) \
@@ -179,7 +187,7 @@ class Postfix:
         """Write a lookup table, and return its name for a setting."""
         path = self.config / name
         self.config.mkdir(parents=True, exist_ok=True)
-        path.write_text(content, encoding="utf-8")
+        _write(path, content)
         return f"texthash:{path}"
 
     def sendmail(self, content: bytes, *recipients: str,
