@@ -3,6 +3,7 @@
 users' Maildirs beside it."""
 from __future__ import annotations
 
+import contextlib
 import functools
 import grp
 import pathlib
@@ -14,7 +15,7 @@ import subprocess
 from dataclasses import dataclass, field
 
 from . import build
-from .process import Daemon, listening, listening_unix, program, run, wait_for_text, wait_until
+from .process import Daemon, Timeout, listening, listening_unix, program, run, wait_for_text, wait_until
 
 MAIL_USER, MAIL_GROUP = "nobody", "nogroup"
 PASSWORD = "secret"
@@ -97,7 +98,16 @@ class Dovecot:
             + settings.imap + settings.pop3)
 
     def stop(self) -> None:
+        """All services end in an orderly way. The master then sleeps for a second, always;
+        that is cut short."""
+        if self._daemon.running:
+            self._daemon.signal(signal.SIGTERM)
+            with contextlib.suppress(OSError):
+                wait_until(lambda: not self._daemon.running or not self._processes(),
+                           "Dovecot's processes end")
+            self._daemon.kill()
         self._daemon.stop()
+        (self.folder / "run" / "master.pid").unlink(missing_ok=True)
 
     def __enter__(self) -> "Dovecot":
         return self.start()
@@ -117,11 +127,27 @@ class Dovecot:
         return self._daemon.pid
 
     def reload(self) -> None:
-        """Read the configuration again (write_config() first); returns when it is done."""
-        before = self.log().count("SIGHUP received")
+        """Read the configuration again (write_config() first); returns when that is done and
+        the lmtp processes of before, which could still take a connection, are gone. One that
+        does not go within two seconds, having work to do, is left alone."""
+        before, old = self.log().count("SIGHUP received"), set(self._processes("lmtp"))
         self._daemon.signal(signal.SIGHUP)
         wait_until(lambda: self.log().count("SIGHUP received") > before and self._ready(),
                    "Dovecot reloads")
+        with contextlib.suppress(Timeout):
+            wait_until(lambda: not old & set(self._processes("lmtp")), "old lmtp ends", 2)
+
+    def _processes(self, name: str | None = None) -> list[int]:
+        """The processes of the master that have not ended, all or those of one service."""
+        children = pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        found = []
+        for child in children:
+            with contextlib.suppress(OSError):
+                _, _, rest = pathlib.Path(f"/proc/{child}/stat").read_text().partition("(")
+                comm, _, state = rest.rpartition(") ")
+                if state[0] != "Z" and name in (None, comm):
+                    found.append(int(child))
+        return found
 
     def doveadm(self, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[bytes]":
         doveadm = program("doveadm")
@@ -323,7 +349,7 @@ def config_24(dovecot: Dovecot) -> str:
         passdb = f"  fields {{\n    proxy = y\n    host = {host}\n    port = {port}\n" \
                  f"    nopassword = y\n  }}\n"
     else:
-        passdb = f"  password = {PASSWORD}\n"
+        passdb = f"  passdb_static_password = {PASSWORD}\n"
     tls = "ssl = no\n"
     if settings.tls:
         tls = f"ssl = yes\nssl_server_cert_file = {settings.tls[0]}\n" \
@@ -341,10 +367,9 @@ auth_mechanisms = plain login
 {passdb}}}
 userdb passwd-file {{
   passwd_file_path = {folder}/users
-  auth_username_format = %{{user | lower}}
 }}
 userdb static {{
-  static_allow_all_users = yes
+  userdb_static_allow_all_users = yes
   fields {{
     uid = {MAIL_USER}
     gid = {MAIL_GROUP}
