@@ -120,9 +120,13 @@ def dovecot_factory(folder: pathlib.Path, stack: contextlib.ExitStack) -> Callab
 
 
 @pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[pathlib.Path, pathlib.Path]:
+def certificate() -> Iterator[tuple[pathlib.Path, pathlib.Path]]:
     """A certificate and its key, for STARTTLS."""
-    folder = tmp_path_factory.mktemp("tls")
+    with temporary_folder() as folder:
+        yield _make_certificate(folder)
+
+
+def _make_certificate(folder: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
          "-nodes", "-subj", "/CN=mail.example.test", "-days", "30", "-keyout", str(key),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 import pathlib
+import re
 import signal
 
 from . import dns_client
-from .process import Daemon, free_port, program, wait_until
+from .process import Daemon, free_port, program, run, wait_until
 
 HEAD = "$ORIGIN {zone}.\n$TTL {ttl}\n@ IN SOA ns hostmaster {serial} 3600 900 604800 {negative}\n" \
        "@ IN NS ns\nns IN A 127.0.0.1\n"
@@ -20,6 +21,13 @@ def _soa_serial(server: tuple[str, int], zone: str) -> int | None:
         return None
     return next((int(str(record.data).split()[2]) for record in reply.answers
                  if record.type == "SOA"), None)
+
+
+def _nsd_version() -> tuple[int, ...]:
+    """Before 4.8 NSD has a database, which has to be switched off."""
+    result = run([program("nsd") or "nsd", "-v"])
+    found = re.search(rb"version (\d+)\.(\d+)", result.stdout + result.stderr)
+    return tuple(map(int, found.groups())) if found else ()
 
 
 class RealDns:
@@ -98,7 +106,8 @@ class RealDns:
     def _write_config(self) -> None:
         at = f"{self.address}@{self.port}"
         lines = ["server:", f"  ip-address: {at}", f'  zonesdir: "{self.folder}"',
-                 '  username: ""', '  chroot: ""', '  pidfile: ""', '  database: ""',
+                 '  username: ""', '  chroot: ""', '  pidfile: ""',
+                 *(['  database: ""'] if _nsd_version() < (4, 8) else []),
                  f'  zonelistfile: "{self.folder}/zone.list"',
                  f'  xfrdfile: "{self.folder}/xfrd.state"', f'  xfrdir: "{self.folder}"',
                  "  server-count: 1", "  hide-version: yes", "  rrl-ratelimit: 0",

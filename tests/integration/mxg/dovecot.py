@@ -3,8 +3,10 @@
 users' Maildirs beside it."""
 from __future__ import annotations
 
+import contextlib
 import functools
 import grp
+import os
 import pathlib
 import pwd
 import re
@@ -14,7 +16,7 @@ import subprocess
 from dataclasses import dataclass, field
 
 from . import build
-from .process import Daemon, listening, listening_unix, program, run, wait_for_text, wait_until
+from .process import Daemon, Timeout, listening, listening_unix, program, run, wait_for_text, wait_until
 
 MAIL_USER, MAIL_GROUP = "nobody", "nogroup"
 PASSWORD = "secret"
@@ -97,7 +99,20 @@ class Dovecot:
             + settings.imap + settings.pop3)
 
     def stop(self) -> None:
+        """All services end in an orderly way. Then the master would sleep for a second, with
+        only anvil and log left; that is cut short. The log ends when it has read everything."""
+        if self._daemon.running:
+            self._daemon.signal(signal.SIGTERM)
+            anvil = self._processes("anvil")
+            last = {*anvil, *self._processes("log")}
+            with contextlib.suppress(OSError):
+                wait_until(lambda: set(self._processes()) <= last, "Dovecot's processes end")
+            self._daemon.kill()
+            for pid in filter(_alive, anvil):
+                os.kill(pid, signal.SIGTERM)
+            wait_until(lambda: not any(map(_alive, last)), "Dovecot's log ends")
         self._daemon.stop()
+        (self.folder / "run" / "master.pid").unlink(missing_ok=True)
 
     def __enter__(self) -> "Dovecot":
         return self.start()
@@ -117,11 +132,76 @@ class Dovecot:
         return self._daemon.pid
 
     def reload(self) -> None:
-        """Read the configuration again (write_config() first); returns when it is done."""
-        before = self.log().count("SIGHUP received")
+        """Read the configuration again (write_config() first); returns when that is done and
+        the lmtp processes of before, which could still take a connection, are gone. One that
+        does not go within two seconds, having work to do, is left alone."""
+        before, old = self.log().count("SIGHUP received"), set(self._processes("lmtp"))
         self._daemon.signal(signal.SIGHUP)
         wait_until(lambda: self.log().count("SIGHUP received") > before and self._ready(),
                    "Dovecot reloads")
+        with contextlib.suppress(Timeout):
+            wait_until(lambda: not old & set(self._processes("lmtp")), "old lmtp ends", 2)
+
+    def _processes(self, name: str | None = None) -> list[int]:
+        """The processes of the master that have not ended, all or those of one service."""
+        children = pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return [int(child) for child in children if _alive(int(child), name)]
+
+    def stop(self) -> None:
+        """All services end in an orderly way. Then the master would sleep for a second, with
+        only anvil and log left; that is cut short. The log ends when it has read everything."""
+        if self._daemon.running:
+            self._daemon.signal(signal.SIGTERM)
+            anvil = self._processes("anvil")
+            last = {*anvil, *self._processes("log")}
+            with contextlib.suppress(OSError):
+                wait_until(lambda: set(self._processes()) <= last, "Dovecot's processes end")
+            self._daemon.kill()
+            for pid in filter(_alive, anvil):
+                os.kill(pid, signal.SIGTERM)
+            wait_until(lambda: not any(map(_alive, last)), "Dovecot's log ends")
+        self._daemon.stop()
+        (self.folder / "run" / "master.pid").unlink(missing_ok=True)
+
+    def __enter__(self) -> "Dovecot":
+        return self.start()
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self.stop()
+        if kind is None:
+            assert not self.crashes() or self.may_crash, "\n".join(self.crashes())
+
+    def crashes(self) -> list[str]:
+        """Lines of the log that tell of a process that panicked or was killed."""
+        return re.findall(r"^.*(?:Panic|killed with signal|AddressSanitizer|runtime error).*$",
+                          self.log(), re.M)
+
+    @property
+    def pid(self) -> int:
+        return self._daemon.pid
+
+    def reload(self) -> None:
+        """Read the configuration again (write_config() first); returns when that is done and
+        the lmtp processes of before, which could still take a connection, are gone. One that
+        does not go within two seconds, having work to do, is left alone."""
+        before, old = self.log().count("SIGHUP received"), set(self._processes("lmtp"))
+        self._daemon.signal(signal.SIGHUP)
+        wait_until(lambda: self.log().count("SIGHUP received") > before and self._ready(),
+                   "Dovecot reloads")
+        with contextlib.suppress(Timeout):
+            wait_until(lambda: not old & set(self._processes("lmtp")), "old lmtp ends", 2)
+
+    def _processes(self, name: str | None = None) -> list[int]:
+        """The processes of the master that have not ended, all or those of one service."""
+        children = pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        found = []
+        for child in children:
+            with contextlib.suppress(OSError):
+                _, _, rest = pathlib.Path(f"/proc/{child}/stat").read_text().partition("(")
+                comm, _, state = rest.rpartition(") ")
+                if state[0] != "Z" and name in (None, comm):
+                    found.append(int(child))
+        return found
 
     def doveadm(self, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[bytes]":
         doveadm = program("doveadm")
@@ -195,6 +275,16 @@ class Dovecot:
 
     def count(self, user: str, mailbox: str = "INBOX") -> int:
         return len(self.messages(user, mailbox))
+
+
+def _alive(pid: int, name: str | None = None) -> bool:
+    """The process runs (a zombie does not), and has this name."""
+    try:
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    comm, _, rest = text.partition("(")[2].rpartition(") ")
+    return rest[0] != "Z" and name in (None, comm)
 
 
 def _link(target: pathlib.Path, source: pathlib.Path) -> None:
@@ -323,7 +413,7 @@ def config_24(dovecot: Dovecot) -> str:
         passdb = f"  fields {{\n    proxy = y\n    host = {host}\n    port = {port}\n" \
                  f"    nopassword = y\n  }}\n"
     else:
-        passdb = f"  password = {PASSWORD}\n"
+        passdb = f"  passdb_static_password = {PASSWORD}\n"
     tls = "ssl = no\n"
     if settings.tls:
         tls = f"ssl = yes\nssl_server_cert_file = {settings.tls[0]}\n" \
@@ -341,10 +431,9 @@ auth_mechanisms = plain login
 {passdb}}}
 userdb passwd-file {{
   passwd_file_path = {folder}/users
-  auth_username_format = %{{user | lower}}
 }}
 userdb static {{
-  static_allow_all_users = yes
+  userdb_static_allow_all_users = yes
   fields {{
     uid = {MAIL_USER}
     gid = {MAIL_GROUP}

@@ -165,6 +165,16 @@ class Daemon:
     def signal(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
 
+    @property
+    def running(self) -> bool:
+        return not self._ended()
+
+    def kill(self) -> None:
+        """SIGKILL to the program alone."""
+        if self.process and not self._ended():
+            self.process.kill()
+            self.process.wait(10)
+
     def stop(self, seconds: float = 10.0) -> int | None:
         """SIGTERM to the program, SIGKILL to its group if that was not enough; its status."""
         process, self.process = self.process, None

@@ -26,7 +26,7 @@ Server = tuple[str, int] | str | pathlib.Path
 
 
 class Closed(ConnectionError):
-    """The server closed the connection where a reply was expected."""
+    """The server closed the connection before it should; the text is the end of the dialogue."""
 
 
 @dataclass(frozen=True)
@@ -142,17 +142,26 @@ class Client:
         """Bytes as they are; in the dialogue in full where they are short text."""
         note = data if len(data) <= 2000 else data[:200] + b"... (%d bytes)" % len(data)
         self.dialogue += ["C: " + line for line in note.decode("latin-1").splitlines()]
-        self.sock.sendall(data)
+        try:
+            self.sock.sendall(data)
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise self._closed() from error
+
+    def _closed(self) -> Closed:
+        self.dialogue.append("S: (closed)")
+        return Closed("\n".join(self.dialogue[-20:]))
 
     def line(self, text: str) -> None:
         self.send(text.encode("utf-8", "surrogateescape") + b"\r\n")
 
     def _read_line(self) -> str:
         while b"\n" not in self._input:
-            data = self.sock.recv(65536)
+            try:
+                data = self.sock.recv(65536)
+            except ConnectionResetError as error:
+                raise self._closed() from error
             if not data:
-                self.dialogue.append("S: (closed)")
-                raise Closed("\n".join(self.dialogue[-20:]))
+                raise self._closed()
             self._input += data
         line, _, self._input = self._input.partition(b"\n")
         text = line.rstrip(b"\r").decode("utf-8", "replace")
