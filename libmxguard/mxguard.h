@@ -21,6 +21,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
 
 struct sockaddr;
 struct pollfd;
@@ -281,6 +284,9 @@ struct mxguard_check *mxguard_resolver_next(struct mxguard_resolver *resolver);
 /* Detaches the check; nothing of it is touched afterwards. */
 void mxguard_resolver_cancel(struct mxguard_resolver *resolver, struct mxguard_check *check);
 
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif
