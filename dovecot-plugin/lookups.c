@@ -93,8 +93,6 @@ static void attach(struct lookups *lookups)
 	int msecs;
 
 	detach(lookups);
-	if (array_count(&lookups->pending) == 0)
-		return;
 	T_BEGIN {
 		size_t count;
 		const struct pollfd *fds = sockets(lookups, &count);
