@@ -19,9 +19,12 @@ static bool still_matters(const struct mxg_answer *v, uint16_t type, const struc
 	return v->superseded + span > now;
 }
 
+/* A clock that was set back must not make a history that contradicts itself. */
 static struct mxg_answer new_version(const struct mxg_item *item, int64_t now)
 {
 	const struct mxg_reply *r = &item->reply;
+	if (item->old_count > 0)
+		now = most(now, most(item->old[0].from, item->old[0].superseded));
 	return (struct mxg_answer){ .kind = r->kind, .ad = r->ad, .from = now, .confirmed = now, .ttl = r->ttl,
 				    .count = r->records.count, .size = r->records.size, .data = r->records.data };
 }
@@ -36,7 +39,7 @@ size_t mxg_item_versions(const struct mxg_item *item, const struct mxguard_polic
 	for (size_t i = 0; i < item->old_count && count < MXG_VERSIONS_MAX; i++) {
 		struct mxg_answer v = item->old[i];
 		if (v.superseded == 0 && answered && !changed) {
-			v.confirmed = now;
+			v.confirmed = most(now, v.from);
 			v.ttl = item->reply.ttl;
 			v.ad = item->reply.ad;
 		} else if (v.superseded == 0 && (changed || !item->reached)) {
