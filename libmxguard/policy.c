@@ -13,6 +13,7 @@
 #include "arena.h"
 #include "domains.h"
 #include "policy.h"
+#include "received.h"
 
 struct load { struct mxguard_policy *p; struct mxg_arena *arena; const char *name; char *message; size_t size; bool failed; };
 static void *take(struct load *l, size_t n) { void *m = mxg_arena_take(l->arena, n ? n : 1); if (m) memset(m, 0, n ? n : 1); return m; }
@@ -136,7 +137,7 @@ static void build(struct load *l, config_setting_t *root)
 	p->origins = prefixes(l, root, "origins", config_setting_get_member(root, "origins") ? NULL : loop);
 	p->self = prefixes(l, root, "self", NULL);
 	if (!config_setting_get_member(root, "self")) { struct ifaddrs *ifs; if (getifaddrs(&ifs) == 0) { size_t n = 0; p->self.items = take(l, sizeof(struct mxg_prefix) * 64); for (struct ifaddrs *i = ifs; i && n < 64; i = i->ifa_next) if (i->ifa_addr && mxg_address_from_sockaddr(&p->self.items[n].base, i->ifa_addr)) { p->self.items[n].bits = p->self.items[n].base.family == 4 ? 32 : 128; n++; } p->self.count = n; freeifaddrs(ifs); } }
-	if (trace) { p->by = strings(l, trace, "by", true); p->by_configured = p->by.count > 0; p->trace_mta_names = strings(l, trace, "mta", true); }
+	if (trace) { p->by = strings(l, trace, "by", true); p->by_configured = p->by.count > 0; p->trace_mta_names = strings(l, trace, "mta", true); for (size_t i = 0; i < p->trace_mta_names.count; i++) p->trace_mta |= mxg_mta_parse(p->trace_mta_names.items[i], strlen(p->trace_mta_names.items[i])); }
 	if (!p->by_configured) { p->by.items = take(l, sizeof(char *)); p->by.items[0] = p->hostname; p->by.count = 1; }
 	int n = pol ? config_setting_length(pol) : 0;
 	p->ruleset_count = (size_t)n + 1; p->rulesets = take(l, sizeof(*p->rulesets) * p->ruleset_count);
