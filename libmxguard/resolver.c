@@ -4,8 +4,11 @@
  * c-ares. Replies are taken in c-ares' callback, but nothing is decided there: checks run
  * after it has returned, so that no callback ever calls back into the channel.
  *
- * c-ares itself goes on to the next server after SERVFAIL, REFUSED or NOTIMP, asks over TCP
- * where a reply is truncated, and rejects replies that do not belong to a question.
+ * c-ares itself tries again and at the next server when nothing comes, asks over TCP where a
+ * reply is truncated, and drops replies that do not belong to a question. After SERVFAIL and
+ * REFUSED it would go on by itself, but then does not say what the servers said (1.18): so
+ * those replies are taken (NOCHECKRESP), and where there are several servers the question goes
+ * out once more through a second channel that skips such servers.
  *
  * Its process-wide initialisation (ares_library_init) does something on Windows only and is
  * left out here. A resolver must not be used on both sides of a fork.
@@ -34,8 +37,24 @@ struct query {
 	struct query *next; /* in the bucket */
 	struct mxguard_resolver *resolver;
 	struct waiter *waiters;
+	uint8_t *refusal; /* the first server's SERVFAIL or REFUSED, while others are asked */
+	size_t refusal_len;
 	size_t len;
 	uint8_t bytes[QUERY_MAX];
+};
+
+enum { FIRST_CHANNEL, SECOND_CHANNEL, CHANNELS };
+
+struct channel {
+	struct mxguard_resolver *resolver;
+	ares_channel ares;
+	bool open;
+};
+
+struct watched {
+	int fd;
+	short events;
+	struct channel *channel;
 };
 
 struct waiter {
@@ -54,13 +73,13 @@ struct job {
 
 struct mxguard_resolver {
 	struct mxguard_policy *policy;
-	ares_channel channel;
-	bool open;
+	struct channel channels[CHANNELS];
+	size_t servers;
 	struct job *jobs;
 	struct query *buckets[BUCKETS];
-	struct pollfd *fds;
+	struct watched *fds;
 	size_t fd_count, fd_room;
-	bool fds_lost; /* no memory for one: questions then end by their deadline */
+	bool closing;
 };
 
 /* ---- clocks ---------------------------------------------------------------------------- */
@@ -81,7 +100,8 @@ static int64_t wall_clock(void)
 
 static void on_socket(void *data, ares_socket_t fd, int readable, int writable)
 {
-	struct mxguard_resolver *r = data;
+	struct channel *channel = data;
+	struct mxguard_resolver *r = channel->resolver;
 	short events = (short)((readable ? POLLIN : 0) | (writable ? POLLOUT : 0));
 	size_t i = 0;
 	while (i < r->fd_count && r->fds[i].fd != fd)
@@ -91,19 +111,16 @@ static void on_socket(void *data, ares_socket_t fd, int readable, int writable)
 			r->fds[i] = r->fds[--r->fd_count];
 		return;
 	}
-	if (i == r->fd_count) {
-		if (i == r->fd_room) {
-			struct pollfd *fds = reallocarray(r->fds, r->fd_room * 2 + 8, sizeof(*fds));
-			if (fds == NULL) {
-				r->fds_lost = true;
-				return;
-			}
-			r->fds = fds;
-			r->fd_room = r->fd_room * 2 + 8;
-		}
-		r->fd_count++;
+	if (i == r->fd_room) {
+		struct watched *fds = reallocarray(r->fds, r->fd_room * 2 + 8, sizeof(*fds));
+		if (fds == NULL)
+			return; /* its questions then end by their time limit */
+		r->fds = fds;
+		r->fd_room = r->fd_room * 2 + 8;
 	}
-	r->fds[i] = (struct pollfd){ .fd = fd, .events = events };
+	if (i == r->fd_count)
+		r->fd_count++;
+	r->fds[i] = (struct watched){ .fd = fd, .events = events, .channel = channel };
 }
 
 /* So that a second and a third server, or try, still fit into the whole. */
@@ -113,14 +130,14 @@ static int try_timeout(int whole)
 	return each < 200 ? 200 : each > 2000 ? 2000 : each;
 }
 
-static bool open_channel(struct mxguard_resolver *r)
+static bool init_channel(struct mxguard_resolver *r, struct channel *channel, int flags)
 {
-	struct ares_options options = { .flags = ARES_FLAG_EDNS,
+	struct ares_options options = { .flags = ARES_FLAG_EDNS | flags,
 					.timeout = try_timeout(r->policy->timeout_ms),
 					.tries = TRIES,
 					.ednspsz = EDNS_PAYLOAD,
 					.sock_state_cb = on_socket,
-					.sock_state_cb_data = r };
+					.sock_state_cb_data = channel };
 	int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_EDNSPSZ | ARES_OPT_SOCK_STATE_CB;
 #ifdef ARES_FLAG_DNS0x20
 	options.flags |= ARES_FLAG_DNS0x20;
@@ -132,16 +149,34 @@ static bool open_channel(struct mxguard_resolver *r)
 	mask |= ARES_OPT_UDP_MAX_QUERIES;
 	options.udp_max_queries = SOCKET_QUERIES;
 #endif
-	if (r->open)
+	channel->resolver = r;
+	return ares_init_options(&channel->ares, &options, mask) == ARES_SUCCESS;
+}
+
+static void count_servers(struct mxguard_resolver *r, struct channel *channel)
+{
+	struct ares_addr_port_node *servers = NULL;
+	r->servers = 0;
+	if (ares_get_servers_ports(channel->ares, &servers) == ARES_SUCCESS)
+		for (const struct ares_addr_port_node *s = servers; s != NULL; s = s->next)
+			r->servers++;
+	ares_free_data(servers);
+}
+
+static bool open_channel(struct mxguard_resolver *r, unsigned which)
+{
+	struct channel *channel = &r->channels[which];
+	if (channel->open)
 		return true;
-	if (ares_init_options(&r->channel, &options, mask) != ARES_SUCCESS)
+	if (!init_channel(r, channel, which == FIRST_CHANNEL ? ARES_FLAG_NOCHECKRESP : 0))
 		return false;
 	if (r->policy->dns_servers != NULL &&
-	    ares_set_servers_ports_csv(r->channel, r->policy->dns_servers) != ARES_SUCCESS) {
-		ares_destroy(r->channel);
+	    ares_set_servers_ports_csv(channel->ares, r->policy->dns_servers) != ARES_SUCCESS) {
+		ares_destroy(channel->ares);
 		return false;
 	}
-	r->open = true;
+	channel->open = true;
+	count_servers(r, channel);
 	return true;
 }
 
@@ -166,6 +201,7 @@ static void forget_query(struct query *query)
 		next = w->next;
 		free(w);
 	}
+	free(query->refusal);
 	free(query);
 }
 
@@ -192,19 +228,59 @@ static enum mxguard_dns_failure failure_of(int status)
 	}
 }
 
-static void on_reply(void *argument, int status, int timeouts, unsigned char *reply, int len)
+/* Ends the question: the reply, or what came instead of one, goes to all who wait. */
+static void settle(struct query *query, int status, const uint8_t *reply, size_t len)
 {
-	struct query *query = argument;
 	int64_t now = wall_clock();
-	(void)timeouts;
 	for (struct waiter *w = query->waiters; w != NULL; w = w->next) {
-		if (reply != NULL && len > 0 && status == ARES_SUCCESS)
-			mxguard_check_reply(w->job->check, w->number, reply, (size_t)len, now);
+		if (reply != NULL)
+			mxguard_check_reply(w->job->check, w->number, reply, len, now);
 		else
 			mxguard_check_no_reply(w->job->check, w->number, failure_of(status), now);
 		w->job->dirty = true;
 	}
 	forget_query(query);
+}
+
+static void on_second_reply(void *argument, int status, int timeouts, unsigned char *reply, int len)
+{
+	struct query *query = argument;
+	(void)timeouts;
+	if (status == ARES_SUCCESS && reply != NULL && len > 0)
+		settle(query, status, reply, (size_t)len);
+	else
+		settle(query, status, query->refusal, query->refusal_len);
+}
+
+/* RFC 1035 §4.1.1: SERVFAIL 2, NOTIMP 4, REFUSED 5: what another server may do better. */
+static bool is_refusal(const uint8_t *reply, size_t len)
+{
+	unsigned rcode = len < 12 ? 0 : reply[3] & 15u;
+	return rcode == 2 || rcode == 4 || rcode == 5;
+}
+
+static bool ask_others(struct query *query, const uint8_t *reply, size_t len)
+{
+	struct mxguard_resolver *r = query->resolver;
+	if (r->closing || r->servers < 2 || !open_channel(r, SECOND_CHANNEL))
+		return false;
+	query->refusal = malloc(len);
+	if (query->refusal == NULL)
+		return false;
+	memcpy(query->refusal, reply, len);
+	query->refusal_len = len;
+	ares_send(r->channels[SECOND_CHANNEL].ares, query->bytes, (int)query->len, on_second_reply, query);
+	return true;
+}
+
+static void on_reply(void *argument, int status, int timeouts, unsigned char *reply, int len)
+{
+	struct query *query = argument;
+	(void)timeouts;
+	if (status != ARES_SUCCESS || reply == NULL || len <= 0)
+		settle(query, status, NULL, 0);
+	else if (!is_refusal(reply, (size_t)len) || !ask_others(query, reply, (size_t)len))
+		settle(query, status, reply, (size_t)len);
 }
 
 static bool join(struct query *query, struct job *job, unsigned number)
@@ -245,14 +321,14 @@ static bool ask(struct mxguard_resolver *r, struct job *job, unsigned number, co
 	struct query *query = find_query(r, bytes, len);
 	if (query != NULL)
 		return join(query, job, number);
-	if (!open_channel(r) || (query = new_query(r, bytes, len)) == NULL)
+	if (!open_channel(r, FIRST_CHANNEL) || (query = new_query(r, bytes, len)) == NULL)
 		return false;
 	if (!join(query, job, number)) {
 		forget_query(query);
 		return false;
 	}
 	/* may answer at once, with an error; it then only marks the job */
-	ares_send(r->channel, query->bytes, (int)len, on_reply, query);
+	ares_send(r->channels[FIRST_CHANNEL].ares, query->bytes, (int)len, on_reply, query);
 	return true;
 }
 
@@ -385,14 +461,14 @@ static void run_jobs(struct mxguard_resolver *r)
 size_t mxguard_resolver_pollfds(const struct mxguard_resolver *r, struct pollfd *fds, size_t count)
 {
 	for (size_t i = 0; i < r->fd_count && i < count; i++)
-		fds[i] = r->fds[i];
+		fds[i] = (struct pollfd){ .fd = r->fds[i].fd, .events = r->fds[i].events };
 	return r->fd_count;
 }
 
-static int64_t channel_timeout(const struct mxguard_resolver *r)
+static int64_t channel_timeout(const struct channel *channel)
 {
 	struct timeval tv;
-	if (!r->open || ares_timeout(r->channel, NULL, &tv) == NULL)
+	if (!channel->open || ares_timeout(channel->ares, NULL, &tv) == NULL)
 		return INT64_MAX;
 	return (int64_t)tv.tv_sec * 1000 + (tv.tv_usec + 999) / 1000;
 }
@@ -406,26 +482,39 @@ int mxguard_resolver_timeout(const struct mxguard_resolver *r)
 		if (job->deadline - now < least)
 			least = job->deadline - now;
 	}
-	int64_t channel = r->jobs == NULL ? INT64_MAX : channel_timeout(r);
-	least = channel < least ? channel : least;
+	for (unsigned i = 0; r->jobs != NULL && i < CHANNELS; i++) {
+		int64_t channel = channel_timeout(&r->channels[i]);
+		least = channel < least ? channel : least;
+	}
 	return least == INT64_MAX ? -1 : least < 0 ? 0 : (int)least;
+}
+
+static struct channel *channel_of(struct mxguard_resolver *r, int fd)
+{
+	for (size_t i = 0; i < r->fd_count; i++)
+		if (r->fds[i].fd == fd)
+			return r->fds[i].channel;
+	return NULL; /* closed while another one was worked on */
+}
+
+static void process_events(struct mxguard_resolver *r, const struct pollfd *p)
+{
+	bool in = (p->revents & (POLLIN | POLLERR | POLLHUP)) != 0;
+	bool out = (p->revents & (POLLOUT | POLLERR)) != 0;
+	struct channel *channel = in || out ? channel_of(r, p->fd) : NULL;
+	if (channel != NULL)
+		ares_process_fd(channel->ares, in ? p->fd : ARES_SOCKET_BAD, out ? p->fd : ARES_SOCKET_BAD);
 }
 
 int mxguard_resolver_process(struct mxguard_resolver *r, const struct pollfd *fds, size_t count)
 {
-	bool any = false;
 	if (fds == NULL && count > 0)
 		return MXGUARD_ERROR_INVALID;
-	for (size_t i = 0; r->open && i < count; i++) {
-		bool in = (fds[i].revents & (POLLIN | POLLERR | POLLHUP)) != 0;
-		bool out = (fds[i].revents & (POLLOUT | POLLERR)) != 0;
-		if (!in && !out)
-			continue;
-		any = true;
-		ares_process_fd(r->channel, in ? fds[i].fd : ARES_SOCKET_BAD, out ? fds[i].fd : ARES_SOCKET_BAD);
-	}
-	if (r->open && !any)
-		ares_process_fd(r->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+	for (size_t i = 0; i < count; i++)
+		process_events(r, &fds[i]);
+	for (unsigned i = 0; i < CHANNELS; i++) /* what has timed out */
+		if (r->channels[i].open)
+			ares_process_fd(r->channels[i].ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 	run_jobs(r);
 	return MXGUARD_OK;
 }
@@ -472,8 +561,10 @@ void mxguard_resolver_free(struct mxguard_resolver *r)
 		return;
 	while (r->jobs != NULL)
 		mxguard_resolver_cancel(r, r->jobs->check);
-	if (r->open)
-		ares_destroy(r->channel); /* ends every query, which frees it */
+	r->closing = true;
+	for (unsigned i = 0; i < CHANNELS; i++)
+		if (r->channels[i].open)
+			ares_destroy(r->channels[i].ares); /* ends every query, which frees it */
 	free(r->fds);
 	mxguard_policy_unref(r->policy);
 	free(r);
