@@ -31,10 +31,9 @@ def server(dovecot, mxguard_config):
     return start
 
 
-def dns_policy(dns, **settings):
-    settings.setdefault("gateways", [MX])
-    settings.setdefault("dns", {"timeout": "1s", "servers": [dns.server]})
-    return policy(**settings)
+def dns_policy(dns, seconds=1, **settings):
+    return policy(**{"gateways": [MX], "dns": {"timeout": f"{seconds}s", "servers": [dns.server]},
+                     **settings})
 
 
 def line(server, **fields):
