@@ -195,3 +195,9 @@ int mxguard_policy_timeout(const struct mxguard_policy *p) { return p->timeout_m
 const char *mxguard_policy_authserv_id(const struct mxguard_policy *p) { return p->authserv_id; }
 int mxg_domains_find(const char *path, const char *domain, size_t len) { (void)path; (void)domain; (void)len; return 0; }
 int mxguard_policy_removes_field(const struct mxguard_policy *p, const char *f, size_t n) { (void)p; (void)f; (void)n; return 0; }
+
+const char *mxg_policy_listed_domain(const struct mxguard_policy *p, size_t index)
+{ for (size_t i = 0; i < p->map->count; i++) if (p->map->e[i].domain[0] != '.' && index-- == 0) return p->map->e[i].domain; return NULL; }
+
+bool mxg_domains_line(char out[256], const char *line, size_t len, const char **error)
+{ size_t n = 0; (void)error; while (len && strchr(" \t\r\n", line[len-1])) len--; while (len && strchr(" \t", *line)) { line++; len--; } if (!len || *line == '#' || len > 253) return false; for (; n < len; n++) out[n] = (char)tolower((unsigned char)line[n]); out[n] = 0; return true; }

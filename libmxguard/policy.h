@@ -103,6 +103,9 @@ const struct mxg_ruleset *mxg_policy_ruleset(const struct mxguard_policy *policy
 /* Whether the domain is listed in `domains` (inline only). */
 bool mxg_policy_has_domain(const struct mxguard_policy *policy, const char *domain, size_t len);
 
+/* The exact names (not ".suffix") that `policies` blocks list, 0, 1, 2 …; NULL past the last. */
+const char *mxg_policy_listed_domain(const struct mxguard_policy *policy, size_t index);
+
 /* exempt of the ruleset; address: lower-case domain, the local part as it came. The
  * local part is compared without regard to ASCII case. */
 bool mxg_ruleset_exempts(const struct mxg_ruleset *ruleset, const char *address, size_t len);

@@ -284,6 +284,49 @@ int mxg_snapshot_has_domain(const struct mxguard_snapshot *s, const char *domain
 	return r == MXG_SNAPSHOT_ABSENT && bucket_holds(s, mxg_cdb_hash(key, len + 1)) ? 0 : -1;
 }
 
+/* ---- listing ------------------------------------------------------------------------- */
+
+/* The records end where the first hash table begins. */
+static uint64_t records_end(const struct mxguard_snapshot *s)
+{
+	uint64_t end = s->size;
+	for (size_t i = 0; i < 256; i++) {
+		uint64_t at = mxg_get32le(s->table + i * 8);
+		if (at < end)
+			end = at;
+	}
+	return end;
+}
+
+static bool question_of(const uint8_t *key, size_t len, struct mxg_question *out)
+{
+	if (len < 4 || len > MXG_SNAPSHOT_KEY_MAX || key[0] != 'Q')
+		return false;
+	*out = (struct mxg_question){ .type = mxg_get16(key + 1), .name.len = (uint8_t)(len - 3) };
+	memcpy(out->name.wire, key + 3, len - 3);
+	return true;
+}
+
+bool mxg_snapshot_next(const struct mxguard_snapshot *s, uint64_t *at, struct mxg_question *out)
+{
+	uint8_t head[8 + MXG_SNAPSHOT_KEY_MAX];
+	uint64_t end = records_end(s);
+	if (*at < MXG_CDB_TABLE_SIZE)
+		*at = MXG_CDB_TABLE_SIZE;
+	while (*at + 8 <= end) {
+		size_t got = end - *at < sizeof(head) ? (size_t)(end - *at) : sizeof(head);
+		if (!read_at(s, head, got, *at))
+			return false;
+		uint64_t key_len = mxg_get32le(head), all = 8 + key_len + mxg_get32le(head + 4);
+		if (all > end - *at)
+			return false;
+		*at += all;
+		if (key_len <= got - 8 && question_of(head + 8, (size_t)key_len, out))
+			return true;
+	}
+	return false;
+}
+
 int64_t mxg_snapshot_written(const struct mxguard_snapshot *s)
 {
 	return s->written;
@@ -359,8 +402,8 @@ static int open_file(struct mxguard_snapshot *s, const struct mxguard_policy *po
 
 static const char damaged[] = "is damaged; run mxguard refresh to write it anew";
 
-static int check_header(struct mxguard_snapshot *s, const struct mxguard_policy *policy, const char *path,
-			char *message, size_t size)
+static int check_header(struct mxguard_snapshot *s, const struct mxguard_policy *policy, bool any_configuration,
+			const char *path, char *message, size_t size)
 {
 	const uint8_t *h = s->header;
 	if (memcmp(h, MXG_SNAPSHOT_MAGIC, 8) != 0)
@@ -372,15 +415,15 @@ static int check_header(struct mxguard_snapshot *s, const struct mxguard_policy 
 	    mxg_get64(h + MXG_SNAPSHOT_AT_LENGTH) != s->size ||
 	    mxg_get32(h + MXG_SNAPSHOT_AT_TABLE_CRC) != mxg_crc32(0, s->table, sizeof(s->table)))
 		return complain(message, size, MXGUARD_ERROR_CONFIG, path, damaged);
-	if (memcmp(h + MXG_SNAPSHOT_AT_HASH, policy->hash, sizeof(policy->hash)) != 0)
+	if (!any_configuration && memcmp(h + MXG_SNAPSHOT_AT_HASH, policy->hash, sizeof(policy->hash)) != 0)
 		return complain(message, size, MXGUARD_ERROR_CONFIG, path,
 				"was written for another configuration; run mxguard refresh");
 	s->written = (int64_t)mxg_get64(h + MXG_SNAPSHOT_AT_WRITTEN);
 	return MXGUARD_OK;
 }
 
-static int read_header(struct mxguard_snapshot *s, const struct mxguard_policy *policy, const char *path,
-		       char *message, size_t size)
+static int read_header(struct mxguard_snapshot *s, const struct mxguard_policy *policy, bool any_configuration,
+		       const char *path, char *message, size_t size)
 {
 	static const uint8_t key[1] = { 'H' };
 	struct value v = { .heap = NULL };
@@ -394,7 +437,7 @@ static int read_header(struct mxguard_snapshot *s, const struct mxguard_policy *
 		result = complain(message, size, result, path, damaged);
 	else {
 		memcpy(s->header, v.bytes, MXG_SNAPSHOT_HEADER_SIZE);
-		result = check_header(s, policy, path, message, size);
+		result = check_header(s, policy, any_configuration, path, message, size);
 	}
 	free(v.heap);
 	return result;
@@ -420,15 +463,10 @@ static void warn_if_old(const struct mxguard_snapshot *s, const struct mxguard_p
 			 "mxguard-refresh.timer running?", path, (long long)(age / 86400));
 }
 
-int mxguard_snapshot_open(struct mxguard_snapshot **out, const struct mxguard_policy *policy, unsigned flags,
-			  char *message, size_t size)
+static int open_snapshot(struct mxguard_snapshot **out, const struct mxguard_policy *policy,
+			 bool any_configuration, char *message, size_t size)
 {
 	char path[PATH_MAX];
-	if (out == NULL)
-		return MXGUARD_ERROR_INVALID;
-	*out = NULL;
-	if (policy == NULL || flags != 0 || (message == NULL && size > 0))
-		return MXGUARD_ERROR_INVALID;
 	if (!snapshot_path(path, policy))
 		return complain(message, size, MXGUARD_ERROR_CONFIG, policy->state_dir, "the path is too long");
 	struct mxguard_snapshot *s = calloc(1, sizeof(*s));
@@ -438,7 +476,7 @@ int mxguard_snapshot_open(struct mxguard_snapshot **out, const struct mxguard_po
 	s->fd = -1;
 	int result = open_file(s, policy, path, message, size);
 	if (result == MXGUARD_OK)
-		result = read_header(s, policy, path, message, size);
+		result = read_header(s, policy, any_configuration, path, message, size);
 	if (result != MXGUARD_OK) {
 		int error = errno;
 		mxguard_snapshot_unref(s);
@@ -448,6 +486,24 @@ int mxguard_snapshot_open(struct mxguard_snapshot **out, const struct mxguard_po
 	warn_if_old(s, policy, path, message, size);
 	*out = s;
 	return MXGUARD_OK;
+}
+
+int mxguard_snapshot_open(struct mxguard_snapshot **out, const struct mxguard_policy *policy, unsigned flags,
+			  char *message, size_t size)
+{
+	if (out == NULL)
+		return MXGUARD_ERROR_INVALID;
+	*out = NULL;
+	if (policy == NULL || flags != 0 || (message == NULL && size > 0))
+		return MXGUARD_ERROR_INVALID;
+	return open_snapshot(out, policy, false, message, size);
+}
+
+int mxg_snapshot_open_any(struct mxguard_snapshot **out, const struct mxguard_policy *policy, char *message,
+			  size_t size)
+{
+	*out = NULL;
+	return open_snapshot(out, policy, true, message, size);
 }
 
 struct mxguard_snapshot *mxguard_snapshot_ref(struct mxguard_snapshot *s)
