@@ -56,6 +56,7 @@ class Settings:
     trusted: str = ""                  # login_trusted_networks: may say XCLIENT
     haproxy_trusted: str = ""
     mxguard: dict[str, str] = field(default_factory=dict)  # mxguard_… settings; empty: no plugin
+    special_use: str = "\\Junk"        # of the mailbox Junk
     settings_module: bool = True       # 2.4: our settings module is where it belongs
     load_mxguard: bool | None = None   # load the plugin or not, whatever `mxguard` has
     lmtp_plugins: list[str] = field(default_factory=list)  # such as sieve
@@ -404,7 +405,7 @@ userdb {{
 namespace inbox {{
   inbox = yes
   mailbox Junk {{
-    special_use = \\Junk
+    special_use = {settings.special_use}
   }}
 }}
 {_services(dovecot, "address")}protocol lmtp {{
@@ -457,7 +458,7 @@ userdb static {{
 namespace inbox {{
   inbox = yes
   mailbox Junk {{
-    special_use = \\Junk
+    special_use = {settings.special_use}
   }}
 }}
 {_services(dovecot, "listen")}protocol lmtp {{
