@@ -30,6 +30,16 @@ struct pass {
 	enum mxg_reason failure_reason;
 };
 
+/* Everything but `failure`, which is large, and read only where `failed` is set: static
+ * decisions are counted in nanoseconds. */
+static void init_pass(struct pass *p)
+{
+	p->match = p->token_term = p->failed = NULL;
+	p->match_stale = p->pending = p->needs_header = p->token_missing = false;
+	p->addresses_seen = p->other_family_wanted = p->mx_is_self = false;
+	p->failure_reason = MXG_REASON_UNDECIDED;
+}
+
 enum token_state { TOKEN_HOLDS, TOKEN_MISSING, TOKEN_UNREADABLE, TOKEN_NEEDS_HEADER };
 
 static enum token_state token_state(const struct mxguard_check *c, const struct mxg_gateway *gateway)
@@ -72,7 +82,7 @@ static void fail_pass(struct pass *p, const struct mxg_gateway_term *term, enum 
 		return;
 	p->failed = term;
 	p->failure_reason = reason;
-	p->failure.detail[0] = '\0';
+	p->failure = (struct mxg_term_outcome){ 0 };
 }
 
 /* True where the covering term's other condition holds as well, or there is none. */
@@ -313,7 +323,7 @@ static bool state_matches(struct mxguard_check *c, struct mxg_domain_check *d, i
 {
 	struct mxg_text_mark mark = mxg_text_list_mark(&d->steps);
 	for (int round = 0; round < ROUNDS_MAX; round++) {
-		*p = (struct pass){ 0 };
+		init_pass(p);
 		mxg_text_list_cut(&d->steps, mark);
 		if (steps_of(c, d) != NULL)
 			mxg_text_list_add(&d->steps, "as things stood %lld s ago, before a change:",
@@ -385,8 +395,8 @@ static bool stale_needs_asking(struct mxguard_check *c, struct mxg_domain_check 
 	if (p->failed == NULL && stale >= 0) {
 		p->failed = &d->ruleset->terms[d->ruleset->dns_terms[0]];
 		p->failure_reason = MXG_REASON_STALE_UNCONFIRMED;
+		p->failure = (struct mxg_term_outcome){ 0 };
 		p->failure.question = *mxg_answers_question(c->answers, stale);
-		p->failure.detail[0] = '\0';
 		p->mx_is_self = false;
 	}
 	return false;
@@ -396,10 +406,11 @@ enum stage { WAITING, AGAIN, FINISHED };
 
 /* The set may be empty for the peer's family only: then it is not empty. */
 static enum stage look_at_other_family(struct mxguard_check *c, struct mxg_domain_check *d, struct pass *p,
-				       const struct pass *first)
+				       bool failed_before)
 {
 	struct mxg_text_mark mark = mxg_text_list_mark(&d->steps);
-	struct pass both = { 0 };
+	struct pass both;
+	init_pass(&both);
 	run_terms(c, d, 0, true, &both);
 	mxg_text_list_cut(&d->steps, mark);
 	if (load_wanted(c))
@@ -408,7 +419,7 @@ static enum stage look_at_other_family(struct mxguard_check *c, struct mxg_domai
 		return WAITING;
 	p->addresses_seen = both.addresses_seen;
 	p->mx_is_self |= both.mx_is_self;
-	if (first->failed == NULL && both.failed != NULL && !both.addresses_seen) {
+	if (!failed_before && both.failed != NULL && !both.addresses_seen) {
 		p->failed = both.failed;
 		p->failure = both.failure;
 		p->failure_reason = both.failure_reason;
@@ -427,7 +438,14 @@ static enum stage evaluate_present(struct mxguard_check *c, struct mxg_domain_ch
 {
 	struct mxg_text_mark mark = { 0, 0 };
 	mxg_text_list_cut(&d->steps, mark);
-	struct pass p = *fixed;
+	struct pass p;
+	init_pass(&p);
+	p.needs_header = fixed->needs_header;
+	p.token_missing = fixed->token_missing;
+	p.token_term = fixed->token_term;
+	p.addresses_seen = fixed->addresses_seen;
+	if (fixed->failed != NULL)
+		fail_pass(&p, fixed->failed, fixed->failure_reason);
 	run_terms(c, d, 0, false, &p);
 	if (load_wanted(c))
 		return AGAIN;
@@ -443,7 +461,7 @@ static enum stage evaluate_present(struct mxguard_check *c, struct mxg_domain_ch
 	if (stale_needs_asking(c, d, &p))
 		return WAITING;
 	bool needs_header = p.needs_header;
-	struct pass shown = p;
+	bool failed = p.failed != NULL;
 	if (in_grace(c, d, &needs_header))
 		return FINISHED;
 	if (needs_header) {
@@ -451,7 +469,7 @@ static enum stage evaluate_present(struct mxguard_check *c, struct mxg_domain_ch
 		return FINISHED;
 	}
 	if (!p.addresses_seen && p.other_family_wanted && !p.mx_is_self) {
-		enum stage stage = look_at_other_family(c, d, &p, &shown);
+		enum stage stage = look_at_other_family(c, d, &p, failed);
 		if (stage != FINISHED)
 			return stage;
 	}
@@ -512,7 +530,8 @@ static void decide_by_dns(struct mxguard_check *c, struct mxg_domain_check *d, c
 
 void mxg_decide_domain(struct mxguard_check *c, struct mxg_domain_check *d)
 {
-	struct pass p = { 0 };
+	struct pass p;
+	init_pass(&p);
 	match_prefixes(c, d, &p);
 	d->dirty = false;
 	d->needs_header = false;

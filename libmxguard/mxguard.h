@@ -21,6 +21,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
 
 struct sockaddr;
 struct pollfd;
@@ -120,7 +123,8 @@ int mxguard_policy_removes_field(const struct mxguard_policy *policy, const char
 
 /* Opens what `mxguard refresh` wrote in the policy's state_dir. flags must be 0. A
  * missing, damaged, foreign or untrusted snapshot is an error with a message, and the
- * caller goes on without one (NULL): DNS is then asked for everything. */
+ * caller goes on without one (NULL): DNS is then asked for everything. With MXGUARD_OK the
+ * message is empty, or a warning that it is too old to be of use. */
 int mxguard_snapshot_open(struct mxguard_snapshot **snapshot, const struct mxguard_policy *policy,
 			  unsigned flags, char *message, size_t size);
 struct mxguard_snapshot *mxguard_snapshot_ref(struct mxguard_snapshot *snapshot);
@@ -281,6 +285,9 @@ struct mxguard_check *mxguard_resolver_next(struct mxguard_resolver *resolver);
 /* Detaches the check; nothing of it is touched afterwards. */
 void mxguard_resolver_cancel(struct mxguard_resolver *resolver, struct mxguard_check *check);
 
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

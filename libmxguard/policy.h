@@ -103,6 +103,9 @@ const struct mxg_ruleset *mxg_policy_ruleset(const struct mxguard_policy *policy
 /* Whether the domain is listed in `domains` (inline only). */
 bool mxg_policy_has_domain(const struct mxguard_policy *policy, const char *domain, size_t len);
 
+/* The exact names (not ".suffix") that `policies` blocks list, 0, 1, 2 …; NULL past the last. */
+const char *mxg_policy_listed_domain(const struct mxguard_policy *policy, size_t index);
+
 /* exempt of the ruleset; address: lower-case domain, the local part as it came. The
  * local part is compared without regard to ASCII case. */
 bool mxg_ruleset_exempts(const struct mxg_ruleset *ruleset, const char *address, size_t len);
@@ -117,11 +120,5 @@ bool mxg_policy_action_word(const char *word, enum mxguard_action *out);
 bool mxg_policy_untraced_word(const char *word, enum mxguard_verdict *out);
 bool mxg_policy_tag_word(const char *word, enum mxg_tag *out);
 bool mxg_policy_retrieved_word(const char *word, enum mxguard_verdict *out);
-
-/* `trace.mta`: names of MTA families; the bit of one is 1 << its place in this list. */
-#define MXG_MTA_FAMILIES \
-	"postfix", "exim", "sendmail", "opensmtpd", "dovecot", "qmail", "courier", "exchange", "google", "haraka", \
-		"amavis", "mimedefang", "cyrus", "haproxy", "qpsmtpd", "chasquid"
-bool mxg_policy_mta_word(const char *word, unsigned *mask);
 
 #endif

@@ -23,6 +23,14 @@ enum mxg_snapshot_result mxg_snapshot_load(const struct mxguard_snapshot *snapsh
  * in: 1, 0, or -1 where the snapshot cannot tell (damaged). */
 int mxg_snapshot_has_domain(const struct mxguard_snapshot *snapshot, const char *domain, size_t len);
 
+/* For `mxguard refresh`: answers do not depend on the configuration that they were asked for,
+ * so the history is taken over from whatever snapshot stands there. */
+int mxg_snapshot_open_any(struct mxguard_snapshot **snapshot, const struct mxguard_policy *policy, char *message,
+			  size_t size);
+/* Every question that is in it, one after the other; *at starts at 0. False at the end, and
+ * where it is damaged. */
+bool mxg_snapshot_next(const struct mxguard_snapshot *snapshot, uint64_t *at, struct mxg_question *out);
+
 int64_t mxg_snapshot_written(const struct mxguard_snapshot *snapshot); /* seconds since the epoch */
 
 #endif

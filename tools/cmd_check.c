@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* mxguard check: what would be decided about this peer and recipient, and why. */
 #include <errno.h>
-#include <getopt.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,8 +12,10 @@
 #include "commands.h"
 #include "load.h"
 #include "mxguard.h"
+#include "options.h"
 #include "terminal.h"
 
+#define NAME "mxguard check"
 #define RECIPIENTS_MAX 1000
 #define HEADER_PIECE 16384
 #define HEADER_MAX (1 << 20) /* what is read of a message at the most; the library stops far earlier */
@@ -57,12 +58,6 @@ static const struct option long_options[] = {
 	{ "help", no_argument, NULL, 'h' },		{ NULL, 0, NULL, 0 },
 };
 
-static int wrong_use(const char *what)
-{
-	fprintf(stderr, "mxguard check: %s\nTry 'mxguard check --help'.\n", what);
-	return EX_USAGE;
-}
-
 static int set_place(struct request *q, const char *word)
 {
 	if (strcmp(word, "door") == 0)
@@ -70,14 +65,14 @@ static int set_place(struct request *q, const char *word)
 	else if (strcmp(word, "queued") == 0)
 		q->place = MXGUARD_PLACE_QUEUED;
 	else
-		return wrong_use("--place takes door or queued");
+		return mxg_wrong_use(NAME, "--place takes door or queued");
 	return 0;
 }
 
 static int add_recipient(struct request *q, const char *address)
 {
 	if (q->recipient_count == RECIPIENTS_MAX)
-		return wrong_use("more than 1,000 recipients");
+		return mxg_wrong_use(NAME, "more than 1,000 recipients");
 	q->recipients[q->recipient_count++] = address;
 	return 0;
 }
@@ -118,7 +113,7 @@ static int take_option(struct request *q, int option, const char *value)
 		fputs(usage, stdout);
 		return -1;
 	default:
-		return wrong_use("see above");
+		return EX_USAGE;
 	}
 }
 
@@ -126,15 +121,15 @@ static int read_options(struct request *q, int argc, char **argv)
 {
 	int option, result;
 	*q = (struct request){ .config = MXG_DEFAULT_CONFIG, .from = "", .place = MXGUARD_PLACE_DOOR };
-	while ((option = getopt_long(argc, argv, "c:p:r:f:m:h", long_options, NULL)) != -1)
+	while ((option = mxg_next_option(argc, argv, ":c:p:r:f:m:h", long_options)) != -1)
 		if ((result = take_option(q, option, optarg)) != 0)
 			return result;
 	if (optind < argc)
-		return wrong_use("there is an argument too many");
+		return mxg_wrong_use(NAME, "there is an argument too many");
 	if (q->recipient_count == 0)
-		return wrong_use("--rcpt is missing");
+		return mxg_wrong_use(NAME, "--rcpt is missing");
 	if (q->peer == NULL)
-		return wrong_use("--peer is missing ('' means: no peer)");
+		return mxg_wrong_use(NAME, "--peer is missing ('' means: no peer)");
 	return 0;
 }
 
@@ -318,7 +313,7 @@ static int tell(const struct request *q, const struct mxguard_check *check)
 static int fill(const struct request *q, struct mxguard_check *check)
 {
 	if (mxguard_check_set_peer_text(check, q->peer) == MXGUARD_ERROR_INVALID)
-		return wrong_use("--peer is not an IPv4 or IPv6 address");
+		return mxg_wrong_use(NAME, "--peer is not an IPv4 or IPv6 address");
 	mxguard_check_set_sender(check, q->from);
 	mxguard_check_set_place(check, q->place);
 	if (q->helo != NULL)

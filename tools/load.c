@@ -25,8 +25,11 @@ struct mxguard_snapshot *mxg_load_snapshot(const struct mxguard_policy *policy)
 {
 	char message[MESSAGE_MAX] = "";
 	struct mxguard_snapshot *snapshot = NULL;
-	if (mxguard_snapshot_open(&snapshot, policy, 0, message, sizeof(message)) == MXGUARD_OK)
+	if (mxguard_snapshot_open(&snapshot, policy, 0, message, sizeof(message)) == MXGUARD_OK) {
+		if (message[0] != '\0')
+			fprintf(stderr, "mxguard: warning: %s\n", message);
 		return snapshot;
+	}
 	fprintf(stderr, "mxguard: note: %s; DNS is asked for everything\n", message);
 	return NULL;
 }

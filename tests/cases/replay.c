@@ -7,9 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "dns_message.h"
 #include "mxguard.h"
-#include "name.h"
+#include "policy.h"
+#include "snapshot_write.h"
 
 #define MAX 64
 
@@ -25,7 +29,9 @@ struct test_case {
 	long long now, rounds, questions;
 	char *rcpt[MAX], *expect[MAX];
 	struct answer dns[MAX];
-	size_t rcpts, expects, answers;
+	char *version[MAX];
+	size_t rcpts, expects, answers, versions;
+	char folder[64]; /* holds the snapshot; "" where there is none */
 };
 
 static const char *current;
@@ -111,6 +117,8 @@ static void read_block_line(struct test_case *t, char block, const char *line)
 		t->message = append(t->message, line);
 	else if (block == 'd')
 		read_answer(t, line);
+	else if (block == 's' && line[0] != '\0' && t->versions < MAX)
+		t->version[t->versions++] = strdup(line);
 }
 
 static bool read_case(struct test_case *t, const char *path)
@@ -136,7 +144,8 @@ static bool read_case(struct test_case *t, const char *path)
 		*colon = '\0';
 		const char *value = colon + 1 + strspn(colon + 1, " ");
 		block = 0;
-		if (strcmp(line, "config") == 0 || strcmp(line, "dns") == 0 || strcmp(line, "message") == 0)
+		if (strcmp(line, "config") == 0 || strcmp(line, "dns") == 0 || strcmp(line, "message") == 0 ||
+		    strcmp(line, "snapshot") == 0)
 			block = line[0];
 		else
 			read_setting(t, line, value);
@@ -154,6 +163,8 @@ static void free_case(struct test_case *t)
 		free(t->rcpt[i]);
 	for (size_t i = 0; i < t->expects; i++)
 		free(t->expect[i]);
+	for (size_t i = 0; i < t->versions; i++)
+		free(t->version[i]);
 	for (size_t i = 0; i < t->answers; i++) {
 		free(t->dns[i].name);
 		free(t->dns[i].type);
@@ -333,6 +344,100 @@ static void build_reply(struct reply *r, const struct answer *a, const uint8_t *
 		r->bytes[3] |= 0x20;
 }
 
+/* ---- the snapshot -------------------------------------------------------------------- */
+
+struct version {
+	struct mxg_question question;
+	struct mxg_answer answer;
+	struct mxg_reply reply;
+	bool written;
+};
+
+/* "from=-5000" and the like: seconds before (or after) the case's clock. */
+static bool take_time(const struct test_case *t, const char **p, const char *key, int64_t *out, bool relative)
+{
+	size_t n = strlen(key);
+	if (strncmp(*p, key, n) != 0)
+		return false;
+	char *word = dup_word(p);
+	*out = (relative ? t->now : 0) + atoll(word + n);
+	free(word);
+	return true;
+}
+
+static void read_version(const struct test_case *t, const char *line, struct version *v)
+{
+	int64_t ttl = 300;
+	uint8_t query[512];
+	struct reply reply;
+	struct answer a = { 0 };
+	*v = (struct version){ .answer = { .from = t->now - 86400, .confirmed = t->now } };
+	a.name = dup_word(&line);
+	a.type = dup_word(&line);
+	while (take_time(t, &line, "from=", &v->answer.from, true) ||
+	       take_time(t, &line, "superseded=", &v->answer.superseded, true) ||
+	       take_time(t, &line, "confirmed=", &v->answer.confirmed, true) ||
+	       take_time(t, &line, "ttl=", &ttl, false))
+		;
+	a.data = strdup(line);
+	mxg_name_from_text(&v->question.name, a.name, strlen(a.name));
+	v->question.type = (uint16_t)type_number(a.type);
+	build_reply(&reply, &a, query, mxg_dns_query(query, sizeof(query), &v->question, 0));
+	if (!mxg_dns_reply_parse(&v->reply, &v->question, reply.bytes, reply.len))
+		abort();
+	v->answer.kind = v->reply.kind;
+	v->answer.ttl = (uint32_t)ttl;
+	v->answer.count = v->reply.records.count;
+	v->answer.size = v->reply.records.size;
+	v->answer.data = v->reply.records.data;
+	free(a.name);
+	free(a.type);
+	free(a.data);
+}
+
+static bool same_question(const struct version *a, const struct version *b)
+{
+	return a->question.type == b->question.type && mxg_name_equal(&a->question.name, &b->question.name);
+}
+
+/* Versions of one question stand together, newest first, as in the file. */
+static void write_versions(struct mxg_writer *w, struct version *all, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct mxg_answer versions[MAX];
+		size_t n = 0;
+		for (size_t k = i; k < count && !all[i].written; k++) {
+			if (k != i && (all[k].written || !same_question(&all[i], &all[k])))
+				continue;
+			versions[n++] = all[k].answer;
+			all[k].written = k != i;
+		}
+		if (n > 0)
+			mxg_writer_answer(w, &all[i].question, versions, n);
+		all[i].written = true;
+	}
+}
+
+static void write_snapshot(const struct test_case *t, const struct mxguard_policy *policy)
+{
+	static struct version all[MAX];
+	struct mxg_writer w;
+	int folder, lock = mxg_state_lock(t->folder, &folder);
+	if (lock < 0 || !mxg_writer_open(&w, folder)) {
+		fail("the snapshot cannot be written");
+		return;
+	}
+	for (size_t i = 0; i < t->versions; i++)
+		read_version(t, t->version[i], &all[i]);
+	write_versions(&w, all, t->versions);
+	if (!mxg_writer_commit(&w, policy->hash, t->now))
+		fail("the snapshot cannot be written");
+	for (size_t i = 0; i < t->versions; i++)
+		free(all[i].reply.records.data);
+	close(folder);
+	close(lock);
+}
+
 /* ---- running --------------------------------------------------------------------- */
 
 static struct answer *find_answer(struct test_case *t, const uint8_t *query, size_t len)
@@ -477,7 +582,15 @@ static void add_recipients(const struct test_case *t, struct mxguard_check *c)
 
 static void run_loaded(struct test_case *t, struct mxguard_policy *policy)
 {
-	struct mxguard_check *c = mxguard_check_new(policy, NULL, MXGUARD_CHECK_STEPS);
+	char message[500] = "";
+	struct mxguard_snapshot *snapshot = NULL;
+	if (t->versions > 0) {
+		write_snapshot(t, policy);
+		if (mxguard_snapshot_open(&snapshot, policy, 0, message, sizeof(message)) != MXGUARD_OK)
+			fail("snapshot: %s", message);
+	}
+	struct mxguard_check *c = mxguard_check_new(policy, snapshot, MXGUARD_CHECK_STEPS);
+	mxguard_snapshot_unref(snapshot);
 	if (c == NULL)
 		abort();
 	mxguard_check_set_peer_text(c, t->peer);
@@ -501,6 +614,28 @@ static void run_loaded(struct test_case *t, struct mxguard_policy *policy)
 	mxguard_check_free(c);
 }
 
+static void make_folder(struct test_case *t)
+{
+	char setting[120];
+	strcpy(t->folder, "/tmp/mxguard-case-XXXXXX");
+	if (mkdtemp(t->folder) == NULL || chmod(t->folder, 0755) != 0)
+		fail("no folder for the snapshot");
+	snprintf(setting, sizeof(setting), "state_dir = \"%s\";", t->folder);
+	t->config = append(t->config, setting);
+}
+
+static void remove_folder(const struct test_case *t)
+{
+	static const char *const names[] = { MXG_SNAPSHOT_FILE, "refresh.lock" };
+	char path[200];
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", t->folder, names[i]);
+		unlink(path);
+	}
+	if (rmdir(t->folder) != 0)
+		fail("%s is not empty", t->folder);
+}
+
 static void run_case(const char *path)
 {
 	struct test_case t;
@@ -511,6 +646,8 @@ static void run_case(const char *path)
 		fail("cannot be read");
 		return;
 	}
+	if (t.versions > 0)
+		make_folder(&t);
 	const char *config = t.config == NULL ? "" : t.config;
 	int result = mxguard_policy_parse(&policy, config, strlen(config), "case.conf", 0, message,
 					  sizeof(message));
@@ -521,6 +658,8 @@ static void run_case(const char *path)
 	else if (result == MXGUARD_OK)
 		run_loaded(&t, policy);
 	mxguard_policy_unref(policy);
+	if (t.versions > 0)
+		remove_folder(&t);
 	free_case(&t);
 }
 
