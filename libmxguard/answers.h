@@ -67,6 +67,10 @@ bool mxg_answers_put_version(struct mxg_answers *t, int entry, const struct mxg_
 /* All versions of an entry, newest first; for grace and for printing. */
 size_t mxg_answers_versions(const struct mxg_answers *t, int entry, const struct mxg_answer **versions);
 
+/* Whether a live answer is in that says something else than the snapshot's current version:
+ * the change happened since the last refresh. Order of records does not count. */
+bool mxg_answers_live_differs(const struct mxg_answers *t, int entry);
+
 /*
  * What the view sees, copied to *out; kind NONE where nothing usable is known.
  * Present: the live answer; else the snapshot's current version while fresh; else,

@@ -28,6 +28,9 @@ struct mxg_term {
 	size_t text_len;
 };
 
+/* what of the error for host bits; policy.c proposes the range without them */
+#define MXG_TERM_HOST_BITS "host bits are set"
+
 struct mxg_term_error {
 	const char *at; /* the offending piece, in the text given */
 	size_t at_len;
@@ -62,9 +65,11 @@ enum mxg_record_result mxg_record_parse(struct mxg_record *out, const char *text
 					struct mxg_term_error *error);
 void mxg_record_clear(struct mxg_record *record);
 
-/* Whether the target's last part is the client's to choose (%{s} %{l} %{o} %{h} %{p}):
- * it does not end in literal text with at least two labels, nor in %{d}-family macros. */
+/* Whether the client chooses whose zone is asked: behind the last of %{s} %{l} %{o} %{h} %{p}
+ * stand neither two literal labels nor the whole of %{d}. */
 bool mxg_target_ends_client_chosen(const char *target, size_t len);
+/* The same for any macro: the rule for configured targets (two literal labels or %{d}). */
+bool mxg_target_ends_in_macro(const char *target, size_t len);
 /* Whether any macro of the target depends on the message (%{s} %{l} %{o} %{h} %{i}
  * %{p} %{c} %{t}…), so that a refresh cannot ask it in advance. */
 bool mxg_target_per_message(const char *target, size_t len);
