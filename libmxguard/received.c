@@ -34,9 +34,26 @@ static const struct {
 
 #define MTAS (sizeof(mtas) / sizeof(mtas[0]))
 
+/* Other words that people use for them. */
+static const struct {
+	const char *name;
+	unsigned mta;
+} aliases[] = {
+	{ "exim4", MXG_MTA_EXIM },
+	{ "notqmail", MXG_MTA_QMAIL },
+	{ "gmail", MXG_MTA_GOOGLE },
+	{ "nullmailer", MXG_MTA_NULLCLIENT },
+	{ "ssmtp", MXG_MTA_NULLCLIENT },
+	{ "dma", MXG_MTA_NULLCLIENT },
+};
+
 unsigned mxg_mta_parse(const char *name, size_t len)
 {
 	struct mxg_slice given = { name, len };
+	for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++) {
+		if (mxg_slice_is(given, aliases[i].name))
+			return aliases[i].mta;
+	}
 	for (size_t i = 0; i < MTAS; i++) {
 		if (mxg_slice_is(given, mtas[i].name))
 			return mtas[i].mta;
