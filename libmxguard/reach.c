@@ -402,6 +402,12 @@ bool mxg_reach_term_shared(const struct mxg_term *term)
 	       (term->target != NULL && memchr(term->target, '%', term->target_len) == NULL);
 }
 
+bool mxg_reach_wants_term(const struct mxg_reach_input *in, const struct mxg_term *term)
+{
+	bool shared = mxg_reach_term_shared(term);
+	return !(in->only_own && shared) && !(in->only_shared && !shared);
+}
+
 static void add_record(struct walk *w, const struct mxg_term *term, const struct level *l)
 {
 	struct mxg_reach *r = w->out;
@@ -421,7 +427,7 @@ static void walk_configured(struct walk *w, const struct level *top)
 	const struct mxg_ruleset *r = w->in->ruleset;
 	for (w->term = 0; w->term < r->term_count; w->term++) {
 		const struct mxg_term *term = &r->terms[w->term].term;
-		if (w->in->only_own && mxg_reach_term_shared(term))
+		if (!mxg_reach_wants_term(w->in, term))
 			continue;
 		w->lookups = 0;
 		walk_term(w, top, term);
@@ -433,7 +439,6 @@ static void walk_configured(struct walk *w, const struct level *top)
 /* The addresses of the domain's own MX, only to know whether they are this server's. */
 static void walk_own_mx(struct walk *w, const struct level *top)
 {
-	size_t ranges = w->out->range_count;
 	struct level l = *top;
 	struct mxg_answer a;
 	struct mxg_name host;
@@ -447,7 +452,6 @@ static void walk_own_mx(struct walk *w, const struct level *top)
 	for (unsigned n = 0; n < MX_NAMES_MAX && mxg_rrset_next(a.data, a.size, &at, &item, &len); n++)
 		if (exchange(&host, item, len))
 			walk_host(w, &l, NULL, &host, false);
-	w->out->range_count = ranges;
 }
 
 enum mxg_reach_result mxg_reach_walk(struct mxg_reach *out, struct mxg_answers *answers,

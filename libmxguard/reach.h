@@ -23,6 +23,7 @@ struct mxg_reach_input {
 	struct mxg_name domain; /* the recipient's */
 	struct mxg_view view;
 	bool only_own; /* leave out terms that reach the same for every domain */
+	bool only_shared; /* only those; `domain` is then of no importance */
 	bool with_mx; /* the domain's MX and its hosts' addresses as well, whatever the terms say */
 };
 
@@ -81,6 +82,7 @@ void mxg_reach_clear(struct mxg_reach *reach); /* frees */
 
 /* Whether the term reaches the same questions for every domain. */
 bool mxg_reach_term_shared(const struct mxg_term *term);
+bool mxg_reach_wants_term(const struct mxg_reach_input *input, const struct mxg_term *term);
 
 /* Ranges sorted, overlapping and neighbouring ones put together, as few prefixes as can be.
  * In place; returns the new count. */

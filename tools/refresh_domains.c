@@ -29,7 +29,7 @@ static bool add_name(struct names *n, const char *name)
 
 static int no_memory(void)
 {
-	fputs("mxguard refresh: out of memory\n", stderr);
+	fputs("mxguard: out of memory\n", stderr);
 	return EX_TEMPFAIL;
 }
 
@@ -46,12 +46,12 @@ static int read_lines(struct names *n, FILE *file, const char *path)
 			if (!add_name(n, name))
 				status = no_memory();
 		} else if (error != NULL) {
-			fprintf(stderr, "mxguard refresh: %s:%lu: %s\n", path, number, error);
+			fprintf(stderr, "mxguard: %s:%lu: %s\n", path, number, error);
 			status = EX_CONFIG;
 		}
 	}
 	if (status == 0 && ferror(file)) {
-		fprintf(stderr, "mxguard refresh: %s: %s\n", path, strerror(errno));
+		fprintf(stderr, "mxguard: %s: %s\n", path, strerror(errno));
 		status = EX_CONFIG;
 	}
 	free(line);
@@ -62,7 +62,7 @@ static int read_file(struct names *n, const char *path)
 {
 	FILE *file = fopen(path, "re");
 	if (file == NULL) {
-		fprintf(stderr, "mxguard refresh: domains_file %s: %s\n", path, strerror(errno));
+		fprintf(stderr, "mxguard: domains_file %s: %s\n", path, strerror(errno));
 		return EX_CONFIG;
 	}
 	int status = read_lines(n, file, path);

@@ -260,15 +260,14 @@ def test_read_only_directory(site, root):
 
 
 def test_disk_full(site, root):
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=0755", "tmpfs", str(site.state)],
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k,mode=0755", "tmpfs", str(site.state)],
                    check=True)
     try:
         site.refresh()
-        with open(site.state / "filler", "wb") as filler:
+        with open(site.state / "filler", "wb", buffering=0) as filler:
             try:
                 while True:
                     filler.write(b"x" * 1024)
-                    filler.flush()
             except OSError:
                 pass
         result = mxguard("refresh", "-c", site.config)
