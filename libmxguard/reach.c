@@ -10,7 +10,9 @@
 #include "macro.h"
 #include "neuter.h"
 
-#define LOOKUPS_MAX 10 /* RFC 7208 §4.6.4: no evaluation goes further */
+/* RFC 7208 §4.6.4 allows 10, but a peer for which an included record ends early has used up
+ * fewer of them: the walk, which is for all peers, has to look further. */
+#define LOOKUPS_MAX 100
 #define DEPTH_MAX 12
 #define MX_NAMES_MAX 10
 #define RANGES_MAX 65536 /* hostile records */
@@ -207,6 +209,17 @@ static bool target(struct walk *w, const struct level *l, char qualifier, const 
 	       mxg_name_from_text(out, expanded, expanded_len);
 }
 
+static bool count_lookup(struct walk *w)
+{
+	if (w->lookups < LOOKUPS_MAX) {
+		w->lookups++;
+		return true;
+	}
+	w->out->incomplete = true;
+	snprintf(w->out->trouble, sizeof(w->out->trouble), "more than %d lookups", LOOKUPS_MAX);
+	return false;
+}
+
 /* ---- a, mx, exists ------------------------------------------------------------------------------ */
 
 static bool is_self(const struct walk *w, const struct mxg_address *a)
@@ -332,7 +345,7 @@ static bool walk_term(struct walk *w, const struct level *l, const struct mxg_te
 	default:
 		break;
 	}
-	if (w->depth > 0 && ++w->lookups > LOOKUPS_MAX)
+	if (w->depth > 0 && !count_lookup(w))
 		return false;
 	walk_named(w, l, term);
 	return true;
@@ -342,7 +355,7 @@ static void walk_redirect(struct walk *w, const struct level *l, const struct mx
 {
 	char text[300];
 	struct mxg_name name;
-	if (++w->lookups > LOOKUPS_MAX)
+	if (!count_lookup(w))
 		return;
 	int n = snprintf(text, sizeof(text), "redirect=%.*s", (int)(r->redirect_len > 255 ? 255 : r->redirect_len),
 			 r->redirect);

@@ -49,7 +49,7 @@ struct mxg_reach_gap {
 /* A published record that a term of the configuration reaches by itself. */
 struct mxg_reach_record {
 	struct mxg_name name;
-	unsigned lookups; /* DNS-querying terms under it (RFC 7208 §4.6.4), 11: over the limit */
+	unsigned lookups; /* DNS-querying terms under it (RFC 7208 §4.6.4 allows 10) */
 };
 
 struct mxg_reach {
