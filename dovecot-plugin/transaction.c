@@ -290,8 +290,8 @@ void recipient_judge(struct transaction *t, struct recipient *r)
 		return;
 	r->judged = TRUE;
 	ret = user_settings(t, r, &set, &error);
-	if (ret > 0)
-		error = decide_again(t, r, &set);
+	if (ret >= 0)
+		error = ret == 0 ? NULL : decide_again(t, r, &set);
 	if (error == NULL)
 		return;
 	r->broken = TRUE;

@@ -11,12 +11,14 @@ import pathlib
 import pwd
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 from dataclasses import dataclass, field
 
 from . import build
-from .process import Daemon, Timeout, listening, listening_unix, program, run, wait_for_text, wait_until
+from .process import (Daemon, Timeout, listening, listening_unix, program, run, wait_for_text,
+                      wait_until, with_files)
 
 MAIL_USER, MAIL_GROUP = "nobody", "nogroup"
 PASSWORD = "secret"
@@ -54,6 +56,8 @@ class Settings:
     trusted: str = ""                  # login_trusted_networks: may say XCLIENT
     haproxy_trusted: str = ""
     mxguard: dict[str, str] = field(default_factory=dict)  # mxguard_… settings; empty: no plugin
+    special_use: str = "\\Junk"        # of the mailbox Junk
+    settings_module: bool = True       # 2.4: our settings module is where it belongs
     load_mxguard: bool | None = None   # load the plugin or not, whatever `mxguard` has
     lmtp_plugins: list[str] = field(default_factory=list)  # such as sieve
     plugin: dict[str, str] = field(default_factory=dict)   # other plugins' settings (2.3)
@@ -80,7 +84,8 @@ class Dovecot:
         self.may_crash = False                   # otherwise a crash fails the test at its end
         dovecot = program("dovecot")
         assert dovecot, "Dovecot is not installed"
-        self._daemon = Daemon([dovecot, "-F", "-c", str(self.config)], folder / "dovecot.out")
+        self._daemon = Daemon(self.placed([dovecot, "-F", "-c", str(self.config)]),
+                              folder / "dovecot.out")
 
     # Running it
 
@@ -206,7 +211,14 @@ class Dovecot:
     def doveadm(self, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[bytes]":
         doveadm = program("doveadm")
         assert doveadm
-        return run([doveadm, "-c", str(self.config), *arguments], check=check)
+        return run(self.placed([doveadm, "-c", str(self.config), *arguments]), check=check)
+
+    def placed(self, argv: list[str]) -> list[str]:
+        """ARGV, where Dovecot finds our modules. 2.4 looks for settings modules in the folder
+        that was compiled in: there, ours is mounted over it, for this program alone."""
+        if version() < (2, 4) or not self.loads_mxguard:
+            return argv
+        return with_files(argv, {str(own_modules()): self.modules})
 
     def write_config(self) -> None:
         self._link_modules()
@@ -221,18 +233,21 @@ class Dovecot:
 
     def _link_modules(self) -> None:
         """mail_plugin_dir: Dovecot's own modules and ours, side by side."""
+        if version() >= (2, 4):
+            self._copy_modules()
+            return
         self.modules.mkdir(exist_ok=True)
-        ours = [build.plugin(), *build.settings_modules()] if self.loads_mxguard else []
-        for source in [*own_modules().iterdir(), *ours]:
-            target = self.modules / source.name
-            if source.parent.name == "settings":
-                target = self.modules / "settings" / source.name
-            if source.name == "settings" and source.is_dir():
-                target.mkdir(exist_ok=True)
-                for module in source.iterdir():
-                    _link(target / module.name, module)
-            else:
-                _link(target, source)
+        for source in [*own_modules().iterdir(), *([build.plugin()] * self.loads_mxguard)]:
+            _link(self.modules / source.name, source)
+
+    def _copy_modules(self) -> None:
+        """Copies: links into the folder that this one is mounted over would lead back here."""
+        if not self.modules.exists():
+            shutil.copytree(own_modules(), self.modules)
+        if self.loads_mxguard:
+            shutil.copy(build.plugin(), self.modules)
+            for module in build.settings_modules() * self.settings.settings_module:
+                shutil.copy(module, self.modules / "settings")
 
     def _write_users(self) -> None:
         uid, gid = pwd.getpwnam(MAIL_USER).pw_uid, grp.getgrnam(MAIL_GROUP).gr_gid
@@ -390,7 +405,7 @@ userdb {{
 namespace inbox {{
   inbox = yes
   mailbox Junk {{
-    special_use = \\Junk
+    special_use = {settings.special_use}
   }}
 }}
 {_services(dovecot, "address")}protocol lmtp {{
@@ -443,7 +458,7 @@ userdb static {{
 namespace inbox {{
   inbox = yes
   mailbox Junk {{
-    special_use = \\Junk
+    special_use = {settings.special_use}
   }}
 }}
 {_services(dovecot, "listen")}protocol lmtp {{
