@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The local domains: `domains`, `domains_file`, and the names that `policies` blocks list. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
+#include "domains.h"
 #include "refresh.h"
 
 struct names {
@@ -33,40 +33,24 @@ static int no_memory(void)
 	return EX_TEMPFAIL;
 }
 
-static int read_lines(struct names *n, FILE *file, const char *path)
-{
-	char *line = NULL, name[256];
-	const char *error;
-	size_t room = 0;
-	int status = 0;
-	ssize_t len;
-	for (unsigned long number = 1; status == 0 && (len = getline(&line, &room, file)) >= 0; number++) {
-		error = NULL;
-		if (mxg_domains_line(name, line, (size_t)len, &error)) {
-			if (!add_name(n, name))
-				status = no_memory();
-		} else if (error != NULL) {
-			fprintf(stderr, "mxguard: %s:%lu: %s\n", path, number, error);
-			status = EX_CONFIG;
-		}
-	}
-	if (status == 0 && ferror(file)) {
-		fprintf(stderr, "mxguard: %s: %s\n", path, strerror(errno));
-		status = EX_CONFIG;
-	}
-	free(line);
-	return status;
-}
-
 static int read_file(struct names *n, const char *path)
 {
-	FILE *file = fopen(path, "re");
-	if (file == NULL) {
-		fprintf(stderr, "mxguard: domains_file %s: %s\n", path, strerror(errno));
+	struct mxg_domains_reader *reader;
+	char message[512] = "";
+	const char *name;
+	int more, status = 0;
+	if (mxg_domains_open(&reader, path, message, sizeof(message)) != MXGUARD_OK) {
+		fprintf(stderr, "mxguard: %s\n", message);
 		return EX_CONFIG;
 	}
-	int status = read_lines(n, file, path);
-	fclose(file);
+	while ((more = mxg_domains_next(reader, &name, message, sizeof(message))) == 1 && status == 0)
+		if (!add_name(n, name))
+			status = no_memory();
+	if (more < 0) {
+		fprintf(stderr, "mxguard: %s\n", message);
+		status = EX_CONFIG;
+	}
+	mxg_domains_close(reader);
 	return status;
 }
 
