@@ -8,6 +8,8 @@
 #include "domains.h"
 #include "refresh.h"
 
+#define MESSAGES_MAX 20 /* about wrong lines */
+
 struct names {
 	const char **items; /* each malloc'd */
 	size_t count, room;
@@ -33,7 +35,9 @@ static int no_memory(void)
 	return EX_TEMPFAIL;
 }
 
-static int read_file(struct names *n, const char *path)
+/* Deliveries pass over a line that is wrong, and one of them must not cost the others their
+ * answers: it is told, counted, and shows in the exit status. */
+static int read_file(struct names *n, const char *path, size_t *wrong)
 {
 	struct mxg_domains_reader *reader;
 	char message[512] = "";
@@ -43,12 +47,15 @@ static int read_file(struct names *n, const char *path)
 		fprintf(stderr, "mxguard: %s\n", message);
 		return EX_CONFIG;
 	}
-	while ((more = mxg_domains_next(reader, &name, message, sizeof(message))) == 1 && status == 0)
-		if (!add_name(n, name))
+	while (status == 0 && (more = mxg_domains_next(reader, &name, message, sizeof(message))) != 0) {
+		if (more == 1 && !add_name(n, name))
 			status = no_memory();
-	if (more < 0) {
-		fprintf(stderr, "mxguard: %s\n", message);
-		status = EX_CONFIG;
+		if (more == 1)
+			continue;
+		if ((*wrong)++ < MESSAGES_MAX)
+			fprintf(stderr, "mxguard: %s\n", message);
+		if (more != MXGUARD_ERROR_CONFIG)
+			status = EX_CONFIG;
 	}
 	mxg_domains_close(reader);
 	return status;
@@ -73,7 +80,7 @@ static void sort_unique(struct names *n)
 	n->count = kept;
 }
 
-static int collect(struct names *n, const struct mxguard_policy *policy)
+static int collect(struct names *n, const struct mxguard_policy *policy, size_t *wrong)
 {
 	const char *name;
 	for (size_t i = 0; i < policy->domains.count; i++)
@@ -82,14 +89,14 @@ static int collect(struct names *n, const struct mxguard_policy *policy)
 	for (size_t i = 0; (name = mxg_policy_listed_domain(policy, i)) != NULL; i++)
 		if (!add_name(n, name))
 			return no_memory();
-	return policy->domains_file == NULL ? 0 : read_file(n, policy->domains_file);
+	return policy->domains_file == NULL ? 0 : read_file(n, policy->domains_file, wrong);
 }
 
 int mxg_refresh_domains(struct mxg_refresh *run)
 {
 	struct names n = { 0 };
 	size_t rulesets = run->policy->ruleset_count;
-	int status = collect(&n, run->policy);
+	int status = collect(&n, run->policy, &run->wrong_lines);
 	if (status != 0) {
 		free(n.items);
 		return status;
