@@ -133,7 +133,6 @@ int mxg_boundary_feed(struct mxguard_check *check, const char *bytes, size_t len
 int mxg_boundary_end(struct mxguard_check *check);
 void mxg_boundary_reset(struct mxguard_check *check);
 void mxg_boundary_free(struct mxguard_check *check);
-bool mxg_boundary_wants_header(const struct mxguard_check *check);
 
 /* decide.c */
 void mxg_decide_domain(struct mxguard_check *check, struct mxg_domain_check *domain);

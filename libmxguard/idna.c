@@ -51,3 +51,12 @@ bool mxg_idna_to_ascii(char out[256], const char *name, size_t len)
 	dlclose(library);
 	return done;
 }
+
+bool mxg_idna_present(void)
+{
+	void *library = dlopen(SONAME, RTLD_NOW | RTLD_LOCAL);
+	if (library == NULL)
+		return false;
+	dlclose(library);
+	return true;
+}

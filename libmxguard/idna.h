@@ -12,4 +12,7 @@
  */
 bool mxg_idna_to_ascii(char out[256], const char *name, size_t len);
 
+/* Whether libidn2 is installed: a message about a name that was refused says so. */
+bool mxg_idna_present(void);
+
 #endif

@@ -69,17 +69,17 @@ struct mxg_string_list {
 struct mxguard_policy {
 	atomic_uint refs;
 	const char *path;
-	uint8_t hash[32]; /* SHA-256 is not needed: see policy_hash() in policy.c; over the settings
-			   * that decide what a snapshot must hold */
+	uint8_t hash[32]; /* over the settings that decide what a snapshot must hold: policy_hash.c */
 	size_t ruleset_count; /* [0] is the default */
 	struct mxg_ruleset *rulesets;
 	struct mxg_domain_map *map; /* recipient domain → ruleset index */
 	struct mxg_string_list domains; /* inline, lower-case A-labels */
+	struct mxg_domain_map *domain_set; /* the same, for mxg_policy_has_domain(); NULL: none */
 	const char *domains_file; /* NULL: none. Read on demand: see domains.h */
 	const char *default_domain; /* NULL: none */
 	struct mxg_prefix_list internal; /* loopback included */
 	struct mxg_prefix_list origins;
-	struct mxg_prefix_list self; /* configured, or the interfaces' addresses */
+	struct mxg_prefix_list self; /* configured, or (where a term is mx) the interfaces' addresses */
 	struct mxg_string_list by; /* trace.by; lower case */
 	bool by_configured; /* else `by` holds this host's names */
 	unsigned trace_mta; /* mask for the trace reader, 0: the form must tell */
@@ -119,5 +119,12 @@ bool mxg_policy_mode_word(const char *word, enum mxguard_mode *out);
 bool mxg_policy_action_word(const char *word, enum mxguard_action *out);
 bool mxg_policy_untraced_word(const char *word, enum mxguard_verdict *out);
 bool mxg_policy_tag_word(const char *word, enum mxg_tag *out);
+bool mxg_policy_retrieved_word(const char *word, enum mxguard_verdict *out);
+
+/* `trace.mta`: names of MTA families; the bit of one is 1 << its place in this list. */
+#define MXG_MTA_FAMILIES \
+	"postfix", "exim", "sendmail", "opensmtpd", "dovecot", "qmail", "courier", "exchange", "google", "haraka", \
+		"amavis", "mimedefang", "cyrus", "haproxy", "qpsmtpd", "chasquid"
+bool mxg_policy_mta_word(const char *word, unsigned *mask);
 
 #endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MXG_RECEIVED_CLAUSES_H
+#define MXG_RECEIVED_CLAUSES_H
+
+#include "received.h"
+
+/*
+ * A Received field cut at its anchors, from the left and without searching:
+ * "from HELO items... by NAME items... with items... PROTOCOL tail". HELO is
+ * always one blank-free token, so a client's word can neither open the next
+ * clause nor close one; where an MTA lets blanks into it, no grammar matches.
+ */
+struct mxg_item {
+	struct mxg_slice text; /* a comment's without its parentheses */
+	bool comment;
+	bool fresh; /* first on its physical line */
+	unsigned line, last_line; /* physical lines, from 0 */
+};
+
+#define MXG_CLAUSE_ITEMS 8
+
+struct mxg_items {
+	struct mxg_item item[MXG_CLAUSE_ITEMS];
+	unsigned count;
+};
+
+enum mxg_clause_form {
+	MXG_FORM_FROM = 1, /* from ... by ... */
+	MXG_FORM_FROM_ONLY, /* from ..., no by at all */
+	MXG_FORM_BY, /* by ... */
+	MXG_FORM_COMMENT /* begins with a parenthesis: qmail, sendmail's empty HELO, ... */
+};
+
+struct mxg_clauses {
+	enum mxg_clause_form form;
+	const char *value, *end; /* the field's body without blanks around */
+	unsigned lines; /* physical lines */
+	bool folded; /* "by" begins a physical line of its own */
+	struct mxg_slice helo;
+	struct mxg_items from; /* between HELO and "by" */
+	struct mxg_slice by;
+	struct mxg_items after_by; /* between the by name and "with" or what else follows */
+	struct mxg_items cipher; /* comments between "with" and the protocol */
+	struct mxg_slice protocol;
+	struct mxg_slice after_protocol; /* everything behind it, to the end */
+	struct mxg_items tail; /* comments among "id", "for", "tls" behind it */
+	struct mxg_slice id;
+	struct mxg_slice recipient; /* the token after "for", brackets and all */
+	const char *semicolon; /* the last one; NULL if none */
+};
+
+bool mxg_clauses_split(struct mxg_clauses *c, const char *value, const char *end);
+
+/* Small tools that all grammars share. */
+bool mxg_slice_is(struct mxg_slice s, const char *text);
+bool mxg_slice_begins(struct mxg_slice s, const char *text);
+bool mxg_slice_digits(struct mxg_slice s); /* at least one, nothing else */
+const char *mxg_slice_find(struct mxg_slice s, char c); /* the first; NULL if none */
+struct mxg_slice mxg_slice_skip(struct mxg_slice s, size_t n);
+bool mxg_slice_is_host(struct mxg_slice s); /* letters, digits and .-_ only */
+bool mxg_slice_is_helo(struct mxg_slice s); /* host or address literal */
+bool mxg_slice_is_word(struct mxg_slice s); /* none of blank ()<>@\;" */
+
+/* "NAME [ADDRESS]", "NAME[ADDRESS]", "[ADDRESS]"; rest is what stands behind. */
+bool mxg_host_read(struct mxg_slice text, struct mxg_slice *name, struct mxg_address *address,
+	struct mxg_slice *rest);
+
+/* RFC 5322 date-time, weekday optional; 0 if text is not wholly one (a zone
+ * comment may follow). *weekday tells whether it had one. */
+int64_t mxg_date_parse(const char *at, const char *end, bool *weekday);
+
+/* The grammars: true if the field is wholly theirs, with *out filled. */
+typedef bool mxg_grammar(struct mxg_received *out, const struct mxg_clauses *c);
+mxg_grammar mxg_grammar_postfix, mxg_grammar_sendmail, mxg_grammar_opensmtpd, mxg_grammar_haraka,
+	mxg_grammar_cyrus, mxg_grammar_amavis, mxg_grammar_chasquid, mxg_grammar_exim,
+	mxg_grammar_courier, mxg_grammar_qmail, mxg_grammar_qpsmtpd, mxg_grammar_dovecot,
+	mxg_grammar_exchange, mxg_grammar_google, mxg_grammar_communigate, mxg_grammar_fetchmail,
+	mxg_grammar_getmail, mxg_grammar_nullclient, mxg_grammar_other;
+
+/* Whether the protocol is RFC 3848's or RFC 6531's with a login. */
+bool mxg_protocol_has_login(struct mxg_slice protocol);
+
+/* The first of the items between HELO and "by" is the comment that holds the
+ * address, on the first line; in the folded form nothing may follow it there.
+ * The others are comments of the MTA. */
+bool mxg_address_comment(const struct mxg_clauses *c, unsigned index);
+
+/* MXG_RECEIVED_PEER with name and address of such a comment. */
+bool mxg_peer_from_comment(struct mxg_received *out, const struct mxg_clauses *c, const char *suffix);
+
+#endif
