@@ -181,7 +181,6 @@ static unsigned candidates_of(const struct mxg_clauses *c)
 /* For display, and for what a grammar takes over as it is. */
 static void fill_common(struct mxg_received *out, const struct mxg_clauses *c)
 {
-	bool weekday;
 	memset(out, 0, sizeof(*out));
 	out->by = c->by;
 	out->protocol = c->protocol;
@@ -197,7 +196,14 @@ static void fill_common(struct mxg_received *out, const struct mxg_clauses *c)
 			out->for_address = to;
 	}
 	if (c->semicolon != NULL)
-		out->date = mxg_date_parse(c->semicolon + 1, c->end, &weekday);
+		out->date_text = (struct mxg_slice){ c->semicolon + 1, (size_t)(c->end - c->semicolon - 1) };
+}
+
+int64_t mxg_received_date(const struct mxg_received *r)
+{
+	bool weekday;
+	return r->date_text.at == NULL ? 0
+				       : mxg_date_parse(r->date_text.at, r->date_text.at + r->date_text.len, &weekday);
 }
 
 static bool same_reading(const struct mxg_received *a, const struct mxg_received *b)
@@ -239,7 +245,7 @@ static bool read_candidates(struct mxg_received *out, const struct mxg_clauses *
 static bool refuse(struct mxg_received *out, enum mxg_received_reason reason)
 {
 	*out = (struct mxg_received){ .reason = reason, .by = out->by, .protocol = out->protocol,
-		.id = out->id, .date = out->date };
+		.id = out->id, .date_text = out->date_text };
 	return false;
 }
 

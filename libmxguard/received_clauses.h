@@ -81,7 +81,8 @@ enum mxg_byte_class {
 	MXG_BYTE_BLANK = 1, /* SP HTAB CR LF: every other control byte is refused before */
 	MXG_BYTE_HOST = 2, /* letters, digits and .-_ */
 	MXG_BYTE_SPECIAL = 4, /* blanks and ()<>@\;" */
-	MXG_BYTE_NEST = 8 /* what read_comment stops at */
+	MXG_BYTE_NEST = 8, /* what read_comment stops at */
+	MXG_BYTE_SEMICOLON = 16
 };
 
 extern const uint8_t mxg_byte_classes[256];

@@ -50,7 +50,7 @@ static bool courier_local(struct mxg_received *out, const struct mxg_clauses *c)
 bool mxg_grammar_courier(struct mxg_received *out, const struct mxg_clauses *c)
 {
 	if (c->form != MXG_FORM_FROM || c->after_by.count > 0 || c->tail.count > 0 ||
-	    c->cipher.count > 0 || !is_courier_id(c->id) || c->recipient.len > 0 || out->date == 0)
+	    c->cipher.count > 0 || !is_courier_id(c->id) || c->recipient.len > 0 || mxg_received_date(out) == 0)
 		return false;
 	if (c->helo.len == 0 || !mxg_address_comment(c, 0) || c->from.count > 2)
 		return false;
@@ -125,10 +125,10 @@ static bool qmail_invoked(struct mxg_received *out, const struct mxg_clauses *c)
 	if (mxg_slice_is(text, " invoked from network"))
 		out->kind = MXG_RECEIVED_MARKER;
 	else if (mxg_slice_begins(text, " invoked by uid "))
-		return mxg_slice_digits(mxg_slice_skip(text, 16)) && out->date != 0;
+		return mxg_slice_digits(mxg_slice_skip(text, 16)) && mxg_received_date(out) != 0;
 	else if (!mxg_slice_is(text, " invoked for bounce") && !mxg_slice_is(text, " invoked by alias"))
 		return false;
-	return out->date != 0;
+	return mxg_received_date(out) != 0;
 }
 
 /* qmail's received.c; its dates have no weekday, its fields no id. */
@@ -155,7 +155,7 @@ bool mxg_grammar_qmail(struct mxg_received *out, const struct mxg_clauses *c)
 
 bool mxg_grammar_qpsmtpd(struct mxg_received *out, const struct mxg_clauses *c)
 {
-	if (c->form != MXG_FORM_FROM || c->from.count != 2 || c->after_by.count != 1 || out->date == 0)
+	if (c->form != MXG_FORM_FROM || c->from.count != 2 || c->after_by.count != 1 || mxg_received_date(out) == 0)
 		return false;
 	out->authenticated = mxg_protocol_has_login(c->protocol);
 	return read_qmail_peer(out, c, false);

@@ -29,10 +29,9 @@ static size_t plain_bytes(const unsigned char *s)
 	uint64_t v;
 	memcpy(&v, s, sizeof(v));
 	v = le64toh(v);
-	uint64_t below_space = (v - low * 0x20) & ~v;
-	uint64_t is_delete = ((v ^ low * 0x7f) - low) & ~(v ^ low * 0x7f);
-	/* borrows only reach upwards, so the lowest mark is always true */
-	uint64_t odd = (v | below_space | is_delete) & high;
+	/* below SP, DEL, 8-bit; borrows and carries only reach upwards from a byte
+	 * that is odd itself, so the lowest mark is always true */
+	uint64_t odd = ((v - low * 0x20) | (v + low) | v) & high;
 	return odd == 0 ? 8 : (size_t)__builtin_ctzll(odd) / 8;
 }
 

@@ -96,7 +96,7 @@ static void conclude_at(struct mxg_trace *t, enum mxg_trace_outcome outcome, con
 	conclude(t, outcome, MXG_TRACE_REASON_NONE);
 	t->address = r->address;
 	t->mta = r->mta;
-	t->date = r->date;
+	t->date = mxg_received_date(r);
 	copy_cut(t->helo, sizeof(t->helo), r->helo);
 	copy_cut(t->hostname, sizeof(t->hostname), r->hostname);
 	copy_cut(t->by, sizeof(t->by), r->by);
