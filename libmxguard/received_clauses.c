@@ -38,8 +38,15 @@ static bool read_comment(struct lexer *l, struct mxg_item *item)
 	item->line = l->line;
 	item->text.at = at + 1;
 	for (; at < end; at++) {
-		if (!mxg_byte_is(*at, MXG_BYTE_NEST))
-			continue;
+		for (; end - at >= 16; at += 16) {
+			mxg_block b = mxg_block_load(at);
+			if (mxg_block_any((mxg_block)((b == '(') | (b == ')') | (b == '\n'))))
+				break;
+		}
+		while (at < end && !mxg_byte_is(*at, MXG_BYTE_NEST))
+			at++;
+		if (at == end)
+			break;
 		if (*at == '\n')
 			l->line++;
 		else if (*at == '(')
@@ -89,9 +96,10 @@ static void read_helo(struct lexer *l, struct mxg_slice *helo)
 
 static bool add_comment(struct lexer *l, struct mxg_items *items)
 {
-	if (items->count == MXG_CLAUSE_ITEMS)
+	if (items->count == MXG_CLAUSE_ITEMS || !read_comment(l, &items->item[items->count]))
 		return false;
-	return read_comment(l, &items->item[items->count++]);
+	items->count++;
+	return true;
 }
 
 /* From behind HELO to "by". A comment may not run into the next word. */

@@ -87,6 +87,24 @@ enum mxg_byte_class {
 
 extern const uint8_t mxg_byte_classes[256];
 
+/* Sixteen bytes at a time; the compiler makes vector instructions of it where
+ * there are any. Each is all ones in the lanes that match. */
+typedef unsigned char mxg_block __attribute__((vector_size(16)));
+
+static inline mxg_block mxg_block_load(const char *at)
+{
+	mxg_block b;
+	memcpy(&b, at, sizeof(b));
+	return b;
+}
+
+static inline bool mxg_block_any(mxg_block lanes)
+{
+	uint64_t half[2];
+	memcpy(half, &lanes, sizeof(half));
+	return (half[0] | half[1]) != 0;
+}
+
 static inline bool mxg_byte_is(char c, unsigned classes)
 {
 	return (mxg_byte_classes[(unsigned char)c] & classes) != 0;

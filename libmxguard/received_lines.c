@@ -57,6 +57,13 @@ bool mxg_lines_survey(struct mxg_lines *lines, const char *field, size_t len)
 	int crlf = -1;
 	*lines = (struct mxg_lines){ .count = 1 };
 	for (size_t i = 0; i < len;) {
+		if (len - i >= 16) {
+			mxg_block b = mxg_block_load(field + i);
+			if (!mxg_block_any((mxg_block)((b < 0x20) | (b > 0x7e)))) {
+				i += 16;
+				continue;
+			}
+		}
 		if (len - i >= 8) {
 			size_t n = plain_bytes(s + i);
 			i += n;
