@@ -125,6 +125,8 @@ bool mxg_host_read(struct mxg_slice text, struct mxg_slice *name, struct mxg_add
  * comment may follow). *weekday tells whether it had one. */
 int64_t mxg_date_parse(const char *at, const char *end, bool *weekday);
 
+bool mxg_is_courier_id(struct mxg_slice id); /* HEX.HEX.HEX */
+
 /* The grammars: true if the field is wholly theirs, with *out filled. */
 typedef bool mxg_grammar(struct mxg_received *out, const struct mxg_clauses *c);
 mxg_grammar mxg_grammar_postfix, mxg_grammar_sendmail, mxg_grammar_opensmtpd, mxg_grammar_haraka,

@@ -128,7 +128,7 @@ bool mxg_grammar_haraka(struct mxg_received *out, const struct mxg_clauses *c)
 		       c->by.len == 0 && mxg_received_date(out) != 0;
 	}
 	if (c->form != MXG_FORM_FROM || c->after_by.count != 1 || c->from.count != 1 ||
-	    c->helo.len == 0 || !mxg_address_comment(c, 0))
+	    c->helo.len == 0 || mxg_slice_find(c->helo, ' ') != NULL || !mxg_address_comment(c, 0))
 		return false;
 	out->authenticated = mxg_protocol_has_login(c->protocol);
 	return mxg_peer_from_comment(out, c, NULL);

@@ -119,6 +119,10 @@ static const struct row rows[] = {
 	{ F "h ([192.0.2.10] [203.0.113.10])" HARAKA, NO, "", false, 0, NULL, NULL, NULL, NULL },
 	{ F "h (gw ([192.0.2.10]) x [::ffff:203.0.113.44])" COURIER, NO, "", false, 0, NULL, NULL, NULL, NULL },
 	{ F "h (gw [192.0.2.10])\n  by c with ESMTP\n  id 00AE.006B.0000004D" DATE " (x [::ffff:203.0.113.50])" COURIER, NO, "", false, 0, NULL, NULL, NULL, NULL },
+	{ F "h (gw [::ffff:192.0.2.10])\n  (x [::ffff:203.0.113.50])" COURIER, NO, "", false, 0, NULL, NULL, NULL, NULL },
+	{ F "h (gw [::ffff:192.0.2.10])\n  (TLS: x [::ffff:203.0.113.50])" COURIER, NO, "", false, 0, NULL, NULL, NULL, NULL },
+	{ F "\"a (b\" (gw [::ffff:192.0.2.10])" COURIER, NO, "", false, 0, NULL, NULL, NULL, NULL },
+	{ F "\"a (b\" (gw [192.0.2.10])" HARAKA, NO, "", false, 0, NULL, NULL, NULL, NULL },
 	{ F "h (gw [192.0.2.10])" COURIER, NO, "", false, MXG_MTA_COURIER, NULL, NULL, NULL, NULL }, /* IPv4 is mapped */
 	{ F "h (x) (AUTH: PLAIN alice [::ffff:203.0.113.48])" COURIER, NO, "", false, 0, NULL, NULL, NULL, NULL },
 	{ F "h ([::ffff:203.0.113.6])\n  (AUTH: PLAIN x) by m with ESMTPA (y)" COURIER, NO, "", false, 0, NULL, NULL, NULL, NULL },
