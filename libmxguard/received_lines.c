@@ -35,7 +35,8 @@ static size_t plain_bytes(const unsigned char *s)
 	return odd == 0 ? 8 : (size_t)__builtin_ctzll(odd) / 8;
 }
 
-static void look_at_line(struct mxg_lines *lines, const char *at, const char *end)
+/* Returns where the line's words begin. */
+static const char *look_at_line(struct mxg_lines *lines, const char *at, const char *end)
 {
 	lines->count++;
 	while (at < end && (*at == ' ' || *at == '\t'))
@@ -47,6 +48,7 @@ static void look_at_line(struct mxg_lines *lines, const char *at, const char *en
 	} else if (left > 4 && at[0] == 'f' && memcmp(at, "from", 4) == 0 && mxg_byte_is(at[4], MXG_BYTE_BLANK)) {
 		lines->from++;
 	}
+	return at;
 }
 
 /* SP, HTAB and line ends of one kind are the only control bytes that a field
@@ -84,7 +86,7 @@ bool mxg_lines_survey(struct mxg_lines *lines, const char *field, size_t len)
 			if (i < len && s[i] != ' ' && s[i] != '\t')
 				return false;
 			if (i < len)
-				look_at_line(lines, field + i, field + len);
+				i = (size_t)(look_at_line(lines, field + i, field + len) - field);
 		} else if ((s[i] < 0x20 && s[i] != '\t') || s[i] == 0x7f) {
 			return false;
 		} else {

@@ -30,6 +30,8 @@ static char lower(char c)
 
 static bool same_folded(const char *a, const char *b, size_t n)
 {
+	if (memcmp(a, b, n) == 0)
+		return true;
 	for (size_t i = 0; i < n; i++) {
 		if (lower(a[i]) != lower(b[i]))
 			return false;
