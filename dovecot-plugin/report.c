@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#include "report.h"
+
+#include "transaction.h"
+
+#include "str-sanitize.h"
+
+#define LINE_MAX_LEN 4096
+#define ADDRESS_SHOWN 256
+
+static struct event_category category_mxguard = { .name = "mxguard" };
+
+static struct event *decision_event(struct event *parent)
+{
+	struct event *event = event_create(parent);
+
+	event_add_category(event, &category_mxguard);
+	return event;
+}
+
+void report_check(const struct mxguard_check *check, int index, struct event *parent)
+{
+	struct event *event = decision_event(parent);
+	struct event_passthrough *e = event_create_passthrough(event)->set_name("mxguard_decision");
+	char line[LINE_MAX_LEN];
+
+	e = e->add_str("verdict", mxguard_verdict_name(mxguard_check_verdict(check, index)));
+	e = e->add_str("action", mxguard_action_name(mxguard_check_action(check, index)));
+	e = e->add_str("would", mxguard_action_name(mxguard_check_would(check, index)));
+	e = e->add_str("mode", mxguard_mode_name(mxguard_check_mode(check, index)));
+	e = e->add_str("reason", mxguard_check_text(check, index, MXGUARD_TEXT_REASON));
+	e = e->add_str("gateway", mxguard_check_text(check, index, MXGUARD_TEXT_GATEWAY));
+	e = e->add_str("peer", mxguard_check_text(check, index, MXGUARD_TEXT_PEER));
+	e = e->add_str("boundary", mxguard_check_text(check, index, MXGUARD_TEXT_BOUNDARY_PEER));
+	mxguard_check_log_line(check, index, line, sizeof(line));
+	e_info(e->event(), "%s", line);
+	event_unref(&event);
+}
+
+/* No check could be made: the line has the same fields, so that scripts can read it. */
+static void report_broken(struct transaction *t, struct recipient *r)
+{
+	struct event *event = decision_event(r->lrcpt->rcpt->event);
+	const struct client *client = t->session->client;
+	const char *peer = client->remote_ip.family == 0 ? "-" : net_ip2addr(&client->remote_ip);
+	struct event_passthrough *e = event_create_passthrough(event)->set_name("mxguard_decision");
+
+	e = e->add_str("verdict", "undecided")->add_str("action", "defer")->add_str("would", "defer");
+	e = e->add_str("reason", "configuration")->add_str("gateway", "")->add_str("peer", peer);
+	e_info(e->event(),
+	       "mxguard: verdict=undecided action=defer would=- mode=- place=- peer=%s boundary=- hop=0 gateway=- "
+	       "term=- from=<%s> rcpt=<%s> id=<%s> msgid=<> reason=configuration",
+	       peer, str_sanitize(smtp_address_encode(t->trans->mail_from), ADDRESS_SHOWN),
+	       str_sanitize(smtp_address_encode(r->lrcpt->rcpt->path), ADDRESS_SHOWN), t->trans->id);
+	event_unref(&event);
+}
+
+void report_recipient(struct transaction *t, struct recipient *r)
+{
+	if (r->reported)
+		return;
+	r->reported = TRUE;
+	if (t->broken != NULL || r->broken || r->index < 0)
+		report_broken(t, r);
+	else
+		report_check(t->check, r->index, r->lrcpt->rcpt->event);
+}

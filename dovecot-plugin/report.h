@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MXG_PLUGIN_REPORT_H
+#define MXG_PLUGIN_REPORT_H
+
+#include "mxguard.h"
+
+struct event;
+struct recipient;
+struct transaction;
+
+/* One log line and one event mxguard_decision, once a recipient. */
+void report_recipient(struct transaction *t, struct recipient *r);
+/* The same for a check outside of LMTP. */
+void report_check(const struct mxguard_check *check, int index, struct event *parent);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MXG_EVALUATE_WALK_H
+#define MXG_EVALUATE_WALK_H
+
+#include "evaluate.h"
+#include "macro.h"
+
+/* Shared by evaluate.c (records, includes, budgets) and evaluate_mechanism.c only. */
+
+#define MXG_WALK_DEPTH_MAX 12 /* more than 10 lookups cannot be open */
+
+enum mxg_spf { /* RFC 7208 §2.6, and what may stand in its way */
+	MXG_SPF_NONE,
+	MXG_SPF_NEUTRAL,
+	MXG_SPF_PASS,
+	MXG_SPF_FAIL,
+	MXG_SPF_SOFTFAIL,
+	MXG_SPF_TEMPERROR,
+	MXG_SPF_PERMERROR,
+	MXG_SPF_CLIENT_CHOSEN,
+	MXG_SPF_MISSING
+};
+
+enum mxg_match {
+	MXG_MATCH_NO,
+	MXG_MATCH_YES,
+	MXG_MATCH_MISSING, /* an answer is missing; the walk is pending */
+	MXG_MATCH_TEMPERROR,
+	MXG_MATCH_PERMERROR,
+	MXG_MATCH_CLIENT_CHOSEN
+};
+
+enum mxg_got { MXG_GOT_RECORDS, MXG_GOT_NOTHING, MXG_GOT_FAILURE, MXG_GOT_MISSING };
+
+enum mxg_target { MXG_TARGET_NAME, MXG_TARGET_NO_NAME, MXG_TARGET_CLIENT_CHOSEN, MXG_TARGET_MISSING };
+
+struct mxg_walk {
+	struct mxg_answers *answers;
+	const struct mxg_eval_input *in;
+	struct mxg_text_list *steps;
+	struct mxg_term_outcome *out;
+	bool both_families;
+	bool pending; /* an answer is missing: results are void, questions are being foreseen */
+	bool exhausted; /* memory, or the table's limit */
+	unsigned lookups, voids;
+	unsigned depth; /* 0: the configured term; else records that are open */
+	struct mxg_name open[MXG_WALK_DEPTH_MAX];
+};
+
+enum mxg_got mxg_walk_lookup(struct mxg_walk *w, const struct mxg_name *name, uint16_t type, bool foreseeable,
+			     struct mxg_answer *answer);
+bool mxg_walk_count_void(struct mxg_walk *w);
+enum mxg_target mxg_walk_target(struct mxg_walk *w, const struct mxg_name *domain, const char *target, size_t len,
+				struct mxg_name *out);
+bool mxg_walk_foreseeable(const struct mxg_term *term);
+enum mxg_match mxg_walk_term(struct mxg_walk *w, const struct mxg_name *domain, const struct mxg_term *term);
+enum mxg_spf mxg_walk_record(struct mxg_walk *w, const struct mxg_name *name, bool foreseeable);
+enum mxg_spf mxg_walk_permerror(struct mxg_walk *w, const struct mxg_name *name, enum mxg_record_trouble trouble,
+				const char *detail);
+void mxg_walk_step(struct mxg_walk *w, const struct mxg_term *term, const char *what);
+
+/* evaluate_mechanism.c: everything but include */
+enum mxg_match mxg_walk_mechanism(struct mxg_walk *w, const struct mxg_name *domain, const struct mxg_term *term);
+/* %{p} (§7.3): "unknown" where no name is validated. False while answers are missing. */
+bool mxg_walk_validated_name(struct mxg_walk *w, const struct mxg_name *domain, char out[256]);
+
+#endif

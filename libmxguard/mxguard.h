@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libmxguard: was this message handed to us by a gateway that is authorized for
+ * the recipient's domain, or did it skip the filters? See libmxguard(3).
+ *
+ * A policy is what the administrator wrote; a check is one transaction; a
+ * resolver asks DNS for checks. The library never logs, exits, or touches
+ * signals, environment or process-wide state: it reports.
+ *
+ * Threads: a policy and a snapshot may be shared by any number of threads; a
+ * check and a resolver belong to one thread at a time.
+ * Strings that are returned are borrowed: they live until their object is
+ * changed or freed. Strings that are passed in are copied.
+ */
+#ifndef MXGUARD_H
+#define MXGUARD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+
+struct sockaddr;
+struct pollfd;
+struct mxguard_policy;
+struct mxguard_snapshot;
+struct mxguard_check;
+struct mxguard_resolver;
+
+/* Failures of a call, negative. They are never verdicts: see mxguard_check_verdict(). */
+enum mxguard_error {
+	MXGUARD_OK = 0,
+	MXGUARD_ERROR_NOMEM = -1,
+	MXGUARD_ERROR_INVALID = -2, /* an argument is out of its range; an unknown flag */
+	MXGUARD_ERROR_STATE = -3, /* not at this stage of the check */
+	MXGUARD_ERROR_CONFIG = -4, /* the configuration is missing, unreadable or wrong */
+	MXGUARD_ERROR_IO = -5, /* the system said no; errno tells */
+	MXGUARD_ERROR_UNTRUSTED = -6 /* a file that others can write */
+};
+
+/* A fact. A zeroed verdict authorizes nothing. New ones may be added. */
+enum mxguard_verdict {
+	MXGUARD_VERDICT_UNDECIDED = 0,
+	MXGUARD_VERDICT_AUTHORIZED = 1,
+	MXGUARD_VERDICT_INTERNAL = 2,
+	MXGUARD_VERDICT_AUTHENTICATED = 3,
+	MXGUARD_VERDICT_EXEMPT = 4,
+	MXGUARD_VERDICT_DIRECT = 5,
+	MXGUARD_VERDICT_UNKNOWN = 6
+};
+
+/* The policy's answer. A zeroed action loses nothing and lets nothing in. */
+enum mxguard_action {
+	MXGUARD_ACTION_DEFER = 0,
+	MXGUARD_ACTION_ACCEPT = 1,
+	MXGUARD_ACTION_TAG = 2, /* accept, with the verdict in a header field */
+	MXGUARD_ACTION_QUARANTINE = 3,
+	MXGUARD_ACTION_REJECT = 4
+};
+
+enum mxguard_mode { MXGUARD_MODE_OFF = 0, MXGUARD_MODE_MONITOR = 1, MXGUARD_MODE_ENFORCE = 2 };
+
+enum mxguard_place {
+	MXGUARD_PLACE_DOOR = 1, /* the peer itself is waiting for our reply */
+	MXGUARD_PLACE_QUEUED = 2 /* an MTA of ours has already taken the message */
+};
+
+/* What became of a DNS question that got no usable reply. */
+enum mxguard_dns_failure {
+	MXGUARD_DNS_TIMEOUT = 1,
+	MXGUARD_DNS_SERVFAIL = 2,
+	MXGUARD_DNS_REFUSED = 3,
+	MXGUARD_DNS_BROKEN = 4,
+	MXGUARD_DNS_CANCELLED = 6,
+	MXGUARD_DNS_LOCAL = 7 /* no socket, no memory */
+};
+
+/* What mxguard_check_run() wants next. */
+enum mxguard_progress {
+	MXGUARD_DONE = 1,
+	MXGUARD_NEED_HEADER = 2,
+	MXGUARD_NEED_DNS = 3
+};
+
+const char *mxguard_version(void);
+const char *mxguard_verdict_name(enum mxguard_verdict verdict); /* "authorized", …; never NULL */
+const char *mxguard_action_name(enum mxguard_action action);
+const char *mxguard_mode_name(enum mxguard_mode mode);
+const char *mxguard_place_name(enum mxguard_place place);
+
+/* ---- policy --------------------------------------------------------------- */
+
+/*
+ * Reads mxguard.conf(5). flags must be 0. On failure *policy is NULL and message (of
+ * `size` bytes, always terminated; may be NULL with size 0) holds one line for the
+ * administrator: file:line, setting, what was found, what would be right.
+ * Returns MXGUARD_OK, _NOMEM, _INVALID, _CONFIG, _IO or _UNTRUSTED.
+ */
+int mxguard_policy_load(struct mxguard_policy **policy, const char *path, unsigned flags, char *message,
+			size_t size);
+/* The same from memory; `name` stands for the file in messages, relative paths are
+ * refused in it. */
+int mxguard_policy_parse(struct mxguard_policy **policy, const char *text, size_t length, const char *name,
+			 unsigned flags, char *message, size_t size);
+struct mxguard_policy *mxguard_policy_ref(struct mxguard_policy *policy);
+void mxguard_policy_unref(struct mxguard_policy *policy); /* NULL is allowed */
+/* Warnings found while loading, 0, 1, 2 …; NULL past the last. */
+const char *mxguard_policy_warning(const struct mxguard_policy *policy, size_t index);
+/* dns.timeout, milliseconds, 1 to 300,000: the time that a whole decision may take. */
+int mxguard_policy_timeout(const struct mxguard_policy *policy);
+const char *mxguard_policy_authserv_id(const struct mxguard_policy *policy);
+/* Whether this header field (one field, folds and line end included, 1 to 2^31-1
+ * bytes) must be removed before delivery: an Authentication-Results with our
+ * authserv-id (RFC 8601 §5) or the token field of a shared gateway. 1, 0 or an error. */
+int mxguard_policy_removes_field(const struct mxguard_policy *policy, const char *field, size_t length);
+
+/* ---- snapshot ------------------------------------------------------------- */
+
+/* Opens what `mxguard refresh` wrote in the policy's state_dir. flags must be 0. A
+ * missing, damaged, foreign or untrusted snapshot is an error with a message, and the
+ * caller goes on without one (NULL): DNS is then asked for everything. With MXGUARD_OK the
+ * message is empty, or a warning that it is too old to be of use. */
+int mxguard_snapshot_open(struct mxguard_snapshot **snapshot, const struct mxguard_policy *policy,
+			  unsigned flags, char *message, size_t size);
+struct mxguard_snapshot *mxguard_snapshot_ref(struct mxguard_snapshot *snapshot);
+void mxguard_snapshot_unref(struct mxguard_snapshot *snapshot); /* NULL is allowed */
+/* 1 where the policy's state_dir now holds another file than the one that is open
+ * (which may be NULL), 0 where not. One stat(2). */
+int mxguard_snapshot_changed(const struct mxguard_snapshot *snapshot, const struct mxguard_policy *policy);
+
+/* ---- check: one transaction ----------------------------------------------- */
+
+enum mxguard_check_flag {
+	MXGUARD_CHECK_STEPS = 1 << 0 /* keep the steps, for people */
+};
+
+/* snapshot may be NULL. The check holds references to both. NULL: out of memory or an
+ * unknown flag. */
+struct mxguard_check *mxguard_check_new(struct mxguard_policy *policy, struct mxguard_snapshot *snapshot,
+					unsigned flags);
+void mxguard_check_free(struct mxguard_check *check); /* NULL is allowed */
+/* Forgets the transaction, keeps policy, snapshot and memory. */
+void mxguard_check_reset(struct mxguard_check *check);
+
+/*
+ * The transaction. All before the first recipient that is run; a check starts with no
+ * peer, no HELO, no login, the null sender, and place `door`. Text is hostile: bytes
+ * that mean nothing are kept and never printed raw.
+ */
+/* AF_INET, AF_INET6; NULL or AF_UNIX: no peer. Others: _INVALID. */
+int mxguard_check_set_peer(struct mxguard_check *check, const struct sockaddr *peer);
+/* An address as Postfix, Exim and others write it: bare, in brackets, with "IPv6:".
+ * "" is no peer. Anything else: _INVALID, and the check then answers `unknown`. */
+int mxguard_check_set_peer_text(struct mxguard_check *check, const char *peer);
+/* 4 or 16 bytes in network order: the quickest way. */
+int mxguard_check_set_peer_bytes(struct mxguard_check *check, const uint8_t *address, size_t length);
+/* Where the address above is a claim that the front end trusts (XCLIENT, PROXY): the
+ * socket's own peer, for the log only. */
+int mxguard_check_set_real_peer(struct mxguard_check *check, const struct sockaddr *peer);
+int mxguard_check_set_helo(struct mxguard_check *check, const char *helo);
+/* A SASL login that the front end vouches for (DESIGN: never one that a client merely
+ * claims). NULL or "": none. */
+int mxguard_check_set_login(struct mxguard_check *check, const char *login);
+/* RFC 5321 reverse-path with or without <>; "" is the null sender. */
+int mxguard_check_set_sender(struct mxguard_check *check, const char *sender);
+int mxguard_check_set_place(struct mxguard_check *check, enum mxguard_place place);
+/* For the log line: queue or session id, and Message-ID. NULL keeps what stands. */
+int mxguard_check_set_ids(struct mxguard_check *check, const char *id, const char *message_id);
+/*
+ * What the front end's own configuration says instead of the policy: settings "mode",
+ * "exempt" (addresses in blanks or commas, added), "on_direct", "on_direct_queued", "on_unknown",
+ * "on_unreadable", "on_untraced", "tag", "quarantine_mailbox". For recipient `index`, or
+ * all with -1. _INVALID with a message for unknown settings and values.
+ */
+int mxguard_check_override(struct mxguard_check *check, int index, const char *setting, const char *value,
+			   char *message, size_t size);
+
+/* RFC 5321 forward-path with or without <>. Returns its index: 0, 1, 2 …, or an error.
+ * Recipients may be added after a run; those that are decided stay decided. */
+int mxguard_check_add_recipient(struct mxguard_check *check, const char *recipient);
+/* Another name of the recipient that the *front end* vouches for (the address before
+ * alias expansion); never ORCPT. */
+int mxguard_check_add_recipient_name(struct mxguard_check *check, int index, const char *name);
+
+/*
+ * Goes as far as is possible. now: seconds since the epoch. Returns an enum
+ * mxguard_progress: NEED_DNS while questions are open (some recipients may be decided
+ * already), else NEED_HEADER, else DONE; or _NOMEM.
+ * Where neither can be had, mxguard_check_give_up() ends it.
+ */
+int mxguard_check_run(struct mxguard_check *check, int64_t now);
+/* No header will come, no more DNS can be asked: what is open becomes `unknown`. */
+int mxguard_check_give_up(struct mxguard_check *check, int64_t now);
+
+/* The header block, in pieces of any size, as the message has it (an mbox "From " line
+ * in front is stepped over). Returns 1 while more is wanted, 0 when not (the rest may
+ * be fed or not), or an error. After it, or at the header's end, call _header_end. */
+int mxguard_check_header(struct mxguard_check *check, const void *bytes, size_t length);
+int mxguard_check_header_end(struct mxguard_check *check);
+
+/*
+ * Questions that are to be asked now, each reported once: a DNS query message with id 0
+ * (set your own), RD, AD and EDNS on, to be sent over UDP and over TCP where the reply is
+ * truncated. Returns 1 and the question's number in *number, or 0 when there are no more.
+ * 512 bytes are room enough; _INVALID where `room` is too small.
+ */
+int mxguard_check_next_question(struct mxguard_check *check, unsigned *number, void *query, size_t room,
+				size_t *length);
+/* The question's name and type, for people. */
+const char *mxguard_check_question_text(struct mxguard_check *check, unsigned number);
+/* A raw reply, or its absence. The reply is checked (QR, question, class, lengths, …); what
+ * cannot be believed counts as a failure. Then run again. Late replies to a check that is
+ * DONE are ignored. */
+int mxguard_check_reply(struct mxguard_check *check, unsigned number, const void *reply, size_t length,
+			int64_t now);
+int mxguard_check_no_reply(struct mxguard_check *check, unsigned number, enum mxguard_dns_failure why,
+			   int64_t now);
+
+/* ---- results, by recipient index ------------------------------------------ */
+
+enum mxguard_verdict mxguard_check_verdict(const struct mxguard_check *check, int index);
+enum mxguard_action mxguard_check_action(const struct mxguard_check *check, int index);
+/* What enforce mode would do; the action itself in enforce mode. */
+enum mxguard_action mxguard_check_would(const struct mxguard_check *check, int index);
+enum mxguard_mode mxguard_check_mode(const struct mxguard_check *check, int index);
+
+enum mxguard_text {
+	MXGUARD_TEXT_REASON = 1, /* stable code, e.g. "peer-not-a-gateway" */
+	MXGUARD_TEXT_EXPLANATION, /* one sentence */
+	MXGUARD_TEXT_RECIPIENT,
+	MXGUARD_TEXT_PEER, /* "" for no peer */
+	MXGUARD_TEXT_BOUNDARY_PEER, /* "" where there is none */
+	MXGUARD_TEXT_GATEWAY, /* the entry's name, "" */
+	MXGUARD_TEXT_TERM,
+	MXGUARD_TEXT_STATUS, /* "5.7.1": RFC 3463 code of the refusal or deferral; "2.0.0" */
+	MXGUARD_TEXT_REPLY, /* the text behind it */
+	MXGUARD_TEXT_QUARANTINE_MAILBOX
+};
+/* Never NULL. Text that came from outside is neutered: printable, on one line. */
+const char *mxguard_check_text(const struct mxguard_check *check, int index, enum mxguard_text what);
+/* 250, 550 or 451. */
+int mxguard_check_reply_code(const struct mxguard_check *check, int index);
+/* The hop that the verdict came from; 0: the peer itself. */
+int mxguard_check_hop(const struct mxguard_check *check, int index);
+/* Steps 0, 1, 2 …; NULL past the last. Only with MXGUARD_CHECK_STEPS. */
+const char *mxguard_check_step(const struct mxguard_check *check, int index, size_t step);
+/* The log line (DESIGN §6) without a line end. Returns its length; what does not fit is
+ * cut (4,096 bytes always do). */
+size_t mxguard_check_log_line(const struct mxguard_check *check, int index, char *buffer, size_t size);
+/* 1 and the Authentication-Results field (RFC 8601) with CRLF in buffer where the policy
+ * wants a tag; 0 where not. 2,048 bytes always do. index -1: for all recipients, the worst. */
+int mxguard_check_tag(const struct mxguard_check *check, int index, char *buffer, size_t size);
+
+/* ---- resolver ------------------------------------------------------------- */
+
+/* Over c-ares, to the policy's dns.servers or the system's. Sockets open at the first
+ * question. NULL: out of memory. */
+struct mxguard_resolver *mxguard_resolver_new(struct mxguard_policy *policy);
+void mxguard_resolver_free(struct mxguard_resolver *resolver); /* cancels; NULL is allowed */
+
+/* Blocking: runs the check, asking DNS, until DONE or NEED_HEADER, in at most timeout_ms
+ * for the whole (-1: the policy's). What is open then becomes a timeout. */
+int mxguard_resolver_run(struct mxguard_resolver *resolver, struct mxguard_check *check, int timeout_ms);
+
+/*
+ * Polled: start a check (runs it; the return value is that of mxguard_check_run), then
+ * poll what _pollfds and _timeout say, call _process, and take finished checks from
+ * _next until NULL. `deadline` counts for the whole check, milliseconds from now, -1 the
+ * policy's. A check that is started must be cancelled before it is freed.
+ */
+int mxguard_resolver_start(struct mxguard_resolver *resolver, struct mxguard_check *check, int timeout_ms);
+/* Fills up to `count` entries, returns how many there are. */
+size_t mxguard_resolver_pollfds(const struct mxguard_resolver *resolver, struct pollfd *fds, size_t count);
+/* Milliseconds until _process must be called at the latest; -1: no limit. */
+int mxguard_resolver_timeout(const struct mxguard_resolver *resolver);
+/* fds as poll(2) left them; count 0 for a mere timeout. */
+int mxguard_resolver_process(struct mxguard_resolver *resolver, const struct pollfd *fds, size_t count);
+/* A check that came to DONE or NEED_HEADER, or NULL. */
+struct mxguard_check *mxguard_resolver_next(struct mxguard_resolver *resolver);
+/* Detaches the check; nothing of it is touched afterwards. */
+void mxguard_resolver_cancel(struct mxguard_resolver *resolver, struct mxguard_check *check);
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
+#ifdef __cplusplus
+}
+#endif
+
+#endif

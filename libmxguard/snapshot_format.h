@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MXG_SNAPSHOT_FORMAT_H
+#define MXG_SNAPSHOT_FORMAT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The bytes of a snapshot. It is a cdb (https://cr.yp.to/cdb.html: a table of 256 pairs
+ * (position, slots), then records, then the hash tables; little-endian), so that any cdb tool
+ * can list it. Our own numbers in it are big-endian. Three kinds of record, told apart by the
+ * first byte of the key:
+ *
+ *   "H"                       the header, exactly one; MXG_SNAPSHOT_HEADER_SIZE bytes:
+ *       0  magic (8)          8  version (4)        12  0 (4)
+ *      16  length of the file (8)                   24  written, seconds since the epoch (8)
+ *      32  configuration hash (32)                  64  number of domains (4)
+ *      68  number of questions (4)                  72  CRC of the first 2,048 bytes (4)
+ *      76  CRC of each of the 256 hash tables (4 each)
+ *    1100  CRC of all that precedes (4)
+ *   "D" domain                a local domain, a lower-case A-label; value: CRC (4)
+ *   "Q" type (2) wire name    the versions of an answer, newest first; value: CRC (4), number
+ *                             of versions (1), and each version:
+ *       0  from (8)   8  superseded (8)   16  confirmed (8)   24  ttl (4)
+ *      28  kind (1)  29  flags (1)        30  number of records (2)
+ *      32  size (4)  36  the records as in struct mxg_rrset
+ *
+ * Every CRC is CRC-32 (IEEE 802.3); those of values run over the key and then over the value
+ * behind the CRC, so that a value cannot answer another question.
+ */
+#define MXG_SNAPSHOT_FILE "snapshot.cdb"
+#define MXG_SNAPSHOT_MAGIC "mxguard\n"
+#define MXG_SNAPSHOT_VERSION 1u
+
+#define MXG_CDB_TABLE_SIZE 2048u
+
+enum {
+	MXG_SNAPSHOT_AT_VERSION = 8,
+	MXG_SNAPSHOT_AT_LENGTH = 16,
+	MXG_SNAPSHOT_AT_WRITTEN = 24,
+	MXG_SNAPSHOT_AT_HASH = 32,
+	MXG_SNAPSHOT_AT_DOMAINS = 64,
+	MXG_SNAPSHOT_AT_QUESTIONS = 68,
+	MXG_SNAPSHOT_AT_TABLE_CRC = 72,
+	MXG_SNAPSHOT_AT_BUCKET_CRC = 76,
+	MXG_SNAPSHOT_AT_CRC = 1100,
+	MXG_SNAPSHOT_HEADER_SIZE = 1104
+};
+
+enum {
+	MXG_VERSION_AT_FROM = 0,
+	MXG_VERSION_AT_SUPERSEDED = 8,
+	MXG_VERSION_AT_CONFIRMED = 16,
+	MXG_VERSION_AT_TTL = 24,
+	MXG_VERSION_AT_KIND = 28,
+	MXG_VERSION_AT_FLAGS = 29,
+	MXG_VERSION_AT_COUNT = 30,
+	MXG_VERSION_AT_SIZE = 32,
+	MXG_VERSION_HEAD_SIZE = 36
+};
+#define MXG_VERSION_FLAG_AD 1u
+#define MXG_VERSIONS_MAX 8u
+
+#define MXG_SNAPSHOT_KEY_MAX 258u /* "Q", type, name */
+#define MXG_SNAPSHOT_VALUE_MAX (5u + MXG_VERSIONS_MAX * (MXG_VERSION_HEAD_SIZE + 8192u))
+
+uint32_t mxg_crc32(uint32_t crc, const void *bytes, size_t len); /* starts with 0 */
+uint32_t mxg_cdb_hash(const uint8_t *key, size_t len);
+
+static inline uint16_t mxg_get16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static inline uint32_t mxg_get32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static inline uint64_t mxg_get64(const uint8_t *p)
+{
+	return (uint64_t)mxg_get32(p) << 32 | mxg_get32(p + 4);
+}
+
+static inline uint32_t mxg_get32le(const uint8_t *p)
+{
+	return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
+}
+
+static inline void mxg_put16(uint8_t *p, unsigned v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+static inline void mxg_put32(uint8_t *p, uint32_t v)
+{
+	mxg_put16(p, v >> 16);
+	mxg_put16(p + 2, v & 0xffff);
+}
+
+static inline void mxg_put64(uint8_t *p, uint64_t v)
+{
+	mxg_put32(p, (uint32_t)(v >> 32));
+	mxg_put32(p + 4, (uint32_t)v);
+}
+
+#endif

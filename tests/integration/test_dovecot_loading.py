@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: MIT
+"""The plugin in every process that loads mail plugins, and lmtp under valgrind."""
+import imaplib
+import os
+import pathlib
+import poplib
+import re
+import subprocess
+
+import pytest
+
+from mxg import smtp
+from mxg.dovecot import PASSWORD, version
+from mxg.dns_script import answer, delayed
+from mxg.process import program, run
+from test_dovecot_async import MANY
+from test_dovecot_rcpt import GATEWAY, LMTP, SPAMMER, USER, dns_policy, server  # noqa: F401
+
+EVERYWHERE = "mail_plugins {\n  mxguard = yes\n}\n" if version() >= (2, 4) else "mail_plugins = mxguard\n"
+
+
+@pytest.fixture
+def everywhere(server):
+    return server(imap=[("192.0.2.1", 143)], pop3=[("192.0.2.1", 110)], extra=EVERYWHERE,
+                  extra_lmtp="", users={USER: {}})
+
+
+def test_imap_pop3_doveadm(everywhere):
+    assert smtp.deliver(LMTP, USER, source=GATEWAY).codes == {USER: 250}
+    imap = imaplib.IMAP4("192.0.2.1")
+    imap.login(USER, PASSWORD)
+    assert imap.select()[1] == [b"1"]
+    assert b"Subject: test" in imap.fetch("1", "(BODY[HEADER])")[1][0][1]
+    imap.append("INBOX", None, None, b"Subject: own\r\n\r\nbody\r\n")
+    imap.logout()
+    pop3 = poplib.POP3("192.0.2.1")
+    pop3.user(USER)
+    pop3.pass_(PASSWORD)
+    assert pop3.stat()[0] == 2
+    pop3.quit()
+    assert b"INBOX" in everywhere.doveadm("mailbox", "list", "-u", USER).stdout
+    assert b"mxguard" in everywhere.doveadm("-D", "mailbox", "list", "-u", USER).stderr
+    assert not everywhere.crashes()
+    assert smtp.deliver(LMTP, USER, source=SPAMMER).codes == {USER: 550}
+
+
+def test_dovecot_of_another_version(dovecot, tmp_path):
+    """Dovecot compares versions itself: no greeting, nothing taken."""
+    running = dovecot(mxguard={"mxguard_config": "/nonexistent"})
+    module = running.modules / "lib99_mxguard_plugin.so"
+    data = module.read_bytes()
+    module.unlink()
+    wrong = re.sub(rb"2\.(3|4)\.ABIv", rb"1.0.ABIv", data)
+    assert wrong != data
+    module.write_bytes(wrong)
+    if version() >= (2, 4):
+        pytest.skip("modules are mounted when Dovecot starts")
+    with pytest.raises((smtp.Closed, AssertionError, OSError)):
+        smtp.deliver(LMTP, USER, source=GATEWAY)
+    running.wait_log("(?i)version mismatch|ABI version")
+    running.may_crash = True
+
+
+def test_without_its_settings_module(server):
+    if version() < (2, 4):
+        pytest.skip("2.3 has no settings modules")
+    with pytest.raises(AssertionError, match="Unknown setting"):
+        server(settings_module=False)
+
+
+# valgrind
+
+def lmtp_under_valgrind(running, dialogue: bytes, seconds: float = 90, keep_open: float = 0):
+    """What the standalone lmtp says to DIALOGUE; fails on any error or leak."""
+    valgrind = program("valgrind")
+    if not valgrind:
+        pytest.skip("valgrind is not installed")
+    lmtp = pathlib.Path("/usr/lib/dovecot/lmtp")
+    log = running.folder / "valgrind.log"
+    argv = running.placed([valgrind, "-q", "--leak-check=full", "--show-leak-kinds=definite,indirect",
+                           "--errors-for-leak-kinds=definite,indirect", "--error-exitcode=99",
+                           "--keep-debuginfo=yes", f"--log-file={log}",
+                           str(lmtp), "-c", str(running.config)])
+    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, env={**os.environ, "GDB": "1"})
+    try:
+        process.stdin.write(dialogue)
+        process.stdin.flush()
+        if keep_open:
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(keep_open)
+        out, _ = process.communicate(timeout=seconds)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    report = log.read_text(errors="replace")
+    assert process.returncode != 99 and "mxguard" not in report, report
+    return out.decode(errors="replace")
+
+
+HELLO = b"LHLO me.example\r\n"
+
+
+def transaction(recipients, content=None):
+    text = b"MAIL FROM:<a@b.example>\r\n" + b"".join(b"RCPT TO:<%s>\r\n" % each.encode()
+                                                   for each in recipients)
+    return text if content is None else text + b"DATA\r\n" + smtp.dot_stuffed(content)
+
+
+@pytest.fixture
+def slow(server, scripted_dns):
+    scripted_dns.set("slow.test", "MX", delayed(0.5, answer("10 gw.slow.test")))
+    scripted_dns.set("gw.slow.test", "A", GATEWAY)
+    scripted_dns.set("gw.slow.test", "AAAA", answer())
+    return server(dns_policy(scripted_dns, seconds=4), users={USER: {"mxguard_mode": "monitor"}})
+
+
+def test_valgrind_whole_transactions(slow):
+    recipients = [USER, "a@slow.test", "postmaster@slow.test"]
+    forged = "Authentication-Results: mxguard.example.test; x-mxguard=pass\n"
+    said = lmtp_under_valgrind(slow, HELLO + transaction(recipients, smtp.message(header=forged)) * 2
+                               + b"QUIT\r\n")
+    assert said.count("354 ") == 2 and "221 " in said
+
+
+def test_valgrind_ends_while_deciding(slow):
+    """The standard input ends while a lookup is pending: at RCPT and at DATA."""
+    lmtp_under_valgrind(slow, HELLO + transaction(["a@slow.test", "b@slow.test"]))
+    lmtp_under_valgrind(slow, HELLO + transaction([USER, "b@slow.test"], smtp.message()))
+
+
+def test_valgrind_as_a_service(server, scripted_dns):
+    """The lmtp that Dovecot starts, with peers, lookups, and clients that leave."""
+    valgrind = program("valgrind") or pytest.skip("valgrind is not installed")
+    scripted_dns.set("slow.test", "MX", delayed(0.5, answer("10 gw.slow.test", ttl=0)))
+    scripted_dns.set("gw.slow.test", "A", GATEWAY)
+    scripted_dns.set("gw.slow.test", "AAAA", answer())
+    running = server(dns_policy(scripted_dns, seconds=4), trusted="192.0.2.9",
+                     users={USER: {"mxguard_mode": "monitor"}}, process_limit=1, client_limit=20)
+    running.settings.extra_service_lmtp = MANY + (
+        f"  executable = {valgrind} -q --leak-check=full --show-leak-kinds=definite,indirect "
+        f"--keep-debuginfo=yes --log-file={running.folder}/valgrind.%p /usr/lib/dovecot/lmtp\n")
+    running.write_config()
+    running.reload()
+    recipients = ["a@slow.test", "b@slow.test", USER]
+    assert smtp.deliver(LMTP, recipients, source=GATEWAY, seconds=60).codes["a@slow.test"] == 250
+    assert smtp.deliver(LMTP, recipients, source=SPAMMER, seconds=60).codes == {
+        "a@slow.test": 550, "b@slow.test": 550, USER: 250}
+    assert smtp.deliver(running.socket, recipients, seconds=60).final(USER).ok
+    for leave in (smtp.Client.abort, smtp.Client.close):
+        client = smtp.Client(LMTP, source=SPAMMER, seconds=60)
+        client.greet()
+        client.mail("a@b.example")
+        client.line("RCPT TO:<c@slow.test>")
+        leave(client)
+    with smtp.Client(LMTP, source=SPAMMER, seconds=60) as client:
+        client.greet()
+        client.mail("a@b.example")
+        client.line("RCPT TO:<d@slow.test>")
+        running.wait_log("Disconnect from 203.0.113.66: .*RCPT")
+        running.stop()  # while the last one waits
+    reports = {path: path.read_text(errors="replace") for path in running.folder.glob("valgrind.*")}
+    assert reports and not any("mxguard" in text or "Invalid" in text for text in reports.values()), reports
+
+
+def test_valgrind_broken_configuration(slow):
+    slow.policy.write_text("mode = ")
+    said = lmtp_under_valgrind(slow, HELLO + transaction([USER]) + b"QUIT\r\n")
+    assert "451 4.3.5" in said

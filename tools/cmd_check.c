@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+/* mxguard check: what would be decided about this peer and recipient, and why. */
+#include <errno.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "load.h"
+#include "mxguard.h"
+#include "options.h"
+#include "terminal.h"
+
+#define NAME "mxguard check"
+#define RECIPIENTS_MAX 1000
+#define HEADER_PIECE 16384
+#define HEADER_MAX (1 << 20) /* what is read of a message at the most; the library stops far earlier */
+
+struct request {
+	const char *config, *peer, *helo, *from, *login, *message;
+	const char *recipients[RECIPIENTS_MAX];
+	int recipient_count;
+	enum mxguard_place place;
+	bool json, no_snapshot;
+};
+
+static const char usage[] =
+	"Usage: mxguard check [-c CONF] --peer ADDRESS --rcpt ADDRESS [OPTION]…\n"
+	"Says what would be decided about a message from this peer to this recipient, and why.\n"
+	"\n"
+	"  -c, --config FILE    configuration (/etc/mxguard/mxguard.conf)\n"
+	"  -p, --peer ADDRESS   the host that connects; '' where there is none (socket, pipe)\n"
+	"  -r, --rcpt ADDRESS   a recipient; may be given several times\n"
+	"      --helo NAME      what the client says in HELO or EHLO\n"
+	"  -f, --from ADDRESS   envelope sender; '' for the null sender (default)\n"
+	"      --login NAME     the login that the MTA vouches for\n"
+	"      --place PLACE    door (default) or queued\n"
+	"  -m, --message FILE   the message, for its Received fields; - is standard input\n"
+	"      --no-snapshot    ask DNS for everything\n"
+	"      --json           one JSON object a recipient, for scripts\n"
+	"\n"
+	"Exit status: 0 accept or tag, 1 quarantine or reject, 75 defer or cannot tell,\n"
+	"64 wrong use, 78 wrong configuration.\n"
+	"Example: mxguard check --peer 203.0.113.66 --rcpt alice@example.com\n";
+
+enum { OPTION_HELO = 256, OPTION_LOGIN, OPTION_PLACE, OPTION_JSON, OPTION_NO_SNAPSHOT };
+
+static const struct option long_options[] = {
+	{ "config", required_argument, NULL, 'c' },	{ "peer", required_argument, NULL, 'p' },
+	{ "rcpt", required_argument, NULL, 'r' },	{ "from", required_argument, NULL, 'f' },
+	{ "message", required_argument, NULL, 'm' },	{ "helo", required_argument, NULL, OPTION_HELO },
+	{ "login", required_argument, NULL, OPTION_LOGIN }, { "place", required_argument, NULL, OPTION_PLACE },
+	{ "json", no_argument, NULL, OPTION_JSON },	{ "no-snapshot", no_argument, NULL, OPTION_NO_SNAPSHOT },
+	{ "help", no_argument, NULL, 'h' },		{ NULL, 0, NULL, 0 },
+};
+
+static int set_place(struct request *q, const char *word)
+{
+	if (strcmp(word, "door") == 0)
+		q->place = MXGUARD_PLACE_DOOR;
+	else if (strcmp(word, "queued") == 0)
+		q->place = MXGUARD_PLACE_QUEUED;
+	else
+		return mxg_wrong_use(NAME, "--place takes door or queued");
+	return 0;
+}
+
+static int add_recipient(struct request *q, const char *address)
+{
+	if (q->recipient_count == RECIPIENTS_MAX)
+		return mxg_wrong_use(NAME, "more than 1,000 recipients");
+	q->recipients[q->recipient_count++] = address;
+	return 0;
+}
+
+/* 0: go on; else an exit status, or -1 after --help. */
+static int take_option(struct request *q, int option, const char *value)
+{
+	switch (option) {
+	case 'c':
+		q->config = value;
+		return 0;
+	case 'p':
+		q->peer = value;
+		return 0;
+	case 'r':
+		return add_recipient(q, value);
+	case 'f':
+		q->from = value;
+		return 0;
+	case 'm':
+		q->message = value;
+		return 0;
+	case OPTION_HELO:
+		q->helo = value;
+		return 0;
+	case OPTION_LOGIN:
+		q->login = value;
+		return 0;
+	case OPTION_PLACE:
+		return set_place(q, value);
+	case OPTION_JSON:
+		q->json = true;
+		return 0;
+	case OPTION_NO_SNAPSHOT:
+		q->no_snapshot = true;
+		return 0;
+	case 'h':
+		fputs(usage, stdout);
+		return -1;
+	default:
+		return EX_USAGE;
+	}
+}
+
+static int read_options(struct request *q, int argc, char **argv)
+{
+	int option, result;
+	*q = (struct request){ .config = MXG_DEFAULT_CONFIG, .from = "", .place = MXGUARD_PLACE_DOOR };
+	while ((option = mxg_next_option(argc, argv, ":c:p:r:f:m:h", long_options)) != -1)
+		if ((result = take_option(q, option, optarg)) != 0)
+			return result;
+	if (optind < argc)
+		return mxg_wrong_use(NAME, "there is an argument too many");
+	if (q->recipient_count == 0)
+		return mxg_wrong_use(NAME, "--rcpt is missing");
+	if (q->peer == NULL)
+		return mxg_wrong_use(NAME, "--peer is missing ('' means: no peer)");
+	return 0;
+}
+
+/* ---- deciding ------------------------------------------------------------------- */
+
+static int feed_message(struct mxguard_check *check, FILE *file)
+{
+	char piece[HEADER_PIECE];
+	size_t n, total = 0;
+	int more = 1;
+	while (more == 1 && total < HEADER_MAX && (n = fread(piece, 1, sizeof(piece), file)) > 0) {
+		more = mxguard_check_header(check, piece, n);
+		total += n;
+	}
+	if (ferror(file))
+		return EX_IOERR;
+	mxguard_check_header_end(check);
+	return 0;
+}
+
+static int feed_header(struct mxguard_check *check, const char *path)
+{
+	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+	if (file == NULL) {
+		fprintf(stderr, "mxguard check: %s: %s\n", path, strerror(errno));
+		return EX_NOINPUT;
+	}
+	int result = feed_message(check, file);
+	if (result != 0)
+		fprintf(stderr, "mxguard check: %s: cannot be read: %s\n", path, strerror(errno));
+	if (file != stdin)
+		fclose(file);
+	return result;
+}
+
+static int decide(struct request *q, struct mxguard_check *check, struct mxguard_resolver *resolver)
+{
+	int progress = mxguard_resolver_run(resolver, check, -1);
+	if (progress == MXGUARD_NEED_HEADER && q->message != NULL) {
+		int result = feed_header(check, q->message);
+		if (result != 0)
+			return result;
+		progress = mxguard_resolver_run(resolver, check, -1);
+	}
+	if (progress == MXGUARD_NEED_HEADER)
+		progress = mxguard_check_give_up(check, mxg_wall_clock());
+	if (progress == MXGUARD_DONE)
+		return 0;
+	fputs("mxguard check: out of memory\n", stderr);
+	return EX_TEMPFAIL;
+}
+
+/* ---- telling --------------------------------------------------------------------- */
+
+static json_t *text_or_null(const char *text)
+{
+	return text[0] == '\0' ? json_null() : json_string(text);
+}
+
+static json_t *steps_array(const struct mxguard_check *check, int i)
+{
+	json_t *steps = json_array();
+	const char *step;
+	for (size_t n = 0; (step = mxguard_check_step(check, i, n)) != NULL; n++)
+		json_array_append_new(steps, json_string(step));
+	return steps;
+}
+
+static const char *would_name(const struct mxguard_check *check, int i)
+{
+	return mxguard_check_mode(check, i) == MXGUARD_MODE_MONITOR
+		       ? mxguard_action_name(mxguard_check_would(check, i))
+		       : "";
+}
+
+static int print_json(const struct request *q, const struct mxguard_check *c, int i)
+{
+	json_t *o = json_object();
+	json_object_set_new(o, "verdict", json_string(mxguard_verdict_name(mxguard_check_verdict(c, i))));
+	json_object_set_new(o, "action", json_string(mxguard_action_name(mxguard_check_action(c, i))));
+	json_object_set_new(o, "would", text_or_null(would_name(c, i)));
+	json_object_set_new(o, "mode", json_string(mxguard_mode_name(mxguard_check_mode(c, i))));
+	json_object_set_new(o, "place", json_string(mxguard_place_name(q->place)));
+	json_object_set_new(o, "reason", json_string(mxguard_check_text(c, i, MXGUARD_TEXT_REASON)));
+	json_object_set_new(o, "text", json_string(mxguard_check_text(c, i, MXGUARD_TEXT_EXPLANATION)));
+	json_object_set_new(o, "peer", text_or_null(mxguard_check_text(c, i, MXGUARD_TEXT_PEER)));
+	json_object_set_new(o, "boundary_peer", text_or_null(mxguard_check_text(c, i, MXGUARD_TEXT_BOUNDARY_PEER)));
+	json_object_set_new(o, "hop", json_integer(mxguard_check_hop(c, i)));
+	json_object_set_new(o, "gateway", text_or_null(mxguard_check_text(c, i, MXGUARD_TEXT_GATEWAY)));
+	json_object_set_new(o, "term", text_or_null(mxguard_check_text(c, i, MXGUARD_TEXT_TERM)));
+	json_object_set_new(o, "recipient", json_string(mxguard_check_text(c, i, MXGUARD_TEXT_RECIPIENT)));
+	json_object_set_new(o, "steps", steps_array(c, i));
+	int failed = json_dumpf(o, stdout, JSON_COMPACT);
+	json_decref(o);
+	putchar('\n');
+	return failed;
+}
+
+static enum mxg_colour verdict_colour(enum mxguard_verdict verdict)
+{
+	switch (verdict) {
+	case MXGUARD_VERDICT_DIRECT:
+		return MXG_RED;
+	case MXGUARD_VERDICT_UNKNOWN:
+	case MXGUARD_VERDICT_UNDECIDED:
+		return MXG_YELLOW;
+	default:
+		return MXG_GREEN;
+	}
+}
+
+static void print_row(const char *label, const char *value)
+{
+	if (value[0] != '\0')
+		printf("  %-14s %s\n", label, value);
+}
+
+static void print_answer(const struct mxguard_check *c, int i)
+{
+	enum mxguard_verdict verdict = mxguard_check_verdict(c, i);
+	const char *would = would_name(c, i);
+	printf("%s: %s%s%s, %s", mxguard_check_text(c, i, MXGUARD_TEXT_RECIPIENT),
+	       mxg_colour_begin(stdout, verdict_colour(verdict)), mxguard_verdict_name(verdict),
+	       mxg_colour_end(stdout), mxguard_action_name(mxguard_check_action(c, i)));
+	if (would[0] != '\0' && mxguard_check_would(c, i) != mxguard_check_action(c, i))
+		printf(" (monitor mode; enforce would %s)", would);
+	printf("\n  %s\n", mxguard_check_text(c, i, MXGUARD_TEXT_EXPLANATION));
+}
+
+static void print_people(const struct mxguard_check *c, int i)
+{
+	char hop[32];
+	const char *step;
+	print_answer(c, i);
+	print_row("reason", mxguard_check_text(c, i, MXGUARD_TEXT_REASON));
+	print_row("mode", mxguard_mode_name(mxguard_check_mode(c, i)));
+	print_row("peer", mxguard_check_text(c, i, MXGUARD_TEXT_PEER));
+	print_row("boundary peer", mxguard_check_text(c, i, MXGUARD_TEXT_BOUNDARY_PEER));
+	snprintf(hop, sizeof(hop), "%d", mxguard_check_hop(c, i));
+	print_row("hop", hop);
+	print_row("gateway", mxguard_check_text(c, i, MXGUARD_TEXT_GATEWAY));
+	print_row("term", mxguard_check_text(c, i, MXGUARD_TEXT_TERM));
+	if (mxguard_check_reply_code(c, i) != 250)
+		printf("  %-14s %d %s %s\n", "reply", mxguard_check_reply_code(c, i),
+		       mxguard_check_text(c, i, MXGUARD_TEXT_STATUS), mxguard_check_text(c, i, MXGUARD_TEXT_REPLY));
+	for (size_t n = 0; (step = mxguard_check_step(c, i, n)) != NULL; n++)
+		printf("  %-14s %s\n", n == 0 ? "steps" : "", step);
+}
+
+static int exit_status(enum mxguard_action action)
+{
+	switch (action) {
+	case MXGUARD_ACTION_ACCEPT:
+	case MXGUARD_ACTION_TAG:
+		return 0;
+	case MXGUARD_ACTION_QUARANTINE:
+	case MXGUARD_ACTION_REJECT:
+		return 1;
+	case MXGUARD_ACTION_DEFER:
+		break;
+	}
+	return EX_TEMPFAIL;
+}
+
+/* With several recipients the worst one tells: cannot tell, then refused, then accepted. */
+static int tell(const struct request *q, const struct mxguard_check *check)
+{
+	int status = 0;
+	for (int i = 0; i < q->recipient_count; i++) {
+		int own = exit_status(mxguard_check_action(check, i));
+		if (own > status)
+			status = own;
+		if (q->json)
+			print_json(q, check, i);
+		else
+			print_people(check, i);
+	}
+	return status;
+}
+
+static int fill(const struct request *q, struct mxguard_check *check)
+{
+	if (mxguard_check_set_peer_text(check, q->peer) == MXGUARD_ERROR_INVALID)
+		return mxg_wrong_use(NAME, "--peer is not an IPv4 or IPv6 address");
+	mxguard_check_set_sender(check, q->from);
+	mxguard_check_set_place(check, q->place);
+	if (q->helo != NULL)
+		mxguard_check_set_helo(check, q->helo);
+	if (q->login != NULL)
+		mxguard_check_set_login(check, q->login);
+	for (int i = 0; i < q->recipient_count; i++)
+		if (mxguard_check_add_recipient(check, q->recipients[i]) < 0)
+			return EX_TEMPFAIL;
+	return 0;
+}
+
+static int run(struct request *q, struct mxguard_policy *policy, struct mxguard_snapshot *snapshot)
+{
+	struct mxguard_check *check = mxguard_check_new(policy, snapshot, MXGUARD_CHECK_STEPS);
+	struct mxguard_resolver *resolver = mxguard_resolver_new(policy);
+	int status = check == NULL || resolver == NULL ? EX_TEMPFAIL : fill(q, check);
+	if (status == 0)
+		status = decide(q, check, resolver);
+	if (status == 0)
+		status = tell(q, check);
+	mxguard_resolver_free(resolver);
+	mxguard_check_free(check);
+	return status;
+}
+
+int cmd_check(int argc, char **argv)
+{
+	struct request q;
+	struct mxguard_policy *policy;
+	struct mxguard_snapshot *snapshot = NULL;
+	int status = read_options(&q, argc, argv);
+	if (status != 0)
+		return status < 0 ? 0 : status;
+	status = mxg_load_policy(&policy, q.config);
+	if (status != 0)
+		return status;
+	if (!q.no_snapshot)
+		snapshot = mxg_load_snapshot(policy);
+	status = run(&q, policy, snapshot);
+	mxguard_snapshot_unref(snapshot);
+	mxguard_policy_unref(policy);
+	return status;
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/* mxguard refresh: asks DNS for everything that the configuration reaches, for every local
+ * domain, and keeps it for deliveries. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "load.h"
+#include "options.h"
+#include "refresh_report.h"
+#include "snapshot_write.h"
+
+#define FORGET_MAX 64
+#define EXIT_HELD 1 /* --strict, and there were alarms */
+
+static const char usage[] =
+	"Usage: mxguard refresh [-c CONF] [OPTION]…\n"
+	"Asks DNS for everything that the configuration reaches for every local domain and\n"
+	"keeps it in state_dir, where deliveries find it.\n"
+	"\n"
+	"  -c, --config FILE      configuration (/etc/mxguard/mxguard.conf)\n"
+	"      --strict           a set with an alarm keeps its old answers\n"
+	"      --forget NAME      drop all that is known about NAME at once, then ask anew;\n"
+	"                         may be given several times\n"
+	"      --concurrency N    questions that are out at a time (64)\n"
+	"      --state-dir DIR    instead of the configuration's state_dir\n"
+	"  -q, --quiet            say nothing but errors\n"
+	"      --json             one JSON object, for scripts\n"
+	"\n"
+	"Exit status: 0 done; 1 done, but --strict held something back; 75 done, but some names\n"
+	"gave no answer and keep their old ones, or nothing could be done now (another refresh\n"
+	"runs, DNS is dead); 73 or 74 the snapshot cannot be written, the old one stays;\n"
+	"64 wrong use; 78 wrong configuration, or done, but domains_file has wrong lines.\n"
+	"Example: mxguard refresh --forget relay.filter.example\n";
+
+struct request {
+	const char *config, *state_dir;
+	const char *forget[FORGET_MAX];
+	struct mxg_string_list forget_list;
+	bool strict, quiet, json;
+	long concurrency;
+};
+
+enum { OPTION_STRICT = 256, OPTION_FORGET, OPTION_CONCURRENCY, OPTION_STATE_DIR, OPTION_JSON };
+
+static const struct option long_options[] = {
+	{ "config", required_argument, NULL, 'c' },
+	{ "strict", no_argument, NULL, OPTION_STRICT },
+	{ "forget", required_argument, NULL, OPTION_FORGET },
+	{ "concurrency", required_argument, NULL, OPTION_CONCURRENCY },
+	{ "state-dir", required_argument, NULL, OPTION_STATE_DIR },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "json", no_argument, NULL, OPTION_JSON },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static int add_forget(struct request *q, const char *command, const char *name)
+{
+	struct mxg_name wire;
+	if (!mxg_name_from_text(&wire, name, strlen(name)))
+		return mxg_wrong_use(command, "--forget: '%s' is not a domain name", name);
+	if (q->forget_list.count == FORGET_MAX)
+		return mxg_wrong_use(command, "--forget can be given %d times", FORGET_MAX);
+	q->forget[q->forget_list.count++] = name;
+	return 0;
+}
+
+/* 0: go on; else an exit status, or -1 after --help. */
+static int take_option(struct request *q, const char *command, int option, const char *value)
+{
+	switch (option) {
+	case 'c':
+		q->config = value;
+		return 0;
+	case 'q':
+		q->quiet = true;
+		return 0;
+	case OPTION_STRICT:
+		q->strict = true;
+		return 0;
+	case OPTION_JSON:
+		q->json = true;
+		return 0;
+	case OPTION_STATE_DIR:
+		q->state_dir = value;
+		return 0;
+	case OPTION_FORGET:
+		return add_forget(q, command, value);
+	case OPTION_CONCURRENCY:
+		return mxg_number_option(command, "--concurrency", value, 1, 4096, &q->concurrency) ? 0 : EX_USAGE;
+	case 'h':
+		fputs(usage, stdout);
+		return -1;
+	default:
+		return EX_USAGE;
+	}
+}
+
+static int read_options(struct request *q, int argc, char **argv)
+{
+	int option, result;
+	*q = (struct request){ .config = MXG_DEFAULT_CONFIG, .concurrency = 64 };
+	q->forget_list.items = q->forget;
+	while ((option = mxg_next_option(argc, argv, ":c:qh", long_options)) != -1)
+		if ((result = take_option(q, argv[0], option, optarg)) != 0)
+			return result;
+	if (optind < argc)
+		return mxg_wrong_use(argv[0], "'%s' is an argument too many", argv[optind]);
+	return 0;
+}
+
+/* ---- the snapshot that stands --------------------------------------------------------------- */
+
+static int lock(const struct mxguard_policy *policy, int *folder, int *lock_fd)
+{
+	*lock_fd = mxg_state_lock(policy->state_dir, folder);
+	if (*lock_fd >= 0)
+		return 0;
+	if (errno == EWOULDBLOCK) {
+		fprintf(stderr, "mxguard refresh: another refresh is running on %s; this one has done nothing\n",
+			policy->state_dir);
+		return EX_TEMPFAIL;
+	}
+	fprintf(stderr, "mxguard refresh: %s: %s: there is no place for the snapshot\n", policy->state_dir,
+		strerror(errno));
+	return EX_CANTCREAT;
+}
+
+/* The history. Without it (missing, damaged, not to be trusted) this is a first run. */
+static struct mxguard_snapshot *open_before(const struct mxguard_policy *policy, bool quiet)
+{
+	char message[512] = "";
+	struct mxguard_snapshot *before;
+	errno = 0;
+	int result = mxg_snapshot_open_any(&before, policy, message, sizeof(message));
+	if (result != MXGUARD_OK && !(result == MXGUARD_ERROR_IO && errno == ENOENT) && !quiet)
+		fprintf(stderr, "mxguard refresh: warning: %s; its history is not used\n", message);
+	return before;
+}
+
+/* ---- the new one ------------------------------------------------------------------------------- */
+
+static int write_failed(const struct mxguard_policy *policy, int error, int status, char *text, size_t size)
+{
+	snprintf(text, size, "%s/%s cannot be written: %s; the old one stays", policy->state_dir, MXG_SNAPSHOT_FILE,
+		 strerror(error));
+	fprintf(stderr, "mxguard refresh: %s\n", text);
+	return status;
+}
+
+static int write_snapshot(struct mxg_refresh *run, int folder, char *text, size_t size)
+{
+	struct mxg_writer w;
+	if (!mxg_writer_open(&w, folder)) {
+		int error = w.error;
+		mxg_writer_abort(&w);
+		return write_failed(run->policy, error, EX_CANTCREAT, text, size);
+	}
+	mxg_refresh_write(run, &w);
+	if (run->nomem) {
+		mxg_writer_abort(&w);
+		return write_failed(run->policy, ENOMEM, EX_TEMPFAIL, text, size);
+	}
+	if (!mxg_writer_commit(&w, run->policy->hash, run->now))
+		return write_failed(run->policy, w.error, EX_IOERR, text, size);
+	return 0;
+}
+
+/* What deliveries will say of it, said now. */
+static int check_written(const struct mxguard_policy *policy)
+{
+	char message[512] = "";
+	struct mxguard_snapshot *s;
+	int result = mxguard_snapshot_open(&s, policy, 0, message, sizeof(message));
+	mxguard_snapshot_unref(s);
+	if (result == MXGUARD_OK)
+		return 0;
+	fprintf(stderr, "mxguard refresh: warning: deliveries will not use what was written: %s\n", message);
+	return EX_NOPERM;
+}
+
+static int no_dns(const struct mxg_refresh *run, char *text, size_t size)
+{
+	snprintf(text, size, "not one of %zu questions was answered: is the resolver running? "
+		 "(dns.servers, or /etc/resolv.conf); the old snapshot stays", run->failed);
+	fprintf(stderr, "mxguard refresh: %s\n", text);
+	return EX_TEMPFAIL;
+}
+
+static int outcome(const struct mxg_refresh *run, const struct mxg_refresh_figures *f)
+{
+	if (run->strict && f->alarms > 0)
+		return EXIT_HELD;
+	if (f->failures > 0)
+		return EX_TEMPFAIL;
+	return run->wrong_lines > 0 ? EX_CONFIG : 0;
+}
+
+static int finish(struct mxg_refresh *run, const struct request *q, int folder)
+{
+	char error[512];
+	struct mxg_refresh_figures f;
+	int status;
+	mxg_refresh_count(run, &f);
+	if (!q->quiet && !q->json)
+		mxg_refresh_print_found(run, &f);
+	if (run->answered == 0 && run->failed > 0)
+		status = no_dns(run, error, sizeof(error));
+	else
+		status = write_snapshot(run, folder, error, sizeof(error));
+	if (q->json)
+		mxg_refresh_print_json(run, &f, status == 0 ? NULL : error);
+	else if (status == 0 && !q->quiet)
+		mxg_refresh_print_sum(run, &f);
+	if (status == 0)
+		status = check_written(run->policy);
+	return status != 0 ? status : outcome(run, &f);
+}
+
+static int out_of_memory(void)
+{
+	fputs("mxguard refresh: out of memory, or no socket to be had; the old snapshot stays\n", stderr);
+	return EX_TEMPFAIL;
+}
+
+static int refresh(struct mxg_refresh *run, const struct request *q, int folder)
+{
+	struct mxguard_snapshot *before = open_before(run->policy, q->quiet);
+	int status = mxg_refresh_domains(run);
+	if (status == 0 && !mxg_store_init(&run->store, before, &q->forget_list))
+		status = out_of_memory();
+	if (status == 0)
+		status = mxg_refresh_run(run) ? finish(run, q, folder) : out_of_memory();
+	for (size_t i = 0; run->domains != NULL && i < run->domain_count; i++)
+		if (!run->domains[i].shared)
+			free((void *)(uintptr_t)run->domains[i].name);
+	free(run->domains);
+	mxg_asker_free(run->asker);
+	mxg_answers_free(run->table);
+	mxg_reach_clear(&run->reach);
+	mxg_store_clear(&run->store);
+	mxguard_snapshot_unref(before);
+	return status;
+}
+
+int cmd_refresh(int argc, char **argv)
+{
+	struct request q;
+	struct mxguard_policy *policy;
+	int folder, lock_fd, status = read_options(&q, argc, argv);
+	if (status != 0)
+		return status < 0 ? 0 : status;
+	status = mxg_load_policy(&policy, q.config);
+	if (status != 0)
+		return status;
+	if (q.state_dir != NULL)
+		policy->state_dir = q.state_dir; /* nobody else has the policy yet */
+	umask(022);
+	status = lock(policy, &folder, &lock_fd);
+	if (status == 0) {
+		struct mxg_refresh *run = calloc(1, sizeof(*run));
+		if (run != NULL) {
+			*run = (struct mxg_refresh){ .policy = policy, .now = mxg_wall_clock(), .strict = q.strict,
+						     .quiet = q.quiet, .concurrency = (size_t)q.concurrency };
+			status = refresh(run, &q, folder);
+		} else {
+			status = out_of_memory();
+		}
+		free(run);
+		close(folder);
+		close(lock_fd);
+	}
+	mxguard_policy_unref(policy);
+	return status;
+}

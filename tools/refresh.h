@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MXG_REFRESH_H
+#define MXG_REFRESH_H
+
+#include "asker.h"
+#include "reach.h"
+#include "snapshot.h"
+#include "snapshot_format.h"
+
+/* `mxguard refresh` in four files: refresh_store.c (what is known about each question),
+ * refresh_run.c (asks until every domain is walked), refresh_versions.c (history, and the
+ * writing), cmd_refresh.c (options and the report). */
+
+enum mxg_alarm {
+	MXG_ALARM_EMPTIED = 1 << 0, /* there were records, now there are none */
+	MXG_ALARM_GONE = 1 << 1, /* … and the name does not exist any more */
+	MXG_ALARM_DOUBLED = 1 << 2, /* more than twice as many as before */
+	MXG_ALARM_WIDE = 1 << 3, /* a range shorter than /12 (IPv4) or /28 (IPv6) */
+	MXG_ALARM_BROKEN = 1 << 4, /* a record that cannot be used */
+	MXG_ALARM_NEAR_LIMIT = 1 << 5 /* 8 or more of the 10 lookups (RFC 7208 §4.6.4) */
+};
+#define MXG_ALARM_KINDS 6
+#define MXG_NEAR_LIMIT 8
+const char *mxg_alarm_name(unsigned alarm); /* one bit: "emptied", … */
+
+/* One question, asked once however many domains need its answer. */
+struct mxg_item {
+	struct mxg_item *next; /* in its bucket */
+	struct mxg_item *queued; /* behind it in the queue */
+	uint32_t *waiters; /* domains, by number */
+	uint32_t waiter_count, waiter_room;
+	enum { MXG_ITEM_QUEUED, MXG_ITEM_ASKED, MXG_ITEM_REPLIED } state;
+	bool reached; /* the walk rests on it */
+	bool keep_old; /* an alarm holds the new answer back */
+	uint8_t alarms;
+	uint8_t old_count;
+	struct mxg_reply reply;
+	struct mxg_answer *old; /* versions of the last snapshot, newest first; one piece of memory */
+	size_t old_size, new_size; /* of the set, for the alarms */
+	uint16_t type;
+	uint8_t name_len;
+	uint8_t name[];
+};
+
+struct mxg_store {
+	const struct mxguard_snapshot *before; /* NULL: there is none */
+	struct mxg_answers *scratch;
+	const struct mxg_string_list *forget;
+	struct mxg_item **buckets;
+	size_t bucket_count, count;
+	struct mxg_item *all_next; /* for mxg_store_each() */
+};
+
+bool mxg_store_init(struct mxg_store *store, const struct mxguard_snapshot *before,
+		    const struct mxg_string_list *forget);
+void mxg_store_clear(struct mxg_store *store);
+/* Made, with its history, where it is new (*fresh). NULL: out of memory. */
+struct mxg_item *mxg_store_item(struct mxg_store *store, const struct mxg_question *question, bool *fresh);
+struct mxg_item *mxg_store_find(const struct mxg_store *store, const struct mxg_question *question);
+/* All of them, in no order; *at starts at 0 and *item at NULL. */
+bool mxg_store_each(const struct mxg_store *store, size_t *at, struct mxg_item **item);
+void mxg_item_question(const struct mxg_item *item, struct mxg_question *out);
+const char *mxg_item_name(const struct mxg_item *item, char buf[MXG_NAME_TEXT_MAX]);
+/* The version that stood when the last snapshot was written; NULL: none. */
+const struct mxg_answer *mxg_item_current(const struct mxg_item *item);
+/* Takes the reply, and judges it against what stood before (DESIGN: alarms). */
+void mxg_item_reply(struct mxg_item *item, struct mxg_reply *reply, const struct mxguard_policy *policy,
+		    int64_t now, bool strict);
+bool mxg_item_answered(const struct mxg_item *item); /* the new answer counts */
+bool mxg_item_changed(const struct mxg_item *item); /* … and it is another than before */
+/* What the walk is to see, put into the table. False: out of memory. */
+bool mxg_item_show(const struct mxg_item *item, struct mxg_answers *answers, int entry, int64_t now);
+
+/* ---- the run ------------------------------------------------------------------------ */
+
+struct mxg_local_domain {
+	const char *name; /* lower-case A-label */
+	const struct mxg_ruleset *ruleset;
+	uint32_t missing; /* answers that it waits for */
+	bool started, mx_is_self;
+	bool shared; /* not a domain: the terms of a ruleset that are the same for all */
+};
+
+struct mxg_live_term { /* what only a delivery can ask */
+	const struct mxg_ruleset *ruleset;
+	char text[256], why[64];
+};
+#define MXG_LIVE_TERMS_MAX 100
+
+struct mxg_refresh {
+	const struct mxguard_policy *policy;
+	int64_t now;
+	bool strict, quiet;
+	size_t concurrency;
+	struct mxg_store store;
+	struct mxg_local_domain *domains; /* rulesets' shared terms first */
+	size_t domain_count, done;
+	struct mxg_item *queue, **queue_end;
+	size_t queue_length;
+	struct mxg_asker *asker;
+	struct mxg_answers *table;
+	struct mxg_reach reach;
+	size_t answered, failed, failed_in_a_row;
+	bool dead; /* DNS does not answer at all: the rest is not asked */
+	bool reverted; /* --strict took a record back: everything is walked again */
+	bool nomem;
+	struct mxg_live_term live[MXG_LIVE_TERMS_MAX];
+	size_t live_count;
+	size_t wrong_lines; /* of domains_file */
+	size_t written; /* questions in the new snapshot */
+};
+
+/* False: out of memory. */
+bool mxg_refresh_run(struct mxg_refresh *run);
+
+/* Versions of the item as of now: the new answer taken in, what is past its grace dropped. */
+size_t mxg_item_versions(const struct mxg_item *item, const struct mxguard_policy *policy, int64_t now,
+			 struct mxg_answer out[MXG_VERSIONS_MAX]);
+
+struct mxg_writer;
+void mxg_refresh_write(struct mxg_refresh *run, struct mxg_writer *writer);
+
+/* The local domains: `domains`, `domains_file`, the names of `policies`; each once. 0 or an exit
+ * status after a message. */
+int mxg_refresh_domains(struct mxg_refresh *run);
+
+#endif

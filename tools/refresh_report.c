@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/* What a refresh found, for people and for scripts. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "json.h"
+#include "refresh_report.h"
+#include "table.h"
+
+#define ROWS_MAX 50 /* of each kind, for people */
+#define CELLS 4
+
+static const char *type_name(uint16_t type)
+{
+	switch (type) {
+	case MXG_DNS_A:
+		return "A";
+	case MXG_DNS_AAAA:
+		return "AAAA";
+	case MXG_DNS_MX:
+		return "MX";
+	case MXG_DNS_TXT:
+		return "TXT";
+	default:
+		return "other";
+	}
+}
+
+static const char *failure_name(enum mxg_dns_failure failure)
+{
+	switch (failure) {
+	case MXG_DNS_TIMEOUT:
+		return "no reply";
+	case MXG_DNS_SERVFAIL:
+		return "SERVFAIL";
+	case MXG_DNS_REFUSED:
+		return "REFUSED";
+	case MXG_DNS_INSECURE:
+		return "not signed (require_dnssec)";
+	case MXG_DNS_LOCAL:
+		return "could not be asked";
+	case MXG_DNS_CANCELLED:
+		return "not asked";
+	default:
+		return "a reply that cannot be used";
+	}
+}
+
+static bool is_failure(const struct mxg_item *item)
+{
+	return item->state == MXG_ITEM_REPLIED && item->reply.kind == MXG_ANSWER_FAILED;
+}
+
+void mxg_refresh_count(const struct mxg_refresh *run, struct mxg_refresh_figures *f)
+{
+	struct mxg_item *item = NULL;
+	size_t at = 0;
+	*f = (struct mxg_refresh_figures){ 0 };
+	while (mxg_store_each(&run->store, &at, &item)) {
+		f->questions += item->state == MXG_ITEM_REPLIED;
+		f->failures += is_failure(item);
+		f->alarms += item->alarms != 0 && item->state == MXG_ITEM_REPLIED;
+		f->held += item->keep_old;
+		f->changed += mxg_item_current(item) != NULL && mxg_item_answered(item) && mxg_item_changed(item);
+	}
+	for (size_t i = 0; i < run->domain_count; i++) {
+		f->domains += !run->domains[i].shared;
+		f->self += run->domains[i].mx_is_self;
+	}
+}
+
+/* ---- JSON ----------------------------------------------------------------------------- */
+
+static json_t *alarm_names(unsigned alarms)
+{
+	json_t *names = json_array();
+	for (unsigned i = 0; i < MXG_ALARM_KINDS; i++)
+		if ((alarms & 1u << i) != 0)
+			json_array_append_new(names, json_string(mxg_alarm_name(1u << i)));
+	return names;
+}
+
+static json_t *item_object(const struct mxg_item *item)
+{
+	char name[MXG_NAME_TEXT_MAX];
+	return json_pack("{s:s, s:s}", "name", mxg_item_name(item, name), "type", type_name(item->type));
+}
+
+static void items_to_json(const struct mxg_refresh *run, json_t *alarms, json_t *failures)
+{
+	struct mxg_item *item = NULL;
+	size_t at = 0;
+	while (mxg_store_each(&run->store, &at, &item)) {
+		if (item->state == MXG_ITEM_REPLIED && item->alarms != 0) {
+			json_t *o = item_object(item);
+			json_object_set_new(o, "alarms", alarm_names(item->alarms));
+			json_object_set_new(o, "before", json_integer((json_int_t)item->old_size));
+			json_object_set_new(o, "now", json_integer((json_int_t)item->new_size));
+			json_object_set_new(o, "kept_old", json_boolean(item->keep_old));
+			json_array_append_new(alarms, o);
+		}
+		if (is_failure(item)) {
+			json_t *o = item_object(item);
+			json_object_set_new(o, "why", json_string(failure_name(item->reply.failure)));
+			json_object_set_new(o, "kept_old", json_boolean(mxg_item_current(item) != NULL));
+			json_array_append_new(failures, o);
+		}
+	}
+}
+
+void mxg_refresh_print_json(const struct mxg_refresh *run, const struct mxg_refresh_figures *f, const char *error)
+{
+	json_t *alarms = json_array(), *failures = json_array(), *live = json_array(), *self = json_array();
+	items_to_json(run, alarms, failures);
+	for (size_t i = 0; i < run->live_count; i++)
+		json_array_append_new(live, json_pack("{s:s, s:s, s:s}", "policy", run->live[i].ruleset->label, "term",
+						      run->live[i].text, "why", run->live[i].why));
+	for (size_t i = 0; i < run->domain_count; i++)
+		if (run->domains[i].mx_is_self)
+			json_array_append_new(self, json_string(run->domains[i].name));
+	mxg_json_print(json_pack("{s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "written", error == NULL,
+				 "error", mxg_json_text(error), "domains", (json_int_t)f->domains, "questions",
+				 (json_int_t)f->questions, "sent", (json_int_t)mxg_asker_sent(run->asker), "changed",
+				 (json_int_t)f->changed, "kept", (json_int_t)(f->held + f->failures), "stored",
+				 (json_int_t)run->written, "alarms", alarms, "failures", failures, "live_terms", live,
+				 "mx_is_self", self));
+}
+
+/* ---- people ----------------------------------------------------------------------------- */
+
+static void alarm_text(const struct mxg_item *item, char *text, size_t size)
+{
+	size_t at = 0;
+	text[0] = '\0';
+	for (unsigned i = 0; i < MXG_ALARM_KINDS; i++)
+		if ((item->alarms & 1u << i) != 0 && at < size)
+			at += (size_t)snprintf(text + at, size - at, "%s%s", at == 0 ? "" : ", ",
+					       mxg_alarm_name(1u << i));
+	if (at < size && (item->alarms & (MXG_ALARM_EMPTIED | MXG_ALARM_DOUBLED)) != 0)
+		snprintf(text + at, size - at, " (%zu, before %zu)", item->new_size, item->old_size);
+}
+
+static void alarm_row(struct mxg_table *table, const struct mxg_item *item)
+{
+	char name[MXG_NAME_TEXT_MAX], text[160];
+	alarm_text(item, text, sizeof(text));
+	const char *cells[CELLS] = { mxg_item_name(item, name), type_name(item->type), text,
+				     item->keep_old ? "the old answers stay" : "taken" };
+	mxg_table_add(table, item->keep_old ? MXG_RED : MXG_YELLOW, cells);
+}
+
+static void failure_row(struct mxg_table *table, const struct mxg_item *item)
+{
+	char name[MXG_NAME_TEXT_MAX];
+	const char *cells[CELLS] = { mxg_item_name(item, name), type_name(item->type),
+				     failure_name(item->reply.failure),
+				     mxg_item_current(item) != NULL ? "the old answers stay" : "none known" };
+	mxg_table_add(table, MXG_YELLOW, cells);
+}
+
+static void print_items(const struct mxg_refresh *run, const char *const *headings, size_t count,
+			bool (*wanted)(const struct mxg_item *), void (*row)(struct mxg_table *, const struct mxg_item *))
+{
+	struct mxg_table *table = count == 0 ? NULL : mxg_table_new(headings);
+	struct mxg_item *item = NULL;
+	size_t at = 0;
+	if (table == NULL)
+		return;
+	while (mxg_table_rows(table) < ROWS_MAX && mxg_store_each(&run->store, &at, &item))
+		if (wanted(item))
+			row(table, item);
+	mxg_table_print(table, stdout);
+	if (count > mxg_table_rows(table))
+		printf("… and %zu more (--json lists them all)\n", count - mxg_table_rows(table));
+	putchar('\n');
+	mxg_table_free(table);
+}
+
+static bool is_alarm(const struct mxg_item *item)
+{
+	return item->state == MXG_ITEM_REPLIED && item->alarms != 0;
+}
+
+static void print_live(const struct mxg_refresh *run)
+{
+	for (size_t i = 0; i < run->live_count; i++)
+		printf("asked live, at every delivery: %s (%s)\n", run->live[i].text, run->live[i].why);
+}
+
+static void print_self(const struct mxg_refresh *run, size_t count)
+{
+	size_t shown = 0;
+	for (size_t i = 0; i < run->domain_count && shown < ROWS_MAX; i++)
+		if (run->domains[i].mx_is_self) {
+			printf("%s: its MX is this server itself, so there is no filter to skip\n",
+			       run->domains[i].name);
+			shown++;
+		}
+	if (count > shown)
+		printf("… and %zu more (--json lists them all)\n", count - shown);
+}
+
+void mxg_refresh_print_found(const struct mxg_refresh *run, const struct mxg_refresh_figures *f)
+{
+	static const char *const alarm_headings[] = { "ALARM AT", "TYPE", "WHAT", "AND NOW", NULL };
+	static const char *const failure_headings[] = { "NO ANSWER FOR", "TYPE", "WHY", "AND NOW", NULL };
+	print_items(run, alarm_headings, f->alarms, is_alarm, alarm_row);
+	print_items(run, failure_headings, f->failures, is_failure, failure_row);
+	print_live(run);
+	print_self(run, f->self);
+	fflush(stdout);
+}
+
+void mxg_refresh_print_sum(const struct mxg_refresh *run, const struct mxg_refresh_figures *f)
+{
+	printf("%zu domains, %zu questions (%llu sent), %zu changed, %zu without an answer, %zu alarms; "
+	       "%zu answers stored\n",
+	       f->domains, f->questions, (unsigned long long)mxg_asker_sent(run->asker), f->changed, f->failures,
+	       f->alarms, run->written);
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/* Walks every domain, asks what is missing, walks again, until nothing is missing. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "refresh.h"
+#include "terminal.h"
+
+#define WAIT_MS 1000
+#define QUEUE_ENOUGH 4 /* times the concurrency; further domains are begun below that */
+#define DEAD_AFTER 64 /* questions in a row without any reply, and never one before */
+
+static void enqueue(struct mxg_refresh *run, struct mxg_item *item)
+{
+	item->queued = NULL;
+	*run->queue_end = item;
+	run->queue_end = &item->queued;
+	run->queue_length++;
+}
+
+static bool add_waiter(struct mxg_item *item, uint32_t domain)
+{
+	if (item->waiter_count == item->waiter_room) {
+		uint32_t room = item->waiter_room == 0 ? 2 : item->waiter_room * 2;
+		uint32_t *waiters = reallocarray(item->waiters, room, sizeof(*waiters));
+		if (waiters == NULL)
+			return false;
+		item->waiters = waiters;
+		item->waiter_room = room;
+	}
+	item->waiters[item->waiter_count++] = domain;
+	return true;
+}
+
+/* ---- one domain ---------------------------------------------------------------------- */
+
+/* What is known about the questions that the walk wants goes into the table. */
+static bool show_known(struct mxg_refresh *run)
+{
+	bool shown = false;
+	for (int e = 0; e < (int)mxg_answers_count(run->table); e++) {
+		bool fresh;
+		if ((mxg_answers_flags(run->table, e) & MXG_ENTRY_WANTED) == 0)
+			continue;
+		struct mxg_item *item = mxg_store_item(&run->store, mxg_answers_question(run->table, e), &fresh);
+		if (item == NULL) {
+			run->nomem = true;
+			return false;
+		}
+		if (fresh)
+			enqueue(run, item);
+		if (item->state != MXG_ITEM_REPLIED)
+			continue;
+		if (!mxg_item_show(item, run->table, e, run->now)) {
+			run->nomem = true;
+			return false;
+		}
+		shown = true;
+	}
+	return shown;
+}
+
+static void wait_for_wanted(struct mxg_refresh *run, uint32_t domain)
+{
+	for (int e = 0; e < (int)mxg_answers_count(run->table); e++) {
+		if ((mxg_answers_flags(run->table, e) & MXG_ENTRY_WANTED) == 0)
+			continue;
+		struct mxg_item *item = mxg_store_find(&run->store, mxg_answers_question(run->table, e));
+		if (item == NULL || !add_waiter(item, domain))
+			run->nomem = true;
+		else
+			run->domains[domain].missing++;
+	}
+}
+
+static void mark_reached(struct mxg_refresh *run)
+{
+	for (int e = 0; e < (int)mxg_answers_count(run->table); e++) {
+		struct mxg_item *item = mxg_store_find(&run->store, mxg_answers_question(run->table, e));
+		if (item != NULL && (mxg_answers_flags(run->table, e) & MXG_ENTRY_CONSULTED) != 0)
+			item->reached = true;
+	}
+}
+
+static void note_live_terms(struct mxg_refresh *run, const struct mxg_local_domain *d)
+{
+	for (size_t i = 0; i < run->reach.gap_count && run->live_count < MXG_LIVE_TERMS_MAX; i++) {
+		const struct mxg_reach_gap *g = &run->reach.gaps[i];
+		struct mxg_live_term *live = &run->live[run->live_count];
+		size_t n = 0;
+		live->ruleset = d->ruleset;
+		snprintf(live->text, sizeof(live->text), "%s%s%s", g->via, g->via[0] == '\0' ? "" : " > ", g->text);
+		snprintf(live->why, sizeof(live->why), "%s", g->why);
+		while (n < run->live_count &&
+		       (run->live[n].ruleset != d->ruleset || strcmp(run->live[n].text, live->text) != 0))
+			n++;
+		run->live_count += n == run->live_count;
+	}
+}
+
+/* Records near their limit; with --strict a changed one is taken back. True: it was. */
+static bool judge_records(struct mxg_refresh *run)
+{
+	bool reverted = false;
+	for (size_t i = 0; i < run->reach.record_count; i++) {
+		const struct mxg_reach_record *r = &run->reach.records[i];
+		struct mxg_question q = { .name = r->name, .type = MXG_DNS_TXT };
+		struct mxg_item *item = r->lookups < MXG_NEAR_LIMIT ? NULL : mxg_store_find(&run->store, &q);
+		if (item == NULL || item->keep_old)
+			continue;
+		item->alarms |= MXG_ALARM_NEAR_LIMIT;
+		if (run->strict && mxg_item_current(item) != NULL && mxg_item_answered(item) && mxg_item_changed(item))
+			item->keep_old = reverted = true;
+	}
+	return reverted;
+}
+
+static void walk_domain(struct mxg_refresh *run, uint32_t number)
+{
+	struct mxg_local_domain *d = &run->domains[number];
+	struct mxg_reach_input in = { .policy = run->policy,
+				      .ruleset = d->ruleset,
+				      .view = { .now = run->now, .keep_stale = run->policy->keep_stale },
+				      .only_own = !d->shared,
+				      .only_shared = d->shared,
+				      .with_mx = !d->shared };
+	enum mxg_reach_result result;
+	d->started = true;
+	if (!d->shared && !mxg_name_from_text(&in.domain, d->name, strlen(d->name))) {
+		run->done++;
+		return;
+	}
+	mxg_answers_clear(run->table);
+	do
+		result = mxg_reach_walk(&run->reach, run->table, &in);
+	while (result == MXG_REACH_PENDING && show_known(run));
+	if (result == MXG_REACH_NOMEM || run->nomem) {
+		run->nomem = true;
+	} else if (result == MXG_REACH_PENDING) {
+		wait_for_wanted(run, number);
+	} else {
+		mark_reached(run);
+		note_live_terms(run, d);
+		run->reverted |= judge_records(run);
+		d->mx_is_self = run->reach.mx_is_self;
+		run->done++;
+	}
+}
+
+/* ---- asking ----------------------------------------------------------------------------- */
+
+static void count_result(struct mxg_refresh *run, const struct mxg_reply *r)
+{
+	if (r->kind != MXG_ANSWER_FAILED) {
+		run->answered++;
+		run->failed_in_a_row = 0;
+		return;
+	}
+	run->failed++;
+	run->failed_in_a_row += r->failure == MXG_DNS_TIMEOUT || r->failure == MXG_DNS_LOCAL;
+	if (run->answered == 0 && run->failed_in_a_row >= DEAD_AFTER)
+		run->dead = true;
+}
+
+static void take_reply(struct mxg_refresh *run, struct mxg_item *item, struct mxg_reply *reply)
+{
+	count_result(run, reply);
+	mxg_item_reply(item, reply, run->policy, run->now, run->strict);
+	uint32_t *waiters = item->waiters, count = item->waiter_count;
+	item->waiters = NULL;
+	item->waiter_count = item->waiter_room = 0;
+	for (uint32_t i = 0; i < count && !run->nomem; i++)
+		if (--run->domains[waiters[i]].missing == 0)
+			walk_domain(run, waiters[i]);
+	free(waiters);
+}
+
+static void ask_queued(struct mxg_refresh *run)
+{
+	while (run->queue != NULL && !run->nomem && (run->dead || mxg_asker_open(run->asker) < run->concurrency)) {
+		struct mxg_item *item = run->queue;
+		struct mxg_question q;
+		run->queue = item->queued;
+		run->queue_length--;
+		if (run->queue == NULL)
+			run->queue_end = &run->queue;
+		if (run->dead) {
+			struct mxg_reply none = { .kind = MXG_ANSWER_FAILED, .failure = MXG_DNS_TIMEOUT };
+			take_reply(run, item, &none);
+			continue;
+		}
+		mxg_item_question(item, &q);
+		item->state = MXG_ITEM_ASKED;
+		run->nomem |= !mxg_asker_ask(run->asker, &q, item);
+	}
+}
+
+static void take_replies(struct mxg_refresh *run)
+{
+	struct mxg_asked asked;
+	while (!run->nomem && mxg_asker_next(run->asker, &asked)) {
+		take_reply(run, asked.cookie, &asked.reply);
+		free(asked.reply.records.data);
+	}
+}
+
+static void walk_all(struct mxg_refresh *run, struct mxg_progress *progress)
+{
+	size_t next = 0;
+	run->done = 0;
+	while (run->done < run->domain_count && !run->nomem) {
+		while (next < run->domain_count && !run->nomem && run->queue_length < QUEUE_ENOUGH * run->concurrency)
+			walk_domain(run, (uint32_t)next++);
+		ask_queued(run);
+		if (run->done < run->domain_count && !run->nomem && mxg_asker_open(run->asker) > 0)
+			mxg_asker_wait(run->asker, WAIT_MS);
+		take_replies(run);
+		mxg_progress_show(progress, run->done);
+	}
+}
+
+bool mxg_refresh_run(struct mxg_refresh *run)
+{
+	struct mxg_progress progress;
+	struct mxg_item *item = NULL;
+	size_t at = 0;
+	mxg_progress_begin(&progress, "refresh", "domains", run->domain_count);
+	progress.on &= !run->quiet;
+	run->queue_end = &run->queue;
+	run->asker = mxg_asker_new(run->policy);
+	run->table = mxg_answers_new();
+	run->nomem = run->asker == NULL || run->table == NULL;
+	walk_all(run, &progress);
+	if (run->reverted && !run->nomem) { /* what the records that were taken back reach counts, not the rest */
+		while (mxg_store_each(&run->store, &at, &item))
+			item->reached = false;
+		walk_all(run, &progress);
+	}
+	mxg_progress_clear(&progress);
+	mxg_answers_free(run->table);
+	run->table = NULL;
+	return !run->nomem;
+}

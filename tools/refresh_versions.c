@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* From one snapshot to the next: what is confirmed, superseded, dropped. */
+#include "refresh.h"
+#include "snapshot_write.h"
+
+static int64_t most(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* Whether a version that stands no more may still matter: for grace, and an MX set for
+ * `settle` (DESIGN §2.4). */
+static bool still_matters(const struct mxg_answer *v, uint16_t type, const struct mxguard_policy *policy,
+			  int64_t now)
+{
+	int64_t span = most(v->ttl, policy->grace);
+	if (type == MXG_DNS_MX)
+		span = most(span, policy->settle);
+	return v->superseded + span > now;
+}
+
+/* A clock that was set back must not make a history that contradicts itself. */
+static struct mxg_answer new_version(const struct mxg_item *item, int64_t now)
+{
+	const struct mxg_reply *r = &item->reply;
+	if (item->old_count > 0)
+		now = most(now, most(item->old[0].from, item->old[0].superseded));
+	return (struct mxg_answer){ .kind = r->kind, .ad = r->ad, .from = now, .confirmed = now, .ttl = r->ttl,
+				    .count = r->records.count, .size = r->records.size, .data = r->records.data };
+}
+
+size_t mxg_item_versions(const struct mxg_item *item, const struct mxguard_policy *policy, int64_t now,
+			 struct mxg_answer out[MXG_VERSIONS_MAX])
+{
+	size_t count = 0;
+	bool answered = item->reached && mxg_item_answered(item), changed = answered && mxg_item_changed(item);
+	if (changed)
+		out[count++] = new_version(item, now);
+	for (size_t i = 0; i < item->old_count && count < MXG_VERSIONS_MAX; i++) {
+		struct mxg_answer v = item->old[i];
+		if (v.superseded == 0 && answered && !changed) {
+			v.confirmed = most(now, v.from);
+			v.ttl = item->reply.ttl;
+			v.ad = item->reply.ad;
+		} else if (v.superseded == 0 && (changed || !item->reached)) {
+			v.superseded = most(now, v.from);
+		}
+		if (v.superseded == 0 || still_matters(&v, item->type, policy, now))
+			out[count++] = v;
+	}
+	return count;
+}
+
+static void write_item(struct mxg_refresh *run, struct mxg_writer *writer, const struct mxg_item *item)
+{
+	struct mxg_answer versions[MXG_VERSIONS_MAX];
+	struct mxg_question q;
+	size_t count = mxg_item_versions(item, run->policy, run->now, versions);
+	if (count == 0)
+		return;
+	mxg_item_question(item, &q);
+	mxg_writer_answer(writer, &q, versions, count);
+	run->written++;
+}
+
+/* Names that nothing leads to any more stay for as long as the past may be looked at: what
+ * led to them may be in grace. */
+static void carry_over(struct mxg_refresh *run)
+{
+	struct mxg_question q;
+	uint64_t at = 0;
+	bool fresh;
+	if (run->store.before == NULL)
+		return;
+	while (!run->nomem && mxg_snapshot_next(run->store.before, &at, &q))
+		run->nomem |= mxg_store_item(&run->store, &q, &fresh) == NULL;
+}
+
+void mxg_refresh_write(struct mxg_refresh *run, struct mxg_writer *writer)
+{
+	struct mxg_item *item = NULL;
+	size_t at = 0;
+	for (size_t i = 0; i < run->domain_count; i++)
+		if (!run->domains[i].shared)
+			mxg_writer_domain(writer, run->domains[i].name);
+	carry_over(run);
+	while (!run->nomem && mxg_store_each(&run->store, &at, &item))
+		write_item(run, writer, item);
+}

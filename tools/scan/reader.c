@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+#include "scan/reader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "load.h"
+#include "scan/memo.h"
+#include "text.h"
+
+#define PIECE 8192 /* most headers are shorter */
+#define HEADER_MAX (512 * 1024) /* the library gives up before */
+
+struct mxg_scan_reader {
+	struct mxg_scan_rules rules;
+	struct mxg_tally *tally;
+	struct mxguard_check *check;
+	struct mxguard_resolver *resolver;
+	struct mxg_memo *memo;
+	size_t used;
+	char buffer[HEADER_MAX];
+};
+
+struct mxg_scan_reader *mxg_scan_reader_new(const struct mxg_scan_rules *rules, struct mxg_tally *tally)
+{
+	struct mxg_scan_reader *r = calloc(1, sizeof(*r));
+	if (r == NULL)
+		return NULL;
+	r->rules = *rules;
+	r->tally = tally;
+	r->check = mxguard_check_new(rules->policy, rules->snapshot, 0);
+	r->resolver = mxguard_resolver_new(rules->policy);
+	r->memo = mxg_memo_new();
+	if (r->check == NULL || r->resolver == NULL || r->memo == NULL) {
+		mxg_scan_reader_free(r);
+		return NULL;
+	}
+	return r;
+}
+
+void mxg_scan_reader_free(struct mxg_scan_reader *r)
+{
+	if (r == NULL)
+		return;
+	mxguard_resolver_free(r->resolver);
+	mxguard_check_free(r->check);
+	mxg_memo_free(r->memo);
+	free(r);
+}
+
+static void complain(struct mxg_scan_reader *r, const char *path, const char *what)
+{
+	char clean[1024];
+	mxg_text_clean(clean, sizeof(clean), path, strlen(path), NULL);
+	fprintf(stderr, "mxguard scan: %s: %s\n", clean, what);
+	r->tally->failed++;
+}
+
+/* ---- who the message was for ------------------------------------------------------------ */
+
+/* The value of the first field of this name in the header, "" where there is none. */
+static bool field_value(const char *header, size_t len, const char *name, char out[320])
+{
+	size_t name_len = strlen(name);
+	const char *line = header, *end = header + len;
+	while (line < end && *line != '\n' && *line != '\r') {
+		const char *stop = memchr(line, '\n', (size_t)(end - line));
+		size_t n = (size_t)((stop == NULL ? end : stop) - line);
+		if (n > name_len && line[name_len] == ':' && strncasecmp(line, name, name_len) == 0) {
+			const char *value = line + name_len + 1, *last = line + n;
+			while (value < last && (*value == ' ' || *value == '\t'))
+				value++;
+			while (last > value && (last[-1] == ' ' || last[-1] == '\t' || last[-1] == '\r'))
+				last--;
+			if (last == value || last - value >= 320 || memchr(value, ' ', (size_t)(last - value)) != NULL)
+				return false;
+			memcpy(out, value, (size_t)(last - value));
+			out[last - value] = '\0';
+			return true;
+		}
+		line = stop == NULL ? end : stop + 1;
+	}
+	return false;
+}
+
+static const char *recipient_of(struct mxg_scan_reader *r, const char *header, size_t len, char buf[320])
+{
+	static const char *const fields[] = { "X-Original-To", "Delivered-To", "Envelope-To" };
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (field_value(header, len, fields[i], buf) && strchr(buf, '@') != NULL)
+			return buf;
+	return r->rules.recipient == NULL ? "" : r->rules.recipient;
+}
+
+static const char *domain_of(const char *recipient)
+{
+	const char *at = strrchr(recipient, '@');
+	return at == NULL ? "" : at + 1;
+}
+
+/* ---- deciding ------------------------------------------------------------------------------ */
+
+static void current_outcome(const struct mxg_scan_reader *r, struct mxg_memo_outcome *out)
+{
+	out->verdict = mxguard_check_verdict(r->check, 0);
+	out->would = mxguard_check_would(r->check, 0);
+	snprintf(out->gateway, sizeof(out->gateway), "%s", mxguard_check_text(r->check, 0, MXGUARD_TEXT_GATEWAY));
+}
+
+static void decide_by_dns(struct mxg_scan_reader *r, const char *recipient, struct mxg_memo_outcome *out)
+{
+	const char *peer = mxguard_check_text(r->check, 0, MXGUARD_TEXT_BOUNDARY_PEER);
+	const char *domain = domain_of(recipient);
+	if (mxg_memo_get(r->memo, peer, domain, out))
+		return;
+	if (mxguard_resolver_run(r->resolver, r->check, -1) == MXGUARD_NEED_HEADER)
+		mxguard_check_give_up(r->check, mxg_wall_clock());
+	current_outcome(r, out);
+	mxg_memo_put(r->memo, peer, domain, out);
+}
+
+/* Feeds the header that is in memory; reads more from fd (-1: there is no more) while wanted. */
+static void feed(struct mxg_scan_reader *r, const char *header, size_t len, int fd)
+{
+	int more = mxguard_check_header(r->check, header, len);
+	while (more == 1 && fd >= 0 && r->used < HEADER_MAX) {
+		size_t room = HEADER_MAX - r->used < PIECE ? HEADER_MAX - r->used : PIECE;
+		ssize_t n = read(fd, r->buffer + r->used, room);
+		if (n <= 0)
+			break;
+		more = mxguard_check_header(r->check, r->buffer + r->used, (size_t)n);
+		r->used += (size_t)n;
+	}
+	mxguard_check_header_end(r->check);
+}
+
+static enum mxg_path path_of(enum mxguard_verdict verdict)
+{
+	switch (verdict) {
+	case MXGUARD_VERDICT_AUTHORIZED:
+		return MXG_PATH_GATEWAY;
+	case MXGUARD_VERDICT_DIRECT:
+		return MXG_PATH_DIRECT;
+	case MXGUARD_VERDICT_INTERNAL:
+		return MXG_PATH_LOCAL;
+	case MXGUARD_VERDICT_AUTHENTICATED:
+		return MXG_PATH_AUTHENTICATED;
+	case MXGUARD_VERDICT_EXEMPT:
+		return MXG_PATH_EXEMPT;
+	default:
+		return MXG_PATH_UNKNOWN;
+	}
+}
+
+static void judge(struct mxg_scan_reader *r, const char *path, const char *header, size_t len, int fd, int64_t date)
+{
+	char buf[320];
+	struct mxg_memo_outcome outcome = { .verdict = MXGUARD_VERDICT_UNKNOWN };
+	const char *recipient = recipient_of(r, header, len, buf);
+	mxguard_check_reset(r->check);
+	mxguard_check_set_place(r->check, r->rules.place);
+	if (mxguard_check_add_recipient(r->check, recipient) < 0) {
+		complain(r, path, "out of memory");
+		return;
+	}
+	int progress = mxguard_check_run(r->check, mxg_wall_clock());
+	if (progress == MXGUARD_NEED_HEADER) {
+		feed(r, header, len, fd);
+		progress = mxguard_check_run(r->check, mxg_wall_clock());
+	}
+	if (progress == MXGUARD_NEED_DNS)
+		decide_by_dns(r, recipient, &outcome);
+	else
+		current_outcome(r, &outcome);
+	struct mxg_tally_message message = { .path = path_of(outcome.verdict),
+					     .enforce = outcome.would,
+					     .gateway = outcome.gateway,
+					     .peer = mxguard_check_text(r->check, 0, MXGUARD_TEXT_BOUNDARY_PEER),
+					     .file = path,
+					     .date = date };
+	mxg_tally_add(r->tally, &message);
+	atomic_fetch_add_explicit(r->rules.done, 1, memory_order_relaxed);
+}
+
+/* ---- single messages ------------------------------------------------------------------------- */
+
+/* A Maildir name begins with the seconds of its delivery; else the file's own time. */
+static int64_t file_date(int fd, const char *path)
+{
+	struct stat st;
+	const char *slash = strrchr(path, '/');
+	const char *name = slash == NULL ? path : slash + 1;
+	char *end;
+	long long stamp = strtoll(name, &end, 10);
+	if (end != name && *end == '.' && stamp > 100000000 && stamp < 100000000000)
+		return stamp;
+	return fstat(fd, &st) == 0 ? st.st_mtime : 0;
+}
+
+/* ---- mbox ------------------------------------------------------------------------------------- */
+
+/* "From a@example Mon Nov 23 22:15:00 2026": its last 24 characters. */
+static int64_t from_line_date(const char *line, size_t len)
+{
+	struct tm tm = { 0 };
+	char date[25];
+	while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r'))
+		len--;
+	if (len < 24)
+		return 0;
+	memcpy(date, line + len - 24, 24);
+	date[24] = '\0';
+	return strptime(date, "%a %b %d %H:%M:%S %Y", &tm) == NULL ? 0 : (int64_t)timegm(&tm);
+}
+
+struct mbox {
+	bool in_header, after_blank, skip;
+	int64_t date;
+};
+
+/* Lines of a file through a buffer of fixed size: a longer line comes in pieces, of which only
+ * the first begins it. */
+struct lines {
+	int fd;
+	size_t start, end;
+	bool inside; /* the next piece continues a line */
+	char buffer[65536];
+};
+
+/* False at the end of the file. */
+static bool fill_lines(struct lines *l)
+{
+	if (l->start > 0)
+		memmove(l->buffer, l->buffer + l->start, l->end - l->start);
+	l->end -= l->start;
+	l->start = 0;
+	ssize_t n = read(l->fd, l->buffer + l->end, sizeof(l->buffer) - l->end);
+	l->end += n > 0 ? (size_t)n : 0;
+	return n > 0;
+}
+
+static bool next_piece(struct lines *l, const char **piece, size_t *len, bool *begins)
+{
+	const char *stop = memchr(l->buffer + l->start, '\n', l->end - l->start);
+	while (stop == NULL && l->end - l->start < sizeof(l->buffer) && fill_lines(l))
+		stop = memchr(l->buffer + l->start, '\n', l->end - l->start);
+	*piece = l->buffer + l->start;
+	*len = stop == NULL ? l->end - l->start : (size_t)(stop + 1 - *piece);
+	*begins = !l->inside;
+	l->inside = stop == NULL;
+	l->start += *len;
+	return *len > 0;
+}
+
+static void finish_message(struct mxg_scan_reader *r, struct mbox *m, const char *path)
+{
+	if (r->used > 0 && !m->skip)
+		judge(r, path, r->buffer, r->used, -1, m->date);
+	r->used = 0;
+	m->in_header = false;
+}
+
+static void keep_line(struct mxg_scan_reader *r, const char *line, size_t len)
+{
+	if (len > HEADER_MAX - r->used)
+		len = HEADER_MAX - r->used; /* the library calls it too long and says `unknown` */
+	memcpy(r->buffer + r->used, line, len);
+	r->used += len;
+}
+
+static void take_piece(struct mxg_scan_reader *r, struct mbox *m, const char *path, const char *line, size_t len,
+		       bool begins)
+{
+	bool blank = begins && (len == 1 || (len == 2 && line[0] == '\r'));
+	if (begins && m->after_blank && len > 5 && memcmp(line, "From ", 5) == 0) {
+		finish_message(r, m, path);
+		m->date = from_line_date(line, len);
+		m->skip = m->date > 0 && m->date < r->rules.since;
+		m->in_header = true;
+	} else if (m->in_header && blank) {
+		finish_message(r, m, path);
+	} else if (m->in_header) {
+		keep_line(r, line, len);
+	}
+	m->after_blank = blank;
+}
+
+static void read_mbox(struct mxg_scan_reader *r, int fd, const char *path)
+{
+	struct mbox m = { .after_blank = true };
+	struct lines *lines = calloc(1, sizeof(*lines));
+	const char *piece;
+	size_t len;
+	bool begins;
+	if (lines == NULL) {
+		complain(r, path, "out of memory");
+		return;
+	}
+	lines->fd = fd;
+	r->used = 0;
+	while (!atomic_load(r->rules.stop) && next_piece(lines, &piece, &len, &begins))
+		take_piece(r, &m, path, piece, len, begins);
+	if (m.in_header)
+		finish_message(r, &m, path);
+	free(lines);
+}
+
+/* Read-only in every respect: the time of last access stays where the system lets us. */
+static int open_quietly(const char *path)
+{
+	int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
+	int fd = open(path, flags | O_NOATIME);
+	return fd < 0 && errno == EPERM ? open(path, flags) : fd;
+}
+
+void mxg_scan_reader_file(struct mxg_scan_reader *r, const char *path)
+{
+	int fd = open_quietly(path);
+	ssize_t n = fd < 0 ? -1 : read(fd, r->buffer, PIECE);
+	if (n < 0) {
+		if (errno != ENOENT) /* a Maildir lives: its files are moved while we read */
+			complain(r, path, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	if (n > 5 && memcmp(r->buffer, "From ", 5) == 0 && lseek(fd, 0, SEEK_SET) == 0) {
+		read_mbox(r, fd, path);
+	} else {
+		r->used = (size_t)n;
+		judge(r, path, r->buffer, r->used, fd, file_date(fd, path));
+	}
+	close(fd);
+}

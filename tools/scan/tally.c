@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+#include "scan/tally.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+const char *mxg_path_name(enum mxg_path path)
+{
+	static const char *const names[MXG_PATHS] = { "gateway", "direct", "unknown",
+						      "local",	 "authenticated", "exempt" };
+	return names[path];
+}
+
+static bool month_of(int64_t date, size_t *month)
+{
+	struct tm tm;
+	time_t t = (time_t)date;
+	if (date <= 0 || gmtime_r(&t, &tm) == NULL)
+		return false;
+	int years = tm.tm_year + 1900 - MXG_TALLY_FIRST_YEAR;
+	if (years < 0 || years >= MXG_TALLY_MONTHS / 12)
+		return false;
+	*month = (size_t)years * 12 + (size_t)tm.tm_mon;
+	return true;
+}
+
+static void count_gateway(struct mxg_tally *t, const char *name, uint64_t count)
+{
+	size_t i = 0;
+	while (i < t->gateway_count && strncmp(t->gateways[i].name, name, sizeof(t->gateways[i].name) - 1) != 0)
+		i++;
+	if (i == MXG_TALLY_GATEWAYS)
+		i--;
+	if (i == t->gateway_count) {
+		const char *kept = i == MXG_TALLY_GATEWAYS - 1 ? "(others)" : name;
+		snprintf(t->gateways[i].name, sizeof(t->gateways[i].name), "%s", kept);
+		t->gateway_count++;
+	}
+	t->gateways[i].count += count;
+}
+
+static void widen(int64_t *first, int64_t *last, int64_t from, int64_t to)
+{
+	if (from > 0 && (*first == 0 || from < *first))
+		*first = from;
+	if (to > *last)
+		*last = to;
+}
+
+static uint32_t hash_text(const char *text)
+{
+	uint32_t hash = 2166136261u;
+	for (; *text != '\0'; text++)
+		hash = (hash ^ (unsigned char)*text) * 16777619u;
+	return hash;
+}
+
+static struct mxg_tally_peer *peer_slot(struct mxg_tally *t, const char *address)
+{
+	size_t least = 0;
+	uint32_t hash = hash_text(address);
+	for (size_t i = 0; i < t->peer_count; i++) {
+		if (t->peers[i].hash == hash && strcmp(t->peers[i].address, address) == 0)
+			return &t->peers[i];
+		if (t->peers[i].count < t->peers[least].count)
+			least = i;
+	}
+	struct mxg_tally_peer *slot = &t->peers[least];
+	uint64_t error = slot->count; /* the newcomer may have been here before, at most so often */
+	if (t->peer_count < MXG_TALLY_PEERS) {
+		slot = &t->peers[t->peer_count++];
+		error = 0;
+	}
+	*slot = (struct mxg_tally_peer){ .hash = hash, .count = error, .error = error };
+	snprintf(slot->address, sizeof(slot->address), "%s", address);
+	return slot;
+}
+
+static void count_peer(struct mxg_tally *t, const struct mxg_tally_message *m)
+{
+	struct mxg_tally_peer *slot = peer_slot(t, m->peer);
+	slot->count++;
+	if (slot->sample[0] == '\0')
+		snprintf(slot->sample, sizeof(slot->sample), "%s", m->file);
+	widen(&slot->first, &slot->last, m->date, m->date);
+}
+
+void mxg_tally_add(struct mxg_tally *t, const struct mxg_tally_message *m)
+{
+	size_t month;
+	t->messages++;
+	t->paths[m->path]++;
+	t->enforce[m->enforce]++;
+	if (month_of(m->date, &month))
+		t->months[month][m->path]++;
+	else
+		t->undated++;
+	if (m->path == MXG_PATH_GATEWAY)
+		count_gateway(t, m->gateway, 1);
+	if (m->path != MXG_PATH_DIRECT)
+		return;
+	count_peer(t, m);
+	widen(&t->first_direct, &t->last_direct, m->date, m->date);
+}
+
+void mxg_tally_merge(struct mxg_tally *into, const struct mxg_tally *from)
+{
+	into->messages += from->messages;
+	into->failed += from->failed;
+	into->undated += from->undated;
+	for (size_t i = 0; i < MXG_PATHS; i++)
+		into->paths[i] += from->paths[i];
+	for (size_t i = 0; i < 5; i++)
+		into->enforce[i] += from->enforce[i];
+	for (size_t m = 0; m < MXG_TALLY_MONTHS; m++)
+		for (size_t i = 0; i < MXG_PATHS; i++)
+			into->months[m][i] += from->months[m][i];
+	for (size_t i = 0; i < from->gateway_count; i++)
+		count_gateway(into, from->gateways[i].name, from->gateways[i].count);
+	for (size_t i = 0; i < from->peer_count; i++) {
+		const struct mxg_tally_peer *p = &from->peers[i];
+		struct mxg_tally_peer *slot = peer_slot(into, p->address);
+		slot->count += p->count;
+		slot->error += p->error;
+		if (slot->sample[0] == '\0')
+			memcpy(slot->sample, p->sample, sizeof(slot->sample));
+		widen(&slot->first, &slot->last, p->first, p->last);
+	}
+	widen(&into->first_direct, &into->last_direct, from->first_direct, from->last_direct);
+}
+
+static int more_mail(const void *a, const void *b)
+{
+	const struct mxg_tally_peer *x = a, *y = b;
+	if (x->count != y->count)
+		return x->count < y->count ? 1 : -1;
+	return strcmp(x->address, y->address);
+}
+
+static int more_gateway_mail(const void *a, const void *b)
+{
+	const struct mxg_tally_gateway *x = a, *y = b;
+	if (x->count != y->count)
+		return x->count < y->count ? 1 : -1;
+	return strcmp(x->name, y->name);
+}
+
+void mxg_tally_sort(struct mxg_tally *t)
+{
+	qsort(t->peers, t->peer_count, sizeof(t->peers[0]), more_mail);
+	qsort(t->gateways, t->gateway_count, sizeof(t->gateways[0]), more_gateway_mail);
+}
+
+static bool month_has_mail(const struct mxg_tally *t, size_t month)
+{
+	for (size_t i = 0; i < MXG_PATHS; i++)
+		if (t->months[month][i] > 0)
+			return true;
+	return false;
+}
+
+bool mxg_tally_months(const struct mxg_tally *t, size_t *first, size_t *last)
+{
+	bool any = false;
+	for (size_t m = 0; m < MXG_TALLY_MONTHS; m++) {
+		if (!month_has_mail(t, m))
+			continue;
+		if (!any)
+			*first = m;
+		*last = m;
+		any = true;
+	}
+	return any;
+}
+
+void mxg_tally_month_name(size_t month, char out[16])
+{
+	unsigned year = (unsigned)(MXG_TALLY_FIRST_YEAR + month / 12) % 10000, number = (unsigned)(month % 12) + 1;
+	snprintf(out, 16, "%04u-%02u", year, number);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "scan/source.h"
+#include "text.h"
+
+#define DEPTH_MAX 64 /* folders within folders; a mail store has fewer */
+
+static void complain(struct mxg_walk_rules *rules, const char *path, const char *what)
+{
+	char clean[1024];
+	mxg_text_clean(clean, sizeof(clean), path, strlen(path), NULL);
+	fprintf(stderr, "mxguard scan: %s: %s\n", clean, what);
+	rules->failed++;
+}
+
+static bool is_mbox(int dir, const char *name)
+{
+	char start[5] = "";
+	int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+	int fd = openat(dir, name, flags | O_NOATIME); /* only the owner and root may ask for that */
+	if (fd < 0 && errno == EPERM)
+		fd = openat(dir, name, flags);
+	if (fd < 0)
+		return false;
+	ssize_t n = read(fd, start, sizeof(start));
+	close(fd);
+	return n == 5 && memcmp(start, "From ", 5) == 0;
+}
+
+static bool is_message_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash == NULL ? path : slash + 1;
+	return strcmp(name, "cur") == 0 || strcmp(name, "new") == 0;
+}
+
+/* A Maildir name begins with the time of delivery: no stat(2) is needed for --since then. */
+static bool too_old(const struct mxg_walk_rules *rules, int dir, const char *name)
+{
+	struct stat st;
+	char *end;
+	if (rules->since == 0)
+		return false;
+	long long stamp = strtoll(name, &end, 10);
+	if (*end == '.' && stamp > 100000000)
+		return stamp < rules->since;
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_mtime < rules->since;
+}
+
+static void walk_folder(struct mxg_walk_rules *rules, int parent, const char *name, const char *path, int depth);
+
+static unsigned char type_of(int dir, const struct dirent *entry)
+{
+	struct stat st;
+	if (entry->d_type != DT_UNKNOWN)
+		return entry->d_type;
+	if (fstatat(dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return DT_UNKNOWN;
+	return S_ISREG(st.st_mode) ? DT_REG : S_ISDIR(st.st_mode) ? DT_DIR : DT_UNKNOWN;
+}
+
+static void walk_entry(struct mxg_walk_rules *rules, int dir, const struct dirent *entry, const char *folder,
+		       int depth, bool messages)
+{
+	char path[MXG_QUEUE_PATH];
+	unsigned char type = type_of(dir, entry);
+	if (snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name) >= (int)sizeof(path)) {
+		complain(rules, folder, "a name below it is too long");
+	} else if (type == DT_DIR) {
+		walk_folder(rules, dir, entry->d_name, path, depth + 1);
+	} else if (type == DT_REG && !too_old(rules, dir, entry->d_name)) {
+		if (messages || is_mbox(dir, entry->d_name))
+			rules->found(rules->context, path);
+	}
+}
+
+static void walk_folder(struct mxg_walk_rules *rules, int parent, const char *name, const char *path, int depth)
+{
+	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (depth > 0 ? O_NOFOLLOW : 0));
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	if (dir == NULL || depth > DEPTH_MAX) {
+		complain(rules, path, dir == NULL ? strerror(errno) : "too many folders within folders");
+		if (dir != NULL)
+			closedir(dir);
+		else if (fd >= 0)
+			close(fd);
+		return;
+	}
+	bool messages = is_message_folder(path);
+	for (struct dirent *entry; !atomic_load(rules->stop) && (entry = readdir(dir)) != NULL;)
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			walk_entry(rules, dirfd(dir), entry, path, depth, messages);
+	closedir(dir);
+}
+
+void mxg_walk_path(struct mxg_walk_rules *rules, const char *path)
+{
+	struct stat st;
+	if (stat(path, &st) != 0)
+		complain(rules, path, strerror(errno));
+	else if (S_ISDIR(st.st_mode))
+		walk_folder(rules, AT_FDCWD, path, path, 0);
+	else if (S_ISREG(st.st_mode))
+		rules->found(rules->context, path);
+	else
+		complain(rules, path, "is neither a folder nor a file");
+}
+
+void mxg_walk_list(struct mxg_walk_rules *rules, int fd)
+{
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t len;
+	FILE *list = fdopen(dup(fd), "r");
+	while (list != NULL && !atomic_load(rules->stop) && (len = getline(&line, &room, list)) > 0) {
+		if (line[len - 1] == '\n')
+			line[len - 1] = '\0';
+		if (line[0] != '\0')
+			mxg_walk_path(rules, line);
+	}
+	free(line);
+	if (list != NULL)
+		fclose(list);
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+#include "snapshot_write.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LOCK_FILE "refresh.lock"
+#define TEMPORARY ".snapshot.cdb."
+
+int mxg_state_lock(const char *state_dir, int *folder)
+{
+	if (mkdir(state_dir, 0755) != 0 && errno != EEXIST)
+		return -1;
+	*folder = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*folder < 0)
+		return -1;
+	int fd = openat(*folder, LOCK_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return fd;
+	int error = errno;
+	if (fd >= 0)
+		close(fd);
+	close(*folder);
+	errno = error;
+	return -1;
+}
+
+static void remove_leftovers(int folder)
+{
+	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	if (dir == NULL) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	for (struct dirent *e; (e = readdir(dir)) != NULL;)
+		if (strncmp(e->d_name, TEMPORARY, strlen(TEMPORARY)) == 0)
+			unlinkat(folder, e->d_name, 0);
+	closedir(dir);
+}
+
+static void note(struct mxg_writer *w)
+{
+	if (w->error == 0)
+		w->error = errno != 0 ? errno : EIO;
+}
+
+static void add(struct mxg_writer *w, const uint8_t *key, size_t key_len, const uint8_t *value, size_t len)
+{
+	errno = 0;
+	if (w->error == 0 && cdb_make_add(&w->cdb, key, (unsigned)key_len, value, (unsigned)len) != 0)
+		note(w);
+}
+
+bool mxg_writer_open(struct mxg_writer *w, int folder)
+{
+	static const uint8_t header[MXG_SNAPSHOT_HEADER_SIZE];
+	uint64_t number;
+	*w = (struct mxg_writer){ .folder = folder, .fd = -1 };
+	remove_leftovers(folder);
+	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+		number = (uint64_t)getpid();
+	snprintf(w->name, sizeof(w->name), TEMPORARY "%016llx", (unsigned long long)number);
+	w->fd = openat(folder, w->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (w->fd < 0) {
+		note(w);
+		return false;
+	}
+	cdb_make_start(&w->cdb, w->fd);
+	add(w, (const uint8_t *)"H", 1, header, sizeof(header)); /* first, so that its place is known */
+	return w->error == 0;
+}
+
+void mxg_writer_domain(struct mxg_writer *w, const char *domain)
+{
+	uint8_t key[MXG_SNAPSHOT_KEY_MAX] = { 'D' }, value[4];
+	size_t len = strlen(domain);
+	if (len > 255)
+		return;
+	memcpy(key + 1, domain, len);
+	mxg_put32(value, mxg_crc32(0, key, len + 1));
+	add(w, key, len + 1, value, sizeof(value));
+	w->domains++;
+}
+
+static size_t put_version(uint8_t *p, const struct mxg_answer *v)
+{
+	mxg_put64(p + MXG_VERSION_AT_FROM, (uint64_t)v->from);
+	mxg_put64(p + MXG_VERSION_AT_SUPERSEDED, (uint64_t)v->superseded);
+	mxg_put64(p + MXG_VERSION_AT_CONFIRMED, (uint64_t)v->confirmed);
+	mxg_put32(p + MXG_VERSION_AT_TTL, v->ttl);
+	p[MXG_VERSION_AT_KIND] = (uint8_t)v->kind;
+	p[MXG_VERSION_AT_FLAGS] = v->ad ? MXG_VERSION_FLAG_AD : 0;
+	mxg_put16(p + MXG_VERSION_AT_COUNT, v->count);
+	mxg_put32(p + MXG_VERSION_AT_SIZE, v->size);
+	if (v->size > 0)
+		memcpy(p + MXG_VERSION_HEAD_SIZE, v->data, v->size);
+	return MXG_VERSION_HEAD_SIZE + v->size;
+}
+
+void mxg_writer_answer(struct mxg_writer *w, const struct mxg_question *q, const struct mxg_answer *versions,
+		       size_t count)
+{
+	uint8_t key[MXG_SNAPSHOT_KEY_MAX] = { 'Q' };
+	uint8_t *value = malloc(MXG_SNAPSHOT_VALUE_MAX);
+	size_t key_len = 3u + q->name.len, len = 5;
+	if (value == NULL) {
+		note(w);
+		return;
+	}
+	mxg_put16(key + 1, q->type);
+	memcpy(key + 3, q->name.wire, q->name.len);
+	value[4] = (uint8_t)count;
+	for (size_t i = 0; i < count; i++)
+		len += put_version(value + len, &versions[i]);
+	mxg_put32(value, mxg_crc32(mxg_crc32(0, key, key_len), value + 4, len - 4));
+	add(w, key, key_len, value, len);
+	w->questions++;
+	free(value);
+}
+
+/* ---- to the disk --------------------------------------------------------------------- */
+
+static bool crc_of_range(int fd, off_t at, size_t len, uint32_t *crc)
+{
+	uint8_t piece[16384];
+	*crc = 0;
+	while (len > 0) {
+		ssize_t n = pread(fd, piece, len < sizeof(piece) ? len : sizeof(piece), at);
+		if (n <= 0)
+			return false;
+		*crc = mxg_crc32(*crc, piece, (size_t)n);
+		at += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+/* What can only be known now that the tables are written. */
+static bool fill_header(struct mxg_writer *w, const uint8_t hash[32], int64_t now)
+{
+	uint8_t h[MXG_SNAPSHOT_HEADER_SIZE] = { 0 }, table[MXG_CDB_TABLE_SIZE];
+	struct stat st;
+	uint32_t crc;
+	if (fstat(w->fd, &st) != 0 || pread(w->fd, table, sizeof(table), 0) != (ssize_t)sizeof(table))
+		return false;
+	memcpy(h, MXG_SNAPSHOT_MAGIC, 8);
+	mxg_put32(h + MXG_SNAPSHOT_AT_VERSION, MXG_SNAPSHOT_VERSION);
+	mxg_put64(h + MXG_SNAPSHOT_AT_LENGTH, (uint64_t)st.st_size);
+	mxg_put64(h + MXG_SNAPSHOT_AT_WRITTEN, (uint64_t)now);
+	memcpy(h + MXG_SNAPSHOT_AT_HASH, hash, 32);
+	mxg_put32(h + MXG_SNAPSHOT_AT_DOMAINS, w->domains);
+	mxg_put32(h + MXG_SNAPSHOT_AT_QUESTIONS, w->questions);
+	mxg_put32(h + MXG_SNAPSHOT_AT_TABLE_CRC, mxg_crc32(0, table, sizeof(table)));
+	for (size_t i = 0; i < 256; i++) {
+		size_t slots = mxg_get32le(table + i * 8 + 4);
+		if (!crc_of_range(w->fd, (off_t)mxg_get32le(table + i * 8), slots * 8, &crc))
+			return false;
+		mxg_put32(h + MXG_SNAPSHOT_AT_BUCKET_CRC + i * 4, crc);
+	}
+	mxg_put32(h + MXG_SNAPSHOT_AT_CRC, mxg_crc32(0, h, MXG_SNAPSHOT_AT_CRC));
+	return pwrite(w->fd, h, sizeof(h), MXG_CDB_TABLE_SIZE + 8 + 1) == (ssize_t)sizeof(h);
+}
+
+static bool to_disk(struct mxg_writer *w)
+{
+	errno = 0;
+	return fchmod(w->fd, 0644) == 0 && fsync(w->fd) == 0 &&
+	       renameat(w->folder, w->name, w->folder, MXG_SNAPSHOT_FILE) == 0;
+}
+
+bool mxg_writer_commit(struct mxg_writer *w, const uint8_t hash[32], int64_t now)
+{
+	errno = 0;
+	if (cdb_make_finish(&w->cdb) != 0)
+		note(w);
+	if (w->error == 0 && !fill_header(w, hash, now))
+		note(w);
+	if (w->error == 0 && !to_disk(w))
+		note(w);
+	if (w->error == 0)
+		w->name[0] = '\0'; /* it is the snapshot now */
+	/* the name itself; a file system that cannot do it has told nothing of the content */
+	if (w->error == 0 && fsync(w->folder) != 0 && errno != EINVAL && errno != EROFS)
+		note(w);
+	if (w->name[0] != '\0')
+		unlinkat(w->folder, w->name, 0);
+	close(w->fd);
+	w->fd = -1;
+	return w->error == 0;
+}
+
+void mxg_writer_abort(struct mxg_writer *w)
+{
+	if (w->fd < 0)
+		return;
+	cdb_make_finish(&w->cdb); /* the only way to give its memory back */
+	unlinkat(w->folder, w->name, 0);
+	close(w->fd);
+	w->fd = -1;
+}

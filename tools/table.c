@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+#include "table.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "text.h"
+
+#define CELL_MAX 1024
+#define GAP 2
+
+struct row {
+	enum mxg_colour colour;
+	char *cells[MXG_TABLE_COLUMNS_MAX];
+};
+
+struct mxg_table {
+	size_t columns, count, room;
+	struct row *rows; /* [0]: the headings */
+	size_t widths[MXG_TABLE_COLUMNS_MAX];
+	bool lost;
+};
+
+struct mxg_table *mxg_table_new(const char *const *headings)
+{
+	struct mxg_table *t = calloc(1, sizeof(*t));
+	if (t == NULL)
+		return NULL;
+	while (t->columns < MXG_TABLE_COLUMNS_MAX && headings[t->columns] != NULL)
+		t->columns++;
+	mxg_table_add(t, MXG_BOLD, headings);
+	return t;
+}
+
+static bool grow(struct mxg_table *t)
+{
+	if (t->count < t->room)
+		return true;
+	size_t room = t->room == 0 ? 32 : t->room * 2;
+	struct row *rows = reallocarray(t->rows, room, sizeof(*rows));
+	if (rows == NULL)
+		return false;
+	t->rows = rows;
+	t->room = room;
+	return true;
+}
+
+void mxg_table_add(struct mxg_table *t, enum mxg_colour colour, const char *const *cells)
+{
+	char clean[CELL_MAX];
+	if (!grow(t)) {
+		t->lost = true;
+		return;
+	}
+	struct row *row = &t->rows[t->count++];
+	*row = (struct row){ .colour = colour };
+	for (size_t i = 0; i < t->columns; i++) {
+		const char *text = cells[i] == NULL ? "" : cells[i];
+		size_t columns;
+		mxg_text_clean(clean, sizeof(clean), text, strlen(text), &columns);
+		row->cells[i] = strdup(clean);
+		t->lost |= row->cells[i] == NULL;
+		if (columns > t->widths[i])
+			t->widths[i] = columns;
+	}
+}
+
+size_t mxg_table_rows(const struct mxg_table *t)
+{
+	return t->count > 0 ? t->count - 1 : 0;
+}
+
+static const char *cell(const struct row *row, size_t i)
+{
+	return row->cells[i] == NULL ? "" : row->cells[i];
+}
+
+static void print_plain(const struct mxg_table *t, const struct row *row, FILE *to)
+{
+	for (size_t i = 0; i < t->columns; i++)
+		fprintf(to, "%s%s", i == 0 ? "" : "\t", cell(row, i));
+	fputc('\n', to);
+}
+
+/* The last column is cut at the edge: a table whose lines wrap cannot be read. */
+static void print_columns(const struct mxg_table *t, const struct row *row, FILE *to, size_t width)
+{
+	char cut[CELL_MAX];
+	size_t used = 0;
+	fputs(mxg_colour_begin(to, row->colour), to);
+	for (size_t i = 0; i < t->columns; i++) {
+		bool last = i + 1 == t->columns;
+		const char *text = cell(row, i);
+		size_t room = width > used + 8 ? width - used : 8;
+		if (last && mxg_text_columns(text) > room) {
+			mxg_text_clean(cut, room < sizeof(cut) ? room : sizeof(cut), text, strlen(text), NULL);
+			text = cut;
+		}
+		fputs(text, to);
+		for (size_t pad = mxg_text_columns(text); !last && pad < t->widths[i] + GAP; pad++)
+			fputc(' ', to);
+		used += t->widths[i] + GAP;
+	}
+	fprintf(to, "%s\n", mxg_colour_end(to));
+}
+
+int mxg_table_print(const struct mxg_table *t, FILE *to)
+{
+	bool people = mxg_is_terminal(to);
+	size_t width = mxg_terminal_width(to);
+	for (size_t i = 0; i < t->count; i++) {
+		if (people)
+			print_columns(t, &t->rows[i], to, width);
+		else
+			print_plain(t, &t->rows[i], to);
+	}
+	return t->lost ? -1 : 0;
+}
+
+void mxg_table_free(struct mxg_table *t)
+{
+	if (t == NULL)
+		return;
+	for (size_t i = 0; i < t->count; i++)
+		for (size_t n = 0; n < t->columns; n++)
+			free(t->rows[i].cells[n]);
+	free(t->rows);
+	free(t);
+}

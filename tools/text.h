@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MXG_TEXT_H
+#define MXG_TEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Hostile text for a terminal: printable characters of the locale stay (UTF-8 where the
+ * locale is UTF-8), controls, direction marks and broken bytes become \xHH. Cut to fit at a
+ * character's end, always terminated. Returns the length; *columns (may be NULL) what it
+ * takes on the screen.
+ */
+size_t mxg_text_clean(char *buffer, size_t size, const char *text, size_t len, size_t *columns);
+size_t mxg_text_columns(const char *text); /* of text that is clean */
+
+#define MXG_SPAN_MAX 32
+/* "45 s", "3 min", "2 h 10 min", "5 d 3 h". Returns buf. */
+const char *mxg_span_format(int64_t seconds, char buf[MXG_SPAN_MAX]);
+#define MXG_TIME_MAX 32
+/* "2026-11-23T22:15:00Z". Returns buf. */
+const char *mxg_time_format(int64_t time, char buf[MXG_TIME_MAX]);
+
+#endif
