@@ -23,8 +23,26 @@
 #define SLOTS_AT_ONCE 16 /* of 8 bytes: at a load of one half, hardly ever a second read */
 #define FIRST_READ 1024 /* a record's head, key, and nearly always all of its value */
 
+/*
+ * Values that have been read and believed, for those who keep a snapshot open: the records of
+ * filter vendors are wanted by every decision. A place is filled once and never again, so
+ * that readers need no lock; bounded by CACHE_PLACES * CACHE_VALUE_MAX.
+ */
+#define CACHE_PLACES 128
+#define CACHE_VALUE_MAX 4096
+
+struct cached {
+	size_t key_len, len;
+	uint8_t bytes[]; /* the key, then the value */
+};
+
+struct cache {
+	_Atomic(struct cached *) places[CACHE_PLACES];
+};
+
 struct mxguard_snapshot {
 	atomic_uint refs;
+	struct cache *cache; /* NULL: no memory for it */
 	int fd;
 	dev_t device;
 	ino_t inode;
@@ -146,6 +164,39 @@ static bool crc_holds(const uint8_t *key, size_t key_len, const struct value *v)
 	return crc == mxg_get32(v->bytes);
 }
 
+static const struct cached *find_cached(const struct mxguard_snapshot *s, const uint8_t *key, size_t key_len)
+{
+	if (s->cache == NULL)
+		return NULL;
+	const struct cached *c = atomic_load_explicit(&s->cache->places[mxg_cdb_hash(key, key_len) % CACHE_PLACES],
+						      memory_order_acquire);
+	return c != NULL && c->key_len == key_len && memcmp(c->bytes, key, key_len) == 0 ? c : NULL;
+}
+
+static void put_cached(const struct mxguard_snapshot *s, const uint8_t *key, size_t key_len, const struct value *v)
+{
+	if (s->cache == NULL || v->len > CACHE_VALUE_MAX)
+		return;
+	_Atomic(struct cached *) *place = &s->cache->places[mxg_cdb_hash(key, key_len) % CACHE_PLACES];
+	struct cached *none = NULL, *c;
+	if (atomic_load_explicit(place, memory_order_relaxed) != NULL ||
+	    (c = malloc(sizeof(*c) + key_len + v->len)) == NULL)
+		return;
+	c->key_len = key_len;
+	c->len = v->len;
+	memcpy(c->bytes, key, key_len);
+	memcpy(c->bytes + key_len, v->bytes, v->len);
+	if (!atomic_compare_exchange_strong_explicit(place, &none, c, memory_order_release, memory_order_relaxed))
+		free(c);
+}
+
+static void free_cache(struct cache *cache)
+{
+	for (size_t i = 0; cache != NULL && i < CACHE_PLACES; i++)
+		free(atomic_load_explicit(&cache->places[i], memory_order_relaxed));
+	free(cache);
+}
+
 /* ---- answers ------------------------------------------------------------------------- */
 
 /* The items of an answer fill its data exactly, and are as many as it says. */
@@ -243,9 +294,17 @@ enum mxg_snapshot_result mxg_snapshot_load(const struct mxguard_snapshot *s, str
 	struct value v;
 	mxg_put16(key + 1, q->type);
 	memcpy(key + 3, q->name.wire, q->name.len);
+	const struct cached *c = find_cached(s, key, key_len);
+	if (c != NULL) {
+		v.bytes = c->bytes + key_len;
+		v.len = c->len;
+		return put_versions(answers, entry, &v);
+	}
 	enum mxg_snapshot_result r = find_value(s, key, key_len, &v);
 	if (r == MXG_SNAPSHOT_FOUND)
 		r = crc_holds(key, key_len, &v) ? put_versions(answers, entry, &v) : MXG_SNAPSHOT_DAMAGED;
+	if (r == MXG_SNAPSHOT_FOUND)
+		put_cached(s, key, key_len, &v);
 	free(v.heap);
 	return r;
 }
@@ -474,6 +533,7 @@ static int open_snapshot(struct mxguard_snapshot **out, const struct mxguard_pol
 	if (s == NULL)
 		return complain(message, size, MXGUARD_ERROR_NOMEM, path, "out of memory");
 	atomic_init(&s->refs, 1);
+	s->cache = calloc(1, sizeof(*s->cache));
 	s->fd = -1;
 	int result = open_file(s, policy, path, message, size);
 	if (result == MXGUARD_OK)
@@ -520,6 +580,7 @@ void mxguard_snapshot_unref(struct mxguard_snapshot *s)
 		return;
 	if (s->fd >= 0)
 		close(s->fd);
+	free_cache(s->cache);
 	free(s);
 }
 
