@@ -65,8 +65,8 @@ static bool nameless_is_ours(const struct mxg_trace *t, const struct mxg_receive
 
 static bool is_ours(const struct mxg_trace *t, const struct mxg_received *r)
 {
-	if (t->rules.belief == MXG_TRACE_FIRST_HOP && t->hops == 1)
-		return true;
+	if (t->rules.belief == MXG_TRACE_FIRST_HOP || (t->rules.belief == MXG_TRACE_FIRST_OR_NAMED && t->hops == 1))
+		return t->hops == 1;
 	if (r->by.len == 0)
 		return nameless_is_ours(t, r);
 	return t->rules.belief == MXG_TRACE_ANY || is_our_name(&t->rules, r->by);

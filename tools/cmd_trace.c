@@ -156,7 +156,7 @@ static void fill_rules(const struct request *q, struct message *m, struct mxg_tr
 	if (q->by_count > 0) {
 		rules->belief = MXG_TRACE_NAMED;
 	} else if (p != NULL) {
-		rules->belief = p->by_configured ? MXG_TRACE_NAMED : MXG_TRACE_FIRST_HOP;
+		rules->belief = p->by_configured ? MXG_TRACE_NAMED : MXG_TRACE_FIRST_OR_NAMED;
 		rules->by = p->by.items;
 		rules->by_count = p->by.count;
 	}
