@@ -10,7 +10,9 @@
 #include "macro.h"
 #include "neuter.h"
 
-#define LOOKUPS_MAX 10 /* RFC 7208 §4.6.4: no evaluation goes further */
+/* RFC 7208 §4.6.4 allows 10, but a peer for which an included record ends early has used up
+ * fewer of them: the walk, which is for all peers, has to look further. */
+#define LOOKUPS_MAX 100
 #define DEPTH_MAX 12
 #define MX_NAMES_MAX 10
 #define RANGES_MAX 65536 /* hostile records */
@@ -207,6 +209,17 @@ static bool target(struct walk *w, const struct level *l, char qualifier, const 
 	       mxg_name_from_text(out, expanded, expanded_len);
 }
 
+static bool count_lookup(struct walk *w)
+{
+	if (w->lookups < LOOKUPS_MAX) {
+		w->lookups++;
+		return true;
+	}
+	w->out->incomplete = true;
+	snprintf(w->out->trouble, sizeof(w->out->trouble), "more than %d lookups", LOOKUPS_MAX);
+	return false;
+}
+
 /* ---- a, mx, exists ------------------------------------------------------------------------------ */
 
 static bool is_self(const struct walk *w, const struct mxg_address *a)
@@ -332,7 +345,7 @@ static bool walk_term(struct walk *w, const struct level *l, const struct mxg_te
 	default:
 		break;
 	}
-	if (w->depth > 0 && ++w->lookups > LOOKUPS_MAX)
+	if (w->depth > 0 && !count_lookup(w))
 		return false;
 	walk_named(w, l, term);
 	return true;
@@ -342,7 +355,7 @@ static void walk_redirect(struct walk *w, const struct level *l, const struct mx
 {
 	char text[300];
 	struct mxg_name name;
-	if (++w->lookups > LOOKUPS_MAX)
+	if (!count_lookup(w))
 		return;
 	int n = snprintf(text, sizeof(text), "redirect=%.*s", (int)(r->redirect_len > 255 ? 255 : r->redirect_len),
 			 r->redirect);
@@ -402,6 +415,12 @@ bool mxg_reach_term_shared(const struct mxg_term *term)
 	       (term->target != NULL && memchr(term->target, '%', term->target_len) == NULL);
 }
 
+bool mxg_reach_wants_term(const struct mxg_reach_input *in, const struct mxg_term *term)
+{
+	bool shared = mxg_reach_term_shared(term);
+	return !(in->only_own && shared) && !(in->only_shared && !shared);
+}
+
 static void add_record(struct walk *w, const struct mxg_term *term, const struct level *l)
 {
 	struct mxg_reach *r = w->out;
@@ -421,7 +440,7 @@ static void walk_configured(struct walk *w, const struct level *top)
 	const struct mxg_ruleset *r = w->in->ruleset;
 	for (w->term = 0; w->term < r->term_count; w->term++) {
 		const struct mxg_term *term = &r->terms[w->term].term;
-		if (w->in->only_own && mxg_reach_term_shared(term))
+		if (!mxg_reach_wants_term(w->in, term))
 			continue;
 		w->lookups = 0;
 		walk_term(w, top, term);
@@ -433,7 +452,6 @@ static void walk_configured(struct walk *w, const struct level *top)
 /* The addresses of the domain's own MX, only to know whether they are this server's. */
 static void walk_own_mx(struct walk *w, const struct level *top)
 {
-	size_t ranges = w->out->range_count;
 	struct level l = *top;
 	struct mxg_answer a;
 	struct mxg_name host;
@@ -447,7 +465,6 @@ static void walk_own_mx(struct walk *w, const struct level *top)
 	for (unsigned n = 0; n < MX_NAMES_MAX && mxg_rrset_next(a.data, a.size, &at, &item, &len); n++)
 		if (exchange(&host, item, len))
 			walk_host(w, &l, NULL, &host, false);
-	w->out->range_count = ranges;
 }
 
 enum mxg_reach_result mxg_reach_walk(struct mxg_reach *out, struct mxg_answers *answers,

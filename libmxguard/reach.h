@@ -23,6 +23,7 @@ struct mxg_reach_input {
 	struct mxg_name domain; /* the recipient's */
 	struct mxg_view view;
 	bool only_own; /* leave out terms that reach the same for every domain */
+	bool only_shared; /* only those; `domain` is then of no importance */
 	bool with_mx; /* the domain's MX and its hosts' addresses as well, whatever the terms say */
 };
 
@@ -48,7 +49,7 @@ struct mxg_reach_gap {
 /* A published record that a term of the configuration reaches by itself. */
 struct mxg_reach_record {
 	struct mxg_name name;
-	unsigned lookups; /* DNS-querying terms under it (RFC 7208 §4.6.4), 11: over the limit */
+	unsigned lookups; /* DNS-querying terms under it (RFC 7208 §4.6.4 allows 10) */
 };
 
 struct mxg_reach {
@@ -81,6 +82,7 @@ void mxg_reach_clear(struct mxg_reach *reach); /* frees */
 
 /* Whether the term reaches the same questions for every domain. */
 bool mxg_reach_term_shared(const struct mxg_term *term);
+bool mxg_reach_wants_term(const struct mxg_reach_input *input, const struct mxg_term *term);
 
 /* Ranges sorted, overlapping and neighbouring ones put together, as few prefixes as can be.
  * In place; returns the new count. */

@@ -177,13 +177,14 @@ static bool make_copy(struct flattening *f)
 	return true;
 }
 
-/* What only a delivery can ask counts as "no" here, now and in every past. */
+/* What only a delivery can ask (the walk has not asked for it) counts as "no" here, now and in
+ * every past. */
 static bool answer_no(struct flattening *f)
 {
 	const struct mxg_answer no = { .kind = MXG_ANSWER_NXDOMAIN, .from = 1, .confirmed = f->in->view.now,
 				       .ttl = 0x7fffffff };
 	bool any = false;
-	for (int e = 0; e < (int)mxg_answers_count(f->copy); e++) {
+	for (int e = (int)mxg_answers_count(f->answers); e < (int)mxg_answers_count(f->copy); e++) {
 		if ((mxg_answers_flags(f->copy, e) & MXG_ENTRY_WANTED) == 0)
 			continue;
 		mxg_answers_set_flags(f->copy, e, 0, MXG_ENTRY_WANTED);
@@ -375,6 +376,7 @@ static void probe_failures(struct flattening *f)
 	};
 	const struct mxg_ruleset *r = f->in->ruleset;
 	for (size_t i = 0; i < r->dns_count; i++)
-		for (size_t n = 0; n < sizeof(peers) / sizeof(peers[0]); n++)
+		for (size_t n = 0; mxg_reach_wants_term(f->in, &r->terms[r->dns_terms[i]].term) &&
+				   n < sizeof(peers) / sizeof(peers[0]); n++)
 			peer_matches(f, r->dns_terms[i], &peers[n]);
 }

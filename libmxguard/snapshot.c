@@ -88,12 +88,13 @@ static enum mxg_snapshot_result read_record(const struct mxguard_snapshot *s, ui
 	if (at < MXG_CDB_TABLE_SIZE || got < 8 || !read_at(s, v->first, got, at))
 		return MXG_SNAPSHOT_DAMAGED;
 	uint32_t stored_key = mxg_get32le(v->first), len = mxg_get32le(v->first + 4);
-	if (stored_key != key_len)
-		return MXG_SNAPSHOT_ABSENT;
-	if (got < 8 + key_len)
+	if (stored_key > MXG_SNAPSHOT_KEY_MAX || got < 8 + stored_key)
 		return MXG_SNAPSHOT_DAMAGED;
-	if (memcmp(v->first + 8, key, key_len) != 0)
-		return MXG_SNAPSHOT_ABSENT;
+	if (stored_key != key_len || memcmp(v->first + 8, key, key_len) != 0) {
+		/* another key with the same hash; or this one, damaged: then "absent" would be a lie */
+		bool other = mxg_cdb_hash(v->first + 8, stored_key) == mxg_cdb_hash(key, key_len);
+		return other ? MXG_SNAPSHOT_ABSENT : MXG_SNAPSHOT_DAMAGED;
+	}
 	if (len > MXG_SNAPSHOT_VALUE_MAX || len > left - 8 - key_len)
 		return MXG_SNAPSHOT_DAMAGED;
 	v->len = len;

@@ -123,6 +123,7 @@ static void walk_domain(struct mxg_refresh *run, uint32_t number)
 				      .ruleset = d->ruleset,
 				      .view = { .now = run->now, .keep_stale = run->policy->keep_stale },
 				      .only_own = !d->shared,
+				      .only_shared = d->shared,
 				      .with_mx = !d->shared };
 	enum mxg_reach_result result;
 	d->started = true;

@@ -260,15 +260,14 @@ def test_read_only_directory(site, root):
 
 
 def test_disk_full(site, root):
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=0755", "tmpfs", str(site.state)],
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k,mode=0755", "tmpfs", str(site.state)],
                    check=True)
     try:
         site.refresh()
-        with open(site.state / "filler", "wb") as filler:
+        with open(site.state / "filler", "wb", buffering=0) as filler:
             try:
                 while True:
                     filler.write(b"x" * 1024)
-                    filler.flush()
             except OSError:
                 pass
         result = mxguard("refresh", "-c", site.config)
@@ -311,6 +310,14 @@ def test_ten_thousand_domains(site):
     begin = time.monotonic()
     result = check(site.config, peer="192.0.2.10", rcpt="a@d9999.test")
     assert result["verdict"] == "authorized" and time.monotonic() - begin < 2
+
+
+def test_wrong_line_in_domains_file(site):
+    (site.folder / "domains").write_text("example.test\nno..domain\nother.test\n")
+    site.configure(domains=[], domains_file=str(site.folder / "domains"))
+    result = mxguard("refresh", "-c", site.config, "--json")
+    assert result.returncode == 78 and b"domains:2" in result.stderr
+    assert json.loads(result.stdout)["domains"] == 2
 
 
 def test_people_are_told(site):

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/* mxguard gateways: who may hand over mail for a domain, and since when, and how long. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "commands.h"
+#include "flatten.h"
+#include "json.h"
+#include "load.h"
+#include "options.h"
+#include "table.h"
+#include "text.h"
+
+static const char usage[] =
+	"Usage: mxguard gateways [-c CONF] [OPTION]… DOMAIN…\n"
+	"Says which addresses are authorized to hand over mail for DOMAIN, by which entry and\n"
+	"term of the configuration, and for how long.\n"
+	"\n"
+	"  -c, --config FILE   configuration (/etc/mxguard/mxguard.conf)\n"
+	"      --no-snapshot   ask DNS for everything\n"
+	"      --no-dns        ask DNS for nothing: only what the snapshot knows\n"
+	"      --json          one JSON object a domain, for scripts\n"
+	"\n"
+	"Exit status: 0; 75 where something could not be asked or a published record cannot be\n"
+	"used, so that more may be authorized than is shown; 64 wrong use; 78 wrong configuration.\n"
+	"Example: mxguard gateways example.com\n";
+
+enum { OPTION_JSON = 256, OPTION_NO_SNAPSHOT, OPTION_NO_DNS };
+
+static const struct option long_options[] = {
+	{ "config", required_argument, NULL, 'c' },
+	{ "json", no_argument, NULL, OPTION_JSON },
+	{ "no-snapshot", no_argument, NULL, OPTION_NO_SNAPSHOT },
+	{ "no-dns", no_argument, NULL, OPTION_NO_DNS },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
+struct request {
+	const char *config;
+	bool json, no_snapshot, no_dns;
+};
+
+static int take_option(struct request *q, int option, const char *value)
+{
+	switch (option) {
+	case 'c':
+		q->config = value;
+		return 0;
+	case OPTION_JSON:
+		q->json = true;
+		return 0;
+	case OPTION_NO_SNAPSHOT:
+		q->no_snapshot = true;
+		return 0;
+	case OPTION_NO_DNS:
+		q->no_dns = true;
+		return 0;
+	case 'h':
+		fputs(usage, stdout);
+		return -1;
+	default:
+		return EX_USAGE;
+	}
+}
+
+static int read_options(struct request *q, int argc, char **argv)
+{
+	int option, result;
+	*q = (struct request){ .config = MXG_DEFAULT_CONFIG };
+	while ((option = mxg_next_option(argc, argv, ":c:h", long_options)) != -1)
+		if ((result = take_option(q, option, optarg)) != 0)
+			return result;
+	if (optind == argc)
+		return mxg_wrong_use(argv[0], "a domain is missing");
+	if (q->no_snapshot && q->no_dns)
+		return mxg_wrong_use(argv[0], "with --no-snapshot and --no-dns nothing is left to ask");
+	return 0;
+}
+
+static const struct mxg_gateway *gateway_of(const struct mxg_ruleset *r, uint32_t term)
+{
+	return &r->gateways[r->terms[term].gateway];
+}
+
+/* ---- JSON ------------------------------------------------------------------------------- */
+
+static json_t *range_object(const struct mxg_ruleset *ruleset, const struct mxg_flat_range *flat)
+{
+	const struct mxg_reach_range *r = &flat->range;
+	const struct mxg_gateway *g = gateway_of(ruleset, r->term);
+	char prefix[MXG_PREFIX_TEXT_MAX];
+	json_t *o = json_object();
+	json_object_set_new(o, "prefix", json_string(mxg_prefix_format(&r->prefix, prefix)));
+	json_object_set_new(o, "gateway", mxg_json_text(g->name));
+	json_object_set_new(o, "term", mxg_json_text(r->text));
+	json_object_set_new(o, "via", mxg_json_text(r->via));
+	json_object_set_new(o, "learned", mxg_json_time(r->learned));
+	json_object_set_new(o, "expires", mxg_json_time(r->expires));
+	json_object_set_new(o, "stale", json_boolean(r->stale));
+	json_object_set_new(o, "grace_until", mxg_json_time(flat->grace_until));
+	json_object_set_new(o, "header", mxg_json_text(g->token.field));
+	return o;
+}
+
+static void print_json(const struct mxg_ruleset *ruleset, const struct mxg_flat *flat, const char *domain)
+{
+	json_t *ranges = json_array(), *gaps = json_array();
+	for (size_t i = 0; i < flat->count; i++)
+		json_array_append_new(ranges, range_object(ruleset, &flat->ranges[i]));
+	for (size_t i = 0; i < flat->present.gap_count; i++) {
+		const struct mxg_reach_gap *g = &flat->present.gaps[i];
+		json_t *o = json_pack("{s:s, s:s}", "term", g->text, "why", g->why);
+		json_object_set_new(o, "gateway", mxg_json_text(gateway_of(ruleset, g->term)->name));
+		json_object_set_new(o, "via", mxg_json_text(g->via));
+		json_array_append_new(gaps, o);
+	}
+	json_t *o = json_pack("{s:s, s:s, s:o, s:o, s:b}", "domain", domain, "policy", ruleset->label, "gateways",
+			      ranges, "not_flattened", gaps, "complete", !flat->incomplete);
+	json_object_set_new(o, "trouble", mxg_json_text(flat->trouble));
+	mxg_json_print(o);
+}
+
+/* ---- people ------------------------------------------------------------------------------- */
+
+static const char *since(int64_t now, int64_t then, char *text, size_t size)
+{
+	char span[MXG_SPAN_MAX];
+	if (then == 0)
+		return "configured";
+	snprintf(text, size, "%s ago", mxg_span_format(now - then, span));
+	return text;
+}
+
+static const char *state_of(const struct mxg_flat_range *r, const struct mxg_gateway *g, int64_t now, char *text,
+			    size_t size)
+{
+	char span[MXG_SPAN_MAX];
+	if (r->grace_until != 0)
+		snprintf(text, size, "in grace, %s left", mxg_span_format(r->grace_until - now, span));
+	else if (r->range.stale)
+		snprintf(text, size, "stale by %s", mxg_span_format(now - r->range.expires, span));
+	else if (r->range.expires != 0)
+		snprintf(text, size, "expires in %s", mxg_span_format(r->range.expires - now, span));
+	else
+		snprintf(text, size, "always");
+	size_t at = strlen(text);
+	if (g->token.field != NULL)
+		snprintf(text + at, size - at, "; with header %.60s", g->token.field);
+	return text;
+}
+
+static void print_range(struct mxg_table *table, const struct mxg_ruleset *ruleset, const struct mxg_flat_range *r,
+			int64_t now)
+{
+	char prefix[MXG_PREFIX_TEXT_MAX], learned[64], state[160];
+	const struct mxg_gateway *g = gateway_of(ruleset, r->range.term);
+	const char *cells[] = { mxg_prefix_format(&r->range.prefix, prefix), g->name,
+				since(now, r->range.learned, learned, sizeof(learned)),
+				state_of(r, g, now, state, sizeof(state)), r->range.text, r->range.via };
+	mxg_table_add(table, r->grace_until != 0 || r->range.stale ? MXG_YELLOW : MXG_PLAIN, cells);
+}
+
+static int print_people(const struct mxg_ruleset *ruleset, const struct mxg_flat *flat, const char *domain,
+			int64_t now)
+{
+	static const char *const headings[] = { "ADDRESS", "ENTRY", "LEARNED", "STATE", "TERM", "VIA", NULL };
+	struct mxg_table *table = mxg_table_new(headings);
+	if (table == NULL)
+		return -1;
+	for (size_t i = 0; i < flat->count; i++)
+		print_range(table, ruleset, &flat->ranges[i], now);
+	if (mxg_is_terminal(stdout))
+		printf("%s%s%s (policy %s)\n", mxg_colour_begin(stdout, MXG_BOLD), domain, mxg_colour_end(stdout),
+		       ruleset->label);
+	int result = mxg_table_print(table, stdout);
+	mxg_table_free(table);
+	for (size_t i = 0; i < flat->present.gap_count; i++) {
+		const struct mxg_reach_gap *g = &flat->present.gaps[i];
+		printf("not a list of addresses: %s%s%s, entry %s: %s\n", g->via, g->via[0] == '\0' ? "" : " > ",
+		       g->text, gateway_of(ruleset, g->term)->name, g->why);
+	}
+	return result;
+}
+
+/* ---- the command -------------------------------------------------------------------------------- */
+
+static int show(struct mxg_flattener *f, struct mxg_flat *flat, const struct request *q, const char *command,
+		const char *typed)
+{
+	char domain[256];
+	const char *error = NULL;
+	struct mxg_name name;
+	if (!mxg_domains_line(domain, typed, strlen(typed), &error) || !mxg_name_from_text(&name, domain, strlen(domain)))
+		return mxg_wrong_use(command, "'%s' is not a domain", typed);
+	const struct mxg_ruleset *ruleset = mxg_policy_ruleset(f->policy, domain, strlen(domain));
+	if (!mxg_flatten(f, flat, ruleset, &name, false)) {
+		fprintf(stderr, "%s: out of memory\n", command);
+		return EX_TEMPFAIL;
+	}
+	if (q->json)
+		print_json(ruleset, flat, domain);
+	else if (print_people(ruleset, flat, domain, f->now) != 0)
+		return EX_TEMPFAIL;
+	if (!flat->incomplete)
+		return 0;
+	fprintf(stderr, "%s: %s: not everything is known: %s\n", command, domain, flat->trouble);
+	return EX_TEMPFAIL;
+}
+
+static int show_all(struct mxguard_policy *policy, struct mxguard_snapshot *snapshot, const struct request *q,
+		    int argc, char **argv)
+{
+	struct mxg_flattener f;
+	struct mxg_flat *flat = calloc(1, sizeof(*flat));
+	int status = 0;
+	if (!mxg_flattener_init(&f, policy, snapshot) || flat == NULL) {
+		fprintf(stderr, "%s: out of memory\n", argv[0]);
+		status = EX_TEMPFAIL;
+	}
+	f.no_dns = q->no_dns;
+	for (int i = optind; i < argc && status != EX_USAGE && flat != NULL; i++) {
+		int own = show(&f, flat, q, argv[0], argv[i]);
+		status = own != 0 ? own : status;
+	}
+	if (flat != NULL)
+		mxg_flat_clear(flat);
+	free(flat);
+	mxg_flattener_clear(&f);
+	return status;
+}
+
+int cmd_gateways(int argc, char **argv)
+{
+	struct request q;
+	struct mxguard_policy *policy;
+	int status = read_options(&q, argc, argv);
+	if (status != 0)
+		return status < 0 ? 0 : status;
+	status = mxg_load_policy(&policy, q.config);
+	if (status != 0)
+		return status;
+	struct mxguard_snapshot *snapshot = q.no_snapshot ? NULL : mxg_load_snapshot(policy);
+	status = show_all(policy, snapshot, &q, argc, argv);
+	mxguard_snapshot_unref(snapshot);
+	mxguard_policy_unref(policy);
+	return status;
+}
