@@ -235,10 +235,9 @@ static bool read_candidates(struct mxg_received *out, const struct mxg_clauses *
 {
 	const struct mxg_received common = *out;
 	bool found = false;
-	for (size_t i = 0; i < MTAS; i++) {
+	for (; candidates != 0; candidates &= candidates - 1) {
 		struct mxg_received one;
-		if ((candidates & mtas[i].mta) == 0)
-			continue;
+		size_t i = (size_t)__builtin_ctz(candidates); /* the table is in the order of the bits */
 		/* the common form knows nothing of local mail */
 		if (mtas[i].mta == MXG_MTA_OTHER && found && out->kind == MXG_RECEIVED_LOCAL)
 			continue;

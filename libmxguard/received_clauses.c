@@ -26,6 +26,20 @@ static void skip_blanks(struct lexer *l)
 	}
 }
 
+/* The first parenthesis or line feed; end if there is none. */
+static const char *find_nesting(const char *at, const char *end)
+{
+	for (; end - at >= 16; at += 16) {
+		mxg_block b = mxg_block_load(at);
+		size_t n = mxg_block_first((mxg_block)((b == '(') | (b == ')') | (b == '\n')));
+		if (n < 16)
+			return at + n;
+	}
+	while (at < end && !mxg_byte_is(*at, MXG_BYTE_NEST))
+		at++;
+	return at;
+}
+
 /* Comments nest (RFC 5322 section 3.2.2). Backslashes and quotes are not
  * honoured: no MTA writes them for a client without balancing the rest, and
  * where one does, the parentheses do not add up and nothing is believed. */
@@ -38,13 +52,7 @@ static bool read_comment(struct lexer *l, struct mxg_item *item)
 	item->line = l->line;
 	item->text.at = at + 1;
 	for (; at < end; at++) {
-		for (; end - at >= 16; at += 16) {
-			mxg_block b = mxg_block_load(at);
-			if (mxg_block_any((mxg_block)((b == '(') | (b == ')') | (b == '\n'))))
-				break;
-		}
-		while (at < end && !mxg_byte_is(*at, MXG_BYTE_NEST))
-			at++;
+		at = find_nesting(at, end);
 		if (at == end)
 			break;
 		if (*at == '\n')
@@ -62,15 +70,26 @@ static bool read_comment(struct lexer *l, struct mxg_item *item)
 	return true;
 }
 
+/* The survey has let no byte below SP through that is no blank. */
+static inline const char *find_word_end(const char *at, const char *end, char also)
+{
+	for (; end - at >= 16; at += 16) {
+		mxg_block b = mxg_block_load(at);
+		size_t n = mxg_block_first((mxg_block)((b <= ' ') | (b == (unsigned char)also)));
+		if (n < 16)
+			return at + n;
+	}
+	while (at < end && (unsigned char)*at > ' ' && *at != also)
+		at++;
+	return at;
+}
+
 static void read_word(struct lexer *l, struct mxg_item *item, bool stop_at_semicolon)
 {
 	item->comment = false;
 	item->fresh = l->fresh;
 	item->line = item->last_line = l->line;
-	unsigned stops = MXG_BYTE_BLANK | (stop_at_semicolon ? MXG_BYTE_SEMICOLON : 0u);
-	const char *at = l->at, *end = l->end;
-	while (at < end && !mxg_byte_is(*at, stops))
-		at++;
+	const char *at = find_word_end(l->at, l->end, stop_at_semicolon ? ';' : ' ');
 	item->text = (struct mxg_slice){ l->at, (size_t)(at - l->at) };
 	l->at = at;
 }

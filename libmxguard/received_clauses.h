@@ -4,6 +4,7 @@
 
 #include "received.h"
 
+#include <endian.h>
 #include <string.h>
 
 /*
@@ -81,8 +82,7 @@ enum mxg_byte_class {
 	MXG_BYTE_BLANK = 1, /* SP HTAB CR LF: every other control byte is refused before */
 	MXG_BYTE_HOST = 2, /* letters, digits and .-_ */
 	MXG_BYTE_SPECIAL = 4, /* blanks and ()<>@\;" */
-	MXG_BYTE_NEST = 8, /* what read_comment stops at */
-	MXG_BYTE_SEMICOLON = 16
+	MXG_BYTE_NEST = 8 /* what read_comment stops at */
 };
 
 extern const uint8_t mxg_byte_classes[256];
@@ -90,6 +90,7 @@ extern const uint8_t mxg_byte_classes[256];
 /* Sixteen bytes at a time; the compiler makes vector instructions of it where
  * there are any. Each is all ones in the lanes that match. */
 typedef unsigned char mxg_block __attribute__((vector_size(16)));
+typedef signed char mxg_signed_block __attribute__((vector_size(16)));
 
 static inline mxg_block mxg_block_load(const char *at)
 {
@@ -98,11 +99,20 @@ static inline mxg_block mxg_block_load(const char *at)
 	return b;
 }
 
-static inline bool mxg_block_any(mxg_block lanes)
+/* The first lane that matches; 16 if none does. */
+static inline size_t mxg_block_first(mxg_block lanes)
 {
+#ifdef __SSE2__
+	typedef char block_of_char __attribute__((vector_size(16)));
+	unsigned mask = (unsigned)__builtin_ia32_pmovmskb128((block_of_char)lanes);
+	return mask == 0 ? 16 : (size_t)__builtin_ctz(mask);
+#else
 	uint64_t half[2];
 	memcpy(half, &lanes, sizeof(half));
-	return (half[0] | half[1]) != 0;
+	if (half[0] != 0)
+		return (size_t)__builtin_ctzll(le64toh(half[0])) / 8;
+	return half[1] == 0 ? 16 : 8 + (size_t)__builtin_ctzll(le64toh(half[1])) / 8;
+#endif
 }
 
 static inline bool mxg_byte_is(char c, unsigned classes)

@@ -3,8 +3,6 @@
  * with which words do its physical lines begin? */
 #include "received_clauses.h"
 
-#include <endian.h>
-
 /* Length of the valid UTF-8 sequence at s (RFC 3629), 0 if it is none. */
 static size_t utf8_length(const unsigned char *s, size_t left)
 {
@@ -21,18 +19,19 @@ static size_t utf8_length(const unsigned char *s, size_t left)
 	return n;
 }
 
-/* How many of the eight bytes at s are printable ASCII before the first that
- * is not. */
-static size_t plain_bytes(const unsigned char *s)
+/* How many bytes at s are printable ASCII before the first that is not. */
+static size_t plain_bytes(const char *s, size_t left)
 {
-	const uint64_t low = UINT64_C(0x0101010101010101), high = low * 0x80;
-	uint64_t v;
-	memcpy(&v, s, sizeof(v));
-	v = le64toh(v);
-	/* below SP, DEL, 8-bit; borrows and carries only reach upwards from a byte
-	 * that is odd itself, so the lowest mark is always true */
-	uint64_t odd = ((v - low * 0x20) | (v + low) | v) & high;
-	return odd == 0 ? 8 : (size_t)__builtin_ctzll(odd) / 8;
+	size_t i = 0;
+	for (; left - i >= 16; i += 16) {
+		mxg_block b = mxg_block_load(s + i);
+		size_t n = mxg_block_first((mxg_block)(((mxg_signed_block)b < 0x20) | (b == 0x7f))); /* 8-bit is < 0 */
+		if (n < 16)
+			return i + n;
+	}
+	while (i < left && s[i] >= 0x20 && s[i] < 0x7f)
+		i++;
+	return i;
 }
 
 /* Returns where the line's words begin. */
@@ -59,19 +58,9 @@ bool mxg_lines_survey(struct mxg_lines *lines, const char *field, size_t len)
 	int crlf = -1;
 	*lines = (struct mxg_lines){ .count = 1 };
 	for (size_t i = 0; i < len;) {
-		if (len - i >= 16) {
-			mxg_block b = mxg_block_load(field + i);
-			if (!mxg_block_any((mxg_block)((b < 0x20) | (b > 0x7e)))) {
-				i += 16;
-				continue;
-			}
-		}
-		if (len - i >= 8) {
-			size_t n = plain_bytes(s + i);
-			i += n;
-			if (n == 8)
-				continue;
-		}
+		i += plain_bytes(field + i, len - i);
+		if (i == len)
+			break;
 		if (s[i] >= 0x80) {
 			size_t n = utf8_length(s + i, len - i);
 			if (n == 0)

@@ -103,10 +103,20 @@ static size_t take_name(struct mxg_trace *t, const char *bytes, size_t n)
 	return i;
 }
 
+static bool is_fold(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* And the folded lines behind it, as far as they are at hand. */
 static size_t take_rest_of_line(struct mxg_trace *t, const char *bytes, size_t n)
 {
-	const char *lf = memchr(bytes, '\n', n);
-	size_t len = lf == NULL ? n : (size_t)(lf + 1 - bytes);
+	const char *lf;
+	size_t len = 0;
+	do {
+		lf = memchr(bytes + len, '\n', n - len);
+		len = lf == NULL ? n : (size_t)(lf + 1 - bytes);
+	} while (len < n && is_fold(bytes[len]) && t->state != ENVELOPE);
 	if (t->state == RECEIVED)
 		keep(t, bytes, len);
 	if (lf != NULL) {
@@ -121,7 +131,7 @@ static size_t take_rest_of_line(struct mxg_trace *t, const char *bytes, size_t n
 static void begin_line(struct mxg_trace *t, char first)
 {
 	t->line_start = false;
-	if (first != ' ' && first != '\t') {
+	if (!is_fold(first)) {
 		finish_field(t);
 		t->state = NAME;
 	} else if (t->state == NOTHING || t->state == ENVELOPE) {
