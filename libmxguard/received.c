@@ -195,10 +195,9 @@ static unsigned candidates_of(const struct mxg_clauses *c)
 	return own->count == 0 ? nameless_of(c) : MXG_MTA_OTHER;
 }
 
-/* For display, and for what a grammar takes over as it is. */
+/* For display, and for what a grammar takes over as it is; *out is empty before. */
 static void fill_common(struct mxg_received *out, const struct mxg_clauses *c)
 {
-	memset(out, 0, sizeof(*out));
 	out->by = c->by;
 	out->protocol = c->protocol;
 	out->id = c->id;

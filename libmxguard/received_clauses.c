@@ -15,15 +15,18 @@ static bool is_blank(char c)
 	return mxg_byte_is(c, MXG_BYTE_BLANK);
 }
 
+/* The survey has let no byte below SP through that is no blank. */
 static void skip_blanks(struct lexer *l)
 {
+	const char *at = l->at, *end = l->end;
 	l->fresh = false;
-	for (; l->at < l->end && is_blank(*l->at); l->at++) {
-		if (*l->at == '\n') {
+	for (; at < end && (unsigned char)*at <= ' '; at++) {
+		if (*at == '\n') {
 			l->line++;
 			l->fresh = true;
 		}
 	}
+	l->at = at;
 }
 
 /* The first parenthesis or line feed; end if there is none. */
@@ -70,7 +73,6 @@ static bool read_comment(struct lexer *l, struct mxg_item *item)
 	return true;
 }
 
-/* The survey has let no byte below SP through that is no blank. */
 static inline const char *find_word_end(const char *at, const char *end, char also)
 {
 	for (; end - at >= 16; at += 16) {
