@@ -156,12 +156,12 @@ struct worker {
 static void *work(void *argument)
 {
 	struct worker *w = argument;
-	char path[MXG_QUEUE_PATH];
+	struct mxg_batch batch;
 	struct mxg_scan_reader *reader = mxg_scan_reader_new(&w->job->rules, w->tally);
 	w->out_of_memory = reader == NULL;
-	while (mxg_queue_take(&w->job->queue, path))
-		if (reader != NULL && !atomic_load(&stopped))
-			mxg_scan_reader_file(reader, path);
+	while (mxg_queue_take(&w->job->queue, &batch))
+		for (size_t i = 0; i < batch.count && reader != NULL && !atomic_load(&stopped); i++)
+			mxg_scan_reader_file(reader, batch.paths[i]);
 	mxg_scan_reader_free(reader);
 	return NULL;
 }

@@ -24,6 +24,9 @@ struct mxg_scan_reader {
 	struct mxguard_check *check;
 	struct mxguard_resolver *resolver;
 	struct mxg_memo *memo;
+	int folder_fd; /* AT_FDCWD: none is open */
+	size_t folder_len;
+	char folder[4096]; /* with the slash */
 	size_t used;
 	char buffer[HEADER_MAX];
 };
@@ -35,6 +38,7 @@ struct mxg_scan_reader *mxg_scan_reader_new(const struct mxg_scan_rules *rules, 
 		return NULL;
 	r->rules = *rules;
 	r->tally = tally;
+	r->folder_fd = AT_FDCWD;
 	r->check = mxguard_check_new(rules->policy, rules->snapshot, 0);
 	r->resolver = mxguard_resolver_new(rules->policy);
 	r->memo = mxg_memo_new();
@@ -45,10 +49,19 @@ struct mxg_scan_reader *mxg_scan_reader_new(const struct mxg_scan_rules *rules, 
 	return r;
 }
 
+static void leave_folder(struct mxg_scan_reader *r)
+{
+	if (r->folder_fd >= 0)
+		close(r->folder_fd);
+	r->folder_fd = AT_FDCWD;
+	r->folder_len = 0;
+}
+
 void mxg_scan_reader_free(struct mxg_scan_reader *r)
 {
 	if (r == NULL)
 		return;
+	leave_folder(r);
 	mxguard_resolver_free(r->resolver);
 	mxguard_check_free(r->check);
 	mxg_memo_free(r->memo);
@@ -65,37 +78,56 @@ static void complain(struct mxg_scan_reader *r, const char *path, const char *wh
 
 /* ---- who the message was for ------------------------------------------------------------ */
 
-/* The value of the first field of this name in the header, "" where there is none. */
-static bool field_value(const char *header, size_t len, const char *name, char out[320])
+/* The fields that name the recipient, the surest first. */
+static const struct {
+	const char *name;
+	size_t len;
+} recipient_fields[] = { { "X-Original-To", 13 }, { "Delivered-To", 12 }, { "Envelope-To", 11 } };
+#define RECIPIENT_FIELDS (sizeof(recipient_fields) / sizeof(recipient_fields[0]))
+
+/* Whether the line is one of the first `below` of these fields; its number. */
+static size_t recipient_field(const char *line, size_t n, size_t below)
 {
-	size_t name_len = strlen(name);
-	const char *line = header, *end = header + len;
-	while (line < end && *line != '\n' && *line != '\r') {
-		const char *stop = memchr(line, '\n', (size_t)(end - line));
-		size_t n = (size_t)((stop == NULL ? end : stop) - line);
-		if (n > name_len && line[name_len] == ':' && strncasecmp(line, name, name_len) == 0) {
-			const char *value = line + name_len + 1, *last = line + n;
-			while (value < last && (*value == ' ' || *value == '\t'))
-				value++;
-			while (last > value && (last[-1] == ' ' || last[-1] == '\t' || last[-1] == '\r'))
-				last--;
-			if (last == value || last - value >= 320 || memchr(value, ' ', (size_t)(last - value)) != NULL)
-				return false;
-			memcpy(out, value, (size_t)(last - value));
-			out[last - value] = '\0';
-			return true;
-		}
-		line = stop == NULL ? end : stop + 1;
-	}
-	return false;
+	size_t i = 0;
+	while (i < below && (n <= recipient_fields[i].len || line[recipient_fields[i].len] != ':' ||
+			     strncasecmp(line, recipient_fields[i].name, recipient_fields[i].len) != 0))
+		i++;
+	return i;
 }
 
+/* A field's value, where it is one word with an @; else "". */
+static void copy_address(char out[320], const char *value, const char *last)
+{
+	while (value < last && (*value == ' ' || *value == '\t'))
+		value++;
+	while (last > value && (last[-1] == ' ' || last[-1] == '\t' || last[-1] == '\r'))
+		last--;
+	size_t n = (size_t)(last - value);
+	if (n >= 320 || memchr(value, ' ', n) != NULL || memchr(value, '@', n) == NULL)
+		n = 0;
+	memcpy(out, value, n);
+	out[n] = '\0';
+}
+
+/* The first field of each name counts. */
 static const char *recipient_of(struct mxg_scan_reader *r, const char *header, size_t len, char buf[320])
 {
-	static const char *const fields[] = { "X-Original-To", "Delivered-To", "Envelope-To" };
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-		if (field_value(header, len, fields[i], buf) && strchr(buf, '@') != NULL)
-			return buf;
+	char values[RECIPIENT_FIELDS][320] = { "", "", "" };
+	size_t below = RECIPIENT_FIELDS;
+	bool seen[RECIPIENT_FIELDS] = { false };
+	const char *line = header, *end = header + len;
+	while (below > 0 && line < end && *line != '\n' && *line != '\r') {
+		const char *lf = memchr(line, '\n', (size_t)(end - line)), *stop = lf == NULL ? end : lf;
+		size_t i = recipient_field(line, (size_t)(stop - line), below);
+		if (i < below && !seen[i]) {
+			seen[i] = true;
+			copy_address(values[i], line + recipient_fields[i].len + 1, stop);
+			below = values[i][0] != '\0' ? i : below;
+		}
+		line = stop + 1;
+	}
+	if (below < RECIPIENT_FIELDS)
+		return strcpy(buf, values[below]);
 	return r->rules.recipient == NULL ? "" : r->rules.recipient;
 }
 
@@ -111,7 +143,10 @@ static void current_outcome(const struct mxg_scan_reader *r, struct mxg_memo_out
 {
 	out->verdict = mxguard_check_verdict(r->check, 0);
 	out->would = mxguard_check_would(r->check, 0);
-	snprintf(out->gateway, sizeof(out->gateway), "%s", mxguard_check_text(r->check, 0, MXGUARD_TEXT_GATEWAY));
+	const char *gateway = mxguard_check_text(r->check, 0, MXGUARD_TEXT_GATEWAY);
+	size_t n = strnlen(gateway, sizeof(out->gateway) - 1);
+	memcpy(out->gateway, gateway, n); /* once a message: printf would be seen */
+	out->gateway[n] = '\0';
 }
 
 static void decide_by_dns(struct mxg_scan_reader *r, const char *recipient, struct mxg_memo_outcome *out)
@@ -182,9 +217,11 @@ static void judge(struct mxg_scan_reader *r, const char *path, const char *heade
 	struct mxg_tally_message message = { .path = path_of(outcome.verdict),
 					     .enforce = outcome.would,
 					     .gateway = outcome.gateway,
-					     .peer = mxguard_check_text(r->check, 0, MXGUARD_TEXT_BOUNDARY_PEER),
+					     .peer = "",
 					     .file = path,
 					     .date = date };
+	if (message.path == MXG_PATH_DIRECT) /* the others' peers are not listed */
+		message.peer = mxguard_check_text(r->check, 0, MXGUARD_TEXT_BOUNDARY_PEER);
 	mxg_tally_add(r->tally, &message);
 	atomic_fetch_add_explicit(r->rules.done, 1, memory_order_relaxed);
 }
@@ -312,17 +349,39 @@ static void read_mbox(struct mxg_scan_reader *r, int fd, const char *path)
 	free(lines);
 }
 
+/* Most names are of the folder of the one before: the system need not look for it again. */
+static const char *enter_folder(struct mxg_scan_reader *r, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	size_t n = slash == NULL ? 0 : (size_t)(slash + 1 - path);
+	if (n == r->folder_len && memcmp(path, r->folder, n) == 0)
+		return path + n;
+	leave_folder(r);
+	if (n == 0 || n >= sizeof(r->folder))
+		return path;
+	memcpy(r->folder, path, n);
+	r->folder[n] = '\0';
+	r->folder_fd = open(r->folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (r->folder_fd < 0) {
+		r->folder_fd = AT_FDCWD;
+		return path;
+	}
+	r->folder_len = n;
+	return path + n;
+}
+
 /* Read-only in every respect: the time of last access stays where the system lets us. */
-static int open_quietly(const char *path)
+static int open_quietly(struct mxg_scan_reader *r, const char *path)
 {
 	int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
-	int fd = open(path, flags | O_NOATIME);
-	return fd < 0 && errno == EPERM ? open(path, flags) : fd;
+	const char *name = enter_folder(r, path);
+	int fd = openat(r->folder_fd, name, flags | O_NOATIME);
+	return fd < 0 && errno == EPERM ? openat(r->folder_fd, name, flags) : fd;
 }
 
 void mxg_scan_reader_file(struct mxg_scan_reader *r, const char *path)
 {
-	int fd = open_quietly(path);
+	int fd = open_quietly(r, path);
 	ssize_t n = fd < 0 ? -1 : read(fd, r->buffer, PIECE);
 	if (n < 0) {
 		if (errno != ENOENT) /* a Maildir lives: its files are moved while we read */

@@ -9,16 +9,26 @@
 #include <stdint.h>
 
 /* File names from the walk over folders to the workers, through a ring of fixed size: however
- * many messages there are, only so many names are held. */
+ * many messages there are, only so many names are held. Workers take several at a time, fewer the
+ * fewer there are: one of them must not go off with all the mbox files. Nobody is woken for
+ * one name. */
 #define MXG_QUEUE_ROOM 512
+#define MXG_QUEUE_BATCH 16
 #define MXG_QUEUE_PATH 4096
+#define MXG_QUEUE_SLOT (MXG_QUEUE_PATH + 64) /* else the names' beginnings share one set of the cache */
 
 struct mxg_queue {
 	pthread_mutex_t lock;
 	pthread_cond_t not_empty, not_full;
 	size_t first, count;
-	bool closed;
-	char (*paths)[MXG_QUEUE_PATH];
+	unsigned waiting; /* workers */
+	bool closed, blocked; /* blocked: the walk waits for room */
+	char (*paths)[MXG_QUEUE_SLOT];
+};
+
+struct mxg_batch {
+	size_t count;
+	char paths[MXG_QUEUE_BATCH][MXG_QUEUE_SLOT];
 };
 
 bool mxg_queue_init(struct mxg_queue *queue);
@@ -26,7 +36,7 @@ void mxg_queue_free(struct mxg_queue *queue);
 void mxg_queue_put(struct mxg_queue *queue, const char *path);
 void mxg_queue_close(struct mxg_queue *queue);
 /* False when it is closed and empty. */
-bool mxg_queue_take(struct mxg_queue *queue, char path[MXG_QUEUE_PATH]);
+bool mxg_queue_take(struct mxg_queue *queue, struct mxg_batch *batch);
 
 struct mxg_walk_rules {
 	int64_t since; /* files last changed before it are left out; 0: none */

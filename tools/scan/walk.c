@@ -67,12 +67,24 @@ static unsigned char type_of(int dir, const struct dirent *entry)
 	return S_ISREG(st.st_mode) ? DT_REG : S_ISDIR(st.st_mode) ? DT_DIR : DT_UNKNOWN;
 }
 
+/* "FOLDER/NAME"; false where it is too long. */
+static bool join(char path[MXG_QUEUE_PATH], const char *folder, const char *name)
+{
+	size_t head = strlen(folder), tail = strlen(name);
+	if (head + 1 + tail >= MXG_QUEUE_PATH)
+		return false;
+	memcpy(path, folder, head);
+	path[head] = '/';
+	memcpy(path + head + 1, name, tail + 1);
+	return true;
+}
+
 static void walk_entry(struct mxg_walk_rules *rules, int dir, const struct dirent *entry, const char *folder,
 		       int depth, bool messages)
 {
 	char path[MXG_QUEUE_PATH];
 	unsigned char type = type_of(dir, entry);
-	if (snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name) >= (int)sizeof(path)) {
+	if (!join(path, folder, entry->d_name)) {
 		complain(rules, folder, "a name below it is too long");
 	} else if (type == DT_DIR) {
 		walk_folder(rules, dir, entry->d_name, path, depth + 1);
