@@ -16,6 +16,7 @@
 #include "text.h"
 
 #define PIECE 8192 /* most headers are shorter */
+#define DONE_STEP 64
 #define HEADER_MAX (512 * 1024) /* the library gives up before */
 
 struct mxg_scan_reader {
@@ -24,6 +25,7 @@ struct mxg_scan_reader {
 	struct mxguard_check *check;
 	struct mxguard_resolver *resolver;
 	struct mxg_memo *memo;
+	unsigned done; /* not told yet */
 	int folder_fd; /* AT_FDCWD: none is open */
 	size_t folder_len;
 	char folder[4096]; /* with the slash */
@@ -112,7 +114,7 @@ static void copy_address(char out[320], const char *value, const char *last)
 /* The first field of each name counts. */
 static const char *recipient_of(struct mxg_scan_reader *r, const char *header, size_t len, char buf[320])
 {
-	char values[RECIPIENT_FIELDS][320] = { "", "", "" };
+	char values[RECIPIENT_FIELDS][320]; /* of those that are seen */
 	size_t below = RECIPIENT_FIELDS;
 	bool seen[RECIPIENT_FIELDS] = { false };
 	const char *line = header, *end = header + len;
@@ -194,6 +196,13 @@ static enum mxg_path path_of(enum mxguard_verdict verdict)
 	}
 }
 
+/* Not for every message: the workers would take the counter out of each other's caches. */
+static void tell_done(struct mxg_scan_reader *r)
+{
+	atomic_fetch_add_explicit(r->rules.done, r->done, memory_order_relaxed);
+	r->done = 0;
+}
+
 static void judge(struct mxg_scan_reader *r, const char *path, const char *header, size_t len, int fd, int64_t date)
 {
 	char buf[320];
@@ -223,7 +232,8 @@ static void judge(struct mxg_scan_reader *r, const char *path, const char *heade
 	if (message.path == MXG_PATH_DIRECT) /* the others' peers are not listed */
 		message.peer = mxguard_check_text(r->check, 0, MXGUARD_TEXT_BOUNDARY_PEER);
 	mxg_tally_add(r->tally, &message);
-	atomic_fetch_add_explicit(r->rules.done, 1, memory_order_relaxed);
+	if (++r->done == DONE_STEP)
+		tell_done(r);
 }
 
 /* ---- single messages ------------------------------------------------------------------------- */

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 const char *mxg_path_name(enum mxg_path path)
 {
@@ -13,16 +12,20 @@ const char *mxg_path_name(enum mxg_path path)
 	return names[path];
 }
 
+/* By arithmetic (years that begin in March, so that leap days stand last): gmtime_r(3) takes a
+ * lock that all workers would wait for. */
 static bool month_of(int64_t date, size_t *month)
 {
-	struct tm tm;
-	time_t t = (time_t)date;
-	if (date <= 0 || gmtime_r(&t, &tm) == NULL)
+	if (date <= 0 || date > INT64_C(1) << 40)
 		return false;
-	int years = tm.tm_year + 1900 - MXG_TALLY_FIRST_YEAR;
-	if (years < 0 || years >= MXG_TALLY_MONTHS / 12)
+	int64_t days = date / 86400 + 719468; /* since 0000-03-01 */
+	int64_t era = days / 146097, day = days % 146097; /* 400 years each */
+	int64_t year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+	int64_t from_march = (5 * (day - (365 * year + year / 4 - year / 100)) + 2) / 153;
+	int64_t number = (era * 400 + year - MXG_TALLY_FIRST_YEAR) * 12 + from_march + 2;
+	if (number < 0 || number >= MXG_TALLY_MONTHS)
 		return false;
-	*month = (size_t)years * 12 + (size_t)tm.tm_mon;
+	*month = (size_t)number;
 	return true;
 }
 
