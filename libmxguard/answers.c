@@ -4,32 +4,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NO_ENTRY (-1)
+enum { PAGE = 32, PAGES = MXG_ANSWERS_MAX / PAGE, SLOTS_FIRST = 64 };
 
 struct entry {
 	struct mxg_question question;
 	uint32_t hash;
-	int next; /* in the bucket */
 	unsigned flags;
 	struct mxg_answer live; /* kind NONE: not asked */
 	size_t version_count;
 	struct mxg_answer *versions; /* from the snapshot, newest first; each data malloc'd */
 };
 
-#define BUCKETS 64
-
+/* Entries stand in pages that never move: pointers to questions stay good while others are
+ * mentioned. slots is an open hash, never more than half full, of entry numbers + 1. */
 struct mxg_answers {
-	struct entry *entries;
-	size_t count, room;
-	int buckets[BUCKETS];
+	size_t count, slot_count;
+	uint16_t *slots;
+	struct entry *pages[PAGES];
 };
+
+static struct entry *entry_at(const struct mxg_answers *t, size_t i)
+{
+	return &t->pages[i / PAGE][i % PAGE];
+}
 
 struct mxg_answers *mxg_answers_new(void)
 {
-	struct mxg_answers *t = calloc(1, sizeof(*t));
-	if (t != NULL)
-		memset(t->buckets, 0xff, sizeof(t->buckets));
-	return t;
+	return calloc(1, sizeof(struct mxg_answers));
 }
 
 static void free_data(struct mxg_answer *a)
@@ -41,14 +42,15 @@ static void free_data(struct mxg_answer *a)
 void mxg_answers_clear(struct mxg_answers *t)
 {
 	for (size_t i = 0; i < t->count; i++) {
-		struct entry *e = &t->entries[i];
+		struct entry *e = entry_at(t, i);
 		free_data(&e->live);
 		for (size_t v = 0; v < e->version_count; v++)
 			free_data(&e->versions[v]);
 		free(e->versions);
 	}
 	t->count = 0;
-	memset(t->buckets, 0xff, sizeof(t->buckets));
+	if (t->slots != NULL)
+		memset(t->slots, 0, t->slot_count * sizeof(*t->slots));
 }
 
 void mxg_answers_free(struct mxg_answers *t)
@@ -56,39 +58,68 @@ void mxg_answers_free(struct mxg_answers *t)
 	if (t == NULL)
 		return;
 	mxg_answers_clear(t);
-	free(t->entries);
+	for (size_t i = 0; i < PAGES; i++)
+		free(t->pages[i]);
+	free(t->slots);
 	free(t);
 }
 
-static bool grow(struct mxg_answers *t)
+static bool grow_slots(struct mxg_answers *t)
 {
-	if (t->count < t->room)
+	if ((t->count + 1) * 2 <= t->slot_count)
 		return true;
-	size_t room = t->room == 0 ? 16 : t->room * 2;
-	struct entry *entries = reallocarray(t->entries, room, sizeof(*entries));
-	if (entries == NULL)
+	size_t count = t->slot_count == 0 ? SLOTS_FIRST : t->slot_count * 2;
+	uint16_t *slots = calloc(count, sizeof(*slots));
+	if (slots == NULL)
 		return false;
-	t->entries = entries;
-	t->room = room;
+	for (size_t i = 0; i < t->count; i++) {
+		size_t at = entry_at(t, i)->hash & (count - 1);
+		while (slots[at] != 0)
+			at = (at + 1) & (count - 1);
+		slots[at] = (uint16_t)(i + 1);
+	}
+	free(t->slots);
+	t->slots = slots;
+	t->slot_count = count;
 	return true;
+}
+
+/* The slot that holds the question, or the free one where it belongs. */
+static uint16_t *find_slot(const struct mxg_answers *t, uint32_t hash, const struct mxg_name *name, uint16_t type)
+{
+	size_t at = hash & (t->slot_count - 1);
+	for (; t->slots[at] != 0; at = (at + 1) & (t->slot_count - 1)) {
+		const struct entry *e = entry_at(t, t->slots[at] - 1u);
+		if (e->hash == hash && e->question.type == type && mxg_name_equal(&e->question.name, name))
+			break;
+	}
+	return &t->slots[at];
+}
+
+static struct entry *new_entry(struct mxg_answers *t)
+{
+	if (t->count == MXG_ANSWERS_MAX)
+		return NULL;
+	struct entry **page = &t->pages[t->count / PAGE];
+	if (*page == NULL)
+		*page = calloc(PAGE, sizeof(**page));
+	return *page == NULL ? NULL : &(*page)[t->count++ % PAGE];
 }
 
 int mxg_answers_entry(struct mxg_answers *t, const struct mxg_name *name, uint16_t type)
 {
-	uint32_t hash = mxg_name_hash(name) ^ type;
-	int *bucket = &t->buckets[hash % BUCKETS];
-	for (int i = *bucket; i != NO_ENTRY; i = t->entries[i].next) {
-		const struct entry *e = &t->entries[i];
-		if (e->hash == hash && e->question.type == type && mxg_name_equal(&e->question.name, name))
-			return i;
-	}
-	if (t->count >= MXG_ANSWERS_MAX || !grow(t))
+	uint32_t hash = mxg_name_hash(name) * 31u + type;
+	if (!grow_slots(t))
 		return -1;
-	t->entries[t->count] = (struct entry){
-		.question = { .name = *name, .type = type }, .hash = hash, .next = *bucket
-	};
-	*bucket = (int)t->count;
-	return (int)t->count++;
+	uint16_t *slot = find_slot(t, hash, name, type);
+	if (*slot != 0)
+		return *slot - 1;
+	struct entry *e = new_entry(t);
+	if (e == NULL)
+		return -1;
+	*e = (struct entry){ .question = { .name = *name, .type = type }, .hash = hash };
+	*slot = (uint16_t)t->count;
+	return (int)t->count - 1;
 }
 
 size_t mxg_answers_count(const struct mxg_answers *t)
@@ -98,28 +129,29 @@ size_t mxg_answers_count(const struct mxg_answers *t)
 
 const struct mxg_question *mxg_answers_question(const struct mxg_answers *t, int entry)
 {
-	return &t->entries[entry].question;
+	return &entry_at(t, (size_t)entry)->question;
 }
 
 unsigned mxg_answers_flags(const struct mxg_answers *t, int entry)
 {
-	return t->entries[entry].flags;
+	return entry_at(t, (size_t)entry)->flags;
 }
 
 void mxg_answers_set_flags(struct mxg_answers *t, int entry, unsigned set, unsigned clear)
 {
-	t->entries[entry].flags = (t->entries[entry].flags & ~clear) | set;
+	struct entry *e = entry_at(t, (size_t)entry);
+	e->flags = (e->flags & ~clear) | set;
 }
 
 void mxg_answers_clear_flags(struct mxg_answers *t, unsigned clear)
 {
 	for (size_t i = 0; i < t->count; i++)
-		t->entries[i].flags &= ~clear;
+		entry_at(t, i)->flags &= ~clear;
 }
 
 void mxg_answers_put_live(struct mxg_answers *t, int entry, struct mxg_reply *reply, int64_t now)
 {
-	struct entry *e = &t->entries[entry];
+	struct entry *e = entry_at(t, (size_t)entry);
 	free_data(&e->live);
 	e->live = (struct mxg_answer){
 		.kind = reply->kind,
@@ -138,7 +170,7 @@ void mxg_answers_put_live(struct mxg_answers *t, int entry, struct mxg_reply *re
 
 bool mxg_answers_put_version(struct mxg_answers *t, int entry, const struct mxg_answer *version)
 {
-	struct entry *e = &t->entries[entry];
+	struct entry *e = entry_at(t, (size_t)entry);
 	struct mxg_answer *versions = reallocarray(e->versions, e->version_count + 1, sizeof(*versions));
 	if (versions == NULL)
 		return false;
@@ -159,8 +191,8 @@ bool mxg_answers_put_version(struct mxg_answers *t, int entry, const struct mxg_
 
 size_t mxg_answers_versions(const struct mxg_answers *t, int entry, const struct mxg_answer **versions)
 {
-	*versions = t->entries[entry].versions;
-	return t->entries[entry].version_count;
+	*versions = entry_at(t, (size_t)entry)->versions;
+	return entry_at(t, (size_t)entry)->version_count;
 }
 
 /* ---- comparing ------------------------------------------------------------------- */
@@ -195,7 +227,7 @@ static const struct mxg_answer *current_version(const struct entry *e)
 
 bool mxg_answers_live_differs(const struct mxg_answers *t, int entry)
 {
-	const struct entry *e = &t->entries[entry];
+	const struct entry *e = entry_at(t, (size_t)entry);
 	const struct mxg_answer *current = current_version(e);
 	if (current == NULL || e->live.kind == MXG_ANSWER_NONE || e->live.kind == MXG_ANSWER_FAILED)
 		return false;
@@ -204,11 +236,16 @@ bool mxg_answers_live_differs(const struct mxg_answers *t, int entry)
 
 /* ---- what a view sees -------------------------------------------------------------- */
 
+static bool is_answer(const struct mxg_answer *a)
+{
+	return a->kind != MXG_ANSWER_NONE && a->kind != MXG_ANSWER_FAILED;
+}
+
 static void look_back(const struct entry *e, int64_t as_of, struct mxg_answer *out)
 {
 	for (size_t i = 0; i < e->version_count; i++) {
 		const struct mxg_answer *v = &e->versions[i];
-		if (v->from < as_of && (v->superseded == 0 || as_of <= v->superseded)) {
+		if (is_answer(v) && v->from < as_of && (v->superseded == 0 || as_of <= v->superseded)) {
 			*out = *v;
 			return;
 		}
@@ -218,12 +255,12 @@ static void look_back(const struct entry *e, int64_t as_of, struct mxg_answer *o
 static void look_now(const struct entry *e, const struct mxg_view *view, struct mxg_answer *out)
 {
 	const struct mxg_answer *v = current_version(e);
-	if (e->live.kind != MXG_ANSWER_NONE && e->live.kind != MXG_ANSWER_FAILED) {
+	if (is_answer(&e->live)) {
 		*out = e->live;
 		return;
 	}
 	/* a snapshot from the future was written under another clock: it is not to be used */
-	if (v != NULL && v->confirmed <= view->now) {
+	if (v != NULL && is_answer(v) && v->confirmed <= view->now) {
 		int64_t age = view->now - v->confirmed;
 		if (age < (int64_t)v->ttl || (v->kind == MXG_ANSWER_RECORDS &&
 					      age < (int64_t)v->ttl + (int64_t)view->keep_stale)) {
@@ -238,7 +275,7 @@ static void look_now(const struct entry *e, const struct mxg_view *view, struct 
 void mxg_answers_lookup(const struct mxg_answers *t, int entry, const struct mxg_view *view,
 			struct mxg_answer *out)
 {
-	const struct entry *e = &t->entries[entry];
+	const struct entry *e = entry_at(t, (size_t)entry);
 	*out = (struct mxg_answer){ 0 };
 	if (view->as_of != 0)
 		look_back(e, view->as_of, out);

@@ -41,7 +41,7 @@ void mxg_answers_clear(struct mxg_answers *t); /* keeps the memory for the next 
 
 /* An entry number for the question, made where it is new; negative: out of memory
  * or more than MXG_ANSWERS_MAX questions (hostile records). Numbers are 0, 1, 2 …
- * in the order of first mention and stay. */
+ * in the order of first mention and stay; so do pointers to the questions. */
 int mxg_answers_entry(struct mxg_answers *t, const struct mxg_name *name, uint16_t type);
 #define MXG_ANSWERS_MAX 4096
 size_t mxg_answers_count(const struct mxg_answers *t);

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * DNS messages in and out (RFC 1035 §4, RFC 6891). Walking and decompressing is glibc's
- * (ns_parserr, ns_name_unpack: bounded and loop-free); what a reply may claim is checked here.
+ * (ns_initparse, ns_name_unpack: bounded and loop-free); what a reply may claim is checked here.
  */
 #include "dns_message.h"
 
 #include <arpa/nameser.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+
+#include "ascii.h"
 
 #define EDNS_PAYLOAD 1232 /* what passes every path unfragmented */
 #define CHAIN_MAX 8
+#define RECORDS_MAX 1500 /* more than an mxg_rrset can hold: bounds the work on hostile replies */
+#define TYPE_NS 2
+#define TYPE_OPT 41
 
 static void put16(uint8_t *p, unsigned v)
 {
@@ -59,16 +63,14 @@ static bool take_name(const struct reader *r, const uint8_t **p, const uint8_t *
 	size_t len = 0;
 	while (wire[len] != 0)
 		len += 1u + wire[len];
-	for (size_t i = 0; i <= len; i++)
-		out->wire[i] = wire[i] >= 'A' && wire[i] <= 'Z' ? (uint8_t)(wire[i] + ('a' - 'A')) : wire[i];
+	for (size_t i = 0; i <= len; i++) /* length bytes are below 'A' */
+		out->wire[i] = (uint8_t)mxg_ascii_lower((char)wire[i]);
 	out->len = (uint8_t)(len + 1);
 	*p += used;
 	return true;
 }
 
-/* ns_parserr() turns names into text; the wire form is read again where it stood. A length
- * byte that looked like a letter was folded above as well: labels are at most 63 bytes, below
- * 'A' is 65, so that cannot be. */
+/* Read here and not by ns_parserr(), which turns names into text. */
 struct record {
 	struct mxg_name owner;
 	uint16_t type, class;
@@ -100,7 +102,7 @@ static bool take_record(const struct reader *r, const uint8_t **p, struct record
 		return false;
 	out->type = (uint16_t)get16(*p);
 	out->class = (uint16_t)get16(*p + 2);
-	out->ttl = sane_ttl(get32(*p + 4));
+	out->ttl = get32(*p + 4);
 	out->len = get16(*p + 8);
 	*p += 10;
 	if ((size_t)(end - *p) < out->len)
@@ -112,8 +114,8 @@ static bool take_record(const struct reader *r, const uint8_t **p, struct record
 
 static void lower_ttl(struct reader *r, uint32_t ttl)
 {
-	if (ttl < r->ttl)
-		r->ttl = ttl;
+	if (sane_ttl(ttl) < r->ttl)
+		r->ttl = sane_ttl(ttl);
 }
 
 /* A name that fills its place in the data exactly. */
@@ -123,27 +125,10 @@ static bool whole_name(const struct reader *r, const uint8_t *data, size_t len, 
 	return len > 0 && take_name(r, &p, data + len, out) && p == data + len;
 }
 
-/* RFC 1035 §3.3.14, RFC 7208 §3.3: the character-strings, put together. */
-static bool join_strings(const uint8_t *data, size_t len, uint8_t *out, size_t *out_len)
+/* RFC 7208 §4.5 */
+static bool is_spf(const char *text, size_t len)
 {
-	size_t at = 0;
-	*out_len = 0;
-	if (len == 0)
-		return false;
-	while (at < len) {
-		size_t n = data[at++];
-		if (n > len - at)
-			return false;
-		memcpy(out + *out_len, data + at, n);
-		*out_len += n;
-		at += n;
-	}
-	return true;
-}
-
-static bool is_spf(const uint8_t *text, size_t len)
-{
-	return len >= 6 && strncasecmp((const char *)text, "v=spf1", 6) == 0 && (len == 6 || text[6] == ' ');
+	return len >= 6 && mxg_ascii_is(text, 6, "v=spf1") && (len == 6 || text[6] == ' ');
 }
 
 static bool add_item(struct mxg_rrset *set, const uint8_t *bytes, size_t len)
@@ -173,13 +158,36 @@ static bool add_name(const struct reader *r, struct mxg_rrset *set, const struct
 	return add_item(set, item, before + name.len);
 }
 
+/* RFC 1035 §3.3.14: whether the strings fill the data exactly, and how long they are together. */
+static bool measure_strings(const uint8_t *data, size_t len, size_t *total)
+{
+	size_t at = 0;
+	*total = 0;
+	for (; at < len; at += 1u + data[at])
+		*total += data[at];
+	return len > 0 && at == len;
+}
+
+/* RFC 7208 §3.3: put together without anything between them. */
+static size_t join_strings(const uint8_t *data, size_t len, uint8_t *out, size_t room)
+{
+	size_t used = 0;
+	for (size_t at = 0; at < len && used < room; at += 1u + data[at]) {
+		size_t n = data[at] < room - used ? data[at] : room - used;
+		memcpy(out + used, data + at + 1, n);
+		used += n;
+	}
+	return used;
+}
+
 static bool add_text(struct mxg_rrset *set, const struct record *rec)
 {
-	uint8_t text[65536];
-	size_t len;
-	if (!join_strings(rec->data, rec->len, text, &len))
+	uint8_t text[MXG_RRSET_MAX];
+	size_t total;
+	if (!measure_strings(rec->data, rec->len, &total))
 		return false;
-	return !is_spf(text, len) || add_item(set, text, len);
+	size_t len = join_strings(rec->data, rec->len, text, sizeof(text));
+	return !is_spf((const char *)text, len) || (total == len && add_item(set, text, len));
 }
 
 static bool add_record(const struct reader *r, struct mxg_rrset *set, const struct record *rec)
@@ -245,26 +253,47 @@ static bool collect(struct reader *r, unsigned type, struct mxg_rrset *set, bool
 	return true;
 }
 
-/* RFC 2308 §5: how long a "no" may be kept; 0 without a SOA record. */
-static uint32_t negative_ttl(struct reader *r)
+/* What stands behind the answers: how long a "no" may be kept, and whether it is one. */
+struct rest {
+	bool soa, ns;
+	uint32_t ttl; /* min(TTL, MINIMUM) of the SOA (RFC 2308 §5) */
+	unsigned extended_rcode; /* RFC 6891 §6.1.3: BADVERS looks like NOERROR without it */
+};
+
+static void note_soa(const struct reader *r, const struct record *rec, struct rest *out)
+{
+	const uint8_t *p = rec->data, *end = rec->data + rec->len;
+	struct mxg_name skipped;
+	if (!take_name(r, &p, end, &skipped) || !take_name(r, &p, end, &skipped) || end - p != 20)
+		return;
+	uint32_t minimum = sane_ttl(get32(p + 16)), ttl = sane_ttl(rec->ttl);
+	out->soa = true;
+	out->ttl = minimum < ttl ? minimum : ttl;
+}
+
+static bool read_rest(const struct reader *r, struct rest *out)
 {
 	const uint8_t *p = ns_msg_base(r->msg) + 12;
 	struct record rec;
 	struct mxg_name skipped;
-	unsigned answers = ns_msg_count(r->msg, ns_s_an), all = answers + ns_msg_count(r->msg, ns_s_ns);
-	if (!take_name(r, &p, ns_msg_end(r->msg), &skipped))
-		return 0;
+	unsigned answers = ns_msg_count(r->msg, ns_s_an), authority = answers + ns_msg_count(r->msg, ns_s_ns);
+	unsigned all = authority + ns_msg_count(r->msg, ns_s_ar);
+	*out = (struct rest){ 0 };
+	if (all > RECORDS_MAX || !take_name(r, &p, ns_msg_end(r->msg), &skipped))
+		return false;
 	p += 4;
 	for (unsigned i = 0; i < all; i++) {
 		if (!take_record(r, &p, &rec))
-			return 0;
-		if (i < answers || rec.type != MXG_DNS_SOA || rec.class != 1 || rec.len < 22)
+			return false;
+		if (i >= authority && rec.type == TYPE_OPT)
+			out->extended_rcode = rec.ttl >> 24;
+		if (i < answers || i >= authority || rec.class != 1)
 			continue;
-		uint32_t minimum = sane_ttl(get32(rec.data + rec.len - 4));
-		uint32_t least = minimum < rec.ttl ? minimum : rec.ttl;
-		return least < r->ttl ? least : r->ttl;
+		if (rec.type == MXG_DNS_SOA)
+			note_soa(r, &rec, out);
+		out->ns |= rec.type == TYPE_NS;
 	}
-	return 0;
+	return true;
 }
 
 static bool question_is_ours(struct reader *r, const struct mxg_question *question)
@@ -284,50 +313,79 @@ static void set_failed(struct mxg_reply *out, enum mxg_dns_failure failure)
 	out->failure = failure;
 }
 
-static void read_answer(struct mxg_reply *out, struct reader *r, unsigned type)
+static void set_negative(struct mxg_reply *out, const struct reader *r, const struct rest *rest)
+{
+	bool nxdomain = out->rcode == ns_r_nxdomain;
+	/* Other servers named, and no SOA: a referral (RFC 2308 §2.2). Who sends one does not
+	 * know, and "nothing there" would be a lie. */
+	if (!nxdomain && !rest->soa && rest->ns && ns_msg_getflag(r->msg, ns_f_aa) == 0) {
+		set_failed(out, MXG_DNS_BROKEN);
+		return;
+	}
+	out->kind = nxdomain ? MXG_ANSWER_NXDOMAIN : MXG_ANSWER_NODATA;
+	out->ttl = rest->soa ? (rest->ttl < r->ttl ? rest->ttl : r->ttl) : 0;
+}
+
+static void read_answer(struct mxg_reply *out, struct reader *r, unsigned type, const struct rest *rest)
 {
 	bool any = false;
 	int alias;
 	while ((alias = follow_alias(r, type)) == 1)
 		;
-	if (alias < 0 || !collect(r, type, &out->records, &any)) {
+	if (alias < 0 || !collect(r, type, &out->records, &any) || (any && out->rcode == ns_r_nxdomain)) {
 		set_failed(out, MXG_DNS_BROKEN);
 		return;
 	}
-	if (out->rcode == ns_r_nxdomain)
-		out->kind = any ? MXG_ANSWER_FAILED : MXG_ANSWER_NXDOMAIN;
-	else
-		out->kind = any ? MXG_ANSWER_RECORDS : MXG_ANSWER_NODATA;
-	if (out->kind == MXG_ANSWER_FAILED)
-		set_failed(out, MXG_DNS_BROKEN);
-	out->ttl = any ? r->ttl : negative_ttl(r);
+	if (!any) {
+		set_negative(out, r, rest);
+		return;
+	}
+	out->kind = MXG_ANSWER_RECORDS;
+	out->ttl = r->ttl;
+}
+
+/* The room for any set was taken; what is kept may be kept long. */
+static void trim(struct mxg_rrset *set)
+{
+	if (set->size == 0) {
+		free(set->data);
+		set->data = NULL;
+		return;
+	}
+	uint8_t *data = realloc(set->data, set->size);
+	if (data != NULL)
+		set->data = data;
+}
+
+static bool is_reply(struct reader *r, const struct mxg_question *question)
+{
+	return ns_msg_getflag(r->msg, ns_f_qr) == 1 && ns_msg_getflag(r->msg, ns_f_opcode) == 0 &&
+	       ns_msg_getflag(r->msg, ns_f_tc) == 0 && question_is_ours(r, question);
 }
 
 bool mxg_dns_reply_parse(struct mxg_reply *out, const struct mxg_question *question, const uint8_t *reply,
 			 size_t len)
 {
 	struct reader r = { .owner = question->name, .ttl = 0x7fffffff };
+	struct rest rest;
 	*out = (struct mxg_reply){ 0 };
-	if (len < 12 || len > 65535 || ns_initparse(reply, (int)len, &r.msg) < 0 ||
-	    ns_msg_getflag(r.msg, ns_f_qr) != 1 || ns_msg_getflag(r.msg, ns_f_opcode) != 0 ||
-	    ns_msg_getflag(r.msg, ns_f_tc) != 0 || !question_is_ours(&r, question)) {
+	if (len < 12 || len > 65535 || ns_initparse(reply, (int)len, &r.msg) < 0 || !is_reply(&r, question) ||
+	    !read_rest(&r, &rest)) {
 		set_failed(out, MXG_DNS_BROKEN);
 		return true;
 	}
 	out->rcode = (uint8_t)ns_msg_getflag(r.msg, ns_f_rcode);
 	out->ad = ns_msg_getflag(r.msg, ns_f_ad) != 0;
-	if (out->rcode == ns_r_refused) {
-		set_failed(out, MXG_DNS_REFUSED);
-		return true;
-	}
-	if (out->rcode != ns_r_noerror && out->rcode != ns_r_nxdomain) {
-		set_failed(out, MXG_DNS_SERVFAIL);
+	if (rest.extended_rcode != 0 || (out->rcode != ns_r_noerror && out->rcode != ns_r_nxdomain)) {
+		bool refused = rest.extended_rcode == 0 && out->rcode == ns_r_refused;
+		set_failed(out, refused ? MXG_DNS_REFUSED : MXG_DNS_SERVFAIL);
 		return true;
 	}
 	out->records.data = malloc(MXG_RRSET_MAX);
 	if (out->records.data == NULL)
 		return false;
-	read_answer(out, &r, question->type);
+	read_answer(out, &r, question->type, &rest);
+	trim(&out->records);
 	return true;
 }
 

@@ -4,22 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ascii.h"
 #include "terms.h"
-
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
-}
-
-static bool is_alpha(char c)
-{
-	return lower(c) >= 'a' && lower(c) <= 'z';
-}
-
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
 
 static bool is_delimiter(char c)
 {
@@ -47,18 +33,18 @@ static size_t take_macro(const char *p, size_t len, struct macro *m)
 		m->letter = p[1];
 		return 2;
 	}
-	if (len < 4 || p[1] != '{' || p[2] == '\0' || strchr("slodipvhcrt", lower(p[2])) == NULL)
+	if (len < 4 || p[1] != '{' || p[2] == '\0' || strchr("slodipvhcrt", mxg_ascii_lower(p[2])) == NULL)
 		return 0;
-	m->letter = lower(p[2]);
+	m->letter = mxg_ascii_lower(p[2]);
 	m->escape = m->letter != p[2];
 	bool digits = false;
-	for (; at < len && is_digit(p[at]); at++) {
+	for (; at < len && mxg_ascii_is_digit(p[at]); at++) {
 		m->keep = m->keep > 999 ? m->keep : m->keep * 10 + (unsigned)(p[at] - '0');
 		digits = true;
 	}
 	if (digits && m->keep == 0) /* §7.3: DIGIT must be non-zero */
 		return 0;
-	if (at < len && lower(p[at]) == 'r') {
+	if (at < len && mxg_ascii_lower(p[at]) == 'r') {
 		m->reverse = true;
 		at++;
 	}
@@ -104,9 +90,9 @@ static bool is_toplabel(const char *label, size_t len)
 	if (len == 0 || label[0] == '-' || label[len - 1] == '-')
 		return false;
 	for (size_t i = 0; i < len; i++) {
-		if (!is_alpha(label[i]) && !is_digit(label[i]) && label[i] != '-')
+		if (!mxg_ascii_is_alpha(label[i]) && !mxg_ascii_is_digit(label[i]) && label[i] != '-')
 			return false;
-		other_than_digit |= !is_digit(label[i]);
+		other_than_digit |= !mxg_ascii_is_digit(label[i]);
 	}
 	return other_than_digit;
 }
@@ -132,9 +118,9 @@ const char *mxg_macro_check_domain_spec(const char *text, size_t len)
 size_t mxg_macro_modifier_name(const char *text, size_t len)
 {
 	size_t n = 0;
-	if (len == 0 || !is_alpha(text[0]))
+	if (len == 0 || !mxg_ascii_is_alpha(text[0]))
 		return 0;
-	while (n < len && (is_alpha(text[n]) || is_digit(text[n]) || (text[n] != '\0' && strchr("-_.", text[n]) != NULL)))
+	while (n < len && (mxg_ascii_is_alpha(text[n]) || mxg_ascii_is_digit(text[n]) || (text[n] != '\0' && strchr("-_.", text[n]) != NULL)))
 		n++;
 	return n < len && text[n] == '=' ? n : 0;
 }
@@ -192,17 +178,20 @@ bool mxg_target_per_message(const char *target, size_t len)
 
 /* ---- expansion ----------------------------------------------------------------------- */
 
+/* Only the right-hand end of an expansion can come into a query, so only that is kept. */
 struct output {
-	char text[MXG_MACRO_MAX];
+	char text[1024];
 	size_t len;
-	bool overflow;
 };
+
+#define TAIL 320 /* more than a name, with its trailing dot */
+#define VALUE_MAX 640 /* local part, '@' and domain are shorter (RFC 5321 §4.5.3.1) */
 
 static void put(struct output *out, const char *text, size_t len)
 {
 	if (len > sizeof(out->text) - out->len) {
-		out->overflow = true;
-		return;
+		memmove(out->text, out->text + out->len - TAIL, TAIL);
+		out->len = TAIL;
 	}
 	memcpy(out->text + out->len, text, len);
 	out->len += len;
@@ -214,7 +203,7 @@ static void put_escaped(struct output *out, const char *text, size_t len)
 	static const char hex[] = "0123456789ABCDEF";
 	for (size_t i = 0; i < len; i++) {
 		char c = text[i];
-		if (is_alpha(c) || is_digit(c) || (c != '\0' && strchr("-._~", c) != NULL)) {
+		if (mxg_ascii_is_alpha(c) || mxg_ascii_is_digit(c) || (c != '\0' && strchr("-._~", c) != NULL)) {
 			put(out, &c, 1);
 		} else {
 			char escaped[3] = { '%', hex[(unsigned char)c >> 4], hex[(unsigned char)c & 15] };
@@ -231,39 +220,35 @@ static bool splits(const struct macro *m, char c)
 }
 
 struct part {
-	const char *text;
-	size_t len;
+	uint16_t at, len;
 };
 
-static size_t split(const struct macro *m, const char *value, struct part parts[], size_t most)
+static size_t split(const struct macro *m, const char *value, struct part parts[VALUE_MAX + 1])
 {
-	size_t count = 0;
-	const char *start = value;
-	for (const char *p = value;; p++) {
-		if (*p != '\0' && !splits(m, *p))
+	size_t count = 0, start = 0, len = strnlen(value, VALUE_MAX);
+	for (size_t i = 0; i <= len; i++) {
+		if (i < len && !splits(m, value[i]))
 			continue;
-		if (count < most)
-			parts[count++] = (struct part){ start, (size_t)(p - start) };
-		if (*p == '\0')
-			return count;
-		start = p + 1;
+		parts[count++] = (struct part){ (uint16_t)start, (uint16_t)(i - start) };
+		start = i + 1;
 	}
+	return count;
 }
 
 /* Split at the delimiters, reverse, keep the right-hand parts, join with dots (§7.3). */
 static void put_value(struct output *out, const struct macro *m, const char *value)
 {
-	struct part parts[256];
-	size_t count = split(m, value, parts, sizeof(parts) / sizeof(parts[0]));
+	struct part parts[VALUE_MAX + 1];
+	size_t count = split(m, value, parts);
 	size_t kept = m->keep == 0 || m->keep > count ? count : m->keep;
 	for (size_t i = count - kept; i < count; i++) {
 		const struct part *part = &parts[m->reverse ? count - 1 - i : i];
 		if (i > count - kept)
 			put(out, ".", 1);
 		if (m->escape)
-			put_escaped(out, part->text, part->len);
+			put_escaped(out, value + part->at, part->len);
 		else
-			put(out, part->text, part->len);
+			put(out, value + part->at, part->len);
 	}
 }
 
@@ -340,8 +325,6 @@ bool mxg_macro_expand(char out[254], size_t *out_len, const char *text, size_t l
 			put_macro(&o, &m, values);
 		i += n;
 	}
-	if (o.overflow)
-		return false;
 	if (o.len > 0 && o.text[o.len - 1] == '.')
 		o.len--;
 	const char *start = o.text, *end = o.text + o.len;

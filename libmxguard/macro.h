@@ -25,10 +25,8 @@ struct mxg_macro_values {
 	const char *validated; /* %{p}; "unknown" where there is none */
 };
 
-#define MXG_MACRO_MAX 2048 /* of the whole expansion, before it is cut for DNS */
-
 /* Expands a checked domain-spec; longer than 253 bytes: labels are cut from the left (§7.3).
- * False where it grows over MXG_MACRO_MAX. The result is terminated and may hold any byte. */
+ * False where its last label alone is longer. The result is terminated and may hold any byte. */
 bool mxg_macro_expand(char out[254], size_t *out_len, const char *text, size_t len,
 		      const struct mxg_macro_values *values);
 

@@ -267,13 +267,3 @@ int mxguard_policy_load(struct mxguard_policy **policy, const char *path, unsign
 	free(text);
 	return result;
 }
-
-const char *mxg_policy_listed_domain(const struct mxguard_policy *policy, size_t index)
-{
-	uint32_t value;
-	const char *name;
-	for (size_t i = 0; policy->map != NULL && (name = mxg_domain_map_name(policy->map, i, &value)) != NULL; i++)
-		if (name[0] != '.' && index-- == 0)
-			return name;
-	return NULL;
-}

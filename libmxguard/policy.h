@@ -121,10 +121,4 @@ bool mxg_policy_untraced_word(const char *word, enum mxguard_verdict *out);
 bool mxg_policy_tag_word(const char *word, enum mxg_tag *out);
 bool mxg_policy_retrieved_word(const char *word, enum mxguard_verdict *out);
 
-/* `trace.mta`: names of MTA families; the bit of one is 1 << its place in this list. */
-#define MXG_MTA_FAMILIES \
-	"postfix", "exim", "sendmail", "opensmtpd", "dovecot", "qmail", "courier", "exchange", "google", "haraka", \
-		"amavis", "mimedefang", "cyrus", "haproxy", "qpsmtpd", "chasquid"
-bool mxg_policy_mta_word(const char *word, unsigned *mask);
-
 #endif

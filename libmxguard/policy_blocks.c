@@ -117,6 +117,16 @@ bool mxg_policy_has_domain(const struct mxguard_policy *policy, const char *doma
 	return mxg_domain_map_has(policy->domain_set, domain, len);
 }
 
+const char *mxg_policy_listed_domain(const struct mxguard_policy *policy, size_t index)
+{
+	const char *name;
+	uint32_t number;
+	for (size_t i = 0; (name = mxg_domain_map_name(policy->map, i, &number)) != NULL; i++)
+		if (name[0] != '.' && index-- == 0)
+			return name;
+	return NULL;
+}
+
 /* The entry is in lower case. */
 static bool entry_covers(const char *entry, const char *address, size_t len)
 {

@@ -5,6 +5,7 @@
 #include "domain_text.h"
 #include "duration.h"
 #include "policy_build.h"
+#include "received.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 #define TIMEOUT_MOST_MS 300000
@@ -236,10 +237,10 @@ static bool take_mta(struct mxg_policy_build *b, struct mxg_ruleset *rules, cons
 	for (size_t i = 0; p->trace_mta_names.items != NULL && i < count; i++) {
 		const config_setting_t *one = config_setting_get_elem(s, (unsigned)i);
 		const char *word = mxg_build_string(b, one, expected);
-		unsigned mask;
 		if (word == NULL)
 			return false;
-		if (!mxg_policy_mta_word(word, &mask))
+		unsigned mask = mxg_mta_parse(word, strlen(word));
+		if (mask == 0)
 			return mxg_build_unexpected(b, one, expected);
 		p->trace_mta |= mask;
 		const char *copy = mxg_build_copy(b, word, strlen(word));

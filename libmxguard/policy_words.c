@@ -82,15 +82,3 @@ bool mxg_policy_tag_word(const char *text, enum mxg_tag *out)
 		*out = (enum mxg_tag)value;
 	return found;
 }
-
-bool mxg_policy_mta_word(const char *text, unsigned *mask)
-{
-	static const char *const families[] = { MXG_MTA_FAMILIES };
-	for (unsigned i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
-		if (strcmp(families[i], text) != 0)
-			continue;
-		*mask = 1u << i;
-		return true;
-	}
-	return false;
-}

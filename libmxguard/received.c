@@ -34,9 +34,26 @@ static const struct {
 
 #define MTAS (sizeof(mtas) / sizeof(mtas[0]))
 
+/* Other words that people use for them. */
+static const struct {
+	const char *name;
+	unsigned mta;
+} aliases[] = {
+	{ "exim4", MXG_MTA_EXIM },
+	{ "notqmail", MXG_MTA_QMAIL },
+	{ "gmail", MXG_MTA_GOOGLE },
+	{ "nullmailer", MXG_MTA_NULLCLIENT },
+	{ "ssmtp", MXG_MTA_NULLCLIENT },
+	{ "dma", MXG_MTA_NULLCLIENT },
+};
+
 unsigned mxg_mta_parse(const char *name, size_t len)
 {
 	struct mxg_slice given = { name, len };
+	for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++) {
+		if (mxg_slice_is(given, aliases[i].name))
+			return aliases[i].mta;
+	}
 	for (size_t i = 0; i < MTAS; i++) {
 		if (mxg_slice_is(given, mtas[i].name))
 			return mtas[i].mta;
@@ -56,63 +73,6 @@ const char *mxg_mta_name(unsigned mta)
 const char *mxg_mta_list(unsigned index)
 {
 	return index < MTAS ? mtas[index].name : NULL;
-}
-
-/* Length of the valid UTF-8 sequence at s (RFC 3629), 0 if it is none. */
-static size_t utf8_length(const unsigned char *s, size_t left)
-{
-	size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-	if (s[0] < 0xc2 || s[0] > 0xf4 || n > left)
-		return 0;
-	for (size_t i = 1; i < n; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
-	    (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return n;
-}
-
-/* True if all eight bytes are printable ASCII. */
-static bool is_plain_word(const unsigned char *s)
-{
-	const uint64_t low = UINT64_C(0x0101010101010101), high = low * 0x80;
-	uint64_t v;
-	memcpy(&v, s, sizeof(v));
-	uint64_t below_space = (v - low * 0x20) & ~v;
-	uint64_t is_delete = ((v ^ low * 0x7f) - low) & ~(v ^ low * 0x7f);
-	return ((v | below_space | is_delete) & high) == 0;
-}
-
-/* SP, HTAB and line ends of one kind are the only control bytes that a field
- * may hold; every line end but the last must begin a folded line. */
-static bool bytes_are_sound(const unsigned char *s, size_t len)
-{
-	int crlf = -1;
-	for (size_t i = 0; i < len;) {
-		if (len - i >= 8 && is_plain_word(s + i)) {
-			i += 8;
-		} else if (s[i] >= 0x80) {
-			size_t n = utf8_length(s + i, len - i);
-			if (n == 0)
-				return false;
-			i += n;
-		} else if (s[i] == '\r' || s[i] == '\n') {
-			int kind = s[i] == '\r';
-			if ((kind && (i + 1 == len || s[i + 1] != '\n')) || (crlf >= 0 && crlf != kind))
-				return false;
-			crlf = kind;
-			i += kind ? 2 : 1;
-			if (i < len && s[i] != ' ' && s[i] != '\t')
-				return false;
-		} else if ((s[i] < 0x20 && s[i] != '\t') || s[i] == 0x7f) {
-			return false;
-		} else {
-			i++;
-		}
-	}
-	return true;
 }
 
 /* MTAs that name themselves in the comment behind their own name. */
@@ -148,7 +108,9 @@ static bool is_sendmail_version(struct mxg_slice s)
 
 static unsigned signature_of(struct mxg_slice text)
 {
-	for (size_t i = 0; i < sizeof(signatures) / sizeof(signatures[0]); i++) {
+	for (size_t i = 0; i < sizeof(signatures) / sizeof(signatures[0]) && text.len > 0; i++) {
+		if (text.at[0] != signatures[i].text[0])
+			continue;
 		if (signatures[i].whole ? mxg_slice_is(text, signatures[i].text)
 					: mxg_slice_begins(text, signatures[i].text))
 			return signatures[i].mta;
@@ -183,7 +145,7 @@ static bool has_exim_comment(const struct mxg_clauses *c)
 
 static bool is_getmail(struct mxg_slice behind)
 {
-	while (behind.len > 0 && strchr(" \t\r\n", behind.at[0]) != NULL)
+	while (behind.len > 0 && mxg_byte_is(behind.at[0], MXG_BYTE_BLANK))
 		behind = mxg_slice_skip(behind, 1);
 	return mxg_slice_begins(behind, "getmail");
 }
@@ -248,6 +210,7 @@ static bool same_reading(const struct mxg_received *a, const struct mxg_received
 static bool read_candidates(struct mxg_received *out, const struct mxg_clauses *c, unsigned candidates,
 	enum mxg_received_reason *reason)
 {
+	const struct mxg_received common = *out;
 	bool found = false;
 	for (size_t i = 0; i < MTAS; i++) {
 		struct mxg_received one;
@@ -256,7 +219,7 @@ static bool read_candidates(struct mxg_received *out, const struct mxg_clauses *
 		/* the common form knows nothing of local mail */
 		if (mtas[i].mta == MXG_MTA_OTHER && found && out->kind == MXG_RECEIVED_LOCAL)
 			continue;
-		fill_common(&one, c);
+		one = common;
 		if (!mtas[i].read(&one, c) || one.kind == MXG_RECEIVED_UNREADABLE)
 			continue;
 		if (found && !same_reading(out, &one)) {
@@ -320,11 +283,12 @@ bool mxg_received_parse(struct mxg_received *out, const char *field, size_t len,
 	const char *value = skip_name(field, end);
 	if (value == NULL)
 		return refuse(out, MXG_RECEIVED_NO_GRAMMAR);
-	if (!bytes_are_sound((const unsigned char *)field, len))
+	struct mxg_lines lines;
+	if (!mxg_lines_survey(&lines, field, len))
 		return refuse(out, MXG_RECEIVED_CONTROL_BYTES);
-	while (end > value && strchr(" \t\r\n", end[-1]) != NULL)
+	while (end > value && mxg_byte_is(end[-1], MXG_BYTE_BLANK))
 		end--;
-	if (!mxg_clauses_split(&c, value, end))
+	if (!mxg_clauses_split(&c, &lines, value, end))
 		return refuse(out, MXG_RECEIVED_NO_GRAMMAR);
 	unsigned candidates = candidates_of(&c);
 	unsigned allowed = allowed_by(candidates, mta_mask, &c);

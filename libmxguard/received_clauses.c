@@ -10,11 +10,9 @@ struct lexer {
 	bool fresh;
 };
 
-/* Only SP, HTAB and line ends are blanks; every other control byte has already
- * made the field unreadable. */
 static bool is_blank(char c)
 {
-	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+	return mxg_byte_is(c, MXG_BYTE_BLANK);
 }
 
 static void skip_blanks(struct lexer *l)
@@ -39,6 +37,8 @@ static bool read_comment(struct lexer *l, struct mxg_item *item)
 	item->line = l->line;
 	item->text.at = l->at + 1;
 	for (; l->at < l->end; l->at++) {
+		if (!mxg_byte_is(*l->at, MXG_BYTE_NEST))
+			continue;
 		if (*l->at == '\n')
 			l->line++;
 		else if (*l->at == '(')
@@ -190,33 +190,7 @@ static void read_tail(struct lexer *l, struct mxg_clauses *c)
 	}
 }
 
-/* Physical lines, how many of them begin with "by" or "from", and where the
- * first "by" of them stands. */
-static bool survey_lines(struct mxg_clauses *c, const char **first_by)
-{
-	unsigned by = 0;
-	*first_by = NULL;
-	const char *at = c->value;
-	for (; (at = memchr(at, '\n', (size_t)(c->end - at))) != NULL; c->lines++) {
-		while (at < c->end && is_blank(*at))
-			at++;
-		size_t left = (size_t)(c->end - at);
-		if (left > 2 && memcmp(at, "by", 2) == 0 && is_blank(at[2])) {
-			if (by++ == 0)
-				*first_by = at;
-		} else if (left > 4 && memcmp(at, "from", 4) == 0 && is_blank(at[4])) {
-			return false;
-		}
-		if (at == c->end)
-			break;
-	}
-	c->lines++;
-	/* An MTA writes "by" once. A second one is a client's, got in through a
-	 * folded data line or a CR that some host took for a line end; which of
-	 * the two is which cannot be told. */
-	return by <= 1;
-}
-
+/* The same for a field that stands on one line. */
 static bool has_second_by(const char *at, const char *end)
 {
 	for (; end - at >= 4; at++) {
@@ -266,11 +240,27 @@ static bool split_from(struct lexer *l, struct mxg_clauses *c, const char *first
 	return !found || split_by(l, c);
 }
 
-bool mxg_clauses_split(struct mxg_clauses *c, const char *value, const char *end)
+/* Only what is read unconditionally: the items are many, and counted. */
+static void clear(struct mxg_clauses *c)
 {
-	const char *first_by;
-	*c = (struct mxg_clauses){ .value = value, .end = end };
-	if (!survey_lines(c, &first_by))
+	static const struct mxg_slice none = { NULL, 0 };
+	c->from.count = c->after_by.count = c->cipher.count = c->tail.count = 0;
+	c->helo = c->by = c->protocol = c->after_protocol = c->id = c->recipient = none;
+	c->folded = false;
+	c->semicolon = NULL;
+}
+
+bool mxg_clauses_split(struct mxg_clauses *c, const struct mxg_lines *lines, const char *value, const char *end)
+{
+	const char *first_by = lines->first_by;
+	clear(c);
+	c->value = value;
+	c->end = end;
+	c->lines = lines->count;
+	/* An MTA writes "by" once. A second one is a client's, got in through a
+	 * folded data line or a CR that some host took for a line end; which of
+	 * the two is which cannot be told. */
+	if (lines->by > 1 || lines->from > 0)
 		return false;
 	struct lexer l = { value, end, 0, true };
 	struct mxg_slice all = { value, (size_t)(end - value) };

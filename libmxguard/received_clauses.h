@@ -4,6 +4,8 @@
 
 #include "received.h"
 
+#include <string.h>
+
 /*
  * A Received field cut at its anchors, from the left and without searching:
  * "from HELO items... by NAME items... with items... PROTOCOL tail". HELO is
@@ -49,11 +51,46 @@ struct mxg_clauses {
 	const char *semicolon; /* the last one; NULL if none */
 };
 
-bool mxg_clauses_split(struct mxg_clauses *c, const char *value, const char *end);
+/* What the physical lines behind the first begin with. */
+struct mxg_lines {
+	unsigned count;
+	unsigned by, from; /* lines that begin with these words */
+	const char *first_by;
+};
+
+/* False if the bytes are not fit to be believed. */
+bool mxg_lines_survey(struct mxg_lines *lines, const char *field, size_t len);
+
+bool mxg_clauses_split(struct mxg_clauses *c, const struct mxg_lines *lines, const char *value, const char *end);
 
 /* Small tools that all grammars share. */
-bool mxg_slice_is(struct mxg_slice s, const char *text);
-bool mxg_slice_begins(struct mxg_slice s, const char *text);
+/* inline, so that the length of a literal is no call */
+static inline bool mxg_slice_is(struct mxg_slice s, const char *text)
+{
+	return s.len == strlen(text) && memcmp(s.at, text, s.len) == 0;
+}
+
+static inline bool mxg_slice_begins(struct mxg_slice s, const char *text)
+{
+	size_t n = strlen(text);
+	return s.len >= n && memcmp(s.at, text, n) == 0;
+}
+
+/* What a byte means to the cutter and to the grammars. */
+enum mxg_byte_class {
+	MXG_BYTE_BLANK = 1, /* SP HTAB CR LF: every other control byte is refused before */
+	MXG_BYTE_HOST = 2, /* letters, digits and .-_ */
+	MXG_BYTE_SPECIAL = 4, /* blanks and ()<>@\;" */
+	MXG_BYTE_NEST = 8 /* what read_comment stops at */
+};
+
+extern const uint8_t mxg_byte_classes[256];
+
+static inline bool mxg_byte_is(char c, unsigned classes)
+{
+	return (mxg_byte_classes[(unsigned char)c] & classes) != 0;
+}
+
 bool mxg_slice_digits(struct mxg_slice s); /* at least one, nothing else */
 const char *mxg_slice_find(struct mxg_slice s, char c); /* the first; NULL if none */
 struct mxg_slice mxg_slice_skip(struct mxg_slice s, size_t n);

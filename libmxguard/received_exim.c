@@ -31,7 +31,7 @@ static bool read_words(struct mxg_received *out, struct mxg_slice text)
 {
 	while (text.len > 0) {
 		size_t n = 0;
-		while (n < text.len && strchr(" \t\r\n", text.at[n]) == NULL)
+		while (n < text.len && !mxg_byte_is(text.at[n], MXG_BYTE_BLANK))
 			n++;
 		struct mxg_slice word = { text.at, n };
 		if (mxg_slice_begins(word, "helo="))
@@ -40,7 +40,7 @@ static bool read_words(struct mxg_received *out, struct mxg_slice text)
 			return false;
 		if (memchr(word.at, '(', n) != NULL || memchr(word.at, ')', n) != NULL)
 			return false;
-		while (n < text.len && strchr(" \t\r\n", text.at[n]) != NULL)
+		while (n < text.len && mxg_byte_is(text.at[n], MXG_BYTE_BLANK))
 			n++;
 		text = mxg_slice_skip(text, n);
 	}
@@ -70,9 +70,9 @@ static bool name_first(struct mxg_received *out, const struct mxg_clauses *c)
 	if (!item->comment && rest.len > 0)
 		return false;
 	out->hostname = c->helo;
-	if (rest.len > 0 && strchr(" \t\r\n", rest.at[0]) == NULL)
+	if (rest.len > 0 && !mxg_byte_is(rest.at[0], MXG_BYTE_BLANK))
 		return false;
-	while (rest.len > 0 && strchr(" \t\r\n", rest.at[0]) != NULL)
+	while (rest.len > 0 && mxg_byte_is(rest.at[0], MXG_BYTE_BLANK))
 		rest = mxg_slice_skip(rest, 1);
 	if (!read_words(out, rest))
 		return false;

@@ -4,16 +4,30 @@
 
 #include <string.h>
 
-bool mxg_slice_is(struct mxg_slice s, const char *text)
-{
-	return s.len == strlen(text) && memcmp(s.at, text, s.len) == 0;
-}
-
-bool mxg_slice_begins(struct mxg_slice s, const char *text)
-{
-	size_t n = strlen(text);
-	return s.len >= n && memcmp(s.at, text, n) == 0;
-}
+#define H MXG_BYTE_HOST
+#define HOSTS(first, last) [first ... last] = H
+const uint8_t mxg_byte_classes[256] = {
+	[' '] = MXG_BYTE_BLANK | MXG_BYTE_SPECIAL,
+	['\t'] = MXG_BYTE_BLANK | MXG_BYTE_SPECIAL,
+	['\r'] = MXG_BYTE_BLANK | MXG_BYTE_SPECIAL,
+	['\n'] = MXG_BYTE_BLANK | MXG_BYTE_SPECIAL | MXG_BYTE_NEST,
+	['('] = MXG_BYTE_SPECIAL | MXG_BYTE_NEST,
+	[')'] = MXG_BYTE_SPECIAL | MXG_BYTE_NEST,
+	['<'] = MXG_BYTE_SPECIAL,
+	['>'] = MXG_BYTE_SPECIAL,
+	['@'] = MXG_BYTE_SPECIAL,
+	['\\'] = MXG_BYTE_SPECIAL,
+	[';'] = MXG_BYTE_SPECIAL,
+	['"'] = MXG_BYTE_SPECIAL,
+	['.'] = H,
+	['-'] = H,
+	['_'] = H,
+	HOSTS('0', '9'),
+	HOSTS('A', 'Z'),
+	HOSTS('a', 'z'),
+};
+#undef HOSTS
+#undef H
 
 const char *mxg_slice_find(struct mxg_slice s, char c)
 {
@@ -34,16 +48,10 @@ bool mxg_slice_digits(struct mxg_slice s)
 	return s.len > 0;
 }
 
-static bool is_host_char(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
-	       (c >= 'A' && c <= 'Z') || c == '_';
-}
-
 bool mxg_slice_is_host(struct mxg_slice s)
 {
 	for (size_t i = 0; i < s.len; i++) {
-		if (!is_host_char(s.at[i]))
+		if (!mxg_byte_is(s.at[i], MXG_BYTE_HOST))
 			return false;
 	}
 	return s.len > 0;
@@ -53,7 +61,7 @@ bool mxg_slice_is_helo(struct mxg_slice s)
 {
 	if (s.len > 2 && s.at[0] == '[' && s.at[s.len - 1] == ']') {
 		for (size_t i = 1; i < s.len - 1; i++) {
-			if (!is_host_char(s.at[i]) && s.at[i] != ':')
+			if (!mxg_byte_is(s.at[i], MXG_BYTE_HOST) && s.at[i] != ':')
 				return false;
 		}
 		return true;
@@ -64,7 +72,7 @@ bool mxg_slice_is_helo(struct mxg_slice s)
 bool mxg_slice_is_word(struct mxg_slice s)
 {
 	for (size_t i = 0; i < s.len; i++) {
-		if (strchr(" \t\r\n()<>@\\;\"", s.at[i]) != NULL)
+		if (mxg_byte_is(s.at[i], MXG_BYTE_SPECIAL))
 			return false;
 	}
 	return s.len > 0;
@@ -137,7 +145,7 @@ bool mxg_peer_from_comment(struct mxg_received *out, const struct mxg_clauses *c
 		clean = memcmp(rest.at, suffix, head) == 0 &&
 			memcmp(rest.at + rest.len - tail, last_word + 1, tail) == 0;
 		for (size_t i = head; clean && i < rest.len - tail; i++)
-			clean = strchr(" \t\r\n", rest.at[i]) != NULL;
+			clean = mxg_byte_is(rest.at[i], MXG_BYTE_BLANK);
 	}
 	if (!clean || (name.len > 0 && !is_no_name(name) && !mxg_slice_is_host(name)))
 		return false;

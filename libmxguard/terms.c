@@ -6,8 +6,8 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "ascii.h"
 #include "macro.h"
 
 struct cursor {
@@ -28,11 +28,6 @@ static bool fail_rest(struct cursor *c, const char *what)
 
 /* ---- CIDR lengths (§12: no leading zeros) ---------------------------------------------- */
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 static bool cidr_number(const char *text, size_t len, unsigned most, uint8_t *out)
 {
 	unsigned value = 0;
@@ -48,7 +43,7 @@ static bool cidr_number(const char *text, size_t len, unsigned most, uint8_t *ou
 static const char *trailing_cidr(const char *from, const char *end, size_t slashes)
 {
 	const char *p = end;
-	while (p > from && is_digit(p[-1]))
+	while (p > from && mxg_ascii_is_digit(p[-1]))
 		p--;
 	if ((size_t)(p - from) < slashes)
 		return NULL;
@@ -140,7 +135,7 @@ static bool take_network(struct cursor *c, struct mxg_term *out, int family)
 	if (slash != NULL) {
 		size_t digits = (size_t)(c->end - slash) - 1;
 		for (size_t i = 0; i < digits; i++)
-			if (!is_digit(slash[1 + i]))
+			if (!mxg_ascii_is_digit(slash[1 + i]))
 				digits = 0;
 		if (!cidr_number(slash + 1, digits, full, &out->prefix.bits))
 			return fail(c, slash, (size_t)(c->end - slash),
@@ -188,7 +183,7 @@ static const struct mechanism {
 static const struct mechanism *find_mechanism(const char *name, size_t len)
 {
 	for (size_t i = 0; i < sizeof(mechanisms) / sizeof(mechanisms[0]); i++)
-		if (strlen(mechanisms[i].name) == len && strncasecmp(mechanisms[i].name, name, len) == 0)
+		if (mxg_ascii_is(name, len, mechanisms[i].name))
 			return &mechanisms[i];
 	return NULL;
 }
@@ -197,7 +192,7 @@ static bool take_mechanism(struct cursor *c, struct mxg_term *out)
 {
 	const char *start = c->at;
 	*out = (struct mxg_term){ .qualifier = '+', .text = c->at, .text_len = (size_t)(c->end - c->at) };
-	if (c->at < c->end && strchr("+-~?", *c->at) != NULL && *c->at != '\0')
+	if (c->at < c->end && memchr("+-~?", *c->at, 4) != NULL)
 		out->qualifier = *c->at++;
 	const char *name = c->at;
 	while (c->at < c->end && *c->at != ':' && *c->at != '/')
@@ -221,7 +216,7 @@ bool mxg_term_parse_configured(struct mxg_term *out, const char *text, size_t le
 	if (out->qualifier != '+')
 		return fail(&c, text, len, "only '+' (or no) qualifier: an entry says who is a gateway");
 	if (out->mechanism == MXG_MECHANISM_IP4 || out->mechanism == MXG_MECHANISM_IP6) {
-		const char *address = strchr(text, ':') + 1;
+		const char *address = (const char *)memchr(text, ':', len) + 1;
 		enum mxg_prefix_error bad = mxg_prefix_parse(&out->prefix, address, len - (size_t)(address - text));
 		if (bad == MXG_PREFIX_HOST_BITS)
 			return fail(&c, address, len - (size_t)(address - text), MXG_TERM_HOST_BITS);
@@ -242,11 +237,11 @@ static bool take_modifier(struct cursor *c, struct mxg_record *r, size_t name_le
 	const char *start = c->at, *value = c->at + name_len + 1;
 	size_t len = (size_t)(c->end - value);
 	const char *what = NULL;
-	if (name_len == 8 && strncasecmp(start, "redirect", 8) == 0) {
+	if (mxg_ascii_is(start, name_len, "redirect")) {
 		what = r->redirect != NULL ? "redirect= stands twice" : mxg_macro_check_domain_spec(value, len);
 		r->redirect = value;
 		r->redirect_len = len;
-	} else if (name_len == 3 && strncasecmp(start, "exp", 3) == 0) {
+	} else if (mxg_ascii_is(start, name_len, "exp")) {
 		what = *seen_exp ? "exp= stands twice" : mxg_macro_check_domain_spec(value, len);
 		*seen_exp = true;
 	} else {

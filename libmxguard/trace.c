@@ -65,8 +65,8 @@ static bool nameless_is_ours(const struct mxg_trace *t, const struct mxg_receive
 
 static bool is_ours(const struct mxg_trace *t, const struct mxg_received *r)
 {
-	if (t->rules.belief == MXG_TRACE_FIRST_HOP && t->hops == 1)
-		return true;
+	if (t->rules.belief == MXG_TRACE_FIRST_HOP || (t->rules.belief == MXG_TRACE_FIRST_OR_NAMED && t->hops == 1))
+		return t->hops == 1;
 	if (r->by.len == 0)
 		return nameless_is_ours(t, r);
 	return t->rules.belief == MXG_TRACE_ANY || is_our_name(&t->rules, r->by);
@@ -85,6 +85,9 @@ static void conclude(struct mxg_trace *t, enum mxg_trace_outcome outcome, enum m
 	t->outcome = outcome;
 	t->reason = reason;
 	t->hop = t->hops;
+	/* until now the last internal client, which only this one is about */
+	if (outcome != MXG_TRACE_ENDED)
+		memset(&t->address, 0, sizeof(t->address));
 }
 
 /* The boundary hop's own words; t->field does not outlive the walk. */
@@ -152,15 +155,12 @@ static void step_readable(struct mxg_trace *t, const struct mxg_received *r, boo
  * user: "invoked by uid N" on top of such a field is not local. */
 static void settle_reinjectable(struct mxg_trace *t, const struct mxg_received *r)
 {
+	bool scanned = r->mta == MXG_MTA_QPSMTPD || r->kind == MXG_RECEIVED_UNREADABLE;
+	conclude(t, scanned ? MXG_TRACE_UNREADABLE : MXG_TRACE_LOCAL,
+		scanned ? MXG_TRACE_REINJECTED : MXG_TRACE_REASON_NONE);
 	t->reinjectable = false;
 	t->hop = t->hops - 1;
-	t->outcome = MXG_TRACE_LOCAL;
-	memset(&t->address, 0, sizeof(t->address));
 	t->mta = MXG_MTA_QMAIL;
-	if (r->mta == MXG_MTA_QPSMTPD || r->kind == MXG_RECEIVED_UNREADABLE) {
-		t->outcome = MXG_TRACE_UNREADABLE;
-		t->reason = MXG_TRACE_REINJECTED;
-	}
 }
 
 static void step(struct mxg_trace *t, const struct mxg_received *r, bool ours, bool internal)

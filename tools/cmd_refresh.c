@@ -35,7 +35,7 @@ static const char usage[] =
 	"Exit status: 0 done; 1 done, but --strict held something back; 75 done, but some names\n"
 	"gave no answer and keep their old ones, or nothing could be done now (another refresh\n"
 	"runs, DNS is dead); 73 or 74 the snapshot cannot be written, the old one stays;\n"
-	"64 wrong use; 78 wrong configuration.\n"
+	"64 wrong use; 78 wrong configuration, or done, but domains_file has wrong lines.\n"
 	"Example: mxguard refresh --forget relay.filter.example\n";
 
 struct request {
@@ -197,7 +197,9 @@ static int outcome(const struct mxg_refresh *run, const struct mxg_refresh_figur
 {
 	if (run->strict && f->alarms > 0)
 		return EXIT_HELD;
-	return f->failures > 0 ? EX_TEMPFAIL : 0;
+	if (f->failures > 0)
+		return EX_TEMPFAIL;
+	return run->wrong_lines > 0 ? EX_CONFIG : 0;
 }
 
 static int finish(struct mxg_refresh *run, const struct request *q, int folder)

@@ -106,6 +106,7 @@ struct mxg_refresh {
 	bool nomem;
 	struct mxg_live_term live[MXG_LIVE_TERMS_MAX];
 	size_t live_count;
+	size_t wrong_lines; /* of domains_file */
 	size_t written; /* questions in the new snapshot */
 };
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* The local domains: `domains`, `domains_file`, and the names that `policies` blocks list. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
+#include "domains.h"
 #include "refresh.h"
+
+#define MESSAGES_MAX 20 /* about wrong lines */
 
 struct names {
 	const char **items; /* each malloc'd */
@@ -33,40 +35,29 @@ static int no_memory(void)
 	return EX_TEMPFAIL;
 }
 
-static int read_lines(struct names *n, FILE *file, const char *path)
+/* Deliveries pass over a line that is wrong, and one of them must not cost the others their
+ * answers: it is told, counted, and shows in the exit status. */
+static int read_file(struct names *n, const char *path, size_t *wrong)
 {
-	char *line = NULL, name[256];
-	const char *error;
-	size_t room = 0;
-	int status = 0;
-	ssize_t len;
-	for (unsigned long number = 1; status == 0 && (len = getline(&line, &room, file)) >= 0; number++) {
-		error = NULL;
-		if (mxg_domains_line(name, line, (size_t)len, &error)) {
-			if (!add_name(n, name))
-				status = no_memory();
-		} else if (error != NULL) {
-			fprintf(stderr, "mxguard: %s:%lu: %s\n", path, number, error);
-			status = EX_CONFIG;
-		}
-	}
-	if (status == 0 && ferror(file)) {
-		fprintf(stderr, "mxguard: %s: %s\n", path, strerror(errno));
-		status = EX_CONFIG;
-	}
-	free(line);
-	return status;
-}
-
-static int read_file(struct names *n, const char *path)
-{
-	FILE *file = fopen(path, "re");
-	if (file == NULL) {
-		fprintf(stderr, "mxguard: domains_file %s: %s\n", path, strerror(errno));
+	struct mxg_domains_reader *reader;
+	char message[512] = "";
+	const char *name;
+	int more, status = 0;
+	if (mxg_domains_open(&reader, path, message, sizeof(message)) != MXGUARD_OK) {
+		fprintf(stderr, "mxguard: %s\n", message);
 		return EX_CONFIG;
 	}
-	int status = read_lines(n, file, path);
-	fclose(file);
+	while (status == 0 && (more = mxg_domains_next(reader, &name, message, sizeof(message))) != 0) {
+		if (more == 1 && !add_name(n, name))
+			status = no_memory();
+		if (more == 1)
+			continue;
+		if ((*wrong)++ < MESSAGES_MAX)
+			fprintf(stderr, "mxguard: %s\n", message);
+		if (more != MXGUARD_ERROR_CONFIG)
+			status = EX_CONFIG;
+	}
+	mxg_domains_close(reader);
 	return status;
 }
 
@@ -89,7 +80,7 @@ static void sort_unique(struct names *n)
 	n->count = kept;
 }
 
-static int collect(struct names *n, const struct mxguard_policy *policy)
+static int collect(struct names *n, const struct mxguard_policy *policy, size_t *wrong)
 {
 	const char *name;
 	for (size_t i = 0; i < policy->domains.count; i++)
@@ -98,14 +89,14 @@ static int collect(struct names *n, const struct mxguard_policy *policy)
 	for (size_t i = 0; (name = mxg_policy_listed_domain(policy, i)) != NULL; i++)
 		if (!add_name(n, name))
 			return no_memory();
-	return policy->domains_file == NULL ? 0 : read_file(n, policy->domains_file);
+	return policy->domains_file == NULL ? 0 : read_file(n, policy->domains_file, wrong);
 }
 
 int mxg_refresh_domains(struct mxg_refresh *run)
 {
 	struct names n = { 0 };
 	size_t rulesets = run->policy->ruleset_count;
-	int status = collect(&n, run->policy);
+	int status = collect(&n, run->policy, &run->wrong_lines);
 	if (status != 0) {
 		free(n.items);
 		return status;

@@ -13,8 +13,8 @@ from mxg import smtp
 from mxg.dovecot import PASSWORD, version
 from mxg.dns_script import answer, delayed
 from mxg.process import program, run
-from test_dovecot_rcpt import (GATEWAY, LMTP, SPAMMER, USER, dns_policy, policy,
-                               server)  # noqa: F401
+from test_dovecot_async import MANY
+from test_dovecot_rcpt import GATEWAY, LMTP, SPAMMER, USER, dns_policy, server  # noqa: F401
 
 EVERYWHERE = "mail_plugins {\n  mxguard = yes\n}\n" if version() >= (2, 4) else "mail_plugins = mxguard\n"
 
@@ -138,8 +138,8 @@ def test_valgrind_as_a_service(server, scripted_dns):
     scripted_dns.set("gw.slow.test", "AAAA", answer())
     running = server(dns_policy(scripted_dns, seconds=4), trusted="192.0.2.9",
                      users={USER: {"mxguard_mode": "monitor"}}, process_limit=1, client_limit=20)
-    running.settings.extra_service_lmtp = (
-        f"executable = {valgrind} -q --leak-check=full --show-leak-kinds=definite,indirect "
+    running.settings.extra_service_lmtp = MANY + (
+        f"  executable = {valgrind} -q --leak-check=full --show-leak-kinds=definite,indirect "
         f"--keep-debuginfo=yes --log-file={running.folder}/valgrind.%p /usr/lib/dovecot/lmtp\n")
     running.write_config()
     running.reload()

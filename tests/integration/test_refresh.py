@@ -312,6 +312,14 @@ def test_ten_thousand_domains(site):
     assert result["verdict"] == "authorized" and time.monotonic() - begin < 2
 
 
+def test_wrong_line_in_domains_file(site):
+    (site.folder / "domains").write_text("example.test\nno..domain\nother.test\n")
+    site.configure(domains=[], domains_file=str(site.folder / "domains"))
+    result = mxguard("refresh", "-c", site.config, "--json")
+    assert result.returncode == 78 and b"domains:2" in result.stderr
+    assert json.loads(result.stdout)["domains"] == 2
+
+
 def test_people_are_told(site):
     site.refresh()
     site.dns.set("more.filter.test", "TXT", timeout())

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Walks every case of a corpus of real headers (one JSON object a line) and
- * says right, unreadable or wrong: twice, with the form alone to tell, and with
- * the names of the hosts. Exit 1 if any is wrong, or if fewer than 97 % of those
+ * says right, unreadable or wrong: with the form alone to tell, with the names of
+ * the hosts, and (where one MTA wrote all) with that MTA named, too. Exit 1 if any is wrong, or if fewer than 97 % of those
  * that are not hostile come out right. -v lists what is not right. */
 #include "trace.h"
 
@@ -116,19 +116,25 @@ static void show(const json_t *entry, const struct mxg_trace *t, enum score s, c
 		json_string_value(json_object_get(entry, "kind")), peer == NULL ? "" : peer);
 }
 
-static void judge(const json_t *entry, struct tally *tally, bool named)
+enum pass { FORM, NAMES, MTA, PASSES };
+static const char *const pass_names[] = { "form", "by", "mta" };
+
+static void judge(const json_t *entry, struct tally *tally, enum pass pass)
 {
 	static struct mxg_trace t;
 	struct mxg_prefix internal[16];
 	size_t len, count = read_prefixes(internal, 16, json_object_get(entry, "internal"));
 	const char *by = json_string_value(json_object_get(entry, "by"));
-	const char *names[] = { ".example.com", by };
+	const char *mta = json_string_value(json_object_get(entry, "mta"));
+	const char *names[] = { ".example.com", ".inner.test", by };
 	struct mxg_trace_rules rules = { .internal = internal, .internal_count = count, .belief = MXG_TRACE_ANY };
-	if (named) {
+	if (pass != FORM) {
 		rules.belief = MXG_TRACE_NAMED;
 		rules.by = names;
-		rules.by_count = by == NULL ? 1 : 2;
+		rules.by_count = by == NULL ? 2 : 3;
 	}
+	if (pass == MTA)
+		rules.mta_mask = mxg_mta_parse(mta, strlen(mta));
 	char *bytes = bytes_of(entry, &len);
 	mxg_trace_init(&t, &rules);
 	mxg_trace_feed(&t, bytes, len);
@@ -138,13 +144,22 @@ static void judge(const json_t *entry, struct tally *tally, bool named)
 	bool hostile = json_is_true(json_object_get(entry, "hostile"));
 	tally->count[hostile][s]++;
 	if (s == WRONG || (verbose && s == UNREADABLE))
-		show(entry, &t, s, named ? "by" : "form");
+		show(entry, &t, s, pass_names[pass]);
 }
 
 static bool is_scored(const json_t *entry)
 {
 	return json_object_get(entry, "x_limit") == NULL && json_object_get(entry, "x_disputed") == NULL &&
 	       !json_is_false(json_object_get(entry, "x_recoverable"));
+}
+
+/* Chains are told by "chain", or by the source of the case. */
+static bool is_one_mta(const json_t *entry)
+{
+	const char *mta = json_string_value(json_object_get(entry, "mta"));
+	const char *source = json_string_value(json_object_get(entry, "source"));
+	return mxg_mta_parse(mta, strlen(mta)) != 0 && json_object_get(entry, "chain") == NULL &&
+	       (source == NULL || strstr(source, " then ") == NULL);
 }
 
 static bool report(const char *pass, const struct tally *t)
@@ -159,7 +174,8 @@ static bool report(const char *pass, const struct tally *t)
 
 int main(int argc, char **argv)
 {
-	struct tally form = { { { 0 } } }, by = { { { 0 } } };
+	struct tally tally[PASSES];
+	memset(tally, 0, sizeof(tally));
 	char *line = NULL;
 	size_t room = 0;
 	verbose = argc == 3 && strcmp(argv[1], "-v") == 0;
@@ -175,13 +191,17 @@ int main(int argc, char **argv)
 			return 2;
 		}
 		if (is_scored(entry)) {
-			judge(entry, &form, false);
-			judge(entry, &by, true);
+			judge(entry, &tally[FORM], FORM);
+			judge(entry, &tally[NAMES], NAMES);
+			if (is_one_mta(entry))
+				judge(entry, &tally[MTA], MTA);
 		}
 		json_decref(entry);
 	}
 	free(line);
 	fclose(f);
-	bool good = report("form", &form);
-	return report("by", &by) && good ? 0 : 1;
+	bool good = true;
+	for (unsigned i = 0; i < PASSES; i++)
+		good = report(pass_names[i], &tally[i]) && good;
+	return good ? 0 : 1;
 }

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MXG_ASCII_H
+#define MXG_ASCII_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Not ctype.h and strcasecmp(): the host's locale must have no say in what a record means
+ * (in Turkish, "INCLUDE" and "include" differ). */
+static inline char mxg_ascii_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+static inline bool mxg_ascii_is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static inline bool mxg_ascii_is_alpha(char c)
+{
+	return mxg_ascii_lower(c) >= 'a' && mxg_ascii_lower(c) <= 'z';
+}
+
+/* text[0..len) and the lower-case word, in any case of text */
+static inline bool mxg_ascii_is(const char *text, size_t len, const char *word)
+{
+	for (size_t i = 0; i < len; i++)
+		if (word[i] == '\0' || mxg_ascii_lower(text[i]) != word[i])
+			return false;
+	return word[len] == '\0';
+}
+
+#endif

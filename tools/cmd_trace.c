@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: MIT */
+/* mxguard trace: who really handed this message to us, hop by hop. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "json.h"
+#include "load.h"
+#include "mxguard.h"
+#include "options.h"
+#include "policy.h"
+#include "table.h"
+#include "terminal.h"
+#include "trace.h"
+
+#define NAME "mxguard trace"
+#define LIST_MAX 256
+#define PIECE 16384
+
+static const char usage[] =
+	"Usage: mxguard trace [-c CONF | --internal CIDR…] [OPTION]… FILE…|-\n"
+	"Reads the Received fields of messages and says who handed each one to us. With a configuration\n"
+	"it also says whether that was a gateway.\n"
+	"\n"
+	"  -c, --config FILE     configuration (/etc/mxguard/mxguard.conf)\n"
+	"  -i, --internal CIDR   our own relays, exactly these; no configuration is needed then;\n"
+	"                        repeatable\n"
+	"      --by NAME         names of our hosts, exact or .suffix; repeatable\n"
+	"      --mta TYPE        MTA that writes our fields, such as postfix; repeatable\n"
+	"  -r, --rcpt ADDRESS    recipient (default: the one in the boundary hop)\n"
+	"      --json            one JSON object a message, a line each\n"
+	"\n"
+	"Exit status: 0, 64 wrong use, 66 a file could not be read, 78 configuration.\n"
+	"Example: mxguard trace --internal 10.0.0.0/8 suspicious.eml\n";
+
+enum { BY = 256, MTA, JSON };
+
+static const struct option long_options[] = {
+	{ "config", required_argument, NULL, 'c' }, { "internal", required_argument, NULL, 'i' },
+	{ "by", required_argument, NULL, BY },	    { "mta", required_argument, NULL, MTA },
+	{ "rcpt", required_argument, NULL, 'r' },   { "json", no_argument, NULL, JSON },
+	{ "help", no_argument, NULL, 'h' },	    { NULL, 0, NULL, 0 },
+};
+
+struct request {
+	const char *config, *recipient;
+	bool json, without_config;
+	struct mxg_prefix internal[LIST_MAX];
+	const char *by[LIST_MAX];
+	size_t internal_count, by_count;
+	unsigned mta;
+	struct mxguard_policy *policy; /* NULL: --internal was given */
+};
+
+/* ---- options -------------------------------------------------------------------------- */
+
+static int add_internal(struct request *q, const char *text)
+{
+	if (q->internal_count == LIST_MAX)
+		return mxg_wrong_use(NAME, "--internal: more than %d", LIST_MAX);
+	struct mxg_prefix *p = &q->internal[q->internal_count];
+	enum mxg_prefix_error error = mxg_prefix_parse(p, text, strlen(text));
+	if (error != MXG_PREFIX_OK && error != MXG_PREFIX_HOST_BITS)
+		return mxg_wrong_use(NAME, "--internal takes an address or a range such as 10.0.0.0/8");
+	q->internal_count++;
+	return 0;
+}
+
+static int add_by(struct request *q, const char *name)
+{
+	if (q->by_count == LIST_MAX)
+		return mxg_wrong_use(NAME, "--by: more than %d", LIST_MAX);
+	q->by[q->by_count++] = name;
+	return 0;
+}
+
+static int add_mta(struct request *q, const char *name)
+{
+	unsigned mta = mxg_mta_parse(name, strlen(name));
+	if (mta == 0)
+		return mxg_wrong_use(NAME, "--mta: unknown MTA; postfix, exim, sendmail and others are in mxguard-trace(1)");
+	q->mta |= mta;
+	return 0;
+}
+
+static int take_option(struct request *q, int option, const char *value)
+{
+	switch (option) {
+	case 'c':
+		q->config = value;
+		return 0;
+	case 'i':
+		q->without_config = true;
+		return add_internal(q, value);
+	case 'r':
+		q->recipient = value;
+		return 0;
+	case BY:
+		return add_by(q, value);
+	case MTA:
+		return add_mta(q, value);
+	case JSON:
+		q->json = true;
+		return 0;
+	case 'h':
+		fputs(usage, stdout);
+		return -1;
+	default:
+		return EX_USAGE;
+	}
+}
+
+static int read_options(struct request *q, int argc, char **argv)
+{
+	int option, result;
+	*q = (struct request){ .config = NULL };
+	while ((option = mxg_next_option(argc, argv, ":c:i:r:h", long_options)) != -1)
+		if ((result = take_option(q, option, optarg)) != 0)
+			return result;
+	if (optind == argc)
+		return mxg_wrong_use(NAME, "a FILE is missing (- is standard input)");
+	if (q->config != NULL && q->without_config)
+		return mxg_wrong_use(NAME, "--config and --internal exclude each other");
+	return 0;
+}
+
+/* ---- walking ---------------------------------------------------------------------------- */
+
+struct message {
+	const struct request *request;
+	const char *file;
+	struct mxg_trace trace;
+	json_t *hops; /* --json */
+	struct mxg_table *table; /* otherwise */
+	unsigned ended; /* the hop behind which belief ends; 0: not yet */
+};
+
+static void fill_rules(const struct request *q, struct message *m, struct mxg_trace_rules *rules)
+{
+	const struct mxguard_policy *p = q->policy;
+	*rules = (struct mxg_trace_rules){
+		.internal = p != NULL ? p->internal.items : q->internal,
+		.internal_count = p != NULL ? p->internal.count : q->internal_count,
+		.belief = MXG_TRACE_ANY,
+		.by = q->by,
+		.by_count = q->by_count,
+		.mta_mask = q->mta != 0 || p == NULL ? q->mta : p->trace_mta,
+		.all_hops = true,
+		.context = m,
+	};
+	if (q->by_count > 0) {
+		rules->belief = MXG_TRACE_NAMED;
+	} else if (p != NULL) {
+		rules->belief = p->by_configured ? MXG_TRACE_NAMED : MXG_TRACE_FIRST_OR_NAMED;
+		rules->by = p->by.items;
+		rules->by_count = p->by.count;
+	}
+	if (p != NULL) {
+		rules->origins = p->origins.items;
+		rules->origins_count = p->origins.count;
+	}
+}
+
+static json_t *text_or_null(const char *text, size_t len)
+{
+	char copy[1024];
+	if (len == 0 || len >= sizeof(copy))
+		return json_null();
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	return mxg_json_text(copy);
+}
+
+static json_t *slice(const struct mxg_slice *s)
+{
+	return text_or_null(s->at, s->len);
+}
+
+static json_t *address(const struct mxg_address *a)
+{
+	char buf[MXG_ADDRESS_TEXT_MAX];
+	return a->family == 0 ? json_null() : json_string(mxg_address_format(a, buf));
+}
+
+static void add_json_hop(struct message *m, const struct mxg_trace_hop *hop)
+{
+	const struct mxg_received *r = hop->received;
+	json_t *o = json_object();
+	json_object_set_new(o, "address", address(&r->address));
+	json_object_set_new(o, "helo", slice(&r->helo));
+	json_object_set_new(o, "hostname", slice(&r->hostname));
+	json_object_set_new(o, "by", slice(&r->by));
+	json_object_set_new(o, "protocol", slice(&r->protocol));
+	json_object_set_new(o, "authenticated", json_boolean(r->authenticated));
+	json_object_set_new(o, "internal", json_boolean(hop->internal));
+	json_object_set_new(o, "readable", json_boolean(r->kind != MXG_RECEIVED_UNREADABLE));
+	json_array_append_new(m->hops, o);
+}
+
+static const char *remark(const struct message *m, const struct mxg_trace_hop *hop)
+{
+	const struct mxg_received *r = hop->received;
+	if (!hop->believed)
+		return "not believed: below the boundary";
+	if (r->kind == MXG_RECEIVED_UNREADABLE)
+		return mxg_received_reason_name(r->reason);
+	if (!hop->ours)
+		return "not ours: belief ends";
+	if (r->authenticated)
+		return "logged in: belief ends";
+	if (r->kind == MXG_RECEIVED_LOCAL)
+		return "made on this host";
+	if (r->kind == MXG_RECEIVED_RETRIEVED)
+		return "fetched from another mailbox";
+	if (r->kind == MXG_RECEIVED_MARKER)
+		return "the next field tells";
+	return hop->internal ? "internal: looked through" : m->ended == 0 ? "the boundary: belief ends" : "";
+}
+
+static void copy(char *out, size_t room, const struct mxg_slice *s)
+{
+	size_t n = s->len < room ? s->len : room - 1;
+	if (n > 0)
+		memcpy(out, s->at, n);
+	out[n] = '\0';
+}
+
+static void add_row(struct message *m, const struct mxg_trace_hop *hop)
+{
+	char number[16], from[MXG_ADDRESS_TEXT_MAX], helo[80], by[80], with[24];
+	const struct mxg_received *r = hop->received;
+	snprintf(number, sizeof(number), "%u", hop->number);
+	copy(helo, sizeof(helo), &r->helo);
+	copy(by, sizeof(by), &r->by);
+	copy(with, sizeof(with), &r->protocol);
+	const char *cells[] = { number,
+				mxg_address_format(&r->address, from),
+				helo,
+				by,
+				with,
+				r->mta == 0 ? "" : mxg_mta_name(r->mta),
+				hop->ours && hop->believed ? "yes" : "no",
+				remark(m, hop) };
+	mxg_table_add(m->table, !hop->believed ? MXG_FAINT : hop->boundary ? MXG_BOLD : MXG_PLAIN, cells);
+}
+
+static void on_hop(void *context, const struct mxg_trace_hop *hop)
+{
+	struct message *m = context;
+	if (m->hops != NULL)
+		add_json_hop(m, hop);
+	else if (m->table != NULL)
+		add_row(m, hop);
+	if (hop->boundary)
+		m->ended = hop->number;
+}
+
+/* Feeds the header to the walk and, where a configuration is at hand, to a check. */
+static int read_header(struct message *m, int fd, struct mxguard_check *check)
+{
+	char piece[PIECE];
+	ssize_t n;
+	bool check_wants = check != NULL;
+	enum mxg_trace_feed fed = MXG_TRACE_MORE;
+	while ((fed == MXG_TRACE_MORE || check_wants) && (n = read(fd, piece, sizeof(piece))) > 0) {
+		if (fed == MXG_TRACE_MORE)
+			fed = mxg_trace_feed(&m->trace, piece, (size_t)n);
+		if (check_wants)
+			check_wants = mxguard_check_header(check, piece, (size_t)n) == 1;
+	}
+	mxg_trace_end(&m->trace);
+	return 0;
+}
+
+/* ---- telling ------------------------------------------------------------------------------ */
+
+static const char *kind(const struct mxg_trace *t)
+{
+	switch (t->outcome) {
+	case MXG_TRACE_EXTERNAL:
+	case MXG_TRACE_ORIGIN:
+		return "external";
+	case MXG_TRACE_AUTHENTICATED:
+		return "authenticated";
+	case MXG_TRACE_LOCAL:
+	case MXG_TRACE_RETRIEVED:
+	case MXG_TRACE_ENDED: /* what to make of it is the policy's matter */
+		return "local";
+	case MXG_TRACE_NONE:
+		return "none";
+	default:
+		return "unreadable";
+	}
+}
+
+static void print_json(struct message *m)
+{
+	const struct mxg_trace *t = &m->trace;
+	bool peer = t->outcome == MXG_TRACE_EXTERNAL || t->outcome == MXG_TRACE_ORIGIN ||
+		    t->outcome == MXG_TRACE_AUTHENTICATED;
+	json_t *o = json_object(), *b = json_object();
+	json_object_set_new(b, "kind", json_string(kind(t)));
+	json_object_set_new(b, "address", peer ? address(&t->address) : json_null());
+	json_object_set_new(b, "helo", text_or_null(t->helo, strlen(t->helo)));
+	json_object_set_new(b, "hostname", text_or_null(t->hostname, strlen(t->hostname)));
+	json_object_set_new(b, "by", text_or_null(t->by, strlen(t->by)));
+	json_object_set_new(b, "protocol", text_or_null(t->protocol, strlen(t->protocol)));
+	json_object_set_new(b, "hop", t->hop == 0 ? json_null() : json_integer((json_int_t)t->hop));
+	json_object_set_new(o, "file", mxg_json_text(m->file));
+	json_object_set_new(o, "boundary", b);
+	json_object_set(o, "hops", m->hops);
+	mxg_json_print(o);
+}
+
+static const char *place(const struct mxg_trace *t)
+{
+	return t->by[0] == '\0' ? "this host" : t->by;
+}
+
+static void conclude_without_policy(const struct mxg_trace *t)
+{
+	char buf[MXG_ADDRESS_TEXT_MAX];
+	mxg_address_format(&t->address, buf);
+	switch (t->outcome) {
+	case MXG_TRACE_EXTERNAL:
+	case MXG_TRACE_ORIGIN:
+		printf("%s handed this message to %s (hop %u).\n", buf, place(t), t->hop);
+		break;
+	case MXG_TRACE_AUTHENTICATED:
+		printf("a user who had logged in handed this message to %s (hop %u), from %s.\n", place(t), t->hop,
+		       buf[0] == '\0' ? "an address that is not written down" : buf);
+		break;
+	case MXG_TRACE_LOCAL:
+		printf("this message was made on %s (hop %u).\n", place(t), t->hop);
+		break;
+	case MXG_TRACE_RETRIEVED:
+		printf("%s fetched this message from a mailbox at %s.\n", place(t), buf);
+		break;
+	case MXG_TRACE_ENDED:
+		printf("the trace ends below %s, an internal host: it made the message, or hides who did.\n",
+		       buf[0] == '\0' ? "a local socket" : buf);
+		break;
+	case MXG_TRACE_NONE:
+		puts("there is no Received field: nobody can tell.");
+		break;
+	default:
+		printf("who handed this message to us cannot be told: hop %u, %s.\n", t->hop,
+		       t->reason == MXG_TRACE_FIELD_UNREADABLE ? mxg_received_reason_name(t->field_reason)
+							       : mxg_trace_reason_name(t->reason));
+	}
+}
+
+static void conclude_with_policy(const struct message *m, const struct mxguard_check *c)
+{
+	const char *peer = mxguard_check_text(c, 0, MXGUARD_TEXT_BOUNDARY_PEER);
+	switch (mxguard_check_verdict(c, 0)) {
+	case MXGUARD_VERDICT_AUTHORIZED:
+		printf("this message came through the gateway %s: %s handed it to %s.\n",
+		       mxguard_check_text(c, 0, MXGUARD_TEXT_GATEWAY), peer, place(&m->trace));
+		break;
+	case MXGUARD_VERDICT_DIRECT:
+		printf("this message never passed a gateway: %s delivered it straight to %s.\n", peer, place(&m->trace));
+		break;
+	default:
+		printf("%s: %s.\n", mxguard_verdict_name(mxguard_check_verdict(c, 0)),
+		       mxguard_check_text(c, 0, MXGUARD_TEXT_EXPLANATION));
+	}
+}
+
+/* ---- one message ----------------------------------------------------------------------------- */
+
+static struct mxguard_check *make_check(const struct request *q)
+{
+	return q->policy == NULL || q->json ? NULL : mxguard_check_new(q->policy, NULL, 0);
+}
+
+static void decide(const struct message *m, struct mxguard_check *check)
+{
+	const struct request *q = m->request;
+	struct mxguard_resolver *resolver = mxguard_resolver_new(q->policy);
+	const char *recipient = q->recipient != NULL ? q->recipient : m->trace.for_address;
+	mxguard_check_header_end(check);
+	if (resolver == NULL || mxguard_check_add_recipient(check, recipient) < 0)
+		fputs(NAME ": out of memory\n", stderr);
+	else if (mxguard_resolver_run(resolver, check, -1) != MXGUARD_DONE)
+		mxguard_check_give_up(check, mxg_wall_clock());
+	conclude_with_policy(m, check);
+	mxguard_resolver_free(resolver);
+}
+
+static void tell(struct message *m, struct mxguard_check *check, bool several)
+{
+	if (m->hops != NULL) {
+		print_json(m);
+		return;
+	}
+	if (several)
+		printf("%s%s%s\n", mxg_colour_begin(stdout, MXG_BOLD), m->file, mxg_colour_end(stdout));
+	if (mxg_table_rows(m->table) > 0)
+		mxg_table_print(m->table, stdout);
+	if (check != NULL && m->request->policy != NULL)
+		decide(m, check);
+	else
+		conclude_without_policy(&m->trace);
+	if (several)
+		putchar('\n');
+}
+
+static int trace_message(const struct request *q, const char *file, bool several)
+{
+	static const char *const headings[] = { "hop", "from", "helo", "by", "with", "mta", "ours", "", NULL };
+	struct mxg_trace_rules rules;
+	struct message *m = calloc(1, sizeof(*m));
+	int fd = strcmp(file, "-") == 0 ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
+	if (m == NULL || fd < 0) {
+		fprintf(stderr, NAME ": %s: %s\n", file, strerror(m == NULL ? ENOMEM : errno));
+		free(m);
+		return m == NULL ? EX_TEMPFAIL : EX_NOINPUT;
+	}
+	*m = (struct message){ .request = q, .file = file };
+	m->hops = q->json ? json_array() : NULL;
+	m->table = q->json ? NULL : mxg_table_new(headings);
+	fill_rules(q, m, &rules);
+	rules.on_hop = on_hop;
+	mxg_trace_init(&m->trace, &rules);
+	struct mxguard_check *check = make_check(q);
+	read_header(m, fd, check);
+	tell(m, check, several);
+	mxguard_check_free(check);
+	mxg_table_free(m->table);
+	json_decref(m->hops);
+	if (fd != STDIN_FILENO)
+		close(fd);
+	free(m);
+	return 0;
+}
+
+int cmd_trace(int argc, char **argv)
+{
+	static struct request q;
+	int status = read_options(&q, argc, argv);
+	if (status != 0)
+		return status < 0 ? 0 : status;
+	/* a machine without mxguard can still read a message: then no host is internal */
+	if (q.config == NULL && access(MXG_DEFAULT_CONFIG, F_OK) != 0)
+		q.without_config = true;
+	if (!q.without_config) {
+		status = mxg_load_policy(&q.policy, q.config == NULL ? MXG_DEFAULT_CONFIG : q.config);
+		if (status != 0)
+			return status;
+	}
+	for (int i = optind; i < argc; i++) {
+		int own = trace_message(&q, argv[i], argc - optind > 1);
+		status = own != 0 ? own : status;
+	}
+	mxguard_policy_unref(q.policy);
+	return status;
+}
