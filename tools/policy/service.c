@@ -163,6 +163,14 @@ static void resume_listeners(struct service *s)
 	watch_listeners(s, true);
 }
 
+/* A request may have come that we have not read. */
+static bool is_quiet(const struct mxg_connection *c)
+{
+	char byte;
+	return mxg_connection_is_idle(c) && c->is_socket && recv(c->in, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+	       (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
 /* Postfix opens a new connection where an idle one was closed. */
 static bool make_room(struct service *s)
 {
@@ -171,7 +179,7 @@ static bool make_room(struct service *s)
 				"--max-connections and LimitNOFILE= may be raised", s->connections);
 	s->crowded_told = true;
 	for (struct mxg_connection *c = s->oldest; c != NULL; c = c->newer) {
-		if (mxg_connection_is_idle(c)) {
+		if (is_quiet(c)) {
 			drop(s, c);
 			return true;
 		}
