@@ -27,6 +27,8 @@ enum mxg_got mxg_walk_lookup(struct mxg_walk *w, const struct mxg_name *name, ui
 		w->exhausted = true;
 		return MXG_GOT_FAILURE;
 	}
+	if (w->in->load != NULL && (mxg_answers_flags(w->answers, entry) & MXG_ENTRY_LOADED) == 0)
+		w->in->load(w->in->load_context, entry);
 	mxg_answers_lookup(w->answers, entry, &w->in->view, a);
 	if (!w->pending)
 		mxg_answers_set_flags(w->answers, entry, MXG_ENTRY_CONSULTED | (a->stale ? MXG_ENTRY_STALE : 0), 0);
