@@ -363,7 +363,9 @@ int mxguard_check_give_up(struct mxguard_check *c, int64_t now)
 
 int mxguard_check_header(struct mxguard_check *c, const void *bytes, size_t length)
 {
-	if (c->header_ended || (bytes == NULL && length > 0))
+	if (bytes == NULL && length > 0)
+		return MXGUARD_ERROR_INVALID;
+	if (c->header_ended)
 		return MXGUARD_ERROR_STATE;
 	mxg_token_reader_feed(&c->tokens, bytes, length);
 	int more = mxg_boundary_feed(c, bytes, length);

@@ -49,7 +49,8 @@ static enum token_state token_state(const struct mxguard_check *c, const struct 
 		return TOKEN_UNREADABLE;
 	if (mxg_token_reader_saw(&c->tokens, &gateway->token))
 		return TOKEN_HOLDS;
-	return c->tokens.ended || c->gave_up ? TOKEN_MISSING : TOKEN_NEEDS_HEADER;
+	/* given up without a header, a secret is not missing: nobody could look */
+	return c->tokens.ended ? TOKEN_MISSING : TOKEN_NEEDS_HEADER;
 }
 
 static const struct mxg_gateway *gateway_of(const struct mxg_domain_check *d,
@@ -499,7 +500,7 @@ static void decide_by_dns(struct mxguard_check *c, struct mxg_domain_check *d, c
 	if (!make_answers(c))
 		return;
 	evaluate_present(c, d, fixed);
-	d->dirty = c->gave_up && !d->done;
+	d->dirty = c->gave_up && !d->done && !d->needs_header;
 }
 
 void mxg_decide_domain(struct mxguard_check *c, struct mxg_domain_check *d)

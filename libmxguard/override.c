@@ -80,8 +80,10 @@ static bool set_exempt(struct mxg_override *o, const char *value)
 
 static bool set_quarantine_mailbox(struct mxg_override *o, const char *value)
 {
+	if (value[0] == '\0')
+		return false;
 	o->quarantine_mailbox = value;
-	return value[0] != '\0';
+	return true;
 }
 
 static const struct row {
