@@ -97,7 +97,7 @@ static void begin(struct mxguard_check *c, struct mxg_trace_reading *r)
 		.internal_count = p->internal.count,
 		.origins = p->origins.items,
 		.origins_count = p->origins.count,
-		.belief = p->by_configured ? MXG_TRACE_NAMED : MXG_TRACE_FIRST_HOP,
+		.belief = p->by_configured ? MXG_TRACE_NAMED : MXG_TRACE_FIRST_OR_NAMED,
 		.by = p->by.items,
 		.by_count = p->by.count,
 		.mta_mask = p->trace_mta,

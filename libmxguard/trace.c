@@ -30,6 +30,8 @@ static char lower(char c)
 
 static bool same_folded(const char *a, const char *b, size_t n)
 {
+	if (memcmp(a, b, n) == 0)
+		return true;
 	for (size_t i = 0; i < n; i++) {
 		if (lower(a[i]) != lower(b[i]))
 			return false;
@@ -65,8 +67,8 @@ static bool nameless_is_ours(const struct mxg_trace *t, const struct mxg_receive
 
 static bool is_ours(const struct mxg_trace *t, const struct mxg_received *r)
 {
-	if (t->rules.belief == MXG_TRACE_FIRST_HOP && t->hops == 1)
-		return true;
+	if (t->rules.belief == MXG_TRACE_FIRST_HOP || (t->rules.belief == MXG_TRACE_FIRST_OR_NAMED && t->hops == 1))
+		return t->hops == 1;
 	if (r->by.len == 0)
 		return nameless_is_ours(t, r);
 	return t->rules.belief == MXG_TRACE_ANY || is_our_name(&t->rules, r->by);
@@ -96,7 +98,7 @@ static void conclude_at(struct mxg_trace *t, enum mxg_trace_outcome outcome, con
 	conclude(t, outcome, MXG_TRACE_REASON_NONE);
 	t->address = r->address;
 	t->mta = r->mta;
-	t->date = r->date;
+	t->date = mxg_received_date(r);
 	copy_cut(t->helo, sizeof(t->helo), r->helo);
 	copy_cut(t->hostname, sizeof(t->hostname), r->hostname);
 	copy_cut(t->by, sizeof(t->by), r->by);

@@ -15,7 +15,8 @@
 
 /* Which fields count as written by a host of ours. */
 enum mxg_trace_belief {
-	MXG_TRACE_FIRST_HOP = 0, /* the topmost field, whatever it says; then those whose "by" is in the list */
+	MXG_TRACE_FIRST_HOP = 0, /* only the topmost field, whatever it says */
+	MXG_TRACE_FIRST_OR_NAMED, /* the topmost field, whatever it says, and those whose "by" is in the list */
 	MXG_TRACE_NAMED, /* those whose "by" is in the list */
 	MXG_TRACE_ANY /* every field that an internal client of ours handed on */
 };

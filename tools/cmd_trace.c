@@ -156,7 +156,7 @@ static void fill_rules(const struct request *q, struct message *m, struct mxg_tr
 	if (q->by_count > 0) {
 		rules->belief = MXG_TRACE_NAMED;
 	} else if (p != NULL) {
-		rules->belief = p->by_configured ? MXG_TRACE_NAMED : MXG_TRACE_FIRST_HOP;
+		rules->belief = p->by_configured ? MXG_TRACE_NAMED : MXG_TRACE_FIRST_OR_NAMED;
 		rules->by = p->by.items;
 		rules->by_count = p->by.count;
 	}
@@ -288,7 +288,6 @@ static const char *kind(const struct mxg_trace *t)
 	case MXG_TRACE_AUTHENTICATED:
 		return "authenticated";
 	case MXG_TRACE_LOCAL:
-	case MXG_TRACE_RETRIEVED:
 	case MXG_TRACE_ENDED: /* what to make of it is the policy's matter */
 		return "local";
 	case MXG_TRACE_NONE:
