@@ -257,7 +257,7 @@ static bool make_domain_checks(struct mxguard_check *c, struct mxg_recipient *r)
 	for (struct mxg_recipient_name *n = r->names; n != NULL; n = n->next)
 		if (n->domain_check == MXG_NAME_UNTRIED)
 			n->domain_check = second_domain_check(c, r, n->domain, n->domain_len);
-	return r->domain_check >= 0;
+	return !c->out_of_memory; /* a name that is lost would turn `authorized` into `direct` */
 }
 
 static void judge_peer(struct mxguard_check *c, struct mxg_recipient *r)
@@ -323,7 +323,7 @@ static bool waits_for_dns(const struct mxguard_check *c)
 int mxguard_check_run(struct mxguard_check *c, int64_t now)
 {
 	c->now = now;
-	for (int round = 0; round < ROUNDS_MAX; round++) {
+	for (int round = 0; round < ROUNDS_MAX && !c->out_of_memory; round++) {
 		for (size_t i = 0; i < c->recipient_count; i++)
 			if (!c->recipients[i].decided)
 				decide_recipient(c, &c->recipients[i]);

@@ -150,6 +150,7 @@ static bool compose(struct mxguard_check *c, struct parsed *out, const char *pat
 		domain_len = strlen(ascii);
 	}
 	char *address = mxg_arena_take(&c->arena, local_len + domain_len + 2);
+	c->out_of_memory |= address == NULL;
 	if (address == NULL)
 		return false;
 	memcpy(address, path, local_len);
@@ -210,6 +211,7 @@ int mxguard_check_add_recipient_name(struct mxguard_check *c, int index, const c
 	if (r->decided)
 		return MXGUARD_ERROR_STATE;
 	struct mxg_recipient_name *n = mxg_arena_take(&c->arena, sizeof(*n));
+	c->out_of_memory |= n == NULL;
 	if (n == NULL || !parse_recipient(c, &parsed, name))
 		return MXGUARD_ERROR_NOMEM;
 	*n = (struct mxg_recipient_name){
