@@ -24,6 +24,7 @@ struct engine {
 	struct file_mark mark;
 	time_t loaded;
 	struct mxguard_policy *policy;
+	char *error; /* why there is none */
 	struct mxguard_snapshot *snapshot;
 	time_t snapshot_tried;
 	char *snapshot_error; /* the last one that was logged */
@@ -53,8 +54,9 @@ static bool marks_equal(const struct file_mark *a, const struct file_mark *b)
 	       a->ctime.tv_sec == b->ctime.tv_sec && a->ctime.tv_nsec == b->ctime.tv_nsec;
 }
 
-/* One error for each state of the file, not one a message. */
-static void load(struct engine *engine, struct event *event)
+/* One error for each state of the file, not one a message. Warnings go where people look for
+ * them, to `mxguard doctor`: a 2.4 process serves one connection, and would repeat them. */
+static void load(struct engine *engine, const struct engine *before, struct event *event)
 {
 	char message[MESSAGE_MAX];
 	const char *warning;
@@ -62,21 +64,24 @@ static void load(struct engine *engine, struct event *event)
 	engine->loaded = ioloop_time;
 	if (mxguard_policy_load(&engine->policy, engine->path, 0, message, sizeof(message)) < 0) {
 		engine->policy = NULL;
-		e_error(event, "mxguard: all recipients are deferred with 451 4.3.5: %s", message);
+		engine->error = i_strdup(message);
+		if (before == NULL || null_strcmp(before->error, message) != 0)
+			e_error(event, "mxguard: all recipients are deferred with 451 4.3.5: %s", message);
 		return;
 	}
 	for (size_t i = 0; (warning = mxguard_policy_warning(engine->policy, i)) != NULL; i++)
-		e_warning(event, "mxguard: %s", warning);
+		e_debug(event, "mxguard: %s", warning);
 }
 
-static struct engine *engine_new(const char *path, const struct file_mark *mark, struct event *event)
+static struct engine *engine_new(const char *path, const struct file_mark *mark, const struct engine *before,
+				 struct event *event)
 {
 	struct engine *engine = i_new(struct engine, 1);
 
 	engine->refcount = 1;
 	engine->path = i_strdup(path);
 	engine->mark = *mark;
-	load(engine, event);
+	load(engine, before, event);
 	return engine;
 }
 
@@ -86,6 +91,7 @@ static void engine_free(struct engine *engine)
 	mxguard_snapshot_unref(engine->snapshot);
 	mxguard_policy_unref(engine->policy);
 	i_free(engine->snapshot_error);
+	i_free(engine->error);
 	i_free(engine->path);
 	i_free(engine);
 }
@@ -153,7 +159,7 @@ struct engine *engine_get(const char *path, struct event *event)
 		if (strcmp((*slot)->path, path) == 0)
 			break;
 	if (*slot == NULL || !is_current(*slot, &mark)) {
-		engine = engine_new(path, &mark, event);
+		engine = engine_new(path, &mark, *slot, event);
 		if (*slot != NULL) {
 			struct engine *old = *slot;
 

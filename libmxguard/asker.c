@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Questions and replies over c-ares, without a check behind them. */
+/*
+ * Questions and replies over c-ares, without a check behind them. Beside resolver.c the only
+ * file that knows c-ares: a refresh has thousands of questions and no deadline, and tries the
+ * other servers in turn (ROTATE) where one refuses.
+ */
 #include "asker.h"
 
 #include <ares.h>
@@ -13,7 +17,8 @@
 #define TRIES 2 /* of c-ares, for lost packets */
 #define ROUNDS 2 /* of ours, for servers that refuse or fail */
 #define PER_SOCKET 64 /* questions from one source port, then another is taken */
-#define SOCKETS_MAX 64
+#define EDNS_PAYLOAD 1232 /* as mxg_dns_query() says; else c-ares takes over 512 bytes for a fault */
+#define SOCKETS_MAX 256
 
 struct pending {
 	struct mxg_asker *asker;
@@ -61,13 +66,14 @@ struct mxg_asker *mxg_asker_new(const struct mxguard_policy *policy)
 	a->policy = policy;
 	a->done_end = &a->done;
 	struct ares_options options = { .flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_NOCHECKRESP |
-						 ARES_FLAG_STAYOPEN,
+						 ARES_FLAG_STAYOPEN | ARES_FLAG_EDNS,
 					.timeout = TRY_MS,
 					.tries = TRIES,
-					.udp_port = 0,
+					.ednspsz = EDNS_PAYLOAD,
 					.sock_state_cb = on_socket,
 					.sock_state_cb_data = a };
-	int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB | ARES_OPT_ROTATE;
+	int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_EDNSPSZ |
+		   ARES_OPT_SOCK_STATE_CB | ARES_OPT_ROTATE;
 #ifdef ARES_OPT_QUERY_CACHE
 	mask |= ARES_OPT_QUERY_CACHE; /* its lifetime is 0: off */
 #endif

@@ -10,50 +10,11 @@
 #include <string.h>
 
 #include "evaluate_walk.h"
-#include "neuter.h"
 
 #define LOOKUPS_MAX 10 /* §4.6.4 */
 #define VOIDS_MAX 2
 
-/* ---- telling ------------------------------------------------------------------------ */
-
-void mxg_walk_step(struct mxg_walk *w, const struct mxg_term *term, const char *what)
-{
-	char text[200];
-	if (w->steps == NULL || w->pending)
-		return;
-	mxg_neuter(text, sizeof(text), term->text, term->text_len, "");
-	mxg_text_list_add(w->steps, "%*s%s: %s", (int)w->depth * 2, "", text, what);
-}
-
-static void blame(struct mxg_walk *w, const struct mxg_name *name, uint16_t type,
-		  enum mxg_record_trouble trouble, const char *detail, size_t detail_len)
-{
-	if (w->pending)
-		return;
-	w->out->trouble = trouble;
-	w->out->question.name = *name;
-	w->out->question.type = type;
-	mxg_neuter(w->out->detail, sizeof(w->out->detail), detail, detail_len, "");
-}
-
-enum mxg_spf mxg_walk_permerror(struct mxg_walk *w, const struct mxg_name *name,
-				enum mxg_record_trouble trouble, const char *detail)
-{
-	blame(w, name, MXG_DNS_TXT, trouble, detail, strlen(detail));
-	return MXG_SPF_PERMERROR;
-}
-
 /* ---- asking the table ------------------------------------------------------------------ */
-
-static void note_stale(struct mxg_walk *w, const struct mxg_name *name, const struct mxg_answer *a)
-{
-	char text[MXG_NAME_TEXT_MAX];
-	if (w->steps != NULL && !w->pending)
-		mxg_text_list_add(w->steps, "%*sthe answer for %s is stale by %lld s", (int)w->depth * 2, "",
-				  mxg_name_format(name, text),
-				  (long long)(w->in->view.now - a->confirmed - (int64_t)a->ttl));
-}
 
 enum mxg_got mxg_walk_lookup(struct mxg_walk *w, const struct mxg_name *name, uint16_t type, bool foreseeable,
 			     struct mxg_answer *a)
@@ -66,13 +27,15 @@ enum mxg_got mxg_walk_lookup(struct mxg_walk *w, const struct mxg_name *name, ui
 		w->exhausted = true;
 		return MXG_GOT_FAILURE;
 	}
+	if (w->in->load != NULL && (mxg_answers_flags(w->answers, entry) & MXG_ENTRY_LOADED) == 0)
+		w->in->load(w->in->load_context, entry);
 	mxg_answers_lookup(w->answers, entry, &w->in->view, a);
 	if (!w->pending)
 		mxg_answers_set_flags(w->answers, entry, MXG_ENTRY_CONSULTED | (a->stale ? MXG_ENTRY_STALE : 0), 0);
 	switch (a->kind) {
 	case MXG_ANSWER_RECORDS:
 		if (a->stale)
-			note_stale(w, name, a);
+			mxg_walk_tell_stale(w, name, a);
 		return MXG_GOT_RECORDS;
 	case MXG_ANSWER_NODATA:
 	case MXG_ANSWER_NXDOMAIN:
@@ -80,7 +43,7 @@ enum mxg_got mxg_walk_lookup(struct mxg_walk *w, const struct mxg_name *name, ui
 	case MXG_ANSWER_FAILED:
 		if (!w->pending) {
 			w->out->failure = a->failure;
-			blame(w, name, type, MXG_TROUBLE_NONE, "", 0);
+			mxg_walk_blame(w, name, type, MXG_TROUBLE_NONE, "", 0);
 		}
 		return MXG_GOT_FAILURE;
 	case MXG_ANSWER_NONE:
@@ -142,6 +105,14 @@ static void domain_text(const struct mxg_name *name, char text[256])
 	text[out] = '\0';
 }
 
+static void blame_macro(struct mxg_walk *w, const struct mxg_name *domain, const char *target, size_t len)
+{
+	char detail[160];
+	int n = snprintf(detail, sizeof(detail), "the client would choose whose DNS is asked: '%.*s'",
+			 (int)(len > 100 ? 100 : len), target);
+	mxg_walk_blame(w, domain, MXG_DNS_TXT, MXG_TROUBLE_NONE, detail, n < 0 ? 0 : strlen(detail));
+}
+
 enum mxg_target mxg_walk_target(struct mxg_walk *w, const struct mxg_name *domain, const char *target, size_t len,
 				struct mxg_name *out)
 {
@@ -151,8 +122,10 @@ enum mxg_target mxg_walk_target(struct mxg_walk *w, const struct mxg_name *domai
 		*out = *domain;
 		return out->len > 1 ? MXG_TARGET_NAME : MXG_TARGET_NO_NAME;
 	}
-	if (w->depth > 0 && !w->in->insecure_macros && mxg_target_ends_client_chosen(target, len))
+	if (w->depth > 0 && !w->in->insecure_macros && mxg_target_ends_client_chosen(target, len)) {
+		blame_macro(w, domain, target, len);
 		return MXG_TARGET_CLIENT_CHOSEN;
+	}
 	domain_text(domain, domain_buf);
 	if (mxg_macro_uses(target, len, "p") && !mxg_walk_validated_name(w, domain, validated))
 		return MXG_TARGET_MISSING;
@@ -212,6 +185,8 @@ static enum mxg_match include_match(struct mxg_walk *w, const struct mxg_name *n
 		return MXG_MATCH_CLIENT_CHOSEN;
 	case MXG_SPF_MISSING:
 		return MXG_MATCH_MISSING;
+	case MXG_SPF_STOP:
+		return MXG_MATCH_YES;
 	case MXG_SPF_PERMERROR:
 		break;
 	}
@@ -232,7 +207,11 @@ static enum mxg_match match_include(struct mxg_walk *w, const struct mxg_name *d
 	case MXG_TARGET_NAME:
 		break;
 	}
-	return include_match(w, &name, mxg_walk_record(w, &name, mxg_walk_foreseeable(term)));
+	bool seen = w->out->addresses_seen;
+	enum mxg_spf result = mxg_walk_record(w, &name, mxg_walk_foreseeable(term));
+	if (term->qualifier != '+') /* what it lists is not authorized by it */
+		w->out->addresses_seen = seen;
+	return include_match(w, &name, result);
 }
 
 enum mxg_match mxg_walk_term(struct mxg_walk *w, const struct mxg_name *domain, const struct mxg_term *term)
@@ -276,28 +255,81 @@ static bool has_all(const struct mxg_record *r)
 	return false;
 }
 
+/* While answers are missing: whether a term with another qualifier than '+' may turn out to
+ * match, so that the record is a "no" for the one that includes it, and the budget that
+ * would have been used by then, the least with which the walk could go on behind it. */
+struct denial {
+	bool possible;
+	unsigned lookups, voids;
+};
+
+static void note_possible_denial(struct mxg_walk *w, const struct mxg_term *term, unsigned lookups, unsigned voids,
+				 struct denial *d)
+{
+	if (d->possible || term->qualifier == '+' || !w->pending)
+		return;
+	bool nested = term->mechanism == MXG_MECHANISM_INCLUDE; /* may match before all of it is walked */
+	*d = (struct denial){ true, nested ? lookups + 1 : w->lookups, nested ? voids : w->voids };
+}
+
+/* What this record can still become for the one that includes it. */
+static enum mxg_spf foresee(struct mxg_walk *w, enum mxg_spf result, const struct denial *d)
+{
+	if (!w->pending)
+		return result;
+	if (d->possible) {
+		w->lookups = d->lookups;
+		w->voids = d->voids;
+		return MXG_SPF_MISSING;
+	}
+	switch (result) {
+	case MXG_SPF_NEUTRAL:
+	case MXG_SPF_FAIL:
+	case MXG_SPF_SOFTFAIL:
+	case MXG_SPF_MISSING:
+		return MXG_SPF_MISSING;
+	default:
+		return MXG_SPF_STOP;
+	}
+}
+
+static enum mxg_spf spf_of_error(enum mxg_match match)
+{
+	return match == MXG_MATCH_TEMPERROR ? MXG_SPF_TEMPERROR
+	       : match == MXG_MATCH_PERMERROR ? MXG_SPF_PERMERROR : MXG_SPF_CLIENT_CHOSEN;
+}
+
+/* A record that denies this very peer has said something about it, though it stopped there. */
+static void note_denial(struct mxg_walk *w, const struct mxg_term *term)
+{
+	if (term->qualifier != '+' && term->mechanism != MXG_MECHANISM_ALL)
+		w->out->addresses_seen = true;
+}
+
 /* §4.6.2: the first mechanism that matches decides. */
 static enum mxg_spf walk_terms(struct mxg_walk *w, const struct mxg_name *domain, const struct mxg_record *r)
 {
+	struct denial denial = { 0 };
 	for (size_t i = 0; i < r->count; i++) {
-		switch (mxg_walk_term(w, domain, &r->terms[i])) {
-		case MXG_MATCH_YES:
-			mxg_walk_step(w, &r->terms[i], "covers the peer");
-			return w->pending ? MXG_SPF_MISSING : qualified(r->terms[i].qualifier);
-		case MXG_MATCH_NO:
-		case MXG_MATCH_MISSING:
-			break;
-		case MXG_MATCH_TEMPERROR:
-			return MXG_SPF_TEMPERROR;
-		case MXG_MATCH_PERMERROR:
-			return MXG_SPF_PERMERROR;
-		case MXG_MATCH_CLIENT_CHOSEN:
-			return MXG_SPF_CLIENT_CHOSEN;
-		}
+		const struct mxg_term *term = &r->terms[i];
+		unsigned lookups = w->lookups, voids = w->voids;
+		enum mxg_match match = mxg_walk_term(w, domain, term);
+		if (match == MXG_MATCH_NO)
+			continue;
+		if (match == MXG_MATCH_YES || match == MXG_MATCH_MISSING)
+			note_possible_denial(w, term, lookups, voids, &denial);
+		if (match == MXG_MATCH_MISSING)
+			continue;
+		if (match != MXG_MATCH_YES)
+			return foresee(w, spf_of_error(match), &denial);
+		note_denial(w, term);
+		mxg_walk_tell_match(w, domain, term);
+		return foresee(w, qualified(term->qualifier), &denial);
 	}
 	if (r->redirect != NULL && !has_all(r))
-		return follow_redirect(w, domain, r);
-	return w->pending ? MXG_SPF_MISSING : MXG_SPF_NEUTRAL;
+		return foresee(w, follow_redirect(w, domain, r), &denial);
+	mxg_walk_tell_end(w, domain);
+	return foresee(w, MXG_SPF_NEUTRAL, &denial);
 }
 
 static enum mxg_spf parse_and_walk(struct mxg_walk *w, const struct mxg_name *domain, const char *text, size_t len)
@@ -390,32 +422,33 @@ static enum mxg_term_result result_of(enum mxg_match match)
 	return MXG_TERM_PENDING;
 }
 
-static const char *result_text(const struct mxg_term_outcome *o)
+/* Trouble that did not matter in the end is not told. */
+static void clear_trouble(struct mxg_term_outcome *o)
 {
-	switch (o->result) {
-	case MXG_TERM_MATCH:
-		return "covers the peer";
-	case MXG_TERM_NO_MATCH:
-		return o->mx_is_self ? "does not cover the peer; names this server itself" : "does not cover the peer";
-	case MXG_TERM_TEMPERROR:
-		return "DNS trouble";
-	case MXG_TERM_CLIENT_CHOSEN:
-		return "a published target is the client's to choose";
-	case MXG_TERM_PERMERROR:
-		return o->detail;
-	default:
-		return "out of memory";
-	}
+	o->trouble = MXG_TROUBLE_NONE;
+	o->failure = MXG_DNS_OK;
+	o->question = (struct mxg_question){ 0 };
+	o->detail[0] = '\0';
 }
 
-static void tell_outcome(struct mxg_walk *w, const struct mxg_term *term)
+static void finish(struct mxg_walk *w, enum mxg_match match)
 {
-	char name[MXG_NAME_TEXT_MAX], line[1300];
-	const struct mxg_term_outcome *o = w->out;
-	bool named = (o->result == MXG_TERM_TEMPERROR || o->result == MXG_TERM_PERMERROR) && o->question.name.len > 0;
-	snprintf(line, sizeof(line), "%s%s%s", result_text(o), named ? ": " : "",
-		 named ? mxg_name_format(&o->question.name, name) : "");
-	mxg_walk_step(w, term, line);
+	struct mxg_term_outcome *o = w->out;
+	o->result = w->exhausted ? MXG_TERM_NOMEM : w->pending ? MXG_TERM_PENDING : result_of(match);
+	/* the set may be empty, and it cannot be known: no definite answer  */
+	if (o->result == MXG_TERM_NO_MATCH && w->other_failed && !o->addresses_seen) {
+		o->result = MXG_TERM_TEMPERROR;
+		return;
+	}
+	/* "no peer" is covered by nothing, not even by `all` */
+	if (o->result == MXG_TERM_MATCH && w->in->peer.family == 0)
+		o->result = MXG_TERM_NO_MATCH;
+	if (o->result == MXG_TERM_MATCH || o->addresses_seen)
+		o->other_family_wanted = false;
+	if (o->result == MXG_TERM_MATCH)
+		o->mx_is_self = false;
+	if (o->result == MXG_TERM_MATCH || o->result == MXG_TERM_NO_MATCH || o->result == MXG_TERM_PENDING)
+		clear_trouble(o);
 }
 
 void mxg_evaluate_term(struct mxg_answers *answers, const struct mxg_eval_input *input, const struct mxg_term *term,
@@ -428,12 +461,8 @@ void mxg_evaluate_term(struct mxg_answers *answers, const struct mxg_eval_input 
 	*out = (struct mxg_term_outcome){ 0 };
 	if (steps != NULL)
 		mark = mxg_text_list_mark(steps);
-	out->result = result_of(mxg_walk_term(&w, &input->domain, term));
-	if (w.pending)
-		out->result = MXG_TERM_PENDING;
-	if (w.exhausted)
-		out->result = MXG_TERM_NOMEM;
+	finish(&w, mxg_walk_term(&w, &input->domain, term));
 	if (out->result == MXG_TERM_PENDING && steps != NULL)
 		mxg_text_list_cut(steps, mark);
-	tell_outcome(&w, term);
+	mxg_walk_tell_outcome(&w, term);
 }

@@ -39,9 +39,12 @@ static bool is_self(const struct mxg_walk *w, const struct mxg_address *a)
 /* What is being looked for among the addresses of one or more names. */
 struct search {
 	const struct mxg_term *term;
+	const struct mxg_name *domain; /* whose term it is */
 	bool foreseeable;
 	bool report_self; /* a bare mx term of the configuration */
 	bool compare; /* false: only whether it is this server itself */
+	bool quiet;
+	bool tolerant; /* a failure does not end the search */
 	bool any; /* some address was there */
 	bool matched, failed, missing;
 };
@@ -65,46 +68,49 @@ static void look_at_answer(struct mxg_walk *w, struct search *s, const struct mx
 static void search_name(struct mxg_walk *w, struct search *s, const struct mxg_name *name, int family)
 {
 	struct mxg_answer a;
-	switch (mxg_walk_lookup(w, name, type_of(family), s->foreseeable, &a)) {
-	case MXG_GOT_RECORDS:
-		look_at_answer(w, s, &a);
-		break;
-	case MXG_GOT_FAILURE:
-		s->failed = true;
-		break;
-	case MXG_GOT_MISSING:
+	bool pending = w->pending;
+	enum mxg_got got = mxg_walk_lookup(w, name, type_of(family), s->foreseeable, &a);
+	if (got == MXG_GOT_MISSING)
 		s->missing = true;
-		break;
-	case MXG_GOT_NOTHING:
-		break;
-	}
+	if (got == MXG_GOT_FAILURE)
+		s->failed = true;
+	if (got == MXG_GOT_RECORDS)
+		look_at_answer(w, s, &a);
+	if (!pending && !s->quiet)
+		mxg_walk_tell_host(w, s->domain, s->term, name, &a, s->matched ? "match" : "no match");
 }
 
 /* Whether the set holds addresses of the family that the peer has not got. */
 static void search_other_family(struct mxg_walk *w, const struct search *s, const struct mxg_name *name)
 {
 	struct search other = *s;
-	other.any = other.compare = false;
+	other.any = other.compare = other.failed = false;
+	other.quiet = true;
 	if (!w->both_families || w->pending)
 		return;
 	search_name(w, &other, name, w->in->peer.family == 6 ? 4 : 6);
 	w->out->addresses_seen |= other.any && s->term->qualifier == '+';
+	w->other_failed |= other.failed && s->term->qualifier == '+';
 }
 
 static void note_addresses(struct mxg_walk *w, const struct search *s)
 {
-	if (s->any && s->term->qualifier == '+')
+	if (s->term->qualifier != '+')
+		return;
+	if (s->any)
 		w->out->addresses_seen = true;
-	if (!s->any && !s->missing && !s->failed)
+	else if (!s->missing && !s->failed && !w->both_families)
 		w->out->other_family_wanted = true;
 }
 
-/* In published records the first failure ends the evaluation (§5); among the hosts that the
- * administrator's own term names a match wins over another host's trouble. */
-static enum mxg_match outcome(const struct mxg_walk *w, const struct search *s)
+/* In published records the first failure ends the evaluation (§5), and the search with it;
+ * among the hosts that the administrator's own term names a match wins over another's trouble. */
+static enum mxg_match outcome(const struct search *s)
 {
-	if (s->matched && (w->depth == 0 || !s->failed))
-		return w->depth == 0 || !s->missing ? MXG_MATCH_YES : MXG_MATCH_MISSING;
+	if (s->matched)
+		return MXG_MATCH_YES;
+	if (s->failed && !s->tolerant)
+		return MXG_MATCH_TEMPERROR;
 	if (s->missing)
 		return MXG_MATCH_MISSING;
 	return s->failed ? MXG_MATCH_TEMPERROR : MXG_MATCH_NO;
@@ -118,9 +124,12 @@ static enum mxg_match void_limit(struct mxg_walk *w, const struct mxg_name *name
 
 /* ---- a ------------------------------------------------------------------------------------- */
 
-static enum mxg_match match_a(struct mxg_walk *w, const struct mxg_name *name, const struct mxg_term *term)
+static enum mxg_match match_a(struct mxg_walk *w, const struct mxg_name *domain, const struct mxg_name *name,
+			      const struct mxg_term *term)
 {
-	struct search s = { .term = term, .foreseeable = mxg_walk_foreseeable(term), .compare = true };
+	struct search s = {
+		.term = term, .domain = domain, .foreseeable = mxg_walk_foreseeable(term), .compare = true
+	};
 	search_name(w, &s, name, w->in->peer.family);
 	note_addresses(w, &s);
 	if (!s.any && !s.missing && !s.failed) {
@@ -128,34 +137,29 @@ static enum mxg_match match_a(struct mxg_walk *w, const struct mxg_name *name, c
 			return void_limit(w, name);
 		search_other_family(w, &s, name);
 	}
-	return outcome(w, &s);
+	return outcome(&s);
 }
 
 /* ---- mx ------------------------------------------------------------------------------------ */
 
 static bool exchange_name(struct mxg_name *out, const uint8_t *item, size_t len)
 {
-	if (len < 3 || len - 2 > sizeof(out->wire))
-		return false;
-	out->len = (uint8_t)(len - 2);
-	memcpy(out->wire, item + 2, out->len);
-	return out->len > 1; /* RFC 7505: "." is no host */
+	/* RFC 7505: "." is no host */
+	return len > 3 && mxg_name_from_wire(out, item + 2, len - 2);
 }
 
+/* In the order of the answer, up to the first match: so the steps are the same however the
+ * replies come in. Behind a missing answer the others are only asked for. */
 static void search_exchanges(struct mxg_walk *w, struct search *s, const struct mxg_answer *mx)
 {
 	const uint8_t *item;
 	struct mxg_name name;
 	size_t at = 0, len;
-	while (mxg_rrset_next(mx->data, mx->size, &at, &item, &len)) {
-		if (!exchange_name(&name, item, len))
-			continue;
-		search_name(w, s, &name, w->in->peer.family);
-		if (w->depth > 0 && (s->failed || s->matched))
-			return;
-	}
+	while (!s->matched && (s->tolerant || !s->failed) && mxg_rrset_next(mx->data, mx->size, &at, &item, &len))
+		if (exchange_name(&name, item, len))
+			search_name(w, s, &name, w->in->peer.family);
 	note_addresses(w, s);
-	for (at = 0; !s->any && mxg_rrset_next(mx->data, mx->size, &at, &item, &len);)
+	for (at = 0; !s->any && !s->failed && mxg_rrset_next(mx->data, mx->size, &at, &item, &len);)
 		if (exchange_name(&name, item, len))
 			search_other_family(w, s, &name);
 }
@@ -167,14 +171,17 @@ static void look_for_implicit_mx(struct mxg_walk *w, struct search *s, const str
 	if (!s->report_self || mx->kind != MXG_ANSWER_NODATA || w->in->self_count == 0)
 		return;
 	s->compare = false;
+	s->quiet = true;
 	search_name(w, s, name, w->in->peer.family);
-	s->any = false;
 }
 
-static enum mxg_match match_mx(struct mxg_walk *w, const struct mxg_name *name, const struct mxg_term *term)
+static enum mxg_match match_mx(struct mxg_walk *w, const struct mxg_name *domain, const struct mxg_name *name,
+			       const struct mxg_term *term)
 {
 	struct mxg_answer mx;
 	struct search s = { .term = term,
+			    .domain = domain,
+			    .tolerant = w->depth == 0,
 			    .foreseeable = mxg_walk_foreseeable(term),
 			    .report_self = w->depth == 0 && term->target == NULL,
 			    .compare = true };
@@ -184,8 +191,9 @@ static enum mxg_match match_mx(struct mxg_walk *w, const struct mxg_name *name, 
 	case MXG_GOT_MISSING:
 		return MXG_MATCH_MISSING;
 	case MXG_GOT_NOTHING:
+		mxg_walk_tell_host(w, domain, term, name, &mx, "no match");
 		look_for_implicit_mx(w, &s, name, &mx);
-		return mxg_walk_count_void(w) ? outcome(w, &s) : void_limit(w, name);
+		return mxg_walk_count_void(w) ? outcome(&s) : void_limit(w, name);
 	case MXG_GOT_RECORDS:
 		break;
 	}
@@ -194,17 +202,20 @@ static enum mxg_match match_mx(struct mxg_walk *w, const struct mxg_name *name, 
 		return MXG_MATCH_PERMERROR;
 	}
 	search_exchanges(w, &s, &mx);
-	return outcome(w, &s);
+	return outcome(&s);
 }
 
 /* ---- exists -------------------------------------------------------------------------------- */
 
-static enum mxg_match match_exists(struct mxg_walk *w, const struct mxg_name *name, const struct mxg_term *term)
+static enum mxg_match match_exists(struct mxg_walk *w, const struct mxg_name *domain, const struct mxg_name *name,
+				   const struct mxg_term *term)
 {
 	struct mxg_answer a;
 	if (term->qualifier == '+')
 		w->out->addresses_seen = true; /* it answers for each peer: its "no" is one */
-	switch (mxg_walk_lookup(w, name, MXG_DNS_A, mxg_walk_foreseeable(term), &a)) {
+	enum mxg_got got = mxg_walk_lookup(w, name, MXG_DNS_A, mxg_walk_foreseeable(term), &a);
+	mxg_walk_tell_host(w, domain, term, name, &a, got == MXG_GOT_RECORDS ? "match" : "no match");
+	switch (got) {
 	case MXG_GOT_RECORDS:
 		return MXG_MATCH_YES;
 	case MXG_GOT_FAILURE:
@@ -243,20 +254,23 @@ static bool reverse_name(const struct mxg_address *a, struct mxg_name *out)
 	return mxg_name_from_text(out, text, at + 13);
 }
 
-/* Calls for each of the first ten names that resolve back to the peer; DNS errors only make
- * a name not validated. */
+/* The first ten names that resolve back to the peer; a DNS error only makes a name not
+ * validated, for the client's reverse zone is the client's affair (§5.5). */
 struct validation {
 	const struct mxg_name *within; /* what a name should be, or stand below */
+	const struct mxg_term *term; /* the ptr that asks; NULL: a %{p} */
+	const struct mxg_name *domain;
 	struct mxg_name exact, below, any; /* the first of each kind; len 0: none */
-	bool missing, nothing;
+	bool missing, nothing, failed;
 };
 
 static void consider(struct mxg_walk *w, struct validation *v, const struct mxg_name *name)
 {
 	static const struct mxg_term whole = { .cidr4 = 32, .cidr6 = 128 };
-	struct search s = { .term = &whole, .compare = true };
+	struct search s = { .term = &whole, .compare = true, .quiet = true };
 	search_name(w, &s, name, w->in->peer.family);
 	v->missing |= s.missing;
+	v->failed |= s.failed;
 	if (!s.matched)
 		return;
 	if (v->any.len == 0)
@@ -267,36 +281,49 @@ static void consider(struct mxg_walk *w, struct validation *v, const struct mxg_
 		v->below = *name;
 }
 
+/* Nothing that the other names say could change it. */
+static bool is_settled(const struct validation *v)
+{
+	return v->exact.len > 0 || (v->term != NULL && v->below.len > 0);
+}
+
+static void consider_all(struct mxg_walk *w, struct validation *v, const struct mxg_answer *ptr)
+{
+	struct mxg_name name;
+	const uint8_t *item;
+	size_t at = 0, len;
+	bool missing = false;
+	for (unsigned n = 0; n < NAMES_MAX && !is_settled(v) && mxg_rrset_next(ptr->data, ptr->size, &at, &item, &len);
+	     n++) {
+		if (!mxg_name_from_wire(&name, item, len))
+			continue;
+		w->pending = false; /* the names of one set are asked for together */
+		consider(w, v, &name);
+		missing |= w->pending;
+	}
+	w->pending = missing;
+}
+
 static void validate_names(struct mxg_walk *w, struct validation *v)
 {
 	struct mxg_answer ptr;
-	struct mxg_name reverse, name;
-	const uint8_t *item;
-	size_t at = 0, len;
-	/* trouble with the client's own reverse zone is its affair: no temperror (§5.5) */
-	if (!reverse_name(&w->in->peer, &reverse))
+	struct mxg_name reverse;
+	if (w->in->peer.family == 0 || !reverse_name(&w->in->peer, &reverse))
 		return;
 	enum mxg_got got = mxg_walk_lookup(w, &reverse, MXG_DNS_PTR, false, &ptr);
 	v->missing = got == MXG_GOT_MISSING;
 	v->nothing = got == MXG_GOT_NOTHING;
-	if (got != MXG_GOT_RECORDS)
-		return;
-	bool pending = w->pending;
-	for (unsigned n = 0; n < NAMES_MAX && mxg_rrset_next(ptr.data, ptr.size, &at, &item, &len); n++) {
-		if (len == 0 || len > sizeof(name.wire))
-			continue;
-		name.len = (uint8_t)len;
-		memcpy(name.wire, item, len);
-		bool before = w->pending;
-		w->pending = pending; /* the names of one set are asked for together */
-		consider(w, v, &name);
-		w->pending |= before;
-	}
+	v->failed = got == MXG_GOT_FAILURE;
+	if (got == MXG_GOT_RECORDS)
+		consider_all(w, v, &ptr);
 }
 
-static enum mxg_match match_ptr(struct mxg_walk *w, const struct mxg_name *name, const struct mxg_term *term)
+/* Published: an error does not match, and that is all (§5.5). The administrator's own term may
+ * be about a gateway with a lame reverse zone: trouble there is no definite "no". */
+static enum mxg_match match_ptr(struct mxg_walk *w, const struct mxg_name *domain, const struct mxg_name *name,
+				const struct mxg_term *term)
 {
-	struct validation v = { .within = name };
+	struct validation v = { .within = name, .term = term, .domain = domain };
 	if (term->qualifier == '+')
 		w->out->addresses_seen = true;
 	validate_names(w, &v);
@@ -304,7 +331,9 @@ static enum mxg_match match_ptr(struct mxg_walk *w, const struct mxg_name *name,
 		return MXG_MATCH_MISSING;
 	if (v.nothing && !mxg_walk_count_void(w))
 		return void_limit(w, name);
-	return v.exact.len > 0 || v.below.len > 0 ? MXG_MATCH_YES : MXG_MATCH_NO;
+	if (is_settled(&v))
+		return MXG_MATCH_YES;
+	return v.failed && w->depth == 0 ? MXG_MATCH_TEMPERROR : MXG_MATCH_NO;
 }
 
 bool mxg_walk_validated_name(struct mxg_walk *w, const struct mxg_name *domain, char out[256])
@@ -357,12 +386,12 @@ enum mxg_match mxg_walk_mechanism(struct mxg_walk *w, const struct mxg_name *dom
 	}
 	switch (term->mechanism) {
 	case MXG_MECHANISM_A:
-		return match_a(w, &name, term);
+		return match_a(w, domain, &name, term);
 	case MXG_MECHANISM_MX:
-		return match_mx(w, &name, term);
+		return match_mx(w, domain, &name, term);
 	case MXG_MECHANISM_PTR:
-		return match_ptr(w, &name, term);
+		return match_ptr(w, domain, &name, term);
 	default:
-		return match_exists(w, &name, term);
+		return match_exists(w, domain, &name, term);
 	}
 }

@@ -39,6 +39,20 @@ bool mxg_name_from_text(struct mxg_name *out, const char *text, size_t len)
 	return true;
 }
 
+bool mxg_name_from_wire(struct mxg_name *out, const uint8_t *wire, size_t len)
+{
+	size_t at = 0;
+	out->len = 0;
+	while (at < len && wire[at] != 0)
+		if (!put_label(out, &at, (const char *)wire + at + 1, wire[at] < len - at ? wire[at] : 0))
+			return false;
+	if (len == 0 || at + 1 != len)
+		return false;
+	out->wire[at] = 0;
+	out->len = (uint8_t)len;
+	return true;
+}
+
 bool mxg_name_equal(const struct mxg_name *a, const struct mxg_name *b)
 {
 	return a->len == b->len && memcmp(a->wire, b->wire, a->len) == 0;

@@ -22,6 +22,8 @@ struct mxg_name {
  * label (macros may make any byte, RFC 7208 §7.3). False for an empty label, a
  * label over 63 bytes, a name over 255, the empty string. */
 bool mxg_name_from_text(struct mxg_name *out, const char *text, size_t len);
+/* Uncompressed wire bytes with the root label at the end; false for damaged ones. */
+bool mxg_name_from_wire(struct mxg_name *out, const uint8_t *wire, size_t len);
 bool mxg_name_equal(const struct mxg_name *a, const struct mxg_name *b);
 /* name equals parent or stands below it */
 bool mxg_name_within(const struct mxg_name *name, const struct mxg_name *parent);

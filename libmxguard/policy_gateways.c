@@ -44,9 +44,13 @@ static bool refuse_term(struct mxg_policy_build *b, const config_setting_t *sett
 		return mxg_build_fail(b, setting, "found \"%.*s\" with host bits set; expected \"ip%c:%s\"", shown, text,
 				      prefix.base.family == 4 ? '4' : '6', mxg_prefix_format(&prefix, range));
 	enum mxg_prefix_error bare = mxg_prefix_parse(&prefix, text, len);
-	if (bare == MXG_PREFIX_OK || bare == MXG_PREFIX_HOST_BITS)
-		return mxg_build_fail(b, setting, "found \"%.*s\"; expected \"ip%c:%s\"", shown, text,
-				      prefix.base.family == 4 ? '4' : '6', mxg_prefix_format(&prefix, range));
+	bool folded = prefix.base.family == 4 && memchr(text, ':', len) != NULL; /* ::ffff:192.0.2.1 */
+	if (bare == MXG_PREFIX_OK && folded)
+		return mxg_build_fail(b, setting, "found \"%.*s\"; expected \"ip4:%s\"", shown, text,
+				      mxg_prefix_format(&prefix, range));
+	if (bare == MXG_PREFIX_OK) /* the name of the mechanism was forgotten */
+		return mxg_build_fail(b, setting, "found \"%.*s\"; expected \"ip%c:%.*s\"", shown, text,
+				      prefix.base.family == 4 ? '4' : '6', shown, text);
 	if (error->at_len == len || error->at_len == 0)
 		return mxg_build_fail(b, setting, "found \"%.*s\"; expected a term of RFC 7208: %s", shown, text,
 				      error->what);

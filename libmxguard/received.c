@@ -150,6 +150,23 @@ static bool is_getmail(struct mxg_slice behind)
 	return mxg_slice_begins(behind, "getmail");
 }
 
+/* No word tells these; the form of what they write behind "by" does. It must
+ * be theirs alone then: what their own grammar refuses, the common form may not
+ * take, for it knows nothing of what they let through. */
+static unsigned nameless_of(const struct mxg_clauses *c)
+{
+	bool weekday = true;
+	if (mxg_is_courier_id(c->id) && c->tail.count == 0)
+		return MXG_MTA_COURIER;
+	if (mxg_slice_begins(c->protocol, "LMTP") ||
+	    (c->id.len >= 16 && c->tail.count > 0 && mxg_slice_begins(c->tail.item[0].text, "envelope-from <")))
+		return MXG_MTA_DOVECOT;
+	if (c->id.len == 0 && c->semicolon != NULL &&
+	    mxg_date_parse(c->semicolon + 1, c->end, &weekday) != 0 && !weekday)
+		return MXG_MTA_QMAIL;
+	return MXG_MTA_OTHER;
+}
+
 /* Who can have written it, by the anchored words behind "by" alone: nothing
  * that a client chooses stands there. Several where no word tells. */
 static unsigned candidates_of(const struct mxg_clauses *c)
@@ -175,13 +192,12 @@ static unsigned candidates_of(const struct mxg_clauses *c)
 		return MXG_MTA_GETMAIL;
 	if (is_google_name(c->by) && own->count == 0)
 		return MXG_MTA_GOOGLE;
-	return MXG_MTA_COURIER | MXG_MTA_QMAIL | MXG_MTA_DOVECOT | MXG_MTA_OTHER;
+	return own->count == 0 ? nameless_of(c) : MXG_MTA_OTHER;
 }
 
 /* For display, and for what a grammar takes over as it is. */
 static void fill_common(struct mxg_received *out, const struct mxg_clauses *c)
 {
-	bool weekday;
 	memset(out, 0, sizeof(*out));
 	out->by = c->by;
 	out->protocol = c->protocol;
@@ -197,7 +213,14 @@ static void fill_common(struct mxg_received *out, const struct mxg_clauses *c)
 			out->for_address = to;
 	}
 	if (c->semicolon != NULL)
-		out->date = mxg_date_parse(c->semicolon + 1, c->end, &weekday);
+		out->date_text = (struct mxg_slice){ c->semicolon + 1, (size_t)(c->end - c->semicolon - 1) };
+}
+
+int64_t mxg_received_date(const struct mxg_received *r)
+{
+	bool weekday;
+	return r->date_text.at == NULL ? 0
+				       : mxg_date_parse(r->date_text.at, r->date_text.at + r->date_text.len, &weekday);
 }
 
 static bool same_reading(const struct mxg_received *a, const struct mxg_received *b)
@@ -239,7 +262,7 @@ static bool read_candidates(struct mxg_received *out, const struct mxg_clauses *
 static bool refuse(struct mxg_received *out, enum mxg_received_reason reason)
 {
 	*out = (struct mxg_received){ .reason = reason, .by = out->by, .protocol = out->protocol,
-		.id = out->id, .date = out->date };
+		.id = out->id, .date_text = out->date_text };
 	return false;
 }
 

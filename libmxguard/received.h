@@ -75,16 +75,20 @@ struct mxg_received {
 	struct mxg_slice protocol;
 	struct mxg_slice id;
 	struct mxg_slice for_address; /* of "for <...>", simple addresses only */
-	int64_t date; /* seconds since 1970; 0 unknown */
+	struct mxg_slice date_text; /* behind the last semicolon; see mxg_received_date() */
 };
 
 /*
  * Reads one Received field: its name, colon and folded lines as they stand,
  * with or without the last line end. mta_mask names the MTAs that may have
- * written it. Never allocates. True if kind is not UNREADABLE. by, helo and
- * date are filled in for display where they could be told, even if the field
+ * written it. Never allocates. True if kind is not UNREADABLE. by and
+ * date_text are filled in for display where they could be told, even if the field
  * is unreadable; nothing may rest on them then.
  */
 bool mxg_received_parse(struct mxg_received *out, const char *field, size_t len, unsigned mta_mask);
+
+/* The date that the MTA wrote, in seconds since 1970; 0 if it is none. Read on
+ * demand: most hops are only passed through. */
+int64_t mxg_received_date(const struct mxg_received *r);
 
 #endif

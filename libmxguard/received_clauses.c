@@ -32,25 +32,33 @@ static void skip_blanks(struct lexer *l)
 static bool read_comment(struct lexer *l, struct mxg_item *item)
 {
 	unsigned depth = 0;
+	const char *at = l->at, *end = l->end;
 	item->comment = true;
 	item->fresh = l->fresh;
 	item->line = l->line;
-	item->text.at = l->at + 1;
-	for (; l->at < l->end; l->at++) {
-		if (!mxg_byte_is(*l->at, MXG_BYTE_NEST))
-			continue;
-		if (*l->at == '\n')
+	item->text.at = at + 1;
+	for (; at < end; at++) {
+		for (; end - at >= 16; at += 16) {
+			mxg_block b = mxg_block_load(at);
+			if (mxg_block_any((mxg_block)((b == '(') | (b == ')') | (b == '\n'))))
+				break;
+		}
+		while (at < end && !mxg_byte_is(*at, MXG_BYTE_NEST))
+			at++;
+		if (at == end)
+			break;
+		if (*at == '\n')
 			l->line++;
-		else if (*l->at == '(')
+		else if (*at == '(')
 			depth++;
-		else if (*l->at == ')' && --depth == 0)
+		else if (--depth == 0)
 			break;
 	}
-	if (l->at == l->end)
+	if (at == end)
 		return false;
-	item->text.len = (size_t)(l->at - item->text.at);
+	item->text.len = (size_t)(at - item->text.at);
 	item->last_line = l->line;
-	l->at++;
+	l->at = at + 1;
 	return true;
 }
 
@@ -59,10 +67,12 @@ static void read_word(struct lexer *l, struct mxg_item *item, bool stop_at_semic
 	item->comment = false;
 	item->fresh = l->fresh;
 	item->line = item->last_line = l->line;
-	item->text.at = l->at;
-	while (l->at < l->end && !is_blank(*l->at) && !(stop_at_semicolon && *l->at == ';'))
-		l->at++;
-	item->text.len = (size_t)(l->at - item->text.at);
+	unsigned stops = MXG_BYTE_BLANK | (stop_at_semicolon ? MXG_BYTE_SEMICOLON : 0u);
+	const char *at = l->at, *end = l->end;
+	while (at < end && !mxg_byte_is(*at, stops))
+		at++;
+	item->text = (struct mxg_slice){ l->at, (size_t)(at - l->at) };
+	l->at = at;
 }
 
 /* Exim quotes a local user's name that needs it; a quoted string that holds
@@ -86,9 +96,10 @@ static void read_helo(struct lexer *l, struct mxg_slice *helo)
 
 static bool add_comment(struct lexer *l, struct mxg_items *items)
 {
-	if (items->count == MXG_CLAUSE_ITEMS)
+	if (items->count == MXG_CLAUSE_ITEMS || !read_comment(l, &items->item[items->count]))
 		return false;
-	return read_comment(l, &items->item[items->count++]);
+	items->count++;
+	return true;
 }
 
 /* From behind HELO to "by". A comment may not run into the next word. */

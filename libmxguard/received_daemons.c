@@ -15,7 +15,7 @@ static bool is_hex(struct mxg_slice s)
 }
 
 /* "HEX.HEX.HEX", as courier/submit.C makes its message ids. */
-static bool is_courier_id(struct mxg_slice id)
+bool mxg_is_courier_id(struct mxg_slice id)
 {
 	const char *dot = mxg_slice_find(id, '.');
 	if (dot == NULL)
@@ -43,6 +43,20 @@ static bool courier_local(struct mxg_received *out, const struct mxg_clauses *c)
 	return mxg_slice_is(c->protocol, "dsn") && mxg_slice_begins(who, "ftp://");
 }
 
+/* Courier's second line. A PTR name with a line end in it pushes the true
+ * address down into this one, so brackets are not believed here. */
+static bool is_courier_comment(const struct mxg_item *item)
+{
+	static const char *const heads[] = { "IDENT: ", "AUTH: ", "TLS: " };
+	if (item->line != item->last_line || mxg_slice_find(item->text, '[') != NULL)
+		return false;
+	for (unsigned i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+		if (mxg_slice_begins(item->text, heads[i]))
+			return true;
+	}
+	return false;
+}
+
 /* Courier's submit: "from HELO (NAME [::ffff:A])", then "(IDENT: I, AUTH: M U,
  * TLS: ...)", "by ME with P", "id X; date". IPv4 is always mapped. IDENT is the
  * client's, so the login is believed from the protocol only. PTR names come
@@ -50,14 +64,17 @@ static bool courier_local(struct mxg_received *out, const struct mxg_clauses *c)
 bool mxg_grammar_courier(struct mxg_received *out, const struct mxg_clauses *c)
 {
 	if (c->form != MXG_FORM_FROM || c->after_by.count > 0 || c->tail.count > 0 ||
-	    c->cipher.count > 0 || !is_courier_id(c->id) || c->recipient.len > 0 || out->date == 0)
+	    c->cipher.count > 0 || !mxg_is_courier_id(c->id) || c->recipient.len > 0 || mxg_received_date(out) == 0)
 		return false;
 	if (c->helo.len == 0 || !mxg_address_comment(c, 0) || c->from.count > 2)
 		return false;
-	if (c->from.count == 2 && c->from.item[1].line != c->from.item[1].last_line)
+	if (mxg_slice_find(c->helo, ' ') != NULL)
 		return false;
 	if (c->from.count == 2 && courier_local(out, c))
 		return true;
+	out->kind = MXG_RECEIVED_UNREADABLE;
+	if (c->from.count == 2 && !is_courier_comment(&c->from.item[1]))
+		return false;
 	struct mxg_slice text = c->from.item[0].text;
 	const char *open = mxg_slice_find(text, '[');
 	size_t at = open == NULL ? 0 : (size_t)(open - text.at);
@@ -125,10 +142,10 @@ static bool qmail_invoked(struct mxg_received *out, const struct mxg_clauses *c)
 	if (mxg_slice_is(text, " invoked from network"))
 		out->kind = MXG_RECEIVED_MARKER;
 	else if (mxg_slice_begins(text, " invoked by uid "))
-		return mxg_slice_digits(mxg_slice_skip(text, 16)) && out->date != 0;
+		return mxg_slice_digits(mxg_slice_skip(text, 16)) && mxg_received_date(out) != 0;
 	else if (!mxg_slice_is(text, " invoked for bounce") && !mxg_slice_is(text, " invoked by alias"))
 		return false;
-	return out->date != 0;
+	return mxg_received_date(out) != 0;
 }
 
 /* qmail's received.c; its dates have no weekday, its fields no id. */
@@ -155,7 +172,7 @@ bool mxg_grammar_qmail(struct mxg_received *out, const struct mxg_clauses *c)
 
 bool mxg_grammar_qpsmtpd(struct mxg_received *out, const struct mxg_clauses *c)
 {
-	if (c->form != MXG_FORM_FROM || c->from.count != 2 || c->after_by.count != 1 || out->date == 0)
+	if (c->form != MXG_FORM_FROM || c->from.count != 2 || c->after_by.count != 1 || mxg_received_date(out) == 0)
 		return false;
 	out->authenticated = mxg_protocol_has_login(c->protocol);
 	return read_qmail_peer(out, c, false);
@@ -169,7 +186,7 @@ bool mxg_grammar_dovecot(struct mxg_received *out, const struct mxg_clauses *c)
 	bool named = c->after_by.count == 1 && c->after_by.item[0].comment &&
 		     mxg_slice_is(c->after_by.item[0].text, "Dovecot");
 	if (c->form != MXG_FORM_FROM || (c->after_by.count > 0 && !named) || !mxg_slice_is_helo(c->helo) ||
-	    c->id.len < 16 || c->cipher.count > 0 || is_courier_id(c->id))
+	    c->id.len < 16 || c->cipher.count > 0 || mxg_is_courier_id(c->id))
 		return false;
 	bool lmtp = mxg_slice_begins(c->protocol, "LMTP");
 	bool sender = c->tail.count == 1 && mxg_slice_begins(c->tail.item[0].text, "envelope-from <");

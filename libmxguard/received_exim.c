@@ -128,7 +128,7 @@ bool mxg_grammar_exim(struct mxg_received *out, const struct mxg_clauses *c)
 	if (is_local(out, c))
 		return true;
 	*out = (struct mxg_received){ .by = out->by, .protocol = out->protocol, .id = out->id,
-		.for_address = out->for_address, .date = out->date };
+		.for_address = out->for_address, .date_text = out->date_text };
 	out->authenticated = mxg_protocol_has_login(c->protocol);
 	out->kind = MXG_RECEIVED_PEER;
 	return address_first(out, c) || name_first(out, c) || bracketed_port(out, c);

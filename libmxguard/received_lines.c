@@ -29,14 +29,14 @@ static size_t plain_bytes(const unsigned char *s)
 	uint64_t v;
 	memcpy(&v, s, sizeof(v));
 	v = le64toh(v);
-	uint64_t below_space = (v - low * 0x20) & ~v;
-	uint64_t is_delete = ((v ^ low * 0x7f) - low) & ~(v ^ low * 0x7f);
-	/* borrows only reach upwards, so the lowest mark is always true */
-	uint64_t odd = (v | below_space | is_delete) & high;
+	/* below SP, DEL, 8-bit; borrows and carries only reach upwards from a byte
+	 * that is odd itself, so the lowest mark is always true */
+	uint64_t odd = ((v - low * 0x20) | (v + low) | v) & high;
 	return odd == 0 ? 8 : (size_t)__builtin_ctzll(odd) / 8;
 }
 
-static void look_at_line(struct mxg_lines *lines, const char *at, const char *end)
+/* Returns where the line's words begin. */
+static const char *look_at_line(struct mxg_lines *lines, const char *at, const char *end)
 {
 	lines->count++;
 	while (at < end && (*at == ' ' || *at == '\t'))
@@ -48,6 +48,7 @@ static void look_at_line(struct mxg_lines *lines, const char *at, const char *en
 	} else if (left > 4 && at[0] == 'f' && memcmp(at, "from", 4) == 0 && mxg_byte_is(at[4], MXG_BYTE_BLANK)) {
 		lines->from++;
 	}
+	return at;
 }
 
 /* SP, HTAB and line ends of one kind are the only control bytes that a field
@@ -58,6 +59,13 @@ bool mxg_lines_survey(struct mxg_lines *lines, const char *field, size_t len)
 	int crlf = -1;
 	*lines = (struct mxg_lines){ .count = 1 };
 	for (size_t i = 0; i < len;) {
+		if (len - i >= 16) {
+			mxg_block b = mxg_block_load(field + i);
+			if (!mxg_block_any((mxg_block)((b < 0x20) | (b > 0x7e)))) {
+				i += 16;
+				continue;
+			}
+		}
 		if (len - i >= 8) {
 			size_t n = plain_bytes(s + i);
 			i += n;
@@ -78,7 +86,7 @@ bool mxg_lines_survey(struct mxg_lines *lines, const char *field, size_t len)
 			if (i < len && s[i] != ' ' && s[i] != '\t')
 				return false;
 			if (i < len)
-				look_at_line(lines, field + i, field + len);
+				i = (size_t)(look_at_line(lines, field + i, field + len) - field);
 		} else if ((s[i] < 0x20 && s[i] != '\t') || s[i] == 0x7f) {
 			return false;
 		} else {

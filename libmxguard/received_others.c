@@ -12,7 +12,7 @@ bool mxg_grammar_exchange(struct mxg_received *out, const struct mxg_clauses *c)
 {
 	struct mxg_slice name, rest;
 	if (c->form != MXG_FORM_FROM || c->from.count != 1 || !c->from.item[0].comment ||
-	    c->from.item[0].line > 1 || !mxg_slice_is_helo(c->helo) || out->date == 0)
+	    c->from.item[0].line > 1 || !mxg_slice_is_helo(c->helo) || mxg_received_date(out) == 0)
 		return false;
 	struct mxg_slice text = c->from.item[0].text;
 	out->helo = c->helo;
@@ -27,7 +27,7 @@ bool mxg_grammar_exchange(struct mxg_received *out, const struct mxg_clauses *c)
 bool mxg_grammar_google(struct mxg_received *out, const struct mxg_clauses *c)
 {
 	if (c->form != MXG_FORM_FROM || c->after_by.count > 0 || !mxg_slice_is_word(c->helo) ||
-	    !mxg_address_comment(c, 0) || c->id.len == 0 || out->date == 0)
+	    !mxg_address_comment(c, 0) || c->id.len == 0 || mxg_received_date(out) == 0)
 		return false;
 	out->authenticated = mxg_protocol_has_login(c->protocol);
 	return mxg_peer_from_comment(out, c, NULL);
@@ -38,7 +38,7 @@ bool mxg_grammar_google(struct mxg_received *out, const struct mxg_clauses *c)
 bool mxg_grammar_communigate(struct mxg_received *out, const struct mxg_clauses *c)
 {
 	struct mxg_slice name, rest;
-	if (c->form != MXG_FORM_FROM || c->from.count != 1 || !mxg_address_comment(c, 0) || out->date == 0)
+	if (c->form != MXG_FORM_FROM || c->from.count != 1 || !mxg_address_comment(c, 0) || mxg_received_date(out) == 0)
 		return false;
 	struct mxg_slice text = c->from.item[0].text;
 	out->kind = MXG_RECEIVED_PEER;
@@ -65,7 +65,7 @@ bool mxg_grammar_fetchmail(struct mxg_received *out, const struct mxg_clauses *c
 	struct mxg_slice text = c->from.item[0].text;
 	out->hostname = c->helo;
 	out->kind = MXG_RECEIVED_RETRIEVED;
-	return out->date != 0 && mxg_address_parse(&out->address, text.at, text.len,
+	return mxg_received_date(out) != 0 && mxg_address_parse(&out->address, text.at, text.len,
 					 MXG_ADDRESS_BRACKETED | MXG_ADDRESS_TAGGED);
 }
 
@@ -82,7 +82,7 @@ bool mxg_grammar_getmail(struct mxg_received *out, const struct mxg_clauses *c)
 	size_t n = (size_t)(colon - text.at);
 	out->hostname = c->helo;
 	out->kind = MXG_RECEIVED_RETRIEVED;
-	return out->date != 0 && mxg_slice_digits(mxg_slice_skip(text, n + 1)) &&
+	return mxg_received_date(out) != 0 && mxg_slice_digits(mxg_slice_skip(text, n + 1)) &&
 	       mxg_address_parse(&out->address, text.at, n, MXG_ADDRESS_BARE);
 }
 
@@ -91,7 +91,7 @@ bool mxg_grammar_getmail(struct mxg_received *out, const struct mxg_clauses *c)
 bool mxg_grammar_nullclient(struct mxg_received *out, const struct mxg_clauses *c)
 {
 	out->kind = MXG_RECEIVED_LOCAL;
-	if (out->date == 0 || c->protocol.len > 0)
+	if (mxg_received_date(out) == 0 || c->protocol.len > 0)
 		return false;
 	if (c->form == MXG_FORM_COMMENT) {
 		struct mxg_slice text = c->from.item[0].text;

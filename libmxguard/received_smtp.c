@@ -26,7 +26,7 @@ static bool postfix_local(struct mxg_received *out, const struct mxg_clauses *c)
 			return false;
 	}
 	out->kind = MXG_RECEIVED_LOCAL;
-	return out->date != 0;
+	return mxg_received_date(out) != 0;
 }
 
 bool mxg_grammar_postfix(struct mxg_received *out, const struct mxg_clauses *c)
@@ -76,7 +76,7 @@ static bool sendmail_comment_form(struct mxg_received *out, struct mxg_clauses *
 	if (!mxg_slice_is_word(text) || c->protocol.len > 0 || c->from.count != 1 || c->id.len == 0)
 		return false;
 	out->kind = MXG_RECEIVED_LOCAL;
-	return out->date != 0;
+	return mxg_received_date(out) != 0;
 }
 
 bool mxg_grammar_sendmail(struct mxg_received *out, const struct mxg_clauses *given)
@@ -92,7 +92,7 @@ bool mxg_grammar_sendmail(struct mxg_received *out, const struct mxg_clauses *gi
 	if (c.protocol.len == 0 && mxg_slice_is(c.helo, "localhost") && c.from.count == 1 &&
 	    mxg_slice_is(c.from.item[0].text, "localhost")) {
 		out->kind = MXG_RECEIVED_LOCAL;
-		return c.id.len > 0 && out->date != 0;
+		return c.id.len > 0 && mxg_received_date(out) != 0;
 	}
 	return sendmail_ident(out, &c);
 }
@@ -111,7 +111,7 @@ bool mxg_grammar_opensmtpd(struct mxg_received *out, const struct mxg_clauses *c
 	if (text.len > n && memcmp(text.at + text.len - n, local, n) == 0) {
 		text.len -= n;
 		out->kind = MXG_RECEIVED_LOCAL;
-		return mxg_slice_is_host(text) && mxg_slice_is(c->protocol, "ESMTPA") && out->date != 0;
+		return mxg_slice_is_host(text) && mxg_slice_is(c->protocol, "ESMTPA") && mxg_received_date(out) != 0;
 	}
 	out->authenticated = mxg_protocol_has_login(c->protocol);
 	return mxg_peer_from_comment(out, c, NULL);
@@ -125,10 +125,10 @@ bool mxg_grammar_haraka(struct mxg_received *out, const struct mxg_clauses *c)
 		out->kind = MXG_RECEIVED_MARKER;
 		out->local_if_last = true;
 		return mxg_slice_is(c->from.item[0].text, "Haraka outbound") && c->from.count == 1 &&
-		       c->by.len == 0 && out->date != 0;
+		       c->by.len == 0 && mxg_received_date(out) != 0;
 	}
 	if (c->form != MXG_FORM_FROM || c->after_by.count != 1 || c->from.count != 1 ||
-	    c->helo.len == 0 || !mxg_address_comment(c, 0))
+	    c->helo.len == 0 || mxg_slice_find(c->helo, ' ') != NULL || !mxg_address_comment(c, 0))
 		return false;
 	out->authenticated = mxg_protocol_has_login(c->protocol);
 	return mxg_peer_from_comment(out, c, NULL);
@@ -144,7 +144,7 @@ bool mxg_grammar_cyrus(struct mxg_received *out, const struct mxg_clauses *c)
 	if (mxg_slice_is(c->from.item[0].text, "[unix socket]")) {
 		out->helo = c->helo;
 		out->kind = MXG_RECEIVED_MARKER;
-		return out->date != 0;
+		return mxg_received_date(out) != 0;
 	}
 	return mxg_peer_from_comment(out, c, NULL);
 }

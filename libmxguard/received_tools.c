@@ -17,7 +17,7 @@ const uint8_t mxg_byte_classes[256] = {
 	['>'] = MXG_BYTE_SPECIAL,
 	['@'] = MXG_BYTE_SPECIAL,
 	['\\'] = MXG_BYTE_SPECIAL,
-	[';'] = MXG_BYTE_SPECIAL,
+	[';'] = MXG_BYTE_SPECIAL | MXG_BYTE_SEMICOLON,
 	['"'] = MXG_BYTE_SPECIAL,
 	['.'] = H,
 	['-'] = H,
@@ -101,7 +101,7 @@ bool mxg_protocol_has_login(struct mxg_slice protocol)
 	static const char *const names[] = { "ESMTPA", "ESMTPSA", "UTF8SMTPA", "UTF8SMTPSA", "esmtpa",
 		"esmtpsa", "utf8esmtpa", "utf8esmtpsa", "asmtp" };
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (mxg_slice_is(protocol, names[i]))
+		if (protocol.len > 4 && protocol.at[0] == names[i][0] && mxg_slice_is(protocol, names[i]))
 			return true;
 	}
 	return false;
@@ -125,7 +125,7 @@ static bool is_no_name(struct mxg_slice name)
 	static const char *const words[] = { "unknown", "<unknown>", "Unknown", "UNKNOWN", "NXDOMAIN",
 		"DNSERROR", "unverified", "softdnserr" };
 	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (mxg_slice_is(name, words[i]))
+		if (name.len > 0 && name.at[0] == words[i][0] && mxg_slice_is(name, words[i]))
 			return true;
 	}
 	return false;

@@ -30,6 +30,8 @@ static char lower(char c)
 
 static bool same_folded(const char *a, const char *b, size_t n)
 {
+	if (memcmp(a, b, n) == 0)
+		return true;
 	for (size_t i = 0; i < n; i++) {
 		if (lower(a[i]) != lower(b[i]))
 			return false;
@@ -96,7 +98,7 @@ static void conclude_at(struct mxg_trace *t, enum mxg_trace_outcome outcome, con
 	conclude(t, outcome, MXG_TRACE_REASON_NONE);
 	t->address = r->address;
 	t->mta = r->mta;
-	t->date = r->date;
+	t->date = mxg_received_date(r);
 	copy_cut(t->helo, sizeof(t->helo), r->helo);
 	copy_cut(t->hostname, sizeof(t->hostname), r->hostname);
 	copy_cut(t->by, sizeof(t->by), r->by);

@@ -78,6 +78,12 @@ static void judge_name(struct mxg_trace *t, bool colon)
 static size_t take_name(struct mxg_trace *t, const char *bytes, size_t n)
 {
 	size_t i = 0;
+	/* the name as every MTA writes it, in one piece */
+	if (t->used == 0 && n >= 9 && memcmp(bytes, "Received:", 9) == 0) {
+		t->state = RECEIVED;
+		keep(t, bytes, 9);
+		return 9;
+	}
 	for (; i < n && t->state == NAME; i++) {
 		if (bytes[i] == ':' || bytes[i] == '\n') {
 			judge_name(t, bytes[i] == ':');

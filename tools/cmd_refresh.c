@@ -210,6 +210,8 @@ static int finish(struct mxg_refresh *run, const struct request *q, int folder)
 	mxg_refresh_count(run, &f);
 	if (!q->quiet && !q->json)
 		mxg_refresh_print_found(run, &f);
+	if (run->dead && run->answered > 0)
+		fputs("mxguard refresh: DNS has stopped answering; the rest was not asked\n", stderr);
 	if (run->answered == 0 && run->failed > 0)
 		status = no_dns(run, error, sizeof(error));
 	else

@@ -288,7 +288,6 @@ static const char *kind(const struct mxg_trace *t)
 	case MXG_TRACE_AUTHENTICATED:
 		return "authenticated";
 	case MXG_TRACE_LOCAL:
-	case MXG_TRACE_RETRIEVED:
 	case MXG_TRACE_ENDED: /* what to make of it is the policy's matter */
 		return "local";
 	case MXG_TRACE_NONE:

@@ -8,16 +8,19 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "text.h"
+
 #define NAME_MAX_LENGTH 31 /* longer ones are near to nothing */
 
 int mxg_wrong_use(const char *command, const char *format, ...)
 {
+	char message[1024], clean[2048];
 	va_list args;
-	fprintf(stderr, "%s: ", command);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
-	fprintf(stderr, "\nTry '%s --help'.\n", command);
+	mxg_text_clean(clean, sizeof(clean), message, strlen(message), NULL);
+	fprintf(stderr, "%s: %s\nTry '%s --help'.\n", command, clean, command);
 	return EX_USAGE;
 }
 

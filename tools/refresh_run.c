@@ -9,7 +9,8 @@
 
 #define WAIT_MS 1000
 #define QUEUE_ENOUGH 4 /* times the concurrency; further domains are begun below that */
-#define DEAD_AFTER 64 /* questions in a row without any reply, and never one before */
+#define DEAD_AFTER 64 /* questions in a row without any reply, where there never was one; */
+#define DIED_AFTER 256 /* … and where there were some: it must not take hours to find out */
 
 static void enqueue(struct mxg_refresh *run, struct mxg_item *item)
 {
@@ -159,7 +160,7 @@ static void count_result(struct mxg_refresh *run, const struct mxg_reply *r)
 	}
 	run->failed++;
 	run->failed_in_a_row += r->failure == MXG_DNS_TIMEOUT || r->failure == MXG_DNS_LOCAL;
-	if (run->answered == 0 && run->failed_in_a_row >= DEAD_AFTER)
+	if (run->failed_in_a_row >= (run->answered == 0 ? DEAD_AFTER : DIED_AFTER))
 		run->dead = true;
 }
 
@@ -186,7 +187,7 @@ static void ask_queued(struct mxg_refresh *run)
 		if (run->queue == NULL)
 			run->queue_end = &run->queue;
 		if (run->dead) {
-			struct mxg_reply none = { .kind = MXG_ANSWER_FAILED, .failure = MXG_DNS_TIMEOUT };
+			struct mxg_reply none = { .kind = MXG_ANSWER_FAILED, .failure = MXG_DNS_CANCELLED };
 			take_reply(run, item, &none);
 			continue;
 		}

@@ -37,7 +37,7 @@ struct test_case {
 static const char *current;
 static int failures;
 
-static void fail(const char *format, ...)
+__attribute__((format(printf, 1, 2))) static void fail(const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);

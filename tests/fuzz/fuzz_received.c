@@ -74,6 +74,7 @@ static void check(const char *field, size_t len, unsigned mask)
 	inside(r.protocol, field, len);
 	inside(r.id, field, len);
 	inside(r.for_address, field, len);
+	inside(r.date_text, field, len);
 	require(readable == (r.kind != MXG_RECEIVED_UNREADABLE));
 	require(readable || (!r.authenticated && r.address.family == 0));
 	if (!readable)

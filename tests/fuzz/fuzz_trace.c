@@ -84,7 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	mxg_prefix_parse(&internal[1], "198.51.100.0/24", 15);
 	mxg_prefix_parse(&internal[2], "::1", 3);
 	struct mxg_trace_rules rules = { .internal = internal, .internal_count = 3, .by = names, .by_count = 2,
-		.belief = (enum mxg_trace_belief)(data[4] % 3) };
+		.belief = (enum mxg_trace_belief)(data[4] % 4) };
 	const char *s = (const char *)data + 5;
 	size_t len = size - 5;
 	mxg_trace_init(&once, &rules);

@@ -113,21 +113,30 @@ def slow(server, scripted_dns):
     scripted_dns.set("slow.test", "MX", delayed(0.5, answer("10 gw.slow.test")))
     scripted_dns.set("gw.slow.test", "A", GATEWAY)
     scripted_dns.set("gw.slow.test", "AAAA", answer())
-    return server(dns_policy(scripted_dns, seconds=4), users={USER: {"mxguard_mode": "monitor"}})
+    trace = {"mta": ["postfix"], "by": ["mail.example.test"]}
+    return server(dns_policy(scripted_dns, seconds=4, trace=trace),
+                  users={USER: {"mxguard_mode": "monitor"}})
+
+
+RECEIVED = f"""Received: from x.example (unknown [{SPAMMER}]) by mail.example.test (Postfix)
+\twith ESMTP id 4ABCDE1234; Mon,  2 Nov 2026 10:00:00 +0000 (UTC)
+"""
 
 
 def test_valgrind_whole_transactions(slow):
     recipients = [USER, "a@slow.test", "postmaster@slow.test"]
-    forged = "Authentication-Results: mxguard.example.test; x-mxguard=pass\n"
+    forged = RECEIVED + "Authentication-Results: mxguard.example.test; x-mxguard=pass\n"
     said = lmtp_under_valgrind(slow, HELLO + transaction(recipients, smtp.message(header=forged)) * 2
                                + b"QUIT\r\n")
     assert said.count("354 ") == 2 and "221 " in said
 
 
 def test_valgrind_ends_while_deciding(slow):
-    """The standard input ends while a lookup is pending: at RCPT and at DATA."""
+    """The standard input ends before DATA, and while the lookup after DATA is pending."""
     lmtp_under_valgrind(slow, HELLO + transaction(["a@slow.test", "b@slow.test"]))
-    lmtp_under_valgrind(slow, HELLO + transaction([USER, "b@slow.test"], smtp.message()))
+    message = smtp.message(header=RECEIVED)
+    lmtp_under_valgrind(slow, HELLO + transaction([USER, "b@slow.test"], message))
+    slow.wait_log("rcpt b@slow.test: mxguard: verdict=direct|finish at eof", seconds=60)
 
 
 def test_valgrind_as_a_service(server, scripted_dns):

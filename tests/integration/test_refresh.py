@@ -320,6 +320,29 @@ def test_wrong_line_in_domains_file(site):
     assert json.loads(result.stdout)["domains"] == 2
 
 
+def test_resolver_dies_on_the_way(site):
+    """Ten thousand questions to a server that says nothing any more end in good time."""
+    names = [f"d{i}.test" for i in range(10_000)]
+    site.dns.update({(name, "MX"): timeout() for name in names})
+    site.configure(domains=["example.test", *names[:900]])
+    begin = time.monotonic()
+    found = site.refresh("--concurrency", "300", status=75)
+    assert found["written"] and len(found["failures"]) >= 900
+    assert "not asked" in {f["why"] for f in found["failures"]}
+    assert time.monotonic() - begin < 25
+
+
+def test_large_records(site):
+    """Over UDP up to the EDNS size, by TCP beyond."""
+    for count, protocols in ((30, {"udp"}), (150, {"udp", "tcp"})):
+        ranges = " ".join(f"ip4:203.0.113.{i}" for i in range(count))
+        site.dns.set("more.filter.test", "TXT", f"v=spf1 {ranges} -all")
+        site.dns.forget_questions()
+        site.refresh()
+        assert {q.protocol for q in site.dns.questions if q.name == "more.filter.test"} == protocols
+        assert site.offline(f"203.0.113.{count - 1}") == "authorized"
+
+
 def test_people_are_told(site):
     site.refresh()
     site.dns.set("more.filter.test", "TXT", timeout())

@@ -162,14 +162,14 @@ static bool is_one_mta(const json_t *entry)
 	       (source == NULL || strstr(source, " then ") == NULL);
 }
 
-static bool report(const char *pass, const struct tally *t)
+static bool report(const char *pass, const struct tally *t, bool share_matters)
 {
 	const unsigned *plain = t->count[0], *hostile = t->count[1];
 	unsigned all = plain[RIGHT] + plain[UNREADABLE] + plain[WRONG];
 	printf("%s: not hostile: %u right, %u unreadable, %u wrong; hostile: %u right, %u unreadable, %u wrong\n",
 		pass, plain[RIGHT], plain[UNREADABLE], plain[WRONG], hostile[RIGHT], hostile[UNREADABLE],
 		hostile[WRONG]);
-	return plain[WRONG] + hostile[WRONG] == 0 && plain[RIGHT] * 100 >= all * 97;
+	return plain[WRONG] + hostile[WRONG] == 0 && (!share_matters || plain[RIGHT] * 100 >= all * 97);
 }
 
 int main(int argc, char **argv)
@@ -202,6 +202,6 @@ int main(int argc, char **argv)
 	fclose(f);
 	bool good = true;
 	for (unsigned i = 0; i < PASSES; i++)
-		good = report(pass_names[i], &tally[i]) && good;
+		good = report(pass_names[i], &tally[i], i == FORM) && good;
 	return good ? 0 : 1;
 }

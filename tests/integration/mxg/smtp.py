@@ -17,6 +17,7 @@ import re
 import socket
 import ssl
 import struct
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -117,6 +118,16 @@ class Client:
 
     @staticmethod
     def _connect(server: Server, source: str | None, seconds: float) -> socket.socket:
+        """A server that is being reloaded is away for a moment: tried again, at most two seconds."""
+        for _ in range(40):
+            try:
+                return Client._connect_once(server, source, seconds)
+            except (FileNotFoundError, ConnectionRefusedError):
+                time.sleep(0.05)
+        return Client._connect_once(server, source, seconds)
+
+    @staticmethod
+    def _connect_once(server: Server, source: str | None, seconds: float) -> socket.socket:
         local = not isinstance(server, tuple)
         sock = socket.socket(socket.AF_UNIX if local else family_of(server[0]),
                              socket.SOCK_STREAM)

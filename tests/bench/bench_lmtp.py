@@ -1,0 +1,131 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""bench_lmtp.py [--pairs N] [--case NAME]: what the Dovecot plugin costs an LMTP delivery.
+
+Three Dovecots, two of them without the plugin, get the same message in turn; a round's ratios
+are P/A (with the plugin against without) and A/A (the two without). Printed are the medians of
+the ratios over all rounds: throughput of separate runs differs by a factor of two on a shared
+machine, medians of paired ratios by about one per cent. The mailboxes are emptied as they fill,
+since delivery takes longer in a large one, and nothing is fsynced: waiting for the disk would hide
+the difference. Run it alone, as root: script/netns tests/bench/…
+"""
+from __future__ import annotations
+
+import argparse
+import pathlib
+import statistics
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+
+from mxg import smtp  # noqa: E402
+from mxg.dovecot import Dovecot, Settings, version  # noqa: E402
+from mxg.mxguard import write_config  # noqa: E402
+from mxg.process import temporary_folder  # noqa: E402
+
+GATEWAY, USER = "192.0.2.10", "user@example.test"
+EMPTY_EVERY = 50
+HOPS = "".join(f"""Received: from relay{n}.example ([198.51.100.{n}])
+\tby relay{n + 1}.example (Postfix) with ESMTPS id 4ABC{n}
+\tfor <user@example.test>; Mon,  2 Nov 2026 10:00:0{n} +0000 (UTC)
+""" for n in range(5))
+OURS = f"""Received: from gw.example (unknown [{GATEWAY}])
+\tby mail.example.test (Postfix) with ESMTP id 4ABCDE1234
+\tfor <user@example.test>; Mon,  2 Nov 2026 10:00:09 +0000 (UTC)
+"""
+POLICY = {"mode": "enforce", "authserv_id": "mail.example.test", "state_dir": "/nonexistent",
+          "trace": {"mta": ["postfix"], "by": ["mail.example.test"]},
+          "gateways": [{"name": "filters", "allow": f"ip4:{GATEWAY} ip4:198.51.100.0/24"}]}
+CASES = {
+    "peer": ("the peer decides", {}, HOPS, True, True),
+    "header": ("the header decides", {}, OURS + HOPS, False, True),
+    "tag": ("header decides, tag added", {"tag": "always"}, OURS + HOPS, False, True),
+    "connection": ("the peer decides, one message a connection", {}, HOPS, True, False),
+}
+
+
+class Instance:
+    def __init__(self, folder: pathlib.Path, number: int, config: pathlib.Path | None,
+                 tcp: bool) -> None:
+        self.tcp, self.address = tcp, (f"192.0.2.{number + 1}", 24)
+        mxguard = {"mxguard_config": str(config)} if config else {}
+        more = "  restart_request_count = 1000\n" if version() >= (2, 4) else ""
+        self.server = Dovecot(folder / f"dovecot{number}", Settings(
+            lmtp=[self.address], mxguard=mxguard, users={USER: {}}, extra_service_lmtp=more,
+            extra="mail_fsync = never\n"))
+        self.client: smtp.Client | None = None
+
+    def connect(self) -> smtp.Client:
+        where = self.address if self.tcp else self.server.socket
+        client = smtp.Client(where, source=GATEWAY if self.tcp else None, seconds=60)
+        client.greet()
+        return client
+
+    def deliver(self, content: bytes, keep: bool) -> float:
+        """Seconds from MAIL to the last reply, or from connect to QUIT."""
+        began = time.perf_counter()
+        client = (self.client or self.connect()) if keep else self.connect()
+        client.dialogue.clear()
+        if keep:
+            if self.client is None:
+                began = time.perf_counter()
+            self.client = client
+        client.mail("a@sender.example")
+        assert client.rcpt(USER).ok, client.dialogue
+        assert client.data(content)[USER].ok, client.dialogue
+        if not keep:
+            client.quit()
+            client.close()
+        return time.perf_counter() - began
+
+    def empty(self) -> None:
+        for name in ("new", "cur"):
+            for path in (self.server.maildir(USER) / name).iterdir():
+                path.unlink()
+
+
+def measure(case: str, pairs: int) -> str:
+    text, settings, header, tcp, keep = CASES[case]
+    content = smtp.message(header=header, body="A line of text.\n" * 60)
+    with temporary_folder() as folder:
+        config = write_config(folder / "mxguard.conf", {**POLICY, **settings})
+        names = ("A1", "A2", "P")
+        instances = {name: Instance(folder, number, config if name == "P" else None, tcp)
+                     for number, name in enumerate(names)}
+        taken: dict[str, list[float]] = {name: [] for name in names}
+        for instance in instances.values():
+            instance.server.start()
+        try:
+            for round in range(pairs + 20):
+                order = names[round % 3:] + names[:round % 3]
+                times = {name: instances[name].deliver(content, keep) for name in order}
+                if round >= 20:
+                    for name in names:
+                        taken[name].append(times[name])
+                if round % EMPTY_EVERY == 0:
+                    for instance in instances.values():
+                        instance.empty()
+        finally:
+            for instance in instances.values():
+                instance.server.stop()
+    with_plugin = statistics.median(p / a for p, a in zip(taken["P"], taken["A1"]))
+    with_plugin2 = statistics.median(p / a for p, a in zip(taken["P"], taken["A2"]))
+    same = statistics.median(b / a for a, b in zip(taken["A1"], taken["A2"]))
+    return (f"{text:<45} {len(taken['P']):>6} {with_plugin:>8.3f} {with_plugin2:>8.3f} {same:>8.3f} "
+            f"{statistics.median(taken['A1']) * 1e3:>10.3f} ms")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--pairs", type=int, default=3000)
+    parser.add_argument("--case", choices=CASES, action="append")
+    arguments = parser.parse_args()
+    print(f"Dovecot {'.'.join(map(str, version()))}")
+    print(f"{'case':<45} {'pairs':>6} {'P/A1':>8} {'P/A2':>8} {'A2/A1':>8} {'latency A1':>13}")
+    for case in arguments.case or CASES:
+        print(measure(case, arguments.pairs), flush=True)
+
+
+if __name__ == "__main__":
+    main()

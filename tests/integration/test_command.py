@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: MIT
+"""The command as such: help, wrong use, colours, hostile text."""
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+
+import pytest
+
+from mxg import build
+from mxg.mxguard import mxguard
+
+
+def commands() -> list[str]:
+    text = mxguard("--help").stdout.decode()
+    return re.findall(r"^  ([a-z]+) +\S", text, re.M)
+
+
+def on_terminal(*arguments: str, **environment: str) -> str:
+    """What the command writes on a terminal."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([str(build.command()), *arguments], stdin=theirs, stdout=theirs,
+                               stderr=theirs, env={**os.environ, "TERM": "xterm", **environment})
+    os.close(theirs)
+    text = b""
+    while True:
+        try:
+            piece = os.read(ours, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        text += piece
+    process.wait(10)
+    os.close(ours)
+    return text.decode()
+
+
+def test_help():
+    assert "check" in commands()
+    for name in commands():
+        for arguments in ((name, "--help"), ("help", name)):
+            result = mxguard(*arguments)
+            assert result.returncode == 0 and result.stdout.startswith(b"Usage: mxguard " + name.encode())
+            assert result.stderr == b""
+
+
+def test_version():
+    assert re.fullmatch(rb"mxguard \d+\.\d+\.\d+\n", mxguard("--version").stdout)
+
+
+@pytest.mark.parametrize("arguments,said", [
+    ([], "Usage"), (["refersh"], "did you mean 'refresh'"), (["chek"], "did you mean 'check'"),
+    (["nonsense"], "there is no command"), (["--color=pink", "check"], "--color"),
+    (["refresh", "--strikt"], "did you mean '--strict'"), (["refresh", "-c"], "-c needs a value"),
+    (["refresh", "-Z"], "there is no option '-Z'"), (["refresh", "--concurrency", "1x"], "number"),
+    (["gateways"], "a domain is missing"), (["export"], "the format is missing")])
+def test_wrong_use(arguments, said):
+    result = mxguard(*arguments)
+    assert result.returncode == 64 and said in result.stderr.decode()
+
+
+@pytest.mark.parametrize("name", ["check", "refresh", "gateways", "export"])
+def test_configuration_missing(folder, name):
+    more = {"check": ["--peer", "192.0.2.1", "--rcpt", "a@b.test"], "gateways": ["b.test"],
+            "export": ["plain"], "refresh": []}[name]
+    result = mxguard(name, "-c", folder / "none.conf", *more)
+    assert result.returncode == 78 and b"none.conf" in result.stderr and result.stdout == b""
+
+
+def test_output_that_cannot_be_written():
+    with open("/dev/full", "wb") as full:
+        result = subprocess.run([str(build.command()), "--help"], stdout=full, stderr=subprocess.PIPE)
+    assert result.returncode == 74 and b"No space left" in result.stderr
+
+
+@pytest.fixture
+def config(mxguard_config, folder):
+    return str(mxguard_config({"gateways": [{"name": "gw", "allow": "ip4:192.0.2.1"}],
+                               "state_dir": str(folder)}))
+
+
+def test_colours(config):
+    arguments = ("gateways", "-c", config, "example.test")
+    assert "\x1b[" in on_terminal(*arguments)
+    assert "\x1b[" not in on_terminal(*arguments, NO_COLOR="1")
+    assert "\x1b[" not in on_terminal("--color=never", *arguments)
+    assert "\x1b[" not in mxguard(*arguments).stdout.decode()
+    check = ("check", "-c", config, "--peer", "192.0.2.1", "--rcpt", "a@b.test")
+    assert "\x1b[" in mxguard(*check, "--color=always").stdout.decode()
+    assert "\x1b[" not in mxguard(*check).stdout.decode()
+
+
+def test_table_fits_the_screen(config):
+    text = on_terminal("gateways", "-c", config, "example.test", NO_COLOR="1", COLUMNS="40")
+    assert "192.0.2.1" in text
+    assert max(len(line) for line in text.splitlines() if "note:" not in line) < 80
+
+
+def test_hostile_text_of_the_command_line(config):
+    result = mxguard("gateways", "-c", config, "\x1b]0;x\x07.test")
+    assert result.returncode == 64 and b"\x07" not in result.stderr
+
+
+def test_completion_knows_the_commands():
+    script = build.ROOT / "tools" / "completion" / "mxguard"
+    words = subprocess.run(
+        ["bash", "-c", 'PATH=$1:$PATH; . "$2"; COMP_WORDS=(mxguard re); COMP_CWORD=1; _mxguard; '
+         'echo "${COMPREPLY[*]}"; COMP_WORDS=(mxguard refresh --for); COMP_CWORD=2; _mxguard; '
+         'echo "${COMPREPLY[*]}"', "bash", str(build.command().parent), str(script)],
+        capture_output=True, text=True)
+    assert words.stdout.split() == ["refresh", "--forget"], words.stderr
