@@ -136,7 +136,6 @@ def test_valgrind_ends_while_deciding(slow):
     lmtp_under_valgrind(slow, HELLO + transaction(["a@slow.test", "b@slow.test"]))
     message = smtp.message(header=RECEIVED)
     lmtp_under_valgrind(slow, HELLO + transaction([USER, "b@slow.test"], message))
-    slow.wait_log("rcpt b@slow.test: mxguard: verdict=direct|finish at eof", seconds=60)
 
 
 def test_valgrind_as_a_service(server, scripted_dns):

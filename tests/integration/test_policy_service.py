@@ -354,7 +354,7 @@ def test_socket_activation(folder, mxguard_config):
 
 def test_units_are_well_formed():
     folder = pathlib.Path(build.ROOT / "tools" / "systemd")
-    if run(["systemd-analyze", "--version"]).returncode != 0:
+    if program("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not there")
     exposure = run(["systemd-analyze", "security", "--offline=yes", "--threshold=20",
                     str(folder / "mxguard-policy.service")])
