@@ -15,7 +15,7 @@ from mxg import build
 from mxg.dns_script import answer, delayed, timeout
 from mxg.mxguard import mxguard, write_config
 from mxg.policy_service import PolicyService, request
-from mxg.process import free_port, run, wait_until
+from mxg.process import free_port, program, run, wait_until
 
 GATEWAY, SPAMMER = "192.0.2.10", "203.0.113.66"
 
