@@ -3,8 +3,11 @@
 #include "input.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -93,7 +96,29 @@ ssize_t mxg_lda_input_more_head(struct mxg_lda_input *in)
 	return n;
 }
 
+#define EXITING 0x4U /* PF_EXITING of proc(5), "flags" */
+
+/* A process that ends closes its pipes before it stops being our parent. */
+static bool parent_is_ending(pid_t parent)
+{
+	char path[64], text[512], *rest;
+	unsigned flags = 0;
+	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)parent);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0)
+		return false; /* a chroot without /proc */
+	text[n] = '\0';
+	rest = strrchr(text, ')'); /* the name in front may hold anything */
+	return rest != NULL && sscanf(rest, ") %*c %*d %*d %*d %*d %*d %u", &flags) == 1 && (flags & EXITING) != 0;
+}
+
 bool mxg_lda_input_is_whole(const struct mxg_lda_input *in)
 {
-	return in->is_file || getppid() == in->parent;
+	if (in->is_file)
+		return true;
+	bool ending = parent_is_ending(in->parent);
+	return !ending && getppid() == in->parent;
 }
