@@ -200,6 +200,7 @@ static void read_environment(struct mxg_lda_options *o)
 	from_environment(&o->helo, "CLIENT_HELO");
 	from_environment(&o->login, "SASL_USERNAME");
 	from_environment(&o->from, "SENDER");
+	from_environment(&o->id, "MESSAGE_ID"); /* Exim's queue id */
 	const char *rcpt = getenv("RECIPIENT"), *original = getenv("ORIGINAL_RECIPIENT");
 	if (o->rcpt_count > 0 || rcpt == NULL || rcpt[0] == '\0')
 		return;
