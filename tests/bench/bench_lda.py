@@ -25,7 +25,6 @@ TRUE = ["/bin/cat"]
 
 
 def once(argv: list[str], path: pathlib.Path, piped: bool) -> tuple[float, float, int]:
-    """Wall and CPU seconds, and the peak of the memory in KiB."""
     begin = time.perf_counter()
     with open(path, "rb") as file, open(os.devnull, "wb") as null:
         if piped:
@@ -40,7 +39,7 @@ def once(argv: list[str], path: pathlib.Path, piped: bool) -> tuple[float, float
         if piped:
             feeder.wait()
     assert process.returncode == 0, argv
-    return wall, used.ru_utime + used.ru_stime, used.ru_maxrss
+    return wall, used.ru_utime + used.ru_stime
 
 
 def paired(title: str, wrapped: list[str], path: pathlib.Path, piped: bool, count: int) -> None:
@@ -51,8 +50,7 @@ def paired(title: str, wrapped: list[str], path: pathlib.Path, piped: bool, coun
         ours.append(once(wrapped, path, piped))
     wall = [statistics.median(run[0] for run in runs) * 1e3 for runs in (bare, ours)]
     cpu = [statistics.mean(run[1] for run in runs) * 1e3 for runs in (bare, ours)]
-    print(f"  {title:44} {wall[0]:8.2f} {wall[1]:8.2f} {wall[1] - wall[0]:+8.2f}   {cpu[0]:7.2f} {cpu[1]:7.2f}   "
-          f"{max(run[2] for run in ours):7}")
+    print(f"  {title:44} {wall[0]:8.2f} {wall[1]:8.2f} {wall[1] - wall[0]:+8.2f}   {cpu[0]:7.2f} {cpu[1]:7.2f}")
 
 
 def main() -> None:
@@ -83,8 +81,7 @@ def main() -> None:
         def wrapped(config, peer: str) -> list[str]:
             return [str(build.wrapper()), "-c", str(config), "--log", "none", "--peer", peer, "--rcpt", "user@example.test",
                     "--quarantine-command", "/bin/cat", "--", *TRUE]
-        print(f"  {'':44} {'bare':>8} {'wrapped':>8} {'more':>8}   CPU {'bare':>3} {'wrapped':>7}   peak KiB\n  {'':44} {'ms':>8} {'ms':>8} {'ms':>8}"
-              f"   {'ms':>7} {'ms':>7}")
+        print(f"  {'':44} {'bare':>8} {'wrapped':>8} {'more':>8}   {'CPU':>7} {'CPU':>7}   (ms)")
         print("  --help", end="")
         runs = [once([str(build.wrapper()), "--help"], small, False)[0] for _ in range(300 // part)]
         bare = [once(["/bin/true"], small, False)[0] for _ in range(300 // part)]
