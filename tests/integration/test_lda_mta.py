@@ -119,7 +119,8 @@ def guarded(postfix, dovecot, config, command, main=(), more="null_sender="):
     return postfix(main={"virtual_transport": "guarded", "guarded_destination_recipient_limit": "1", **dict(main)},
                    smtpd=[(*SMTP, postfix_config.sasl_by(auth)), ("127.0.0.1", 25, {})],
                    services=postfix_config.pipe_service(
-                       "guarded", f"{build.wrapper()} -c {config} {MACROS} -- {command}", more=more))
+                       "guarded", f"{build.wrapper()} -c {config} {MACROS} -- {command}",
+                       flags="FRq" if "procmail" in command else "Rq", more=more))
 
 
 def deliver(source, **keywords):
