@@ -372,7 +372,7 @@ static enum mxg_spf select_record(struct mxg_walk *w, const struct mxg_name *dom
 static bool is_loop(const struct mxg_walk *w, const struct mxg_name *name)
 {
 	for (unsigned i = 0; i < w->depth; i++)
-		if (mxg_name_equal(&w->open[i], name))
+		if (mxg_name_equal(w->open[i], name))
 			return true;
 	return false;
 }
@@ -395,7 +395,7 @@ enum mxg_spf mxg_walk_record(struct mxg_walk *w, const struct mxg_name *name, bo
 	case MXG_GOT_RECORDS:
 		break;
 	}
-	w->open[w->depth++] = *name;
+	w->open[w->depth++] = name;
 	result = select_record(w, name, &a);
 	w->depth--;
 	return result;

@@ -48,7 +48,7 @@ class Boxes:
         return self._read(name)
 
     def wait(self, name: str, count: int) -> list[bytes]:
-        wait_until(lambda: len(self[name]) >= count, f"{count} in {name}", 12)
+        wait_until(lambda: len(self[name]) >= count, f"{count} in {name}", 40)
         assert len(self[name]) == count
         return self[name]
 

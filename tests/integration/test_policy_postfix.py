@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import threading
 import time
 
@@ -196,11 +197,13 @@ def test_restarts_and_reloads_under_load(guarded):
     assert len(codes[GATEWAY]) > 100
 
 
-def test_spawn(mxguard_config, postfix):
+def test_spawn(mxguard_config, postfix, folder):
     path = mxguard_config(settings())
+    # spawn(8) runs it as an unprivileged user, who may not see the checkout
+    command = shutil.copy(build.command(), folder / "mxguard-command")
     mta = postfix(main={"virtual_mailbox_domains": DOMAINS, "virtual_transport": "discard:",
                         "smtpd_recipient_restrictions": "check_policy_service unix:private/mxguard"},
-                  services=postfix_config.spawn_service("mxguard", f"{build.command()} policy -c {path}"))
+                  services=postfix_config.spawn_service("mxguard", f"{command} policy -c {path}"))
     assert rcpt(USER)[0].code == 550
     assert rcpt(USER, source=GATEWAY)[0].code == 250
 

@@ -15,7 +15,7 @@ from mxg import build
 from mxg.dns_script import answer, delayed, timeout
 from mxg.mxguard import mxguard, write_config
 from mxg.policy_service import PolicyService, request
-from mxg.process import free_port, run, wait_until
+from mxg.process import free_port, program, run, wait_until
 
 GATEWAY, SPAMMER = "192.0.2.10", "203.0.113.66"
 
@@ -354,7 +354,7 @@ def test_socket_activation(folder, mxguard_config):
 
 def test_units_are_well_formed():
     folder = pathlib.Path(build.ROOT / "tools" / "systemd")
-    if run(["systemd-analyze", "--version"]).returncode != 0:
+    if program("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not there")
     exposure = run(["systemd-analyze", "security", "--offline=yes", "--threshold=20",
                     str(folder / "mxguard-policy.service")])

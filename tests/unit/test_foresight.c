@@ -63,11 +63,11 @@ static void test_questions(void **unused)
 		  "p.test TXT v=spf1 a:y.test include:q.test ip4:192.0.2.7 -all\nq.test TXT v=spf1 a:z.test -all\n"
 		  "x.test A 192.0.2.1\ny.test A 192.0.2.1\nz.test A 192.0.2.1", "include:r.test",
 		  "r.test TXT | late.test A, p.test TXT, x.test A | q.test TXT, y.test A | z.test A", MXG_TERM_MATCH },
-		{ "the same, known before", "r.test TXT v=spf1 include:s.test a:mid.test include:p.test include:late.test -all\n"
-		  "s.test TXT v=spf1 include:p.test include:t.test -all\np.test TXT v=spf1 -ip4:192.0.2.7\n"
-		  "t.test TXT v=spf1 include:u.test ip4:192.0.2.7\nu.test TXT v=spf1 a:mid.test\nmid.test A 192.0.2.1\n"
-		  "late.test TXT v=spf1 a:never.test", "include:r.test",
-		  "r.test TXT | late.test TXT, mid.test A, p.test TXT, s.test TXT | never.test A, t.test TXT | u.test TXT",
+		{ "nor deeper, where it is known", "r.test TXT v=spf1 include:s.test include:t.test\n"
+		  "s.test TXT v=spf1 include:y1.test include:p.test\np.test TXT v=spf1 ip4:192.0.2.7\n"
+		  "y1.test TXT v=spf1 include:y2.test\ny2.test TXT v=spf1 include:y3.test\ny3.test TXT v=spf1 -all\n"
+		  "t.test TXT v=spf1 include:u.test\nu.test TXT v=spf1 include:never.test", "include:r.test",
+		  "r.test TXT | s.test TXT, t.test TXT | p.test TXT, u.test TXT, y1.test TXT | y2.test TXT | y3.test TXT",
 		  MXG_TERM_MATCH },
 		{ "past an include that may deny", "r.test TXT v=spf1 include:p.test a:b.test -all\n"
 		  "p.test TXT v=spf1 -a:a.test ip4:192.0.2.7\na.test A 192.0.2.7\nb.test A 192.0.2.7", "include:r.test",

@@ -141,6 +141,24 @@ static void test_truncation(void **unused)
 	assert_string_equal(out, "test");
 }
 
+static void test_truncation_everywhere(void **unused)
+{
+	(void)unused;
+	struct mxg_macro_values v = { .sender_local = "", .sender_domain = "x", .helo = "h", .validated = "unknown" };
+	char text[3001], out[254];
+	v.domain = "x";
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = i % 7 == 6 ? '.' : (char)('a' + i % 26);
+	for (size_t len = 1; len < sizeof(text); len++) {
+		size_t start = 0, end = text[len - 1] == '.' ? len - 1 : len, got;
+		while (end - start > 253)
+			start = (size_t)((const char *)memchr(text + start, '.', end - start) - text) + 1;
+		assert_true(mxg_macro_expand(out, &got, text, len, &v));
+		assert_int_equal(got, end - start);
+		assert_memory_equal(out, text + start, got);
+	}
+}
+
 static void test_long_values(void **unused)
 {
 	(void)unused;
@@ -315,6 +333,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_expansion),   cmocka_unit_test(test_truncation),
+		cmocka_unit_test(test_truncation_everywhere),
 		cmocka_unit_test(test_long_values), cmocka_unit_test(test_in_records),
 		cmocka_unit_test(test_grammar),	    cmocka_unit_test(test_grammar_random),
 	};

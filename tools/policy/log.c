@@ -20,7 +20,7 @@ void mxg_log_open(bool to_syslog)
 }
 
 /* One write(2) a line, so that lines of several processes do not mix. */
-static void put_stderr(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static void put_stderr(const char *format, va_list args)
 {
 	char line[LINE_MAX_BYTES];
 	int n = vsnprintf(line, sizeof(line) - 1, format, args);
@@ -32,7 +32,7 @@ static void put_stderr(const char *format, va_list args)
 	(void)written; /* a log that is gone is no reason to refuse mail */
 }
 
-static void put(int priority, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void put(int priority, const char *format, va_list args)
 {
 	if (use_syslog)
 		vsyslog(priority, format, args);

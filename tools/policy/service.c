@@ -24,6 +24,7 @@
 #define ACCEPTS 64 /* in one turn, so that those who wait are not forgotten */
 #define HALF_REQUEST_MS 30000 /* a request that has begun must end by then */
 #define TICK_MS 1000
+#define SETTLED_MS 500
 #define PAUSE_MS 100 /* after accept(2) failed for want of descriptors or memory */
 #define SPARE_POLLFDS 16
 
@@ -163,11 +164,12 @@ static void resume_listeners(struct service *s)
 	watch_listeners(s, true);
 }
 
-/* A request may have come that we have not read. */
+/* Nobody is sent away who has only just come, or been answered: his request may be on its way.
+ * Nor where one has come that we have not read. */
 static bool is_quiet(const struct mxg_connection *c)
 {
 	char byte;
-	return mxg_connection_is_idle(c) && c->is_socket && recv(c->in, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+	return mxg_connection_is_idle(c) && monotonic_ms() - c->active >= SETTLED_MS && c->is_socket && recv(c->in, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
 	       (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
