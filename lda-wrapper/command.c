@@ -62,29 +62,39 @@ static char *expand(const char *text, const struct mxg_lda_values *values)
 	return result;
 }
 
+static void free_words(char **words)
+{
+	for (size_t i = 0; words != NULL && words[i] != NULL; i++)
+		free(words[i]);
+	free(words);
+}
+
 static char **expand_all(char *const *command, const struct mxg_lda_values *values)
 {
 	size_t count = 0;
 	while (command[count] != NULL)
 		count++;
 	char **argv = calloc(count + 1, sizeof(*argv));
-	for (size_t i = 0; argv != NULL && i < count; i++)
-		if ((argv[i] = expand(command[i], values)) == NULL)
-			return NULL;
+	for (size_t i = 0; argv != NULL && i < count; i++) {
+		if ((argv[i] = expand(command[i], values)) != NULL)
+			continue;
+		free_words(argv);
+		return NULL;
+	}
 	return argv;
 }
 
-/* Words first, placeholders afterwards: a recipient with blanks in it stays one argument. */
-static char **split(const char *line)
+/* Words first, placeholders afterwards: a recipient with blanks in it stays one argument. The
+ * words stand in *copy. */
+static char **split(const char *line, char **copy)
 {
-	char **words = calloc(WORDS_MAX + 1, sizeof(*words)), *copy = strdup(line), *rest = copy, *word;
+	char **words = calloc(WORDS_MAX + 1, sizeof(*words)), *rest = *copy = strdup(line), *word;
 	size_t count = 0;
-	if (words == NULL || copy == NULL)
-		return NULL;
-	while ((word = strsep(&rest, " \t")) != NULL) {
+	while (words != NULL && (word = strsep(&rest, " \t")) != NULL) {
 		if (*word == '\0')
 			continue;
 		if (count == WORDS_MAX) {
+			free(words);
 			errno = E2BIG;
 			return NULL;
 		}
@@ -109,11 +119,6 @@ static bool is_dangerous(const char *variable)
 	return false;
 }
 
-static bool add_variable(char **environment, size_t *count, const char *name, const char *value)
-{
-	return asprintf(&environment[(*count)++], "%s=%s", name, value) >= 0;
-}
-
 static char **make_environment(const struct mxg_lda_values *v)
 {
 	const struct {
@@ -130,12 +135,18 @@ static char **make_environment(const struct mxg_lda_values *v)
 		return NULL;
 	count = 0;
 	for (char **variable = environ; variable != NULL && *variable != NULL; variable++)
-		if (!is_dangerous(*variable))
-			result[count++] = *variable;
-	for (size_t i = 0; i < own; i++)
-		if (!add_variable(result, &count, ours[i].name, ours[i].value))
-			return NULL;
+		if (!is_dangerous(*variable) && (result[count++] = strdup(*variable)) == NULL)
+			goto fail;
+	for (size_t i = 0; i < own; i++, count++) {
+		if (asprintf(&result[count], "%s=%s", ours[i].name, ours[i].value) >= 0)
+			continue;
+		result[count] = NULL;
+		goto fail;
+	}
 	return result;
+fail:
+	free_words(result);
+	return NULL;
 }
 
 /* ---- exec -------------------------------------------------------------------------------- */
@@ -163,12 +174,8 @@ static void exec_in_folders(char **argv, char **environment)
 	errno = seen;
 }
 
-int mxg_lda_command_exec(char *const *command, const char *quarantine, const struct mxg_lda_values *values)
+static int start(char **argv, char **environment)
 {
-	char **words = NULL, **argv, **environment = make_environment(values);
-	if (quarantine != NULL)
-		words = split(quarantine);
-	argv = quarantine != NULL && words == NULL ? NULL : expand_all(words != NULL ? words : command, values);
 	if (argv == NULL || environment == NULL)
 		return mxg_lda_defer("4.3.0", "COMMAND cannot be started: %s", strerror(errno));
 	if (argv[0] == NULL)
@@ -179,4 +186,19 @@ int mxg_lda_command_exec(char *const *command, const char *quarantine, const str
 	else
 		exec_in_folders(argv, environment);
 	return mxg_lda_defer("4.3.5", "COMMAND %s cannot be started: %s", argv[0], strerror(errno));
+}
+
+int mxg_lda_command_exec(char *const *command, const char *quarantine, const struct mxg_lda_values *values)
+{
+	char *copy = NULL, **words = NULL, **argv = NULL, **environment = make_environment(values);
+	if (quarantine != NULL)
+		words = split(quarantine, &copy);
+	if (quarantine == NULL || (words != NULL && copy != NULL))
+		argv = expand_all(words != NULL ? words : command, values);
+	int status = start(argv, environment);
+	free_words(argv);
+	free_words(environment);
+	free(words);
+	free(copy);
+	return status;
 }

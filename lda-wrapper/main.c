@@ -92,7 +92,13 @@ static int run(const struct mxg_lda_options *options)
 	if (error != 0)
 		return mxg_lda_defer("4.3.0", "standard input: %s", strerror(error));
 	int status = mxg_lda_decide(&delivery);
-	return status != 0 ? status : act(&delivery);
+	if (status == 0)
+		status = act(&delivery);
+	mxguard_check_free(delivery.check);
+	mxguard_snapshot_unref(delivery.snapshot);
+	mxguard_policy_unref(delivery.policy);
+	mxg_lda_input_close(&delivery.input);
+	return status;
 }
 
 int main(int argc, char **argv)
