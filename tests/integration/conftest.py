@@ -18,6 +18,7 @@ from mxg.mxguard import write_config
 from mxg.policy_service import PolicyService
 from mxg.postfix import Postfix
 from mxg.process import run, temporary_folder
+from mxg.site import Site
 from mxg.dovecot import Dovecot, Settings
 from mxg.dovecot import version as dovecot_version
 
@@ -171,3 +172,9 @@ def policy_service(folder: pathlib.Path, stack: contextlib.ExitStack) -> Callabl
     count = iter(range(100))
     return lambda config, **keywords: stack.enter_context(
         PolicyService(folder / f"policy{next(count)}", config, **keywords))
+
+
+@pytest.fixture
+def site(folder: pathlib.Path, scripted_dns: ScriptedDns,
+         mxguard_config: Callable[..., pathlib.Path]) -> Site:
+    return Site(folder, scripted_dns, mxguard_config)
