@@ -427,3 +427,54 @@ def test_decisions_are_logged(config, box):
                               "4Xabc", "--from", "a@b.example", "--", *box.command], input=BODY.encode(), capture_output=True)
     assert process.stderr.startswith(b"mxguard: verdict=direct action=quarantine would=- mode=enforce place=queued peer=203.0.113.66")
     assert b"id=<4Xabc>" in process.stderr and process.stderr.count(b"\n") == 1
+
+
+@pytest.mark.slow
+def test_a_gigabyte_in_64_megabytes(config):
+    """By a pipe, through the spool, to a COMMAND that counts."""
+    def limit():
+        resource.setrlimit(resource.RLIMIT_AS, (64 << 20, 64 << 20))
+    process = subprocess.Popen([str(build.wrapper()), "-c", str(config), "--log", "none", "--peer", "", "--rcpt", USER, "--",
+                                "/bin/sh", "-c", "wc -c", "%{mailbox}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               preexec_fn=limit)
+    piece = b"x" * 76 + b"\n"
+    piece *= 10000
+    process.stdin.write(TOP.encode() + b"\n")
+    for _ in range((1 << 30) // len(piece)):
+        process.stdin.write(piece)
+    process.stdin.close()
+    assert int(process.stdout.read()) == len(TOP) + 1 + (1 << 30) // len(piece) * len(piece)
+    assert process.wait(60) == 0
+
+
+@pytest.mark.slow
+def test_many_deliveries_at_once(config, box):
+    """Batches of 50, as an MTA runs them."""
+    counter = ["/bin/sh", "-c", f"cat >/dev/null; echo >>{box.folder}/count", "%{mailbox}"]
+    total = 1000
+    for _ in range(total // 50):
+        batch = [subprocess.Popen([str(build.wrapper()), "-c", str(config), "--log", "none", "--peer", peer, "--rcpt", USER, "--",
+                                   *counter], stdin=subprocess.PIPE) for peer in (GATEWAY, SPAMMER) * 25]
+        for process in batch:
+            process.stdin.write(BODY.encode())
+            process.stdin.close()
+        assert {process.wait(30) for process in batch} == {0}
+    assert len(box["count"]) == total
+
+
+def test_no_process_can_be_made(config, box):
+    """--signal-exit needs one."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
+        os.setgid(65534)
+        os.setuid(65534)
+    hold = subprocess.Popen(["/bin/sleep", "30"], preexec_fn=lambda: os.setuid(65534))
+    try:
+        result = lda(config, box.command, "--signal-exit", "75", data=BODY, peer=GATEWAY, preexec_fn=limit)
+        assert result.status == 75 and result.output.startswith(b"4.3.0 mxguard-lda: fork: ")
+    finally:
+        hold.kill()
+        hold.wait()

@@ -2,10 +2,16 @@
 """mxguard-lda behind real MTAs, in front of real delivery agents: messages in, mailboxes out."""
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import pathlib
+import random
 import re
 import shutil
+import signal
+import threading
+import time
 
 import pytest
 
@@ -279,3 +285,67 @@ def test_exim_waits_and_refuses(exim, mxguard_config, scripted_dns, dovecot_lda)
     boxes.wait("INBOX", 1)
     assert deliver(SPAMMER) == 250
     mta.wait_log(r"\*\* user@example\.test .*returned 77")
+
+
+# ---- killed while mail flows ---------------------------------------------------------------------
+
+def wrappers(wrapper: str) -> list[int]:
+    """The pids of mxguard-lda, which are pipe(8)'s children, in this namespace."""
+    found = []
+    for name in os.listdir("/proc"):
+        with contextlib.suppress(OSError):
+            if name.isdigit() and os.readlink(f"/proc/{name}/exe") == wrapper:
+                found.append(int(name))
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", [GATEWAY, SPAMMER])
+def test_killed_while_mail_flows_nothing_is_lost_or_truncated(postfix, dovecot, mxguard_config, folder, source):
+    if os.getpid() > 100000 or len(list(pathlib.Path("/proc").glob("[0-9]*"))) > 200:
+        pytest.skip("not in a process namespace of its own")
+    box = folder / "box"
+    box.mkdir()
+    shutil.chown(box, "nobody")
+    keep = folder / "keep"
+    keep.write_text(f'#!/bin/sh\ncat >"{box}/part.$$" && mv "{box}/part.$$" "{box}/done.$$.$(date +%s%N)"\n')
+    keep.chmod(0o755)
+    mta = guarded(postfix, dovecot, mxguard_config(settings()), f"{keep} %{{mailbox}}",
+                  main={"guarded_destination_concurrency_limit": "10", "minimal_backoff_time": "1s", "maximal_backoff_time": "2s"})
+    bodies = {}
+    stop = threading.Event()
+    killed = []
+
+    def kill():
+        wrapper = str(build.wrapper())
+        while not stop.is_set():
+            for pid in wrappers(wrapper):
+                if random.random() < 0.5:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, random.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGPIPE]))
+                        killed.append(pid)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        with smtp.Client(SMTP, source=source, lmtp=False) as client:
+            client.greet()
+            for number in range(200):
+                body = random.randbytes(random.choice([300, 60000, 1500000])).hex()
+                text = "\n".join(body[at:at + 76] for at in range(0, len(body), 76)) + "\n"
+                bodies[f"message-{number}"] = hashlib.sha256(text.encode()).digest()
+                client.mail("a@sender.example")
+                client.rcpt(USER)
+                assert client.data(smtp.message(subject=f"message {number}", body=text))[USER].ok
+    finally:
+        stop.set()
+        killer.join()
+    wait_until(lambda: mta.flush() or not mta.waiting(), "the queue is empty", 60, 0.5)
+    no_bounce(mta)
+    seen = set()
+    for path in box.glob("done.*"):
+        header, _, body = path.read_bytes().partition(b"\n\n")
+        name = re.search(rb"(?m)^Subject: message (\d+)$", header)[1].decode()
+        assert hashlib.sha256(body).digest() == bodies[f"message-{name}"], path
+        seen.add(f"message-{name}")
+    assert seen == set(bodies) and len(killed) > 20

@@ -228,7 +228,8 @@ static void check_proxy_interfaces(void *to, const char *word)
 void mxg_doctor_postfix(struct mxg_doctor *d)
 {
 	static const char *const header_checks[] = { "header_checks", "nested_header_checks", "milter_header_checks" };
-	struct postfix p = { .doctor = d, .main = ask(d, NULL), .master = ask(d, "-M") };
+	struct postfix p = { .doctor = d, .main = ask(d, NULL) };
+	p.master = p.main == NULL ? NULL : ask(d, "-M");
 	if (p.main == NULL || p.master == NULL) {
 		mxg_finding_add(&d->findings, MXG_FINDING_NOTE, "postfix", NULL,
 				"Postfix's configuration cannot be read, or it is not installed");
