@@ -1,26 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Questions and replies over c-ares, without a check behind them. Beside resolver.c the only
- * file that knows c-ares: a refresh has thousands of questions and no deadline, and tries the
- * other servers in turn (ROTATE) where one refuses.
- */
+/* Questions and replies without a check behind them: a refresh has thousands of questions and
+ * no deadline, and tries the other servers in turn where one refuses. */
 #include "asker.h"
 
-#include <ares.h>
-#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/random.h>
 
-#define TRY_MS 2500
-#define TRIES 2 /* of c-ares, for lost packets */
+#include "channel.h"
+
+#define ALL_MS 5000 /* for one try at every server, */
+#define TRY_MS 2500 /* … but no more than that for one */
+#define TRY_LEAST_MS 300
+#define TRIES 2 /* for lost packets */
 #define ROUNDS 2 /* of ours, for servers that refuse or fail */
-#define PER_SOCKET 64 /* questions from one source port, then another is taken */
-#define EDNS_PAYLOAD 1232 /* as mxg_dns_query() says; else c-ares takes over 512 bytes for a fault */
 #define SOCKETS_MAX 256
 
 struct pending {
+	struct mxg_call call; /* first: the one is the other */
 	struct mxg_asker *asker;
 	struct pending *next; /* among those that are done */
 	void *cookie;
@@ -30,66 +27,40 @@ struct pending {
 };
 
 struct mxg_asker {
-	ares_channel channel;
+	struct mxg_channel *channel;
 	const struct mxguard_policy *policy;
 	struct pending *done, **done_end;
 	size_t open;
 	uint64_t sent;
-	struct pollfd fds[SOCKETS_MAX];
-	size_t fd_count;
 };
 
-static void on_socket(void *data, ares_socket_t fd, int readable, int writable)
+/* Eight servers that say nothing must not take four times as long as two. */
+static int try_ms(const char *servers)
 {
-	struct mxg_asker *a = data;
-	size_t i = 0;
-	while (i < a->fd_count && a->fds[i].fd != fd)
-		i++;
-	if (!readable && !writable) {
-		if (i < a->fd_count)
-			a->fds[i] = a->fds[--a->fd_count];
-		return;
-	}
-	if (i == SOCKETS_MAX)
-		return; /* c-ares' own timeouts end what is asked there */
-	if (i == a->fd_count)
-		a->fd_count++;
-	a->fds[i] = (struct pollfd){ .fd = fd };
-	a->fds[i].events = (short)((readable ? POLLIN : 0) | (writable ? POLLOUT : 0));
+	int count = 1;
+	for (; servers != NULL && *servers != '\0'; servers++)
+		count += *servers == ',';
+	int each = ALL_MS / count;
+	return each > TRY_MS ? TRY_MS : each < TRY_LEAST_MS ? TRY_LEAST_MS : each;
 }
 
 struct mxg_asker *mxg_asker_new(const struct mxguard_policy *policy)
 {
+	struct mxg_channel_options options = { .servers = policy->dns_servers,
+					       .try_ms = try_ms(policy->dns_servers),
+					       .tries = TRIES,
+					       .refusals = true,
+					       .rotate = true };
 	struct mxg_asker *a = calloc(1, sizeof(*a));
 	if (a == NULL)
 		return NULL;
 	a->policy = policy;
 	a->done_end = &a->done;
-	struct ares_options options = { .flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_NOCHECKRESP |
-						 ARES_FLAG_STAYOPEN | ARES_FLAG_EDNS,
-					.timeout = TRY_MS,
-					.tries = TRIES,
-					.ednspsz = EDNS_PAYLOAD,
-					.sock_state_cb = on_socket,
-					.sock_state_cb_data = a };
-	int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_EDNSPSZ |
-		   ARES_OPT_SOCK_STATE_CB | ARES_OPT_ROTATE;
-#ifdef ARES_OPT_QUERY_CACHE
-	mask |= ARES_OPT_QUERY_CACHE; /* its lifetime is 0: off */
-#endif
-#ifdef ARES_OPT_UDP_MAX_QUERIES
-	options.udp_max_queries = PER_SOCKET;
-	mask |= ARES_OPT_UDP_MAX_QUERIES;
-#endif
-	if (ares_init_options(&a->channel, &options, mask) != ARES_SUCCESS) {
-		free(a);
-		return NULL;
-	}
-	if (policy->dns_servers != NULL && ares_set_servers_ports_csv(a->channel, policy->dns_servers) != ARES_SUCCESS) {
-		mxg_asker_free(a);
-		return NULL;
-	}
-	return a;
+	a->channel = mxg_channel_new(&options);
+	if (a->channel != NULL)
+		return a;
+	free(a);
+	return NULL;
 }
 
 static void finish(struct pending *p)
@@ -106,38 +77,22 @@ static void fail(struct pending *p, enum mxg_dns_failure why)
 	finish(p);
 }
 
-static enum mxg_dns_failure failure_of(int status)
-{
-	switch (status) {
-	case ARES_ETIMEOUT:
-	case ARES_ECONNREFUSED:
-		return MXG_DNS_TIMEOUT;
-	case ARES_ECANCELLED:
-	case ARES_EDESTRUCTION:
-		return MXG_DNS_CANCELLED;
-	case ARES_ENOMEM:
-		return MXG_DNS_LOCAL;
-	default:
-		return MXG_DNS_BROKEN;
-	}
-}
-
 static void send_question(struct pending *p);
 
-static void on_reply(void *data, int status, int timeouts, unsigned char *bytes, int len)
+static void on_reply(struct mxg_call *call, const uint8_t *bytes, size_t len, enum mxg_dns_failure why)
 {
-	struct pending *p = data;
-	if (status == ARES_EDESTRUCTION || status == ARES_ECANCELLED || bytes == NULL || len <= 0) {
-		fail(p, failure_of(status));
+	struct pending *p = (struct pending *)call;
+	if (bytes == NULL) {
+		fail(p, why);
 		return;
 	}
-	if (!mxg_dns_reply_parse(&p->reply, &p->question, bytes, (size_t)len)) {
+	if (!mxg_dns_reply_parse(&p->reply, &p->question, bytes, len)) {
 		fail(p, MXG_DNS_LOCAL);
 		return;
 	}
 	bool elsewhere = p->reply.kind == MXG_ANSWER_FAILED && p->reply.failure != MXG_DNS_BROKEN;
 	if (elsewhere && p->rounds < ROUNDS) {
-		send_question(p); /* NOCHECKRESP: the next server is ours to try */
+		send_question(p); /* refusals come to us: the next server is ours to try */
 		return;
 	}
 	if (p->asker->policy->require_dnssec && p->reply.kind != MXG_ANSWER_FAILED && !p->reply.ad) {
@@ -159,7 +114,7 @@ static void send_question(struct pending *p)
 		return;
 	}
 	size_t len = mxg_dns_query(query, sizeof(query), &p->question, id);
-	ares_send(p->asker->channel, query, (int)len, on_reply, p);
+	mxg_channel_send(p->asker->channel, query, len, &p->call);
 }
 
 bool mxg_asker_ask(struct mxg_asker *a, const struct mxg_question *question, void *cookie)
@@ -167,6 +122,7 @@ bool mxg_asker_ask(struct mxg_asker *a, const struct mxg_question *question, voi
 	struct pending *p = calloc(1, sizeof(*p));
 	if (p == NULL)
 		return false;
+	p->call.done = on_reply;
 	p->asker = a;
 	p->cookie = cookie;
 	p->question = *question;
@@ -185,27 +141,16 @@ uint64_t mxg_asker_sent(const struct mxg_asker *a)
 	return a->sent;
 }
 
-static int wait_ms(struct mxg_asker *a, int most)
-{
-	struct timeval limit = { .tv_sec = most / 1000, .tv_usec = most % 1000 * 1000 }, tv;
-	const struct timeval *t = ares_timeout(a->channel, &limit, &tv);
-	return t == NULL ? most : (int)(t->tv_sec * 1000 + (t->tv_usec + 999) / 1000);
-}
-
 void mxg_asker_wait(struct mxg_asker *a, int timeout_ms)
 {
 	struct pollfd fds[SOCKETS_MAX];
-	size_t n = a->fd_count;
-	if (a->done != NULL)
-		timeout_ms = 0;
-	memcpy(fds, a->fds, n * sizeof(fds[0]));
-	int ready = poll(fds, (nfds_t)n, wait_ms(a, timeout_ms));
-	for (size_t i = 0; ready > 0 && i < n; i++)
-		if (fds[i].revents != 0)
-			ares_process_fd(a->channel,
-					(fds[i].revents & ~POLLOUT) != 0 ? fds[i].fd : ARES_SOCKET_BAD,
-					(fds[i].revents & POLLOUT) != 0 ? fds[i].fd : ARES_SOCKET_BAD);
-	ares_process_fd(a->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD); /* timeouts */
+	size_t count = mxg_channel_pollfds(a->channel, fds, SOCKETS_MAX);
+	int limit = a->done != NULL ? 0 : mxg_channel_timeout(a->channel);
+	if (count > SOCKETS_MAX)
+		count = SOCKETS_MAX; /* time limits end what is asked on the rest */
+	if (poll(fds, (nfds_t)count, limit < 0 || limit > timeout_ms ? timeout_ms : limit) > 0)
+		mxg_channel_process(a->channel, fds, count);
+	mxg_channel_expire(a->channel);
 }
 
 bool mxg_asker_next(struct mxg_asker *a, struct mxg_asked *out)
@@ -226,7 +171,7 @@ void mxg_asker_free(struct mxg_asker *a)
 	struct mxg_asked left;
 	if (a == NULL)
 		return;
-	ares_destroy(a->channel); /* every question that is open comes to on_reply() as cancelled */
+	mxg_channel_free(a->channel); /* every question that is open comes to on_reply() as cancelled */
 	while (mxg_asker_next(a, &left))
 		free(left.reply.records.data);
 	free(a);

@@ -257,7 +257,7 @@ static bool make_domain_checks(struct mxguard_check *c, struct mxg_recipient *r)
 	for (struct mxg_recipient_name *n = r->names; n != NULL; n = n->next)
 		if (n->domain_check == MXG_NAME_UNTRIED)
 			n->domain_check = second_domain_check(c, r, n->domain, n->domain_len);
-	return r->domain_check >= 0;
+	return !c->out_of_memory; /* a name that is lost would turn `authorized` into `direct` */
 }
 
 static void judge_peer(struct mxguard_check *c, struct mxg_recipient *r)
@@ -323,7 +323,7 @@ static bool waits_for_dns(const struct mxguard_check *c)
 int mxguard_check_run(struct mxguard_check *c, int64_t now)
 {
 	c->now = now;
-	for (int round = 0; round < ROUNDS_MAX; round++) {
+	for (int round = 0; round < ROUNDS_MAX && !c->out_of_memory; round++) {
 		for (size_t i = 0; i < c->recipient_count; i++)
 			if (!c->recipients[i].decided)
 				decide_recipient(c, &c->recipients[i]);
@@ -363,7 +363,9 @@ int mxguard_check_give_up(struct mxguard_check *c, int64_t now)
 
 int mxguard_check_header(struct mxguard_check *c, const void *bytes, size_t length)
 {
-	if (c->header_ended || (bytes == NULL && length > 0))
+	if (bytes == NULL && length > 0)
+		return MXGUARD_ERROR_INVALID;
+	if (c->header_ended)
 		return MXGUARD_ERROR_STATE;
 	mxg_token_reader_feed(&c->tokens, bytes, length);
 	int more = mxg_boundary_feed(c, bytes, length);

@@ -15,7 +15,6 @@
 #define ENTRY_STALE_USED (1u << 9) /* … and it was stale */
 
 #define STATES_MAX 8 /* past states that are looked at */
-#define ROUNDS_MAX 64 /* names that one after the other came out of the snapshot */
 
 /* All DNS terms of a ruleset, evaluated in one view. */
 struct pass {
@@ -50,7 +49,8 @@ static enum token_state token_state(const struct mxguard_check *c, const struct 
 		return TOKEN_UNREADABLE;
 	if (mxg_token_reader_saw(&c->tokens, &gateway->token))
 		return TOKEN_HOLDS;
-	return c->tokens.ended || c->gave_up ? TOKEN_MISSING : TOKEN_NEEDS_HEADER;
+	/* given up without a header, a secret is not missing: nobody could look */
+	return c->tokens.ended ? TOKEN_MISSING : TOKEN_NEEDS_HEADER;
 }
 
 static const struct mxg_gateway *gateway_of(const struct mxg_domain_check *d,
@@ -205,7 +205,16 @@ static bool add_outcome(const struct mxguard_check *c, const struct mxg_domain_c
 	}
 }
 
-static void fill_input(const struct mxguard_check *c, const struct mxg_domain_check *d,
+/* What the snapshot holds about an entry, before the evaluation looks at it. */
+static void load_entry(void *context, int entry)
+{
+	struct mxguard_check *c = context;
+	mxg_answers_set_flags(c->answers, entry, MXG_ENTRY_LOADED, 0);
+	if (c->snapshot != NULL && mxg_snapshot_load(c->snapshot, c->answers, entry) == MXG_SNAPSHOT_NOMEM)
+		c->out_of_memory = true;
+}
+
+static void fill_input(struct mxguard_check *c, const struct mxg_domain_check *d,
 		       struct mxg_eval_input *in, int64_t as_of)
 {
 	*in = (struct mxg_eval_input){
@@ -217,6 +226,8 @@ static void fill_input(const struct mxguard_check *c, const struct mxg_domain_ch
 		.insecure_macros = c->policy->insecure_client_macros,
 		.self = c->policy->self.items,
 		.self_count = c->policy->self.count,
+		.load = load_entry,
+		.load_context = c,
 	};
 	mxg_name_from_text(&in->domain, d->domain, d->domain_len);
 }
@@ -236,22 +247,6 @@ static void run_terms(struct mxguard_check *c, struct mxg_domain_check *d, int64
 		if (add_outcome(c, d, p, term, &o, collect_touched(c->answers)))
 			break;
 	}
-}
-
-/* Looks up in the snapshot what the last pass wanted. True where that changed anything. */
-static bool load_wanted(struct mxguard_check *c)
-{
-	bool loaded = false;
-	for (int e = 0; e < (int)mxg_answers_count(c->answers); e++) {
-		unsigned flags = mxg_answers_flags(c->answers, e);
-		if ((flags & MXG_ENTRY_WANTED) == 0 || (flags & MXG_ENTRY_LOADED) != 0)
-			continue;
-		mxg_answers_set_flags(c->answers, e, MXG_ENTRY_LOADED, 0);
-		if (c->snapshot == NULL)
-			continue;
-		loaded |= mxg_snapshot_load(c->snapshot, c->answers, e) == MXG_SNAPSHOT_FOUND;
-	}
-	return loaded;
 }
 
 static void wait_for(struct mxg_domain_check *d, int entry)
@@ -318,21 +313,16 @@ static size_t recent_changes(const struct mxguard_check *c, int64_t moments[STAT
 	return kept;
 }
 
-/* One past state, from the snapshot alone: nothing is asked for it. */
+/* One past state, from the snapshot alone: nothing is asked for it. What was not known then, or is
+ * forgotten, proves nothing, and takes nothing from what another term proves. */
 static bool state_matches(struct mxguard_check *c, struct mxg_domain_check *d, int64_t moment, struct pass *p)
 {
-	struct mxg_text_mark mark = mxg_text_list_mark(&d->steps);
-	for (int round = 0; round < ROUNDS_MAX; round++) {
-		init_pass(p);
-		mxg_text_list_cut(&d->steps, mark);
-		if (steps_of(c, d) != NULL)
-			mxg_text_list_add(&d->steps, "as things stood %lld s ago, before a change:",
-					  (long long)(c->now - moment));
-		run_terms(c, d, moment, false, p);
-		if (!load_wanted(c))
-			break;
-	}
-	return p->match != NULL && !p->pending;
+	init_pass(p);
+	if (steps_of(c, d) != NULL)
+		mxg_text_list_add(&d->steps, "as things stood %lld s ago, before a change:",
+				  (long long)(c->now - moment));
+	run_terms(c, d, moment, false, p);
+	return p->match != NULL;
 }
 
 static bool in_grace(struct mxguard_check *c, struct mxg_domain_check *d, bool *needs_header)
@@ -402,21 +392,19 @@ static bool stale_needs_asking(struct mxguard_check *c, struct mxg_domain_check 
 	return false;
 }
 
-enum stage { WAITING, AGAIN, FINISHED };
-
-/* The set may be empty for the peer's family only: then it is not empty. */
-static enum stage look_at_other_family(struct mxguard_check *c, struct mxg_domain_check *d, struct pass *p,
-				       bool failed_before)
+/* The set may be empty for the peer's family only: then it is not empty. True: wait. */
+static bool look_at_other_family(struct mxguard_check *c, struct mxg_domain_check *d, struct pass *p,
+				 bool failed_before)
 {
 	struct mxg_text_mark mark = mxg_text_list_mark(&d->steps);
 	struct pass both;
 	init_pass(&both);
 	run_terms(c, d, 0, true, &both);
 	mxg_text_list_cut(&d->steps, mark);
-	if (load_wanted(c))
-		return AGAIN;
 	if (both.pending && ask_marked(c, d, MXG_ENTRY_WANTED))
-		return WAITING;
+		return true;
+	if (ask_marked(c, d, ENTRY_STALE_USED))
+		return true;
 	p->addresses_seen = both.addresses_seen;
 	p->mx_is_self |= both.mx_is_self;
 	if (!failed_before && both.failed != NULL && !both.addresses_seen) {
@@ -424,7 +412,7 @@ static enum stage look_at_other_family(struct mxguard_check *c, struct mxg_domai
 		p->failure = both.failure;
 		p->failure_reason = both.failure_reason;
 	}
-	return FINISHED;
+	return false;
 }
 
 static void settle_on_header(struct mxg_domain_check *d)
@@ -434,7 +422,7 @@ static void settle_on_header(struct mxg_domain_check *d)
 }
 
 /* The present, as far as answers are in. */
-static enum stage evaluate_present(struct mxguard_check *c, struct mxg_domain_check *d, const struct pass *fixed)
+static void evaluate_present(struct mxguard_check *c, struct mxg_domain_check *d, const struct pass *fixed)
 {
 	struct mxg_text_mark mark = { 0, 0 };
 	mxg_text_list_cut(&d->steps, mark);
@@ -447,34 +435,28 @@ static enum stage evaluate_present(struct mxguard_check *c, struct mxg_domain_ch
 	if (fixed->failed != NULL)
 		fail_pass(&p, fixed->failed, fixed->failure_reason);
 	run_terms(c, d, 0, false, &p);
-	if (load_wanted(c))
-		return AGAIN;
 	if (p.pending && ask_marked(c, d, MXG_ENTRY_WANTED))
-		return WAITING;
+		return;
 	if (p.pending) /* nothing more can be asked, yet something is missing: never an answer */
 		fail_pass(&p, &d->ruleset->terms[d->ruleset->dns_terms[0]], MXG_REASON_RECORD_LIMITS);
 	if (p.match != NULL) {
 		conclude(d, MXGUARD_VERDICT_AUTHORIZED,
 			 p.match_stale ? MXG_REASON_GATEWAY_MATCH_STALE : MXG_REASON_GATEWAY_MATCH, p.match, NULL);
-		return FINISHED;
+		return;
 	}
 	if (stale_needs_asking(c, d, &p))
-		return WAITING;
+		return;
 	bool needs_header = p.needs_header;
 	bool failed = p.failed != NULL;
 	if (in_grace(c, d, &needs_header))
-		return FINISHED;
+		return;
 	if (needs_header) {
 		settle_on_header(d);
-		return FINISHED;
+		return;
 	}
-	if (!p.addresses_seen && p.other_family_wanted && !p.mx_is_self) {
-		enum stage stage = look_at_other_family(c, d, &p, failed);
-		if (stage != FINISHED)
-			return stage;
-	}
+	if (!p.addresses_seen && p.other_family_wanted && !p.mx_is_self && look_at_other_family(c, d, &p, failed))
+		return;
 	conclude_without_match(c, d, &p);
-	return FINISHED;
 }
 
 /* Whether the domain's MX set changed within `settle`: then senders may still hold the old
@@ -487,10 +469,8 @@ static bool mx_changed_lately(struct mxguard_check *c, const struct mxg_domain_c
 	int entry = mxg_answers_entry(c->answers, &name, MXG_DNS_MX);
 	if (entry < 0)
 		return false;
-	if ((mxg_answers_flags(c->answers, entry) & MXG_ENTRY_LOADED) == 0 && c->snapshot != NULL) {
-		mxg_answers_set_flags(c->answers, entry, MXG_ENTRY_LOADED, 0);
-		mxg_snapshot_load(c->snapshot, c->answers, entry);
-	}
+	if ((mxg_answers_flags(c->answers, entry) & MXG_ENTRY_LOADED) == 0)
+		load_entry(c, entry);
 	if (mxg_answers_live_differs(c->answers, entry))
 		return true;
 	const struct mxg_answer *versions;
@@ -520,12 +500,8 @@ static void decide_by_dns(struct mxguard_check *c, struct mxg_domain_check *d, c
 	}
 	if (!make_answers(c))
 		return;
-	enum stage stage = AGAIN;
-	for (int round = 0; stage == AGAIN && round < ROUNDS_MAX; round++)
-		stage = evaluate_present(c, d, fixed);
-	d->dirty = c->gave_up && !d->done;
-	if (stage == AGAIN)
-		conclude(d, MXGUARD_VERDICT_UNKNOWN, MXG_REASON_RECORD_LIMITS, NULL, NULL);
+	evaluate_present(c, d, fixed);
+	d->dirty = c->gave_up && !d->done && !d->needs_header;
 }
 
 void mxg_decide_domain(struct mxguard_check *c, struct mxg_domain_check *d)

@@ -27,6 +27,8 @@ enum mxg_got mxg_walk_lookup(struct mxg_walk *w, const struct mxg_name *name, ui
 		w->exhausted = true;
 		return MXG_GOT_FAILURE;
 	}
+	if (w->in->load != NULL && (mxg_answers_flags(w->answers, entry) & MXG_ENTRY_LOADED) == 0)
+		w->in->load(w->in->load_context, entry);
 	mxg_answers_lookup(w->answers, entry, &w->in->view, a);
 	if (!w->pending)
 		mxg_answers_set_flags(w->answers, entry, MXG_ENTRY_CONSULTED | (a->stale ? MXG_ENTRY_STALE : 0), 0);
@@ -370,7 +372,7 @@ static enum mxg_spf select_record(struct mxg_walk *w, const struct mxg_name *dom
 static bool is_loop(const struct mxg_walk *w, const struct mxg_name *name)
 {
 	for (unsigned i = 0; i < w->depth; i++)
-		if (mxg_name_equal(&w->open[i], name))
+		if (mxg_name_equal(w->open[i], name))
 			return true;
 	return false;
 }
@@ -393,7 +395,7 @@ enum mxg_spf mxg_walk_record(struct mxg_walk *w, const struct mxg_name *name, bo
 	case MXG_GOT_RECORDS:
 		break;
 	}
-	w->open[w->depth++] = *name;
+	w->open[w->depth++] = name;
 	result = select_record(w, name, &a);
 	w->depth--;
 	return result;

@@ -109,11 +109,9 @@ static enum mxg_match outcome(const struct search *s)
 {
 	if (s->matched)
 		return MXG_MATCH_YES;
-	if (s->failed && !s->tolerant)
+	if (s->failed)
 		return MXG_MATCH_TEMPERROR;
-	if (s->missing)
-		return MXG_MATCH_MISSING;
-	return s->failed ? MXG_MATCH_TEMPERROR : MXG_MATCH_NO;
+	return s->missing ? MXG_MATCH_MISSING : MXG_MATCH_NO;
 }
 
 static enum mxg_match void_limit(struct mxg_walk *w, const struct mxg_name *name)

@@ -47,7 +47,7 @@ struct mxg_walk {
 	bool exhausted; /* memory, or the table's limit */
 	unsigned lookups, voids;
 	unsigned depth; /* 0: the configured term; else records that are open */
-	struct mxg_name open[MXG_WALK_DEPTH_MAX];
+	const struct mxg_name *open[MXG_WALK_DEPTH_MAX]; /* whose records are being walked */
 };
 
 enum mxg_got mxg_walk_lookup(struct mxg_walk *w, const struct mxg_name *name, uint16_t type, bool foreseeable,

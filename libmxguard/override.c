@@ -80,8 +80,10 @@ static bool set_exempt(struct mxg_override *o, const char *value)
 
 static bool set_quarantine_mailbox(struct mxg_override *o, const char *value)
 {
+	if (value[0] == '\0')
+		return false;
 	o->quarantine_mailbox = value;
-	return value[0] != '\0';
+	return true;
 }
 
 static const struct row {
@@ -144,8 +146,10 @@ int mxguard_check_override(struct mxguard_check *c, int index, const char *setti
 		return complain(message, size, setting, value, NULL);
 	struct mxg_override *o = override_at(c, index);
 	const char *kept = mxg_check_keep(c, value, strlen(value));
-	if (o == NULL || kept == NULL)
+	if (o == NULL || kept == NULL) {
+		c->out_of_memory = true;
 		return MXGUARD_ERROR_NOMEM;
+	}
 	if (!row->set(o, kept))
 		return complain(message, size, setting, value, row->expected);
 	o->set |= row->bit;

@@ -128,9 +128,18 @@ int mxguard_check_set_ids(struct mxguard_check *c, const char *id, const char *m
 
 static void lower(char *text, size_t len)
 {
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+		text[i] = (char)(c | ((unsigned char)(c - 'A') < 26 ? 0x20 : 0));
+	}
+}
+
+static bool is_ascii(const char *text, size_t len)
+{
+	unsigned char all = 0; /* without a branch a byte, which compilers make wide */
 	for (size_t i = 0; i < len; i++)
-		if (text[i] >= 'A' && text[i] <= 'Z')
-			text[i] = (char)(text[i] + ('a' - 'A'));
+		all |= (unsigned char)text[i];
+	return all < 0x80;
 }
 
 struct parsed {
@@ -145,11 +154,12 @@ static bool compose(struct mxguard_check *c, struct parsed *out, const char *pat
 		    const char *domain, size_t domain_len)
 {
 	char ascii[256];
-	if (mxg_idna_to_ascii(ascii, domain, domain_len)) {
+	if (!is_ascii(domain, domain_len) && mxg_idna_to_ascii(ascii, domain, domain_len)) {
 		domain = ascii;
 		domain_len = strlen(ascii);
 	}
 	char *address = mxg_arena_take(&c->arena, local_len + domain_len + 2);
+	c->out_of_memory |= address == NULL;
 	if (address == NULL)
 		return false;
 	memcpy(address, path, local_len);
@@ -210,6 +220,7 @@ int mxguard_check_add_recipient_name(struct mxguard_check *c, int index, const c
 	if (r->decided)
 		return MXGUARD_ERROR_STATE;
 	struct mxg_recipient_name *n = mxg_arena_take(&c->arena, sizeof(*n));
+	c->out_of_memory |= n == NULL;
 	if (n == NULL || !parse_recipient(c, &parsed, name))
 		return MXGUARD_ERROR_NOMEM;
 	*n = (struct mxg_recipient_name){

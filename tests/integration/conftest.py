@@ -15,8 +15,10 @@ from mxg.dns_real import CachingDns, RealDns
 from mxg.dns_script import ScriptedDns
 from mxg.exim import Exim
 from mxg.mxguard import write_config
+from mxg.policy_service import PolicyService
 from mxg.postfix import Postfix
 from mxg.process import run, temporary_folder
+from mxg.site import Site
 from mxg.dovecot import Dovecot, Settings
 from mxg.dovecot import version as dovecot_version
 
@@ -162,3 +164,17 @@ def mxguard_config(folder: pathlib.Path) -> Callable[..., pathlib.Path]:
     file's text"""
     count = iter(range(1000))
     return lambda settings: write_config(folder / "mxguard" / f"{next(count)}.conf", settings)
+
+
+@pytest.fixture
+def policy_service(folder: pathlib.Path, stack: contextlib.ExitStack) -> Callable[..., PolicyService]:
+    """policy_service(config, port=…, options=[…]) -> `mxguard policy`, running"""
+    count = iter(range(100))
+    return lambda config, **keywords: stack.enter_context(
+        PolicyService(folder / f"policy{next(count)}", config, **keywords))
+
+
+@pytest.fixture
+def site(folder: pathlib.Path, scripted_dns: ScriptedDns,
+         mxguard_config: Callable[..., pathlib.Path]) -> Site:
+    return Site(folder, scripted_dns, mxguard_config)

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The plugin in every process that loads mail plugins, and lmtp under valgrind."""
 import imaplib
-import os
 import pathlib
 import poplib
 import re
-import subprocess
 
 import pytest
 
@@ -70,33 +68,29 @@ def test_without_its_settings_module(server):
 
 # valgrind
 
-def lmtp_under_valgrind(running, dialogue: bytes, seconds: float = 90, keep_open: float = 0):
+VALGRIND = ["--trace-children=yes", "--leak-check=full", "--show-leak-kinds=definite,indirect",
+            "--errors-for-leak-kinds=definite,indirect", "--keep-debuginfo=yes"]
+
+
+def check_reports(folder: pathlib.Path, least: int = 1) -> None:
+    """At least so many lmtp processes came to their end under valgrind, none with an error of
+    ours. The standalone lmtp runs doveconf, which runs lmtp: those are other processes."""
+    reports = [path.read_text(errors="replace") for path in folder.glob("valgrind.*")]
+    ended = [text for text in reports if "/lmtp" in text.partition("Parent PID")[0]
+             and "ERROR SUMMARY" in text]
+    assert len(ended) >= least, reports
+    for text in ended:
+        assert "mxguard" not in text.partition("Parent PID")[2] and "ERROR SUMMARY: 0 errors" in text, text
+
+
+def lmtp_under_valgrind(running, dialogue: bytes, seconds: float = 90):
     """What the standalone lmtp says to DIALOGUE; fails on any error or leak."""
-    valgrind = program("valgrind")
-    if not valgrind:
-        pytest.skip("valgrind is not installed")
-    lmtp = pathlib.Path("/usr/lib/dovecot/lmtp")
-    log = running.folder / "valgrind.log"
-    argv = running.placed([valgrind, "-q", "--leak-check=full", "--show-leak-kinds=definite,indirect",
-                           "--errors-for-leak-kinds=definite,indirect", "--error-exitcode=99",
-                           "--keep-debuginfo=yes", f"--log-file={log}",
-                           str(lmtp), "-c", str(running.config)])
-    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, env={**os.environ, "GDB": "1"})
-    try:
-        process.stdin.write(dialogue)
-        process.stdin.flush()
-        if keep_open:
-            with pytest.raises(subprocess.TimeoutExpired):
-                process.wait(keep_open)
-        out, _ = process.communicate(timeout=seconds)
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-    report = log.read_text(errors="replace")
-    assert process.returncode != 99 and "mxguard" not in report, report
-    return out.decode(errors="replace")
+    valgrind = program("valgrind") or pytest.skip("valgrind is not installed")
+    argv = [valgrind, *VALGRIND, f"--log-file={running.folder}/valgrind.%p",
+            "/usr/lib/dovecot/lmtp", "-c", str(running.config)]
+    done = run(running.placed(argv), data=dialogue, seconds=seconds)
+    check_reports(running.folder)
+    return (done.stdout + done.stderr).decode(errors="replace")  # and what it logs
 
 
 HELLO = b"LHLO me.example\r\n"
@@ -135,8 +129,8 @@ def test_valgrind_ends_while_deciding(slow):
     """The standard input ends before DATA, and while the lookup after DATA is pending."""
     lmtp_under_valgrind(slow, HELLO + transaction(["a@slow.test", "b@slow.test"]))
     message = smtp.message(header=RECEIVED)
-    lmtp_under_valgrind(slow, HELLO + transaction([USER, "b@slow.test"], message))
-    slow.wait_log("rcpt b@slow.test: mxguard: verdict=direct|finish at eof")
+    said = lmtp_under_valgrind(slow, HELLO + transaction([USER, "b@slow.test"], message))
+    assert "boundary=203.0.113.66" in said and "Disconnect from local" in said, said
 
 
 def test_valgrind_as_a_service(server, scripted_dns):
@@ -148,8 +142,8 @@ def test_valgrind_as_a_service(server, scripted_dns):
     running = server(dns_policy(scripted_dns, seconds=4), trusted="192.0.2.9",
                      users={USER: {"mxguard_mode": "monitor"}}, process_limit=1, client_limit=20)
     running.settings.extra_service_lmtp = MANY + (
-        f"  executable = {valgrind} -q --leak-check=full --show-leak-kinds=definite,indirect "
-        f"--keep-debuginfo=yes --log-file={running.folder}/valgrind.%p /usr/lib/dovecot/lmtp\n")
+        f"  executable = {valgrind} {' '.join(VALGRIND)} --log-file={running.folder}/valgrind.%p "
+        f"/usr/lib/dovecot/lmtp\n")
     running.write_config()
     running.reload()
     recipients = ["a@slow.test", "b@slow.test", USER]
@@ -169,8 +163,7 @@ def test_valgrind_as_a_service(server, scripted_dns):
         client.line("RCPT TO:<d@slow.test>")
         running.wait_log("Disconnect from 203.0.113.66: .*RCPT")
         running.stop()  # while the last one waits
-    reports = {path: path.read_text(errors="replace") for path in running.folder.glob("valgrind.*")}
-    assert reports and not any("mxguard" in text or "Invalid" in text for text in reports.values()), reports
+    check_reports(running.folder)
 
 
 def test_valgrind_broken_configuration(slow):

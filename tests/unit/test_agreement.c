@@ -130,7 +130,7 @@ static void record(struct zone *z, const char *owner)
 	zone_add(z, line);
 }
 
-static void add(struct zone *z, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void add(struct zone *z, const char *format, ...)
 {
 	char line[300];
 	va_list args;

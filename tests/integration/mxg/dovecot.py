@@ -150,55 +150,6 @@ class Dovecot:
     def _processes(self, name: str | None = None) -> list[int]:
         """The processes of the master that have not ended, all or those of one service."""
         children = pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        return [int(child) for child in children if _alive(int(child), name)]
-
-    def stop(self) -> None:
-        """All services end in an orderly way. Then the master would sleep for a second, with
-        only anvil and log left; that is cut short. The log ends when it has read everything."""
-        if self._daemon.running:
-            self._daemon.signal(signal.SIGTERM)
-            anvil = self._processes("anvil")
-            last = {*anvil, *self._processes("log")}
-            with contextlib.suppress(OSError):
-                wait_until(lambda: set(self._processes()) <= last, "Dovecot's processes end")
-            self._daemon.kill()
-            for pid in filter(_alive, anvil):
-                os.kill(pid, signal.SIGTERM)
-            wait_until(lambda: not any(map(_alive, last)), "Dovecot's log ends")
-        self._daemon.stop()
-        (self.folder / "run" / "master.pid").unlink(missing_ok=True)
-
-    def __enter__(self) -> "Dovecot":
-        return self.start()
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        self.stop()
-        if kind is None:
-            assert not self.crashes() or self.may_crash, "\n".join(self.crashes())
-
-    def crashes(self) -> list[str]:
-        """Lines of the log that tell of a process that panicked or was killed."""
-        return re.findall(r"^.*(?:Panic|killed with signal|AddressSanitizer|runtime error).*$",
-                          self.log(), re.M)
-
-    @property
-    def pid(self) -> int:
-        return self._daemon.pid
-
-    def reload(self) -> None:
-        """Read the configuration again (write_config() first); returns when that is done and
-        the lmtp processes of before, which could still take a connection, are gone. One that
-        does not go within two seconds, having work to do, is left alone."""
-        before, old = self.log().count("SIGHUP received"), set(self._processes("lmtp"))
-        self._daemon.signal(signal.SIGHUP)
-        wait_until(lambda: self.log().count("SIGHUP received") > before and self._ready(),
-                   "Dovecot reloads")
-        with contextlib.suppress(Timeout):
-            wait_until(lambda: not old & set(self._processes("lmtp")), "old lmtp ends", 2)
-
-    def _processes(self, name: str | None = None) -> list[int]:
-        """The processes of the master that have not ended, all or those of one service."""
-        children = pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         found = []
         for child in children:
             with contextlib.suppress(OSError):

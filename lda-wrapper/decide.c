@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* From options and header to an action. */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "deadline.h"
+#include "delivery.h"
+#include "report.h"
+
+#define MESSAGE_MAX 1024
+#define LOG_LINE_MAX 4096
+
+static int load(struct mxg_lda_delivery *d)
+{
+	char message[MESSAGE_MAX] = "";
+	int result = mxguard_policy_load(&d->policy, d->options->config, 0, message, sizeof(message));
+	if (result != MXGUARD_OK)
+		return mxg_lda_defer(result == MXGUARD_ERROR_NOMEM ? "4.3.0" : "4.3.5", "%s",
+				     message[0] != '\0' ? message : "the configuration cannot be read");
+	if (mxguard_snapshot_open(&d->snapshot, d->policy, 0, message, sizeof(message)) != MXGUARD_OK)
+		d->snapshot = NULL; /* `mxguard refresh` and `doctor` tell; each delivery would be too often */
+	d->check = mxguard_check_new(d->policy, d->snapshot, 0);
+	return d->check == NULL ? mxg_lda_defer("4.3.0", "out of memory") : 0;
+}
+
+static int set_transaction(struct mxguard_check *check, const struct mxg_lda_options *o)
+{
+	int result = o->peer == NULL ? MXGUARD_OK : mxguard_check_set_peer_text(check, o->peer);
+	if (result == MXGUARD_ERROR_INVALID)
+		result = MXGUARD_OK; /* the check answers `unknown` */
+	if (result == MXGUARD_OK && o->helo != NULL)
+		result = mxguard_check_set_helo(check, o->helo);
+	if (result == MXGUARD_OK && o->login != NULL)
+		result = mxguard_check_set_login(check, o->login);
+	if (result == MXGUARD_OK && o->from != NULL)
+		result = mxguard_check_set_sender(check, o->from);
+	if (result == MXGUARD_OK)
+		result = mxguard_check_set_place(check, o->place);
+	if (result == MXGUARD_OK)
+		result = mxguard_check_set_ids(check, o->id == NULL ? "" : o->id, NULL);
+	return result;
+}
+
+static int add_recipients(struct mxguard_check *check, const struct mxg_lda_options *o)
+{
+	for (size_t i = 0; i < o->rcpt_count; i++) {
+		int index = mxguard_check_add_recipient(check, o->rcpts[i]);
+		if (index < 0)
+			return index;
+		if (i < o->original_count && o->originals[i][0] != '\0' &&
+		    strcmp(o->originals[i], o->rcpts[i]) != 0 &&
+		    mxguard_check_add_recipient_name(check, index, o->originals[i]) == MXGUARD_ERROR_NOMEM)
+			return MXGUARD_ERROR_NOMEM;
+	}
+	return MXGUARD_OK;
+}
+
+static int failed(const struct mxg_lda_delivery *d, const char *doing)
+{
+	if (errno == ETIMEDOUT)
+		return mxg_lda_defer("4.3.0", "%s: nothing came for %ld seconds", doing, d->options->timeout);
+	return mxg_lda_defer("4.3.0", "%s: %s", doing, strerror(errno));
+}
+
+/* Until the check has seen enough. More than 1 MiB of header is more than it looks at. */
+static int feed_header(struct mxg_lda_delivery *d)
+{
+	struct mxg_lda_input *in = &d->input;
+	int more = 1;
+	while (more == 1) {
+		size_t before = in->head_len;
+		ssize_t n = mxg_lda_input_more_head(in);
+		if (n < 0 && errno == EMSGSIZE)
+			break;
+		if (n < 0)
+			return failed(d, "reading the message");
+		if (n == 0)
+			break;
+		d->taken = true;
+		more = mxguard_check_header(d->check, in->head + before, (size_t)n);
+	}
+	if (more < 0 || mxguard_check_header_end(d->check) == MXGUARD_ERROR_NOMEM)
+		return mxg_lda_defer("4.3.0", "out of memory");
+	return 0;
+}
+
+/* DNS within what is left of both limits. */
+static int run(struct mxg_lda_delivery *d, struct mxguard_resolver *resolver)
+{
+	int own = mxguard_policy_timeout(d->policy), left = mxg_lda_left(d->deadline);
+	return mxguard_resolver_run(resolver, d->check, left < own ? left : own);
+}
+
+static int finish(struct mxg_lda_delivery *d, struct mxguard_resolver *resolver)
+{
+	int progress = run(d, resolver);
+	if (progress == MXGUARD_NEED_HEADER) {
+		int status = feed_header(d);
+		if (status != 0)
+			return status;
+		progress = run(d, resolver);
+	}
+	if (progress == MXGUARD_NEED_HEADER)
+		progress = mxguard_check_give_up(d->check, (int64_t)time(NULL));
+	return progress == MXGUARD_DONE ? 0 : mxg_lda_defer("4.3.0", "out of memory");
+}
+
+static void log_decisions(const struct mxg_lda_delivery *d)
+{
+	char line[LOG_LINE_MAX];
+	if (d->options->log == MXG_LDA_LOG_NONE)
+		return;
+	for (size_t i = 0; i < d->options->rcpt_count; i++) {
+		mxguard_check_log_line(d->check, (int)i, line, sizeof(line));
+		mxg_lda_log("%s", line);
+	}
+}
+
+int mxg_lda_decide(struct mxg_lda_delivery *d)
+{
+	int status = load(d);
+	if (status != 0)
+		return status;
+	if (set_transaction(d->check, d->options) != MXGUARD_OK || add_recipients(d->check, d->options) != MXGUARD_OK)
+		return mxg_lda_defer("4.3.0", "out of memory");
+	struct mxguard_resolver *resolver = mxguard_resolver_new(d->policy);
+	if (resolver == NULL)
+		return mxg_lda_defer("4.3.0", "out of memory");
+	status = finish(d, resolver);
+	mxguard_resolver_free(resolver);
+	if (status == 0)
+		log_decisions(d);
+	return status;
+}
+
+/* ---- several recipients, one COMMAND ------------------------------------------------------- */
+
+static bool delivers(enum mxguard_action action)
+{
+	return action == MXGUARD_ACTION_ACCEPT || action == MXGUARD_ACTION_TAG;
+}
+
+/* One delivery cannot be refused for one and made for another. So: a deferral defers all; a
+ * refusal is one only where all are refused; else what is not welcome to everybody is put
+ * aside, where nobody loses it. */
+enum mxguard_action mxg_lda_action(const struct mxg_lda_delivery *d, int *index)
+{
+	enum mxguard_action whole = mxguard_check_action(d->check, 0);
+	*index = 0;
+	for (int i = 1; i < (int)d->options->rcpt_count; i++) {
+		enum mxguard_action action = mxguard_check_action(d->check, i);
+		if (action == whole || (delivers(action) && delivers(whole)))
+			continue;
+		if (whole == MXGUARD_ACTION_DEFER)
+			break;
+		if (action == MXGUARD_ACTION_DEFER || !delivers(action))
+			*index = i;
+		whole = action == MXGUARD_ACTION_DEFER ? action : MXGUARD_ACTION_QUARANTINE;
+	}
+	return whole;
+}

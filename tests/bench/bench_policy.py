@@ -1,0 +1,199 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Figures of mxguard policy. Run it as: script/netns tests/bench/bench_policy.py [--quick]
+
+Everything is measured side by side in one run; the client is this program, so latencies
+include its own work, and "service CPU" is what the kernel charged to the service alone."""
+from __future__ import annotations
+
+import argparse
+import os
+import pathlib
+import selectors
+import shutil
+import statistics
+import sys
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+from mxg import build, smtp  # noqa: E402
+from mxg import postfix as postfix_config  # noqa: E402
+from mxg.dns_script import ScriptedDns, answer  # noqa: E402
+from mxg.mxguard import mxguard, write_config  # noqa: E402
+from mxg.policy_service import PolicyService, request  # noqa: E402
+from mxg.postfix import Postfix  # noqa: E402
+from mxg.process import temporary_folder  # noqa: E402
+
+GATEWAY, SPAMMER = "192.0.2.10", "203.0.113.66"
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def cpu(pid: int) -> float:
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def resident(pid: int) -> int:
+    text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(text.split("VmRSS:")[1].split()[0])
+
+
+def closed_loop(service: PolicyService, connections: int, count: int, recipient: str) -> tuple[float, list[float]]:
+    """Each connection asks again as soon as it is answered. Seconds, and each latency."""
+    clients = [service.client() for _ in range(connections)]
+    asked = [request(peer, recipient) for peer in (GATEWAY, SPAMMER)]
+    selector, started, latencies, sent = selectors.DefaultSelector(), {}, [], 0
+    for client in clients:
+        selector.register(client.sock, selectors.EVENT_READ, client)
+    begin = time.perf_counter()
+    for client in clients:
+        started[client] = time.perf_counter()
+        client.sock.send(asked[sent & 1])
+        sent += 1
+    while len(latencies) < count:
+        for key, _ in selector.select():
+            client = key.data
+            assert client.sock.recv(4096).endswith(b"\n\n")
+            now = time.perf_counter()
+            latencies.append(now - started[client])
+            if sent < count:
+                started[client] = time.perf_counter()
+                client.sock.send(asked[sent & 1])
+                sent += 1
+    seconds = time.perf_counter() - begin
+    for client in clients:
+        client.sock.close()
+    return seconds, latencies
+
+
+def pipelined(service: PolicyService, count: int, recipient: str) -> float:
+    """Throughput without waiting: batches of 20."""
+    batch = b"".join(request(GATEWAY, recipient) for _ in range(20))
+    with service.client() as client:
+        begin = time.perf_counter()
+        for _ in range(count // 20):
+            client.send(batch)
+            for _ in range(20):
+                client.answer()
+        return time.perf_counter() - begin
+
+
+def latency_table(service: PolicyService, title: str, recipient: str, count: int) -> None:
+    print(f"\n{title}\n  connections   requests/s   p50 µs   p99 µs   service CPU µs/request")
+    for connections in (1, 10, 100):
+        closed_loop(service, connections, 200, recipient)
+        before = cpu(service.pid)
+        seconds, latencies = closed_loop(service, connections, count, recipient)
+        used = (cpu(service.pid) - before) / count * 1e6
+        cuts = statistics.quantiles(latencies, n=100)
+        print(f"  {connections:11}   {count / seconds:10.0f}   {cuts[49] * 1e6:6.0f}   {cuts[98] * 1e6:6.0f}   {used:6.1f}")
+    before, seconds = cpu(service.pid), pipelined(service, count, recipient)
+    print(f"  pipelined     {count / seconds:10.0f}{'':20}{(cpu(service.pid) - before) / count * 1e6:6.1f}")
+
+
+def idle_memory(service: PolicyService) -> None:
+    before = resident(service.pid)
+    clients = [service.client() for _ in range(1000)]
+    for client in clients:
+        client.ask(GATEWAY)
+    after = resident(service.pid)
+    print(f"\nMemory: {before} KiB before, {after} KiB with 1,000 idle connections that have asked "
+          f"({(after - before) * 1024 / 1000:.0f} bytes each)")
+    for client in clients:
+        client.sock.close()
+
+
+def session(recipients: int, codes: dict[int, int]) -> None:
+    with smtp.Client(("192.0.2.1", 25), source=GATEWAY, lmtp=False) as client:
+        client.greet()
+        client.mail("a@sender.example")
+        for _ in range(recipients):
+            code = client.rcpt("user@example.test").code
+            codes[code] = codes.get(code, 0) + 1
+        client.quit()
+
+
+def smtp_load(sessions: int, threads: int = 4, recipients: int = 5) -> tuple[float, dict[int, int]]:
+    codes: dict[int, int] = {}
+    work = [threading.Thread(target=lambda: [session(recipients, codes) for _ in range(sessions // threads)])
+            for _ in range(threads)]
+    begin = time.perf_counter()
+    for thread in work:
+        thread.start()
+    for thread in work:
+        thread.join()
+    return time.perf_counter() - begin, codes
+
+
+def postfix_compared(folder: pathlib.Path, service: PolicyService, sessions: int) -> None:
+    print(f"\nPostfix, {sessions} SMTP sessions of 5 recipients, 4 at a time")
+    checks = {"no policy service": "", "mxguard policy": f"check_policy_service unix:{service.socket}"}
+    other = shutil.which("policyd-spf")
+    services = ""
+    if other:
+        services = postfix_config.spawn_service("spf", other)
+        checks["policyd-spf"] = "check_policy_service unix:private/spf"
+    else:
+        print("  (policyd-spf is not installed: postfix-policyd-spf-python)")
+    for name, check in checks.items():
+        with Postfix(folder / name.replace(" ", "-"), services=services, main={
+                "smtpd_recipient_restrictions": f"{check}, permit" if check else "permit",
+                "virtual_transport": "discard:", "smtpd_policy_service_request_limit": "0"}):
+            smtp_load(8)
+            seconds, codes = smtp_load(sessions)
+            print(f"  {name:18} {sessions / seconds:7.1f} sessions/s   {seconds / sessions * 1e3:6.2f} ms each   {codes}")
+
+
+def restarts(folder: pathlib.Path, service: PolicyService, wanted: int) -> None:
+    """What Postfix answers while the service is restarted over and over."""
+    codes: dict[int, int] = {}
+    stop = threading.Event()
+    with Postfix(folder / "restarts", main={
+            "smtpd_recipient_restrictions": f"check_policy_service unix:{service.socket}, permit",
+            "virtual_transport": "discard:", "smtpd_policy_service_retry_delay": "1s"}):
+        def run() -> None:
+            while sum(codes.values()) < wanted and not stop.is_set():
+                session(50, codes)
+        work = [threading.Thread(target=run) for _ in range(4)]
+        for thread in work:
+            thread.start()
+        count = 0
+        while any(thread.is_alive() for thread in work):
+            time.sleep(0.5)
+            (service.kill if count % 2 else service.stop)()
+            service.start()
+            count += 1
+    print(f"\n{sum(codes.values())} requests with {count} restarts: {codes}; other than 250 and 4xx: "
+          f"{sum(number for code, number in codes.items() if code != 250 and code // 100 != 4)}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a tenth of everything")
+    part = 10 if parser.parse_args().quick else 1
+    with temporary_folder() as folder, ScriptedDns() as dns:
+        dns.update({("example.test", "MX"): answer("10 gw.example.test", ttl=86400),
+                    ("gw.example.test", "A"): answer(GATEWAY, ttl=86400),
+                    ("gw.example.test", "AAAA"): answer("2001:db8::10", ttl=86400)})
+        common = {"mode": "enforce", "self": ["198.51.100.1"], "domains": ["example.test"],
+                  "dns": {"servers": [dns.server]}}
+        static = write_config(folder / "static.conf", {
+            **common, "state_dir": str(folder / "none"), "gateways": ({"name": "filters", "allow": f"ip4:{GATEWAY}"},)})
+        (folder / "state").mkdir()
+        kept = write_config(folder / "kept.conf", {
+            **common, "state_dir": str(folder / "state"), "gateways": ({"name": "mx", "allow": "mx"},)})
+        refreshed = mxguard("refresh", "-c", kept)
+        print(build.command(), "refresh:", refreshed.returncode, refreshed.stderr.decode()[-300:].strip())
+        with PolicyService(folder / "a", static) as service:
+            latency_table(service, "Static peers", "user@example.test", 20000 // part)
+            idle_memory(service)
+            postfix_compared(folder, service, 400 // part)
+            restarts(folder, service, 20000 // part)
+        with PolicyService(folder / "b", kept) as service:
+            latency_table(service, "From the snapshot (mx)", "user@example.test", 20000 // part)
+        print("DNS questions by deliveries:", len(dns.asked()) - 3)
+
+
+if __name__ == "__main__":
+    main()

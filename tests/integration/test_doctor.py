@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: MIT
+"""mxguard doctor: what breaks the guard is found, and a good set-up is left in peace."""
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+from mxg import postfix as postfix_config
+from mxg.dns_script import answer, nxdomain
+from mxg.mxguard import mxguard
+from mxg.process import program
+
+LINE = ("guarded unix - n n - - pipe\n  flags=Rq user=nobody null_sender=\n  argv=/usr/bin/mxguard-lda --peer=${client_address} "
+        "--helo=${client_helo} --from=${sender} --rcpt=${recipient} --original-rcpt=${original_recipient} "
+        "--login=${sasl_username} -- /usr/lib/dovecot/dovecot-lda -d ${recipient} -m %{mailbox}\n")
+GOOD = {"myhostname": "mail.example.test", "mynetworks": "127.0.0.0/8 [::1]/128", "guarded_destination_recipient_limit": "1",
+        "smtpd_recipient_restrictions": "check_policy_service inet:127.0.0.1:10033", "virtual_transport": "guarded"}
+
+
+def settings(**more):
+    return {"mode": "enforce", "self": ["198.51.100.1"], "state_dir": "/nonexistent/mxguard",
+            "gateways": ({"name": "filters", "allow": "ip4:192.0.2.10"},),
+            "trace": {"mta": ["postfix"], "by": ["mail.example.test"]}, **more}
+
+
+@pytest.fixture
+def doctor(folder, mxguard_config):
+    """doctor(main, master, config) -> {check: level}, status"""
+    if not program("postconf"):
+        pytest.skip("Postfix is not installed")
+
+    def run(main=None, master=LINE, dovecot="protocols = imap\n", ask_dns=False, **config):
+        etc = folder / "postfix"
+        etc.mkdir(exist_ok=True)
+        etc.joinpath("main.cf").write_text("".join(f"{key} = {value}\n" for key, value in {**GOOD, **(main or {})}.items()
+                                                   if value is not None))
+        etc.joinpath("master.cf").write_text(postfix_config.MASTER + master)
+        (folder / "dovecot.conf").write_text(dovecot)
+        options = [] if ask_dns else ["--no-dns"]
+        result = mxguard("doctor", "-c", mxguard_config(settings(**config)), "--postfix", etc, "--dovecot", folder / "dovecot.conf",
+                         "--json", *options)
+        found = [json.loads(line) for line in result.stdout.decode().splitlines()]
+        run.text = result.stdout.decode() + result.stderr.decode()
+        return {each["check"]: each["level"] for each in found if each["check"] != "snapshot"}, result.returncode
+    return run
+
+
+def test_good(doctor):
+    found, _ = doctor()
+    assert not {"warning", "error"} & set(found.values()), doctor.text
+    assert found["postfix-door"] == "ok"
+
+
+@pytest.mark.parametrize("main, master, check, level", [
+    ({"guarded_destination_recipient_limit": None}, LINE, "postfix-recipient-limit", "warning"),
+    ({}, LINE.replace(" null_sender=", ""), "postfix-null-sender", "warning"),
+    ({}, LINE.replace("${client_address}", "x"), "postfix-macro", "warning"),
+    ({}, LINE.replace("--login=${sasl_username}", ""), "postfix-macro", "warning"),
+    ({}, LINE.replace("${recipient}", "x"), "postfix-macro", "error"),
+    ({}, LINE.replace("-m %{mailbox}", ""), "postfix-quarantine", "error"),
+    ({"smtpd_authorized_xforward_hosts": "203.0.113.0/24"}, LINE, "postfix-xforward", "warning"),
+    ({"smtpd_authorized_xclient_hosts": "198.51.100.7"}, LINE, "postfix-xforward", "warning"),
+    ({"mynetworks": "127.0.0.0/8 10.0.0.0/8"}, LINE, "postfix-mynetworks", "warning"),
+    ({"myhostname": "other.example.test"}, LINE, "postfix-myhostname", "warning"),
+    ({"proxy_interfaces": "203.0.113.5"}, LINE, "postfix-nat", "warning"),
+    ({"smtpd_recipient_restrictions": "permit"}, LINE, "postfix-door", "note")])
+def test_postfix(doctor, main, master, check, level):
+    found, status = doctor(main, master)
+    assert found[check] == level, doctor.text
+    assert status == (1 if level != "note" else status)
+
+
+def test_trusted_relays_are_fine(doctor):
+    found, _ = doctor({"smtpd_authorized_xforward_hosts": "198.51.100.7", "mynetworks": "127.0.0.0/8 198.51.100.7 10.9.0.0/16"},
+                      internal=["198.51.100.7"], origins=["127.0.0.0/8", "10.9.0.0/16"])
+    assert not {"warning", "error"} & set(found.values()), doctor.text
+
+
+def test_received_stripped(doctor, folder):
+    table = folder / "checks"
+    table.write_text("/^X-Mailer:/ IGNORE\n/^Received:.*internal/ IGNORE\n")
+    found, _ = doctor({"header_checks": f"regexp:{table}"})
+    assert found["postfix-received-stripped"] == "error"
+    table.write_text("# /^Received:/ IGNORE\n/^Received:/ WARN\n")
+    found, _ = doctor({"header_checks": f"regexp:{table}"})
+    assert "postfix-received-stripped" not in found
+
+
+@pytest.mark.skipif(not program("doveconf"), reason="Dovecot is not installed")
+def test_dovecot(doctor):
+    found, _ = doctor(dovecot="login_trusted_networks = 198.51.100.7 192.0.2.0/24\nhaproxy_trusted_networks = 192.0.2.0/28\n")
+    if "dovecot" in found:
+        pytest.skip("this Dovecot wants more in its configuration")
+    assert found["dovecot-haproxy-trusted"] == "error" and found["dovecot-trusted"] == "warning"
+    found, _ = doctor(dovecot="login_trusted_networks = 198.51.100.7\n", internal=["198.51.100.7"])
+    assert "dovecot-trusted" not in found
+
+
+def test_own_configuration(doctor, mxguard_config):
+    found, status = doctor(internal=["10.0.0.0/8"], trace={"mta": ["courier"]})
+    assert (found["internal-wide"], found["trace-limits"], found["trace-by"], status) == ("warning", "warning", "note", 1)
+    broken = mxguard("doctor", "-c", mxguard_config("mode = 7;\n"), "--json")
+    assert broken.returncode == 78 and json.loads(broken.stdout)["check"] == "configuration"
+
+
+def test_snapshot(doctor, mxguard_config, folder):
+    result = mxguard("doctor", "-c", mxguard_config(settings(state_dir=str(folder))), "--no-dns", "--json")
+    assert '"check":"snapshot"' in result.stdout.decode().replace(" ", "") and result.returncode == 1
+
+
+def test_own_address_in_the_mx(doctor, scripted_dns):
+    scripted_dns.update({("own.example", "MX"): answer("10 here.example"), ("here.example", "A"): answer("198.51.100.1"),
+                         ("other.example", "MX"): answer("10 gw.example"), ("gw.example", "A"): answer("192.0.2.10"),
+                         ("here.example", "AAAA"): nxdomain(), ("gw.example", "AAAA"): nxdomain()})
+    found, _ = doctor(ask_dns=True, domains=["own.example", "other.example"], dns={
+        "servers": [scripted_dns.server], "timeout": "2s"})
+    assert found["mx-is-self"] == "warning" and "own.example" in doctor.text and "other.example" not in doctor.text
+
+
+def test_bridge(doctor, network, root):
+    if subprocess.run(["ip", "link", "add", "br-test", "type", "bridge"], capture_output=True).returncode != 0:
+        pytest.skip("no bridge can be made here")
+    try:
+        subprocess.run(["ip", "addr", "add", "172.19.0.1/16", "dev", "br-test"], check=True)
+        assert doctor()[0]["bridge"] == "note"
+        assert doctor(internal=["172.19.0.1"])[0]["bridge-internal"] == "error"
+        assert doctor(origins=["172.19.0.0/16"])[0]["bridge-origins"] == "warning"
+    finally:
+        subprocess.run(["ip", "link", "del", "br-test"], check=False)

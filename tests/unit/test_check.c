@@ -1,0 +1,774 @@
+/* SPDX-License-Identifier: MIT */
+/* The public check API, as a front end uses and misuses it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+#include <netinet/in.h>
+#include <sys/un.h>
+
+#include "mxguard.h"
+#include "scripted_dns.h"
+
+#define NOW 1000000000
+#define GATEWAY "192.0.2.10"
+#define SPAMMER "203.0.113.66"
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+static const char static_conf[] =
+	"mode = \"enforce\"; hostname = \"mx.example.com\"; authserv_id = \"id.example.com\";"
+	"gateways = ( { name = \"filters\"; allow = \"ip4:192.0.2.0/24 ip6:2001:db8::/32\"; } );";
+static const char dns_conf[] =
+	"mode = \"enforce\"; hostname = \"mx.example.com\"; authserv_id = \"id.example.com\";"
+	"gateways = ( { name = \"cloud\"; allow = \"include:spf.example.net\"; } );";
+static const char token_conf[] =
+	"mode = \"enforce\"; hostname = \"mx.example.com\"; authserv_id = \"id.example.com\";"
+	"gateways = ( { name = \"shared\"; allow = \"ip4:192.0.2.0/24\";"
+	"  header = { name = \"X-Token\"; value = \"s3cret\"; }; } );";
+
+static struct mxguard_policy *policy_of(const char *text)
+{
+	struct mxguard_policy *policy;
+	char message[500];
+	if (mxguard_policy_parse(&policy, text, strlen(text), "test.conf", 0, message, sizeof(message)) != MXGUARD_OK)
+		fail_msg("%s", message);
+	return policy;
+}
+
+/* The check holds the only reference to its policy. */
+static struct mxguard_check *check_of(const char *conf)
+{
+	struct mxguard_policy *policy = policy_of(conf);
+	struct mxguard_check *check = mxguard_check_new(policy, NULL, MXGUARD_CHECK_STEPS);
+	assert_non_null(check);
+	mxguard_policy_unref(policy);
+	return check;
+}
+
+static struct mxguard_check *check_from(const char *conf, const char *peer, const char *recipient)
+{
+	struct mxguard_check *check = check_of(conf);
+	assert_int_equal(mxguard_check_set_peer_text(check, peer), MXGUARD_OK);
+	assert_int_equal(mxguard_check_add_recipient(check, recipient), 0);
+	return check;
+}
+
+static struct mxguard_check *decided(const char *conf, const char *peer)
+{
+	struct mxguard_check *check = check_from(conf, peer, "alice@example.com");
+	assert_int_equal(mxguard_check_run(check, NOW), MXGUARD_DONE);
+	return check;
+}
+
+static void assert_reason(const struct mxguard_check *check, int index, enum mxguard_verdict verdict,
+			  const char *reason)
+{
+	assert_string_equal(mxguard_check_text(check, index, MXGUARD_TEXT_REASON), reason);
+	assert_int_equal(mxguard_check_verdict(check, index), verdict);
+}
+
+/* ---- misuse -------------------------------------------------------------------- */
+
+static void test_new_refuses_unknown_flags(void **state)
+{
+	struct mxguard_policy *policy = policy_of(static_conf);
+	for (unsigned bit = 1; bit < 32; bit++)
+		assert_null(mxguard_check_new(policy, NULL, 1u << bit));
+	assert_null(mxguard_check_new(NULL, NULL, 0));
+	assert_null(mxguard_resolver_new(NULL));
+	mxguard_check_free(NULL);
+	mxguard_resolver_free(NULL);
+	mxguard_policy_unref(NULL);
+	mxguard_snapshot_unref(NULL);
+	mxguard_policy_unref(policy);
+}
+
+static void test_policy_flags_and_messages(void **state)
+{
+	struct mxguard_policy *policy = (struct mxguard_policy *)state;
+	char message[8];
+	assert_int_equal(mxguard_policy_parse(&policy, "", 0, "x", 1, NULL, 0), MXGUARD_ERROR_INVALID);
+	assert_null(policy);
+	assert_int_equal(mxguard_policy_load(&policy, "/nonexistent/x", 2, NULL, 0), MXGUARD_ERROR_INVALID);
+	assert_int_equal(mxguard_policy_parse(&policy, "mode = 7;", 9, "x", 0, NULL, 0), MXGUARD_ERROR_CONFIG);
+	assert_int_equal(mxguard_policy_parse(&policy, "mode = 7;", 9, "x", 0, message, sizeof(message)),
+			 MXGUARD_ERROR_CONFIG);
+	assert_int_equal(strlen(message), sizeof(message) - 1);
+}
+
+static void test_setters_after_a_run(void **state)
+{
+	struct mxguard_check *c = decided(static_conf, SPAMMER);
+	const struct sockaddr_in peer = { .sin_family = AF_INET };
+	assert_int_equal(mxguard_check_set_peer(c, NULL), MXGUARD_ERROR_STATE);
+	assert_int_equal(mxguard_check_set_peer_text(c, GATEWAY), MXGUARD_ERROR_STATE);
+	assert_int_equal(mxguard_check_set_peer_bytes(c, (const uint8_t *)"\300\000\002\012", 4), MXGUARD_ERROR_STATE);
+	assert_int_equal(mxguard_check_set_helo(c, "x"), MXGUARD_ERROR_STATE);
+	assert_int_equal(mxguard_check_set_login(c, "alice"), MXGUARD_ERROR_STATE);
+	assert_int_equal(mxguard_check_set_sender(c, "x"), MXGUARD_ERROR_STATE);
+	assert_int_equal(mxguard_check_set_place(c, MXGUARD_PLACE_QUEUED), MXGUARD_ERROR_STATE);
+	assert_int_equal(mxguard_check_add_recipient_name(c, 0, "bob@example.com"), MXGUARD_ERROR_STATE);
+	assert_int_equal(mxguard_check_set_ids(c, "id", "msgid"), MXGUARD_OK);
+	assert_int_equal(mxguard_check_set_real_peer(c, (const struct sockaddr *)&peer), MXGUARD_OK);
+	assert_string_equal(mxguard_check_text(c, 0, MXGUARD_TEXT_PEER), SPAMMER);
+	assert_reason(c, 0, MXGUARD_VERDICT_DIRECT, "peer-not-a-gateway");
+	mxguard_check_free(c);
+}
+
+static void test_bad_arguments(void **state)
+{
+	struct mxguard_check *c = check_of(static_conf);
+	char message[200];
+	assert_int_equal(mxguard_check_set_place(c, (enum mxguard_place)7), MXGUARD_ERROR_INVALID);
+	assert_int_equal(mxguard_check_add_recipient(c, NULL), MXGUARD_ERROR_INVALID);
+	assert_int_equal(mxguard_check_add_recipient_name(c, 0, "a@b"), MXGUARD_ERROR_INVALID);
+	assert_int_equal(mxguard_check_override(c, 0, "mode", "off", NULL, 0), MXGUARD_ERROR_INVALID);
+	assert_int_equal(mxguard_check_override(c, -2, "mode", "off", NULL, 0), MXGUARD_ERROR_INVALID);
+	assert_int_equal(mxguard_check_add_recipient(c, "a@example.com"), 0);
+	assert_int_equal(mxguard_check_add_recipient_name(c, 0, NULL), MXGUARD_ERROR_INVALID);
+	assert_int_equal(mxguard_check_add_recipient_name(c, -1, "a@b"), MXGUARD_ERROR_INVALID);
+	assert_int_equal(mxguard_check_add_recipient_name(c, 1, "a@b"), MXGUARD_ERROR_INVALID);
+	assert_int_equal(mxguard_check_override(c, 0, NULL, "off", NULL, 0), MXGUARD_ERROR_INVALID);
+	assert_int_equal(mxguard_check_override(c, 0, "mode", NULL, message, sizeof(message)), MXGUARD_ERROR_INVALID);
+	assert_int_equal(mxguard_check_header(c, NULL, 1), MXGUARD_ERROR_INVALID);
+	assert_int_equal(mxguard_check_set_ids(c, NULL, NULL), MXGUARD_OK);
+	assert_int_equal(mxguard_check_set_helo(c, NULL), MXGUARD_OK);
+	assert_int_equal(mxguard_check_set_login(c, NULL), MXGUARD_OK);
+	assert_int_equal(mxguard_check_set_sender(c, NULL), MXGUARD_OK);
+	assert_int_equal(mxguard_check_no_reply(c, 0, MXGUARD_DNS_TIMEOUT, NOW), MXGUARD_ERROR_INVALID);
+	assert_int_equal(mxguard_check_reply(c, 0, "", 0, NOW), MXGUARD_ERROR_INVALID);
+	assert_string_equal(mxguard_check_question_text(c, 0), "");
+	mxguard_check_free(c);
+}
+
+/* An address that cannot be read must never pass for "no peer", which is trusted more. */
+static void test_unreadable_peers(void **state)
+{
+	static const char *const texts[] = { "x", "192.0.2", "192.0.2.010", "0xc0000201", "192.0.2.1:25", "fe80::1%eth0",
+					     " 192.0.2.10", "192.0.2.10 ", "[192.0.2.10", "unknown" };
+	const struct sockaddr other = { .sa_family = AF_PACKET };
+	for (size_t i = 0; i < COUNT(texts) + 2; i++) {
+		struct mxguard_check *c = check_of(static_conf);
+		mxguard_check_add_recipient(c, "a@example.com");
+		int result = i < COUNT(texts)	   ? mxguard_check_set_peer_text(c, texts[i])
+			     : i == COUNT(texts) ? mxguard_check_set_peer(c, &other)
+						   : mxguard_check_set_peer_bytes(c, (const uint8_t *)"12345", 5);
+		assert_int_equal(result, MXGUARD_ERROR_INVALID);
+		assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_DONE);
+		assert_reason(c, 0, MXGUARD_VERDICT_UNKNOWN, "peer-unreadable");
+		assert_int_equal(mxguard_check_action(c, 0), MXGUARD_ACTION_DEFER);
+		mxguard_check_free(c);
+	}
+}
+
+static void test_bad_indexes(void **state)
+{
+	static const int indexes[] = { -1, 1, 99, -2147483647 - 1, 2147483647 };
+	struct mxguard_check *c = decided(static_conf, GATEWAY);
+	char buffer[4096];
+	for (size_t i = 0; i < COUNT(indexes); i++) {
+		int index = indexes[i];
+		assert_reason(c, index, MXGUARD_VERDICT_UNDECIDED, "undecided");
+		assert_int_equal(mxguard_check_action(c, index), MXGUARD_ACTION_DEFER);
+		assert_int_equal(mxguard_check_would(c, index), MXGUARD_ACTION_DEFER);
+		assert_int_equal(mxguard_check_reply_code(c, index), 451);
+		assert_true(mxguard_check_log_line(c, index, buffer, sizeof(buffer)) > 0);
+		assert_null(mxguard_check_step(c, index, 1000000));
+		for (int what = -1; what < 20; what++)
+			assert_non_null(mxguard_check_text(c, index, (enum mxguard_text)what));
+	}
+	assert_int_equal(mxguard_check_tag(c, 1, buffer, sizeof(buffer)), 0);
+	assert_int_equal(mxguard_check_log_line(c, 0, buffer, 0), 0);
+	assert_int_equal(mxguard_check_tag(c, 0, buffer, 0), 0);
+	mxguard_check_free(c);
+}
+
+/* ---- the course of a transaction --------------------------------------------------- */
+
+static void test_recipients_after_a_run(void **state)
+{
+	struct mxguard_check *c = decided(static_conf, SPAMMER);
+	assert_int_equal(mxguard_check_override(c, -1, "exempt", "bob@example.com, carol@", NULL, 0), MXGUARD_OK);
+	for (int i = 1; i < 200; i++) {
+		char recipient[40];
+		snprintf(recipient, sizeof(recipient), i == 100 ? "bob@example.com" : "u%d@d%d.example", i, i);
+		assert_int_equal(mxguard_check_add_recipient(c, recipient), i);
+		assert_int_equal(mxguard_check_verdict(c, i), MXGUARD_VERDICT_UNDECIDED);
+		assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_DONE);
+	}
+	assert_reason(c, 0, MXGUARD_VERDICT_DIRECT, "peer-not-a-gateway");
+	assert_reason(c, 100, MXGUARD_VERDICT_EXEMPT, "recipient-exempt");
+	assert_reason(c, 200, MXGUARD_VERDICT_UNDECIDED, "undecided");
+	assert_reason(c, 199, MXGUARD_VERDICT_DIRECT, "peer-not-a-gateway");
+	mxguard_check_free(c);
+}
+
+static void test_reset_and_reuse(void **state)
+{
+	struct mxguard_check *c = check_from(dns_conf, GATEWAY, "alice@example.com");
+	mxguard_check_set_login(c, "alice");
+	mxguard_check_override(c, -1, "mode", "off", NULL, 0);
+	mxguard_check_set_place(c, MXGUARD_PLACE_QUEUED);
+	mxguard_check_header(c, "Subject: x\n\n", 12);
+	mxguard_check_header_end(c);
+	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_DONE);
+	assert_reason(c, 0, MXGUARD_VERDICT_EXEMPT, "mode-off");
+	for (int i = 0; i < 3; i++) {
+		static const struct scripted_record script[] = {
+			RECORD("spf.example.net TXT", "\032v=spf1 ip4:192.0.2.10 -all"),
+		};
+		char line[4096];
+		mxguard_check_reset(c);
+		assert_reason(c, 0, MXGUARD_VERDICT_UNDECIDED, "undecided");
+		assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_DONE);
+		assert_int_equal(mxguard_check_set_peer_text(c, i == 1 ? SPAMMER : GATEWAY), MXGUARD_OK);
+		assert_int_equal(mxguard_check_add_recipient(c, "bob@example.org"), 0);
+		assert_int_equal(scripted_run(c, script, COUNT(script), NOW), MXGUARD_DONE);
+		assert_int_equal(mxguard_check_verdict(c, 0), i == 1 ? MXGUARD_VERDICT_DIRECT : MXGUARD_VERDICT_AUTHORIZED);
+		mxguard_check_log_line(c, 0, line, sizeof(line));
+		assert_non_null(strstr(line, " place=door "));
+		assert_null(strstr(line, "alice"));
+	}
+	mxguard_check_free(c);
+}
+
+static void test_give_up_without_header(void **state)
+{
+	struct mxguard_check *c = check_from(static_conf, "", "alice@example.com");
+	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_NEED_HEADER);
+	assert_int_equal(mxguard_check_give_up(c, NOW), MXGUARD_DONE);
+	assert_reason(c, 0, MXGUARD_VERDICT_UNKNOWN, "no-header");
+	assert_int_equal(mxguard_check_add_recipient(c, "bob@example.org"), 1);
+	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_DONE);
+	assert_reason(c, 1, MXGUARD_VERDICT_UNKNOWN, "no-header");
+	mxguard_check_free(c);
+}
+
+/* A secret that nobody could look for is not a missing one. */
+static void test_give_up_without_token(void **state)
+{
+	struct mxguard_check *c = check_from(token_conf, GATEWAY, "alice@example.com");
+	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_NEED_HEADER);
+	assert_int_equal(mxguard_check_give_up(c, NOW), MXGUARD_DONE);
+	assert_reason(c, 0, MXGUARD_VERDICT_UNKNOWN, "no-header");
+	assert_int_equal(mxguard_check_add_recipient(c, "bob@example.org"), 1);
+	assert_int_equal(mxguard_check_give_up(c, NOW), MXGUARD_DONE);
+	assert_reason(c, 1, MXGUARD_VERDICT_UNKNOWN, "no-header");
+	mxguard_check_free(c);
+	c = check_from(token_conf, GATEWAY, "alice@example.com");
+	assert_int_equal(mxguard_check_header(c, "Subject: x\n\n", 12), 0);
+	assert_int_equal(mxguard_check_give_up(c, NOW), MXGUARD_DONE);
+	assert_reason(c, 0, MXGUARD_VERDICT_DIRECT, "token-missing");
+	mxguard_check_free(c);
+}
+
+static void test_give_up_without_dns(void **state)
+{
+	struct mxguard_check *c = check_from(dns_conf, GATEWAY, "alice@example.com");
+	uint8_t query[512];
+	unsigned number;
+	size_t len;
+	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_NEED_DNS);
+	assert_int_equal(mxguard_check_next_question(c, &number, query, 11, &len), MXGUARD_ERROR_INVALID);
+	assert_int_equal(mxguard_check_next_question(c, &number, query, sizeof(query), &len), 1);
+	assert_string_equal(mxguard_check_question_text(c, number), "spf.example.net TXT");
+	assert_int_equal(mxguard_check_next_question(c, &number, query, sizeof(query), &len), 0);
+	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_NEED_DNS);
+	assert_int_equal(mxguard_check_give_up(c, NOW), MXGUARD_DONE);
+	assert_reason(c, 0, MXGUARD_VERDICT_UNKNOWN, "dns-cancelled");
+	assert_int_equal(mxguard_check_action(c, 0), MXGUARD_ACTION_DEFER);
+	mxguard_check_free(c);
+}
+
+static void test_late_replies(void **state)
+{
+	static const struct scripted_record script[] = {
+		RECORD("spf.example.net TXT", "\032v=spf1 ip4:192.0.2.10 -all"),
+	};
+	struct mxguard_check *c = check_from(dns_conf, GATEWAY, "alice@example.com");
+	uint8_t query[512], reply[2048];
+	unsigned number;
+	size_t len;
+	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_NEED_DNS);
+	assert_int_equal(mxguard_check_next_question(c, &number, query, sizeof(query), &len), 1);
+	assert_int_equal(mxguard_check_no_reply(c, number, MXGUARD_DNS_REFUSED, NOW), MXGUARD_OK);
+	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_DONE);
+	assert_reason(c, 0, MXGUARD_VERDICT_UNKNOWN, "dns-refused");
+	len = scripted_reply(reply, query, "spf.example.net TXT", script, COUNT(script));
+	assert_int_equal(mxguard_check_reply(c, number, reply, len, NOW), MXGUARD_OK);
+	assert_int_equal(mxguard_check_no_reply(c, number, MXGUARD_DNS_TIMEOUT, NOW), MXGUARD_OK);
+	assert_int_equal(mxguard_check_no_reply(c, number, (enum mxguard_dns_failure)5, NOW), MXGUARD_ERROR_INVALID);
+	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_DONE);
+	assert_reason(c, 0, MXGUARD_VERDICT_UNKNOWN, "dns-refused");
+	mxguard_check_free(c);
+}
+
+static void test_header_states(void **state)
+{
+	struct mxguard_check *c = check_from(static_conf, "", "alice@example.com");
+	assert_int_equal(mxguard_check_header(c, "Subj", 4), 1);
+	assert_int_equal(mxguard_check_header(c, "", 0), 1);
+	assert_int_equal(mxguard_check_header(c, NULL, 0), 1);
+	assert_int_equal(mxguard_check_set_login(c, "alice"), MXGUARD_ERROR_STATE);
+	assert_int_equal(mxguard_check_header_end(c), 0);
+	assert_int_equal(mxguard_check_header_end(c), MXGUARD_ERROR_STATE);
+	assert_int_equal(mxguard_check_header(c, "x", 1), MXGUARD_ERROR_STATE);
+	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_DONE);
+	assert_reason(c, 0, MXGUARD_VERDICT_UNKNOWN, "untraced");
+	mxguard_check_free(c);
+}
+
+/* ---- peers ---------------------------------------------------------------------------- */
+
+static void test_mapped_peers(void **state)
+{
+	static const char *const texts[] = { "::ffff:192.0.2.10", "[IPv6:::ffff:192.0.2.10]", "::FFFF:c000:020a" };
+	struct sockaddr_in6 six = { .sin6_family = AF_INET6 };
+	assert_int_equal(inet_pton(AF_INET6, texts[0], &six.sin6_addr), 1);
+	for (size_t i = 0; i < COUNT(texts) + 2; i++) {
+		struct mxguard_check *c = check_of(static_conf);
+		mxguard_check_add_recipient(c, "alice@example.com");
+		int result = i < COUNT(texts)	   ? mxguard_check_set_peer_text(c, texts[i])
+			     : i == COUNT(texts) ? mxguard_check_set_peer(c, (const struct sockaddr *)&six)
+						   : mxguard_check_set_peer_bytes(c, six.sin6_addr.s6_addr, 16);
+		assert_int_equal(result, MXGUARD_OK);
+		assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_DONE);
+		assert_reason(c, 0, MXGUARD_VERDICT_AUTHORIZED, "gateway-match");
+		assert_string_equal(mxguard_check_text(c, 0, MXGUARD_TEXT_PEER), GATEWAY);
+		mxguard_check_free(c);
+	}
+}
+
+static void test_no_peer(void **state)
+{
+	const struct sockaddr_un local = { .sun_family = AF_UNIX };
+	for (int i = 0; i < 5; i++) {
+		struct mxguard_check *c = check_of(static_conf);
+		mxguard_check_add_recipient(c, "alice@example.com");
+		int result = i == 0   ? mxguard_check_set_peer(c, (const struct sockaddr *)&local)
+			     : i == 1 ? mxguard_check_set_peer(c, NULL)
+			     : i == 2 ? mxguard_check_set_peer_text(c, "")
+			     : i == 3 ? mxguard_check_set_peer_text(c, NULL)
+				      : MXGUARD_OK;
+		assert_int_equal(result, MXGUARD_OK);
+		assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_NEED_HEADER);
+		mxguard_check_free(c);
+	}
+}
+
+static void test_real_peer_in_the_log(void **state)
+{
+	const struct sockaddr_in proxy = { .sin_family = AF_INET, .sin_addr = { htonl(0x0a010203) } };
+	struct mxguard_check *c = check_from(static_conf, GATEWAY, "alice@example.com");
+	char line[4096];
+	assert_int_equal(mxguard_check_set_real_peer(c, (const struct sockaddr *)&proxy), MXGUARD_OK);
+	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_DONE);
+	mxguard_check_log_line(c, 0, line, sizeof(line));
+	assert_non_null(strstr(line, " peer=192.0.2.10 "));
+	assert_non_null(strstr(line, " real=10.1.2.3"));
+	mxguard_check_free(c);
+}
+
+/* ---- overrides ---------------------------------------------------------------------------- */
+
+struct override_row {
+	const char *setting, *value;
+	const char *peer;
+	enum mxguard_place place;
+	enum mxguard_verdict verdict;
+	enum mxguard_action action;
+};
+
+static const struct override_row override_rows[] = {
+	{ "mode", "off", SPAMMER, MXGUARD_PLACE_DOOR, MXGUARD_VERDICT_EXEMPT, MXGUARD_ACTION_ACCEPT },
+	{ "mode", "monitor", SPAMMER, MXGUARD_PLACE_DOOR, MXGUARD_VERDICT_DIRECT, MXGUARD_ACTION_ACCEPT },
+	{ "exempt", "alice@example.com", SPAMMER, MXGUARD_PLACE_DOOR, MXGUARD_VERDICT_EXEMPT, MXGUARD_ACTION_ACCEPT },
+	{ "exempt", "x@y ,\tALICE@", SPAMMER, MXGUARD_PLACE_DOOR, MXGUARD_VERDICT_EXEMPT, MXGUARD_ACTION_ACCEPT },
+	{ "exempt", "lice@ ice@example.com alice", SPAMMER, MXGUARD_PLACE_DOOR, MXGUARD_VERDICT_DIRECT, MXGUARD_ACTION_REJECT },
+	{ "exempt", "@ @example.com", SPAMMER, MXGUARD_PLACE_DOOR, MXGUARD_VERDICT_DIRECT, MXGUARD_ACTION_REJECT },
+	{ "on_direct", "quarantine", SPAMMER, MXGUARD_PLACE_DOOR, MXGUARD_VERDICT_DIRECT, MXGUARD_ACTION_QUARANTINE },
+	{ "on_direct", "tag", SPAMMER, MXGUARD_PLACE_QUEUED, MXGUARD_VERDICT_DIRECT, MXGUARD_ACTION_QUARANTINE },
+	{ "on_direct_queued", "tag", SPAMMER, MXGUARD_PLACE_QUEUED, MXGUARD_VERDICT_DIRECT, MXGUARD_ACTION_TAG },
+	{ "on_untraced", "accept", "", MXGUARD_PLACE_QUEUED, MXGUARD_VERDICT_INTERNAL, MXGUARD_ACTION_ACCEPT },
+	{ "on_untraced", "direct", "", MXGUARD_PLACE_QUEUED, MXGUARD_VERDICT_DIRECT, MXGUARD_ACTION_QUARANTINE },
+	{ "on_unreadable", "reject", "", MXGUARD_PLACE_QUEUED, MXGUARD_VERDICT_UNKNOWN, MXGUARD_ACTION_REJECT },
+	{ "on_unknown", "reject", "", MXGUARD_PLACE_QUEUED, MXGUARD_VERDICT_UNKNOWN, MXGUARD_ACTION_QUARANTINE },
+};
+
+/* Something else, for all recipients: a recipient's own must go first. */
+static const char *general_value(const char *setting)
+{
+	if (strcmp(setting, "mode") == 0)
+		return "enforce";
+	return strcmp(setting, "exempt") == 0 ? "other@example.org" : "accept";
+}
+
+static void run_override(const struct override_row *row, int index)
+{
+	struct mxguard_check *c = check_from(static_conf, row->peer, "alice@example.com");
+	assert_int_equal(mxguard_check_set_place(c, row->place), MXGUARD_OK);
+	if (index == 0)
+		assert_int_equal(mxguard_check_override(c, -1, row->setting, general_value(row->setting), NULL, 0),
+				 MXGUARD_OK);
+	assert_int_equal(mxguard_check_override(c, index, row->setting, row->value, NULL, 0), MXGUARD_OK);
+	if (mxguard_check_run(c, NOW) == MXGUARD_NEED_HEADER) {
+		mxguard_check_header_end(c);
+		assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_DONE);
+	}
+	assert_int_equal(mxguard_check_verdict(c, 0), row->verdict);
+	assert_int_equal(mxguard_check_action(c, 0), row->action);
+	mxguard_check_free(c);
+}
+
+static void test_overrides(void **state)
+{
+	for (size_t i = 0; i < COUNT(override_rows); i++) {
+		run_override(&override_rows[i], -1);
+		run_override(&override_rows[i], 0);
+	}
+}
+
+static void test_overrides_that_are_wrong(void **state)
+{
+	static const char *const wrong[][2] = {
+		{ "mode", "on" },	  { "mode", "" },	  { "Mode", "off" },	{ "on_direct", "refuse" },
+		{ "on_untraced", "tag" }, { "tag", "sometimes" }, { "gateways", "mx" }, { "", "" },
+		{ "quarantine_mailbox", "" },
+	};
+	struct mxguard_check *c = check_from(static_conf, SPAMMER, "alice@example.com");
+	char message[200], tiny[5];
+	assert_int_equal(mxguard_check_override(c, -1, "quarantine_mailbox", "Held", NULL, 0), MXGUARD_OK);
+	for (size_t i = 0; i < COUNT(wrong); i++) {
+		message[0] = '\0';
+		assert_int_equal(mxguard_check_override(c, -1, wrong[i][0], wrong[i][1], message, sizeof(message)),
+				 MXGUARD_ERROR_INVALID);
+		assert_string_not_equal(message, "");
+		assert_int_equal(mxguard_check_override(c, -1, wrong[i][0], wrong[i][1], tiny, sizeof(tiny)),
+				 MXGUARD_ERROR_INVALID);
+	}
+	mxguard_check_run(c, NOW);
+	assert_int_equal(mxguard_check_action(c, 0), MXGUARD_ACTION_REJECT);
+	assert_string_equal(mxguard_check_text(c, 0, MXGUARD_TEXT_QUARANTINE_MAILBOX), "Held");
+	mxguard_check_free(c);
+}
+
+/* ---- what is printed ---------------------------------------------------------------------- */
+
+static void assert_plain(const char *text, const char *also)
+{
+	for (const char *p = text; *p != '\0'; p++)
+		if ((*p < 0x20 || *p >= 0x7f) && strchr(also, *p) == NULL)
+			fail_msg("byte 0x%02x in \"%s\"", (unsigned char)*p, text);
+}
+
+static void assert_all_plain(const struct mxguard_check *c)
+{
+	char buffer[4096];
+	const char *step;
+	mxguard_check_log_line(c, 0, buffer, sizeof(buffer));
+	assert_plain(buffer, "");
+	for (int what = MXGUARD_TEXT_REASON; what <= MXGUARD_TEXT_QUARANTINE_MAILBOX; what++)
+		assert_plain(mxguard_check_text(c, 0, (enum mxguard_text)what), "");
+	for (size_t i = 0; (step = mxguard_check_step(c, 0, i)) != NULL; i++)
+		assert_plain(step, "");
+	if (mxguard_check_tag(c, 0, buffer, sizeof(buffer)) == 1)
+		assert_plain(buffer, "\r\n\t");
+}
+
+/* One word of the line: nothing from outside may start, end or forge another. */
+static void assert_words(const struct mxguard_check *c, size_t expected)
+{
+	char line[4096];
+	size_t words = 0;
+	mxguard_check_log_line(c, 0, line, sizeof(line));
+	for (const char *p = line; *p != '\0'; p++)
+		words += *p == ' ';
+	assert_int_equal(words, expected);
+}
+
+static void feed_text(struct mxguard_check *c, const char *text)
+{
+	char recipient[3000];
+	snprintf(recipient, sizeof(recipient), "%s@%s", text, text);
+	assert_int_equal(mxguard_check_set_helo(c, text), MXGUARD_OK);
+	assert_int_equal(mxguard_check_set_sender(c, text), MXGUARD_OK);
+	assert_int_equal(mxguard_check_set_ids(c, text, text), MXGUARD_OK);
+	assert_int_equal(mxguard_check_add_recipient(c, recipient), 0);
+}
+
+static void try_text(const char *conf, const char *text)
+{
+	struct mxguard_check *c = check_of(conf);
+	mxguard_check_set_peer_text(c, SPAMMER);
+	feed_text(c, text);
+	int progress = mxguard_check_run(c, NOW);
+	if (progress != MXGUARD_DONE)
+		progress = mxguard_check_give_up(c, NOW);
+	assert_int_equal(progress, MXGUARD_DONE);
+	assert_all_plain(c);
+	if (conf == static_conf)
+		assert_words(c, 15);
+	mxguard_check_free(c);
+}
+
+static void test_hostile_text(void **state)
+{
+	static const char *const confs[] = { static_conf, dns_conf };
+	for (size_t k = 0; k < COUNT(confs); k++) {
+		for (int byte = 1; byte < 256; byte++) {
+			char text[] = "a b";
+			text[1] = (char)byte;
+			try_text(confs[k], text);
+		}
+		try_text(confs[k], "x> reason=gateway-match rcpt=<y\r\nmxguard: verdict=authorized");
+		try_text(confs[k], "\"'<>\\=\033[2J\xff\xfe\xc3\xa9");
+		try_text(confs[k], "@@@@");
+		try_text(confs[k], "<<>>");
+	}
+}
+
+/* What the domain published stands in the explanation, the reply and the log line. */
+static void test_hostile_records(void **state)
+{
+	static const struct scripted_record script[] = {
+		RECORD("spf.example.net TXT", "\044v=spf1 \"x\" ip4:1\r\n\033[2J\377\" a=\"b\\ -all"),
+	};
+	struct mxguard_check *c = check_from(dns_conf, GATEWAY, "alice@example.com");
+	char line[4096];
+	assert_int_equal(scripted_run(c, script, COUNT(script), NOW), MXGUARD_DONE);
+	assert_int_equal(mxguard_check_verdict(c, 0), MXGUARD_VERDICT_UNKNOWN);
+	assert_all_plain(c);
+	mxguard_check_log_line(c, 0, line, sizeof(line));
+	const char *detail = strstr(line, " detail=\"");
+	assert_non_null(detail);
+	assert_ptr_equal(strchr(detail + 9, '"'), line + strlen(line) - 1);
+	mxguard_check_free(c);
+}
+
+static void test_log_line(void **state)
+{
+	struct mxguard_check *c = check_from(static_conf, SPAMMER, "<Alice@EXAMPLE.com.>");
+	char line[4096];
+	mxguard_check_set_sender(c, "<spam@example.net>");
+	mxguard_check_set_ids(c, "4F2", "<1@x>");
+	mxguard_check_run(c, NOW);
+	size_t len = mxguard_check_log_line(c, 0, line, sizeof(line));
+	assert_int_equal(len, strlen(line));
+	assert_string_equal(line, "mxguard: verdict=direct action=reject would=- mode=enforce place=door "
+				  "peer=203.0.113.66 boundary=203.0.113.66 hop=0 gateway=- term=- from=<spam@example.net> "
+				  "rcpt=<Alice@example.com> id=<4F2> msgid=<\\x3c1@x\\x3e> reason=peer-not-a-gateway");
+	mxguard_check_free(c);
+}
+
+/* Cut where it must be, never beyond the buffer (ASan looks), and 4,096 bytes are enough. */
+static void test_log_line_sizes(void **state)
+{
+	static const struct scripted_record script[] = {
+		RECORD("spf.example.net TXT", "\377v=spf1 \001\001\001\001\001\001\001\001\001\001\001\001\001\001\001\001"),
+	};
+	char text[1000], whole[5000], name[200];
+	char conf[700];
+	memset(text, '"', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	memset(name, 'n', sizeof(name));
+	snprintf(conf, sizeof(conf), "mode = \"enforce\"; gateways = ( { name = \"%.60s\"; allow = \"include:%.63s.%.63s.example.net\"; } );",
+		 name, name, name);
+	struct mxguard_check *c = check_of(conf);
+	mxguard_check_set_peer_text(c, "2001:db8:1111:2222:3333:4444:5555:6666");
+	feed_text(c, text);
+	assert_int_equal(scripted_run(c, script, COUNT(script), NOW), MXGUARD_DONE);
+	size_t len = mxguard_check_log_line(c, 0, whole, sizeof(whole));
+	assert_true(len < 4096);
+	for (size_t size = 1; size < 4096; size++) {
+		char *buffer = malloc(size);
+		assert_non_null(buffer);
+		size_t got = mxguard_check_log_line(c, 0, buffer, size);
+		assert_int_equal(got, len < size ? len : size - 1);
+		assert_memory_equal(buffer, whole, got);
+		assert_int_equal(buffer[got], 0);
+		free(buffer);
+	}
+	mxguard_check_free(c);
+}
+
+/* ---- the tag ---------------------------------------------------------------------------------- */
+
+#define AR "Authentication-Results: id.example.com;\r\n\tx-mxguard="
+
+static void assert_tag(struct mxguard_check *c, const char *expected)
+{
+	char field[2048];
+	mxguard_check_override(c, -1, "tag", "always", NULL, 0);
+	if (mxguard_check_run(c, NOW) != MXGUARD_DONE)
+		assert_int_equal(mxguard_check_give_up(c, NOW), MXGUARD_DONE);
+	assert_int_equal(mxguard_check_tag(c, 0, field, sizeof(field)), 1);
+	assert_string_equal(field, expected);
+	assert_int_equal(mxguard_check_tag(c, -1, field, sizeof(field)), 1);
+	assert_string_equal(field, expected);
+	mxguard_check_free(c);
+}
+
+static void test_tag_of_each_verdict(void **state)
+{
+	assert_tag(check_from(static_conf, GATEWAY, "a@example.com"),
+		   AR "pass reason=\"gateway-match\"\r\n\tpolicy.peer=\"192.0.2.10\"\r\n\tpolicy.gateway=\"filters\"\r\n");
+	assert_tag(check_from(static_conf, SPAMMER, "a@example.com"),
+		   AR "fail reason=\"peer-not-a-gateway\"\r\n\tpolicy.peer=\"203.0.113.66\"\r\n");
+	assert_tag(check_from(static_conf, "2001:db9::1", "a@example.com"),
+		   AR "fail reason=\"peer-not-a-gateway\"\r\n\tpolicy.peer=\"2001:db9::1\"\r\n");
+	assert_tag(check_from(dns_conf, GATEWAY, "a@example.com"),
+		   AR "temperror reason=\"dns-cancelled\"\r\n\tpolicy.peer=\"192.0.2.10\"\r\n\tpolicy.gateway=\"cloud\"\r\n");
+	assert_tag(check_from(static_conf, "", "a@example.com"), AR "permerror reason=\"no-header\"\r\n");
+	struct mxguard_check *c = check_from(static_conf, SPAMMER, "a@example.com");
+	mxguard_check_set_login(c, "alice");
+	assert_tag(c, AR "none reason=\"login\"\r\n\tpolicy.peer=\"203.0.113.66\"\r\n");
+	c = check_from(static_conf, SPAMMER, "a@example.com");
+	mxguard_check_override(c, 0, "exempt", "a@", NULL, 0);
+	assert_tag(c, AR "none reason=\"recipient-exempt\"\r\n");
+	assert_tag(check_from(static_conf, "127.0.0.2", "a@example.com"), AR "permerror reason=\"no-header\"\r\n");
+}
+
+static void test_tag_settings(void **state)
+{
+	static const struct {
+		const char *tag, *on_direct, *mode, *peer;
+		int wanted;
+	} rows[] = {
+		{ "never", "reject", "enforce", SPAMMER, 0 },	    { "never", "tag", "enforce", SPAMMER, 1 },
+		{ "never", "reject", "monitor", SPAMMER, 0 },	    { "not-accepted", "reject", "monitor", SPAMMER, 1 },
+		{ "not-accepted", "reject", "enforce", GATEWAY, 0 }, { "always", "reject", "enforce", GATEWAY, 1 },
+		{ "always", "reject", "off", GATEWAY, 0 },	    { "not-accepted", "accept", "enforce", SPAMMER, 0 },
+	};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct mxguard_check *c = check_from(static_conf, rows[i].peer, "alice@example.com");
+		char field[2048];
+		mxguard_check_override(c, -1, "tag", rows[i].tag, NULL, 0);
+		mxguard_check_override(c, -1, "on_direct", rows[i].on_direct, NULL, 0);
+		mxguard_check_override(c, -1, "mode", rows[i].mode, NULL, 0);
+		assert_int_equal(mxguard_check_tag(c, -1, field, sizeof(field)), 0); /* not decided */
+		mxguard_check_run(c, NOW);
+		assert_int_equal(mxguard_check_tag(c, 0, field, sizeof(field)), rows[i].wanted);
+		mxguard_check_free(c);
+	}
+}
+
+static void test_tag_for_all(void **state)
+{
+	static const struct scripted_record script[] = {
+		RECORD("spf.example.net TXT", "\032v=spf1 ip4:192.0.2.10 -all"),
+	};
+	struct mxguard_check *c = check_from(dns_conf, SPAMMER, "exempt@example.com");
+	char field[2048];
+	mxguard_check_override(c, -1, "exempt", "exempt@", NULL, 0);
+	mxguard_check_override(c, -1, "tag", "always", NULL, 0);
+	mxguard_check_add_recipient(c, "alice@example.com");
+	assert_int_equal(scripted_run(c, script, COUNT(script), NOW), MXGUARD_DONE);
+	assert_int_equal(mxguard_check_tag(c, -1, field, sizeof(field)), 1);
+	assert_non_null(strstr(field, "=fail "));
+	assert_int_equal(mxguard_check_tag(c, 0, field, sizeof(field)), 1);
+	assert_non_null(strstr(field, "=none "));
+	mxguard_check_free(c);
+}
+
+/* ---- fields that must go ----------------------------------------------------------------------- */
+
+static void test_removed_fields(void **state)
+{
+	static const struct {
+		const char *field;
+		int removed;
+	} rows[] = {
+		{ "Authentication-Results: id.example.com; spf=pass\r\n", 1 },
+		{ "authentication-RESULTS:ID.Example.COM;none", 1 },
+		{ "Authentication-Results: id.example.com", 1 },
+		{ "Authentication-Results: id.example.com 1; none\n", 1 },
+		{ "Authentication-Results \t: id.example.com; none\n", 1 },
+		{ "Authentication-Results:\r\n id.example.com;\r\n none\r\n", 1 },
+		{ "Authentication-Results: (a (nested \\) ) comment)\r\n\tid.example.com; none\r\n", 1 },
+		{ "Authentication-Results: id.example.com(comment); none\n", 1 },
+		{ "Authentication-Results: \"id.example.com\"; none\n", 1 },
+		{ "Authentication-Results: \"id\\.example.com\"; none\n", 1 },
+		{ "Authentication-Results: \"id.example.com; none\n", 1 }, /* does not end */
+		{ "Authentication-Results: (id.example.com; none\n", 1 },
+		{ "Authentication-Results: other.example.com; x=id.example.com\n", 0 },
+		{ "Authentication-Results: (id.example.com) other.example.com; none\n", 0 },
+		{ "Authentication-Results: sub.id.example.com; none\n", 0 },
+		{ "Authentication-Results: id.example.com.evil.example; none\n", 0 },
+		{ "Authentication-Results: id.example.co; none\n", 0 },
+		{ "Authentication-Results:\r\n", 0 },
+		{ "Authentication-Results", 0 },
+		{ "X-Authentication-Results: id.example.com; none\n", 0 },
+		{ "Authentication-Results-Old: id.example.com; none\n", 0 },
+		{ "ARC-Authentication-Results: i=1; id.example.com; none\n", 0 },
+		{ "X-Token: anything\r\n", 1 },
+		{ "x-TOKEN : s3cret\n", 1 },
+		{ "X-Token-Not: s3cret\n", 0 },
+		{ "X-Tok: s3cret\n", 0 },
+		{ "X-Token\n", 0 },
+		{ "Subject: id.example.com\n", 0 },
+		{ ":", 0 },
+	};
+	struct mxguard_policy *policy = policy_of(token_conf);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		size_t len = strlen(rows[i].field);
+		char *exact = malloc(len); /* without a NUL: ASan sees a read behind it */
+		assert_non_null(exact);
+		memcpy(exact, rows[i].field, len);
+		if (mxguard_policy_removes_field(policy, exact, len) != rows[i].removed)
+			fail_msg("expected %d: %s", rows[i].removed, rows[i].field);
+		for (size_t cut = 1; cut < len; cut++)
+			assert_true(mxguard_policy_removes_field(policy, exact + cut, len - cut) >= 0);
+		free(exact);
+	}
+	assert_int_equal(mxguard_policy_removes_field(policy, NULL, 1), MXGUARD_ERROR_INVALID);
+	assert_int_equal(mxguard_policy_removes_field(policy, "x", 0), MXGUARD_ERROR_INVALID);
+	assert_int_equal(mxguard_policy_removes_field(policy, "x", (size_t)-1), MXGUARD_ERROR_INVALID);
+	mxguard_policy_unref(policy);
+}
+
+static void test_words(void **state)
+{
+	assert_string_equal(mxguard_verdict_name((enum mxguard_verdict)99), "undecided");
+	assert_string_equal(mxguard_action_name((enum mxguard_action)99), "defer");
+	assert_string_equal(mxguard_mode_name((enum mxguard_mode)99), "monitor");
+	assert_string_equal(mxguard_place_name((enum mxguard_place)99), "door");
+	assert_string_not_equal(mxguard_version(), "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_new_refuses_unknown_flags),
+		cmocka_unit_test(test_policy_flags_and_messages),
+		cmocka_unit_test(test_setters_after_a_run),
+		cmocka_unit_test(test_bad_arguments),
+		cmocka_unit_test(test_unreadable_peers),
+		cmocka_unit_test(test_bad_indexes),
+		cmocka_unit_test(test_recipients_after_a_run),
+		cmocka_unit_test(test_reset_and_reuse),
+		cmocka_unit_test(test_give_up_without_header),
+		cmocka_unit_test(test_give_up_without_token),
+		cmocka_unit_test(test_give_up_without_dns),
+		cmocka_unit_test(test_late_replies),
+		cmocka_unit_test(test_header_states),
+		cmocka_unit_test(test_mapped_peers),
+		cmocka_unit_test(test_no_peer),
+		cmocka_unit_test(test_real_peer_in_the_log),
+		cmocka_unit_test(test_overrides),
+		cmocka_unit_test(test_overrides_that_are_wrong),
+		cmocka_unit_test(test_hostile_text),
+		cmocka_unit_test(test_hostile_records),
+		cmocka_unit_test(test_log_line),
+		cmocka_unit_test(test_log_line_sizes),
+		cmocka_unit_test(test_tag_of_each_verdict),
+		cmocka_unit_test(test_tag_settings),
+		cmocka_unit_test(test_tag_for_all),
+		cmocka_unit_test(test_removed_fields),
+		cmocka_unit_test(test_words),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory runs out at the first, the second, the third … allocation, until none fails any more:
+ * no crash, no leak (under ASan), and never an answer that is not true. What could not be
+ * decided is an error or `unknown`; a peer that is no gateway is never `authorized`.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "mxguard.h"
+#include "scripted_dns.h"
+
+#define NOW 1000000000
+#define FAILURES_MAX 2000
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+/* ---- failing allocations (-Wl,--wrap=…) ------------------------------------------------ */
+
+static unsigned long left; /* allocations until one fails; 0: none does */
+static bool lasting; /* and every one after it */
+static bool fired;
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__real_reallocarray(void *old, size_t count, size_t size);
+char *__real_strdup(const char *text);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+void *__wrap_reallocarray(void *old, size_t count, size_t size);
+char *__wrap_strdup(const char *text);
+
+static bool fails_now(void)
+{
+	if (left == 0)
+		return false;
+	if (left > 1) {
+		left--;
+		return false;
+	}
+	fired = true;
+	if (!lasting)
+		left = 0;
+	return true;
+}
+
+void *__wrap_malloc(size_t size)
+{
+	return fails_now() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return fails_now() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+	return fails_now() ? NULL : __real_realloc(old, size);
+}
+
+void *__wrap_reallocarray(void *old, size_t count, size_t size)
+{
+	return fails_now() ? NULL : __real_reallocarray(old, count, size);
+}
+
+char *__wrap_strdup(const char *text)
+{
+	return fails_now() ? NULL : __real_strdup(text);
+}
+
+static void fail_at(unsigned long which, bool from_then_on)
+{
+	left = which;
+	lasting = from_then_on;
+	fired = false;
+}
+
+/* ---- a whole decision -------------------------------------------------------------------- */
+
+static const char conf[] =
+	"mode = \"enforce\"; hostname = \"mx.example.com\"; authserv_id = \"id.example.com\"; self = [];"
+	"internal = [ \"10.0.0.0/8\" ]; trace = { by = [ \"mx.example.com\" ]; mta = [ \"postfix\" ]; };"
+	"domains = [ \"example.com\", \"alias.example\" ]; exempt = [ \"postmaster@\" ];"
+	"gateways = ( { name = \"static\"; allow = \"ip4:198.51.100.1 ip6:2001:db8::1\"; },"
+	"  { name = \"shared\"; allow = \"ip4:198.51.100.2\"; header = { name = \"X-Token\"; value = \"s3cret\"; }; },"
+	"  { name = \"mx\"; allow = \"mx\"; },"
+	"  { name = \"cloud\"; allow = \"include:spf.example.net ptr:filter.example exists:%{ir}.list.example.net\"; } );"
+	"policies = ( { domains = [ \"strict.example\", \".sub.example\" ]; gateways = ( { name = \"one\"; allow = \"mx a:gw.%{d}\"; } ); } );";
+
+/* 192.0.2.10: by include; 192.0.2.20: by mx; 192.0.2.99: by mx of the name before aliases, which
+ * the trace tells. Everybody else is no gateway. */
+static const struct scripted_record script[] = {
+	RECORD("spf.example.net TXT", "\056v=spf1 include:deep.example.net redirect=r.tld"),
+	RECORD("deep.example.net TXT", "\045v=spf1 ip4:192.0.2.10 a:h.tld mx ~all"),
+	RECORD("example.com MX", "\000\012\002gw\007example\003com\000"),
+	RECORD("example.com MX", "\000\024\003gw2\007example\003com\000"),
+	RECORD("alias.example MX", "\000\012\003gw3\007example\003com\000"),
+	RECORD("gw3.example.com A", "\300\000\002\143"),
+	RECORD("gw.example.com A", "\300\000\002\024"),
+	RECORD("gw2.example.com A", "\300\000\002\025"),
+	RECORD("h.tld A", "\300\000\002\036"),
+	RECORD("r.tld TXT", "\013v=spf1 -all"),
+};
+
+#define HEADER(address) \
+	"Received: from x (x [10.1.2.3])\r\n\tby mx.example.com (Postfix) with ESMTP id 1\r\n\tfor <a@b>;" \
+	" Mon, 23 Nov 2026 12:35:31 +0000\r\n" \
+	"Received: from y (y [" address "])\r\n\tby mx.example.com (Postfix) with ESMTP id 2\r\n" \
+	"\tfor <old@alias.example>; Mon, 23 Nov 2026 12:35:31 +0000\r\n" \
+	"X-Token: s3cret\r\nSubject: x\r\n\r\n"
+
+struct decision {
+	const char *name, *peer, *header;
+	enum mxguard_verdict verdict; /* with memory enough, for every recipient but the exempt one */
+};
+
+static const struct decision decisions[] = {
+	{ "static gateway", "198.51.100.1", NULL, MXGUARD_VERDICT_AUTHORIZED },
+	{ "gateway by include", "192.0.2.10", NULL, MXGUARD_VERDICT_AUTHORIZED },
+	{ "gateway by mx", "192.0.2.20", NULL, MXGUARD_VERDICT_AUTHORIZED },
+	{ "no gateway", "203.0.113.66", NULL, MXGUARD_VERDICT_DIRECT },
+	{ "no gateway, IPv6", "2001:db9::66", NULL, MXGUARD_VERDICT_DIRECT },
+	{ "no header", "10.1.2.3", NULL, MXGUARD_VERDICT_UNKNOWN },
+	{ "shared gateway", "198.51.100.2", HEADER("198.51.100.2"), MXGUARD_VERDICT_AUTHORIZED },
+	{ "gateway in the trace", "10.1.2.3", HEADER("192.0.2.10"), MXGUARD_VERDICT_AUTHORIZED },
+	{ "gateway of the name in the trace", "", HEADER("192.0.2.99"), MXGUARD_VERDICT_AUTHORIZED },
+	{ "shared gateway in the trace", "", HEADER("198.51.100.2"), MXGUARD_VERDICT_AUTHORIZED },
+	{ "no gateway in the trace", "", HEADER("203.0.113.66"), MXGUARD_VERDICT_DIRECT },
+};
+
+static const char *const recipients[] = { "alice@example.com", "<bob@EXAMPLE.com>", "postmaster@example.com",
+					  "late@example.com" };
+
+/* The check keeps texts in blocks: a longer one moves the ends of blocks to other places. */
+static char helo[4096] = "helo.example";
+
+/* A front end that takes every error for what it is, and goes on where it can. */
+static bool fill(struct mxguard_check *c, const struct decision *d)
+{
+	bool good = mxguard_check_set_peer_text(c, d->peer) == MXGUARD_OK;
+	good &= mxguard_check_set_helo(c, helo) == MXGUARD_OK;
+	good &= mxguard_check_set_sender(c, "<sender@example.org>") == MXGUARD_OK;
+	good &= mxguard_check_set_ids(c, "id", "<msgid@x>") == MXGUARD_OK;
+	for (size_t i = 0; i + 1 < COUNT(recipients); i++)
+		good &= mxguard_check_add_recipient(c, recipients[i]) == (int)i;
+	return good && mxguard_check_add_recipient_name(c, 0, "old@alias.example") == MXGUARD_OK &&
+	       mxguard_check_override(c, 1, "quarantine_mailbox", "Held", NULL, 0) == MXGUARD_OK;
+}
+
+static int feed(struct mxguard_check *c, const char *header)
+{
+	size_t len = strlen(header);
+	for (size_t at = 0; at < len; at += 50)
+		if (mxguard_check_header(c, header + at, len - at < 50 ? len - at : 50) != 1)
+			break;
+	return mxguard_check_header_end(c);
+}
+
+static int run(struct mxguard_check *c, const struct decision *d)
+{
+	int progress = scripted_run(c, script, COUNT(script), NOW);
+	if (progress == MXGUARD_NEED_HEADER && d->header != NULL) {
+		feed(c, d->header);
+		progress = scripted_run(c, script, COUNT(script), NOW);
+	}
+	if (progress > 0 && progress != MXGUARD_DONE)
+		progress = mxguard_check_give_up(c, NOW);
+	return progress;
+}
+
+static void read_results(const struct mxguard_check *c)
+{
+	char buffer[4096];
+	for (int i = 0; i < (int)COUNT(recipients); i++) {
+		mxguard_check_log_line(c, i, buffer, sizeof(buffer));
+		mxguard_check_tag(c, i, buffer, sizeof(buffer));
+		for (int what = MXGUARD_TEXT_REASON; what <= MXGUARD_TEXT_QUARANTINE_MAILBOX; what++)
+			assert_non_null(mxguard_check_text(c, i, (enum mxguard_text)what));
+		for (size_t step = 0; mxguard_check_step(c, i, step) != NULL; step++)
+			;
+	}
+}
+
+/* With memory enough: exactly the verdict. Without: it, or nothing that decides. */
+static void judge(const struct mxguard_check *c, const struct decision *d, int progress)
+{
+	for (int i = 0; i < (int)COUNT(recipients); i++) {
+		enum mxguard_verdict verdict = mxguard_check_verdict(c, i);
+		enum mxguard_verdict right = i == 2 ? MXGUARD_VERDICT_EXEMPT : d->verdict;
+		bool open = verdict == MXGUARD_VERDICT_UNDECIDED || verdict == MXGUARD_VERDICT_UNKNOWN;
+		if (verdict != right && !(fired && open))
+			fail_msg("%s, recipient %d: %s (%s), progress %d", d->name, i, mxguard_verdict_name(verdict),
+				 mxguard_check_text(c, i, MXGUARD_TEXT_REASON), progress);
+		if (progress == MXGUARD_DONE && verdict == MXGUARD_VERDICT_UNDECIDED && i < 3)
+			fail_msg("%s, recipient %d: done, and not decided", d->name, i);
+	}
+	assert_true(progress == MXGUARD_DONE || (fired && progress == MXGUARD_ERROR_NOMEM));
+}
+
+static void decide(struct mxguard_policy *policy, const struct decision *d, unsigned flags)
+{
+	struct mxguard_check *c = mxguard_check_new(policy, NULL, flags);
+	if (c == NULL) {
+		assert_true(fired);
+		return;
+	}
+	/* the second time in memory that is there already, after a transaction that went wrong */
+	for (int turn = 0; turn < 2; turn++) {
+		bool filled = fill(c, d);
+		assert_true(filled || fired);
+		int progress = filled ? run(c, d) : MXGUARD_ERROR_NOMEM;
+		if (progress == MXGUARD_DONE &&
+		    mxguard_check_add_recipient(c, recipients[3]) == (int)COUNT(recipients) - 1)
+			progress = run(c, d);
+		judge(c, d, progress);
+		read_results(c);
+		mxguard_check_reset(c);
+	}
+	mxguard_check_free(c);
+}
+
+static void try_all(struct mxguard_policy *policy, const struct decision *d, unsigned flags, bool from_then_on)
+{
+	for (unsigned long which = 1; which < FAILURES_MAX; which++) {
+		fail_at(which, from_then_on);
+		decide(policy, d, flags);
+		left = 0;
+		if (!fired)
+			return;
+	}
+	fail_msg("%s: memory never sufficed", d->name);
+}
+
+static struct mxguard_policy *load(void)
+{
+	struct mxguard_policy *policy;
+	char message[500];
+	if (mxguard_policy_parse(&policy, conf, sizeof(conf) - 1, "oom.conf", 0, message, sizeof(message)) != MXGUARD_OK)
+		fail_msg("%s", message);
+	return policy;
+}
+
+static void test_decisions(void **state)
+{
+	struct mxguard_policy *policy = load();
+	for (size_t i = 0; i < COUNT(decisions); i++) {
+		fail_at(0, false);
+		decide(policy, &decisions[i], MXGUARD_CHECK_STEPS); /* with memory enough */
+		for (unsigned k = 0; k < 4; k++)
+			try_all(policy, &decisions[i], (k & 1) != 0 ? MXGUARD_CHECK_STEPS : 0, (k & 2) != 0);
+	}
+	mxguard_policy_unref(policy);
+}
+
+static void test_ends_of_blocks(void **state)
+{
+	struct mxguard_policy *policy = load();
+	char whole[sizeof(helo)];
+	memset(whole, 'h', sizeof(whole));
+	for (size_t i = 0; i < COUNT(decisions); i++)
+		for (int len = 2500; len < (int)sizeof(helo); len += 48) {
+			snprintf(helo, sizeof(helo), "%.*s", len, whole);
+			try_all(policy, &decisions[i], 0, false);
+		}
+	strcpy(helo, "helo.example");
+	mxguard_policy_unref(policy);
+}
+
+static void test_policy(void **state)
+{
+	bool lasts[] = { false, true };
+	for (size_t k = 0; k < COUNT(lasts); k++) {
+		unsigned long which = 1;
+		for (fired = true; fired; which++) {
+			struct mxguard_policy *policy;
+			char message[500] = "";
+			fail_at(which, lasts[k]);
+			int result = mxguard_policy_parse(&policy, conf, sizeof(conf) - 1, "oom.conf", 0, message,
+							  sizeof(message));
+			left = 0;
+			if (result != MXGUARD_OK && result != MXGUARD_ERROR_NOMEM)
+				fail_msg("allocation %lu: %d, \"%s\"", which, result, message);
+			assert_true((result == MXGUARD_OK) == (policy != NULL));
+			assert_true(result == MXGUARD_OK || fired);
+			mxguard_policy_unref(policy);
+		}
+		assert_true(which > 10);
+	}
+}
+
+/* A server of its own stands nowhere: its sockets fail at once, and so it ends in time. */
+static void test_resolver(void **state)
+{
+	struct mxguard_policy *policy = load();
+	fired = true;
+	for (unsigned long which = 1; fired; which++) {
+		fail_at(which, false);
+		struct mxguard_resolver *resolver = mxguard_resolver_new(policy);
+		struct mxguard_check *c = mxguard_check_new(policy, NULL, 0);
+		if (resolver != NULL && c != NULL && fill(c, &decisions[3])) {
+			int progress = mxguard_resolver_run(resolver, c, 0);
+			assert_true(progress == MXGUARD_DONE || (fired && progress == MXGUARD_ERROR_NOMEM));
+			assert_int_not_equal(mxguard_check_verdict(c, 0), MXGUARD_VERDICT_AUTHORIZED);
+			assert_int_not_equal(mxguard_check_verdict(c, 0), MXGUARD_VERDICT_DIRECT);
+		}
+		mxguard_resolver_free(resolver);
+		mxguard_check_free(c);
+		left = 0;
+	}
+	mxguard_policy_unref(policy);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_decisions),
+		cmocka_unit_test(test_ends_of_blocks),
+		cmocka_unit_test(test_policy),
+		cmocka_unit_test(test_resolver),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * History under a clock of our own: whole refreshes (walk, questions, versions, the file) at
+ * times of our choosing, against DNS written as text, and decisions from what they wrote one
+ * second before and after every boundary of TTL, grace and keep_stale. The asker is replaced
+ * by one that answers from the zone; the rest is what `mxguard refresh` runs.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "asker.h"
+#include "refresh.h"
+#include "snapshot_write.h"
+#include "zone.h"
+
+#define DAY 86400
+#define T 1700000000 /* the first refresh */
+#define TTL 300 /* of every record in a zone */
+#define GRACE (2 * DAY)
+#define STALE (7 * DAY)
+#define STRANGER "203.0.113.66"
+
+static char folder[64];
+static struct mxguard_policy *policy;
+static struct zone *zone;
+static bool dead; /* no question is answered any more, neither a refresh's nor a delivery's */
+
+/* ---- the asker ----------------------------------------------------------------------- */
+
+struct mxg_asker {
+	size_t count;
+	struct mxg_question questions[64];
+	void *cookies[64];
+};
+
+struct mxg_asker *mxg_asker_new(const struct mxguard_policy *p)
+{
+	return calloc(1, sizeof(struct mxg_asker));
+}
+
+void mxg_asker_free(struct mxg_asker *a)
+{
+	free(a);
+}
+
+bool mxg_asker_ask(struct mxg_asker *a, const struct mxg_question *question, void *cookie)
+{
+	assert_true(a->count < 64);
+	a->questions[a->count] = *question;
+	a->cookies[a->count++] = cookie;
+	return true;
+}
+
+size_t mxg_asker_open(const struct mxg_asker *a)
+{
+	return a->count;
+}
+
+void mxg_asker_wait(struct mxg_asker *a, int timeout_ms)
+{
+}
+
+bool mxg_asker_next(struct mxg_asker *a, struct mxg_asked *out)
+{
+	if (a->count == 0)
+		return false;
+	a->count--;
+	*out = (struct mxg_asked){ .cookie = a->cookies[a->count] };
+	out->reply = (struct mxg_reply){ .kind = MXG_ANSWER_FAILED, .failure = MXG_DNS_TIMEOUT };
+	if (!dead)
+		zone_answer(zone, &a->questions[a->count], &out->reply);
+	return true;
+}
+
+/* ---- refreshing ------------------------------------------------------------------------ */
+
+static void publish(const char *lines)
+{
+	zone_free(zone);
+	zone = zone_new();
+	zone_add(zone, lines);
+}
+
+static void write_run(struct mxg_refresh *run)
+{
+	struct mxg_writer w;
+	int dir, lock = mxg_state_lock(folder, &dir);
+	assert_true(lock >= 0);
+	assert_true(mxg_writer_open(&w, dir));
+	mxg_refresh_write(run, &w);
+	assert_true(mxg_writer_commit(&w, policy->hash, run->now));
+	close(dir);
+	close(lock);
+}
+
+static void refresh_so(int64_t now, bool strict, const char *forget)
+{
+	struct mxg_local_domain domains[] = { { .ruleset = &policy->rulesets[0], .shared = true },
+					      { .name = "d.test", .ruleset = &policy->rulesets[0] } };
+	struct mxg_string_list names = { .items = &forget, .count = forget == NULL ? 0 : 1 };
+	static struct mxg_refresh run;
+	struct mxguard_snapshot *before = NULL;
+	run = (struct mxg_refresh){ .policy = policy, .now = now, .strict = strict, .quiet = true,
+				    .concurrency = 4, .domains = domains, .domain_count = 2 };
+	mxg_snapshot_open_any(&before, policy, NULL, 0);
+	assert_true(mxg_store_init(&run.store, before, &names));
+	assert_true(mxg_refresh_run(&run));
+	write_run(&run);
+	mxg_asker_free(run.asker);
+	mxg_reach_clear(&run.reach);
+	mxg_store_clear(&run.store);
+	mxguard_snapshot_unref(before);
+}
+
+static void refresh(int64_t now)
+{
+	refresh_so(now, false, NULL);
+}
+
+/* ---- deciding ---------------------------------------------------------------------------- */
+
+static void reply_to(struct mxguard_check *c, unsigned number, int64_t now)
+{
+	uint8_t bytes[9000];
+	char name[256], type[8];
+	struct mxg_question q = { .type = MXG_DNS_TXT };
+	static const uint16_t types[] = { MXG_DNS_A, MXG_DNS_AAAA, MXG_DNS_MX, MXG_DNS_TXT };
+	assert_int_equal(sscanf(mxguard_check_question_text(c, number), "%255s %7s", name, type), 2);
+	assert_true(mxg_name_from_text(&q.name, name, strlen(name)));
+	for (size_t i = 0; i < 4; i++)
+		if (strcmp(zone_type_name(types[i]), type) == 0)
+			q.type = types[i];
+	size_t len = dead ? 0 : zone_reply(zone, &q, bytes, sizeof(bytes));
+	if (len > 0)
+		mxguard_check_reply(c, number, bytes, len, now);
+	else
+		mxguard_check_no_reply(c, number, MXGUARD_DNS_TIMEOUT, now);
+}
+
+static struct mxguard_check *decide(int64_t now, const char *peer)
+{
+	struct mxguard_snapshot *s;
+	uint8_t query[512];
+	unsigned number;
+	size_t len;
+	assert_int_equal(mxguard_snapshot_open(&s, policy, 0, NULL, 0), MXGUARD_OK);
+	struct mxguard_check *c = mxguard_check_new(policy, s, 0);
+	mxguard_snapshot_unref(s);
+	assert_int_equal(mxguard_check_set_peer_text(c, peer), MXGUARD_OK);
+	assert_int_equal(mxguard_check_add_recipient(c, "a@d.test"), 0);
+	while (mxguard_check_run(c, now) == MXGUARD_NEED_DNS)
+		while (mxguard_check_next_question(c, &number, query, sizeof(query), &len) == 1)
+			reply_to(c, number, now);
+	return c;
+}
+
+static void expect_at(int64_t now, const char *peer, const char *verdict, int line)
+{
+	struct mxguard_check *c = decide(now, peer);
+	const char *found = mxguard_verdict_name(mxguard_check_verdict(c, 0));
+	if (strcmp(found, verdict) != 0)
+		fail_msg("line %d: %s at T%+lld is %s (%s), expected %s", line, peer, (long long)(now - T), found,
+			 mxguard_check_text(c, 0, MXGUARD_TEXT_REASON), verdict);
+	mxguard_check_free(c);
+}
+#define expect(now, peer, verdict) expect_at(now, peer, verdict, __LINE__)
+
+/* ---- its life ------------------------------------------------------------------------------ */
+
+static const char site[] = "d.test MX 10 gw.test\ngw.test A 192.0.2.10\ngw.test AAAA 2001:db8::10\n"
+			   "spf.test TXT v=spf1 ip4:198.51.100.1 ip4:198.51.100.2 include:part.test -all\n"
+			   "part.test TXT v=spf1 ip4:198.51.100.8 ip4:198.51.100.9 -all\n";
+
+static int set_up(void **state)
+{
+	char text[600], message[300];
+	strcpy(folder, "/tmp/mxg-unit-XXXXXX");
+	if (mkdtemp(folder) == NULL || chmod(folder, 0755) != 0)
+		return -1;
+	int n = snprintf(text, sizeof(text),
+			 "mode = \"enforce\"; self = [ \"198.51.100.200\" ]; domains = [ \"d.test\" ]; state_dir = \"%s\";"
+			 "gateways = ( { name = \"mx\"; allow = \"mx\"; }, { name = \"filter\"; allow = \"include:spf.test\"; } );"
+			 "dns = { grace = \"2d\"; keep_stale = \"7d\"; settle = \"0s\"; };", folder);
+	if (mxguard_policy_parse(&policy, text, (size_t)n, "clock.conf", 0, message, sizeof(message)) != MXGUARD_OK) {
+		print_error("%s\n", message);
+		return -1;
+	}
+	dead = false;
+	publish(site);
+	refresh(T);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	static const char *const names[] = { MXG_SNAPSHOT_FILE, "refresh.lock" };
+	char path[128];
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+		unlink(path);
+	}
+	mxguard_policy_unref(policy);
+	zone_free(zone);
+	zone = NULL;
+	return rmdir(folder);
+}
+
+/* ---- tests --------------------------------------------------------------------------------- */
+
+static const char *const gateways[] = { "192.0.2.10", "2001:db8::10", "198.51.100.1", "198.51.100.9" };
+
+static void test_unchanged(void **state)
+{
+	refresh(T + DAY);
+	dead = true;
+	for (size_t i = 0; i < 4; i++) {
+		expect(T + DAY + TTL - 1, gateways[i], "authorized");
+		expect(T + DAY + TTL + STALE - 1, gateways[i], "authorized");
+		expect(T + DAY + TTL + STALE, gateways[i], "unknown");
+	}
+	expect(T + DAY + TTL - 1, STRANGER, "direct");
+	expect(T + DAY + TTL, STRANGER, "unknown");
+}
+
+/* A refresh without answers confirms nothing and takes nothing away. */
+static void test_failed(void **state)
+{
+	dead = true;
+	refresh(T + DAY);
+	refresh(T + 5 * DAY);
+	expect(T + TTL + STALE - 1, gateways[0], "authorized");
+	expect(T + TTL + STALE, gateways[0], "unknown");
+	expect(T + 5 * DAY, STRANGER, "unknown");
+	dead = false;
+	refresh(T + 6 * DAY);
+	dead = true;
+	expect(T + 6 * DAY + TTL + STALE - 1, gateways[0], "authorized");
+	expect(T + 6 * DAY + TTL - 1, STRANGER, "direct");
+}
+
+/* Until the old answer's TTL has passed it may refuse; from then on DNS is asked. */
+static void test_added_late_is_asked_for(void **state)
+{
+	publish("d.test MX 10 gw.test\ngw.test A 192.0.2.10\ngw.test A 192.0.2.11\ngw.test AAAA 2001:db8::10\n"
+		"spf.test TXT v=spf1 ip4:198.51.100.1 -all");
+	expect(T + TTL - 1, "192.0.2.11", "direct");
+	expect(T + TTL, "192.0.2.11", "authorized");
+	refresh(T + 100);
+	expect(T + 100, "192.0.2.11", "authorized");
+}
+
+/* Refreshed often, as a timer does, and long after: the version's own times count, not the
+ * moment of a later refresh. */
+static void after_a_drop(int64_t changed, const char *dropped)
+{
+	refresh(changed);
+	expect(changed + 1, dropped, "authorized");
+	expect(changed + 1, STRANGER, "direct");
+	for (int64_t now = changed + 6 * 3600; now < changed + GRACE; now += 6 * 3600) {
+		refresh(now);
+		expect(now, dropped, "authorized");
+	}
+	refresh(changed + GRACE - 1);
+	expect(changed + GRACE - 1, dropped, "authorized");
+	expect(changed + GRACE, dropped, "direct");
+	expect(changed + GRACE + 1, dropped, "direct");
+	refresh(changed + GRACE);
+	expect(changed + GRACE, dropped, "direct");
+	expect(changed + GRACE - 1, STRANGER, "direct");
+}
+
+static void test_one_ip4_dropped_from_an_include(void **state)
+{
+	publish("d.test MX 10 gw.test\ngw.test A 192.0.2.10\ngw.test AAAA 2001:db8::10\n"
+		"spf.test TXT v=spf1 ip4:198.51.100.1 ip4:198.51.100.2 include:part.test -all\n"
+		"part.test TXT v=spf1 ip4:198.51.100.8 -all");
+	after_a_drop(T + DAY, "198.51.100.9");
+	expect(T + DAY + GRACE, "198.51.100.8", "authorized");
+}
+
+static void test_include_removed_and_its_name_gone(void **state)
+{
+	publish("d.test MX 10 gw.test\ngw.test A 192.0.2.10\ngw.test AAAA 2001:db8::10\n"
+		"spf.test TXT v=spf1 ip4:198.51.100.1 ip4:198.51.100.2 -all");
+	after_a_drop(T + DAY, "198.51.100.9");
+	expect(T + DAY + GRACE, "198.51.100.2", "authorized");
+}
+
+/* The name first, the include that leads to it a day later: nothing was ever off. */
+static void test_name_gone_before_its_include(void **state)
+{
+	publish("d.test MX 10 gw.test\ngw.test A 192.0.2.10\ngw.test AAAA 2001:db8::10\n"
+		"spf.test TXT v=spf1 ip4:198.51.100.1 ip4:198.51.100.2 include:part.test -all");
+	refresh(T + DAY);
+	expect(T + DAY + 1, "198.51.100.9", "authorized");
+	publish("d.test MX 10 gw.test\ngw.test A 192.0.2.10\ngw.test AAAA 2001:db8::10\n"
+		"spf.test TXT v=spf1 ip4:198.51.100.1 ip4:198.51.100.2 -all");
+	after_a_drop(T + 2 * DAY, "198.51.100.9");
+}
+
+static void test_mx_swapped(void **state)
+{
+	publish("d.test MX 10 new.test\nnew.test A 192.0.2.20\nnew.test AAAA 2001:db8::20\n"
+		"spf.test TXT v=spf1 ip4:198.51.100.1 -all");
+	after_a_drop(T + DAY, "192.0.2.10");
+	expect(T + DAY + GRACE, "192.0.2.20", "authorized");
+	expect(T + DAY + GRACE, "2001:db8::20", "authorized");
+	expect(T + DAY + GRACE, "2001:db8::10", "direct");
+}
+
+/* Back again within grace: as if nothing had been, and the grace of the new one runs. */
+static void test_swapped_back(void **state)
+{
+	publish("d.test MX 10 new.test\nnew.test A 192.0.2.20\nspf.test TXT v=spf1 ip4:198.51.100.1 -all");
+	refresh(T + DAY);
+	publish(site);
+	after_a_drop(T + DAY + 3600, "192.0.2.20");
+	expect(T + DAY + 3600 + GRACE, "192.0.2.10", "authorized");
+}
+
+/* An alarm holds it: the old answers stay until they are too old to authorize. */
+static void test_emptied(void **state)
+{
+	publish("d.test MX 10 gw.test\ngw.test TXT here\nspf.test TXT v=spf1 ip4:198.51.100.1 -all\n");
+	for (int64_t now = T + DAY; now < T + TTL + STALE; now += DAY) {
+		refresh(now);
+		dead = true;
+		expect(now, "192.0.2.10", "authorized");
+		dead = false;
+	}
+	dead = true;
+	expect(T + TTL + STALE - 1, "192.0.2.10", "authorized");
+	dead = false;
+	refresh(T + TTL + STALE);
+	dead = true;
+	expect(T + TTL + STALE + 1, "192.0.2.10", "authorized"); /* taken out now: grace begins */
+	expect(T + TTL + STALE + GRACE, "192.0.2.10", "unknown");
+}
+
+static void test_strict(void **state)
+{
+	publish("d.test MX 10 gw.test\ngw.test A 192.0.2.10\ngw.test A 192.0.2.11\ngw.test A 192.0.2.12\n"
+		"spf.test TXT v=spf1 ip4:198.51.100.1 -all");
+	refresh_so(T + DAY, true, NULL);
+	dead = true;
+	expect(T + DAY, "192.0.2.12", "unknown"); /* what was held back authorizes nobody */
+	expect(T + TTL + STALE - 1, "192.0.2.10", "authorized");
+	dead = false;
+	refresh(T + 2 * DAY);
+	expect(T + 2 * DAY, "192.0.2.12", "authorized");
+}
+
+static void test_forgotten(void **state)
+{
+	publish("d.test MX 10 gw.test\ngw.test A 192.0.2.11\ngw.test AAAA 2001:db8::10\n"
+		"spf.test TXT v=spf1 ip4:198.51.100.1 -all");
+	refresh_so(T + DAY, false, "gw.test");
+	expect(T + DAY + 1, "192.0.2.10", "direct");
+	expect(T + DAY + 1, "192.0.2.11", "authorized");
+	expect(T + DAY + 1, "198.51.100.9", "authorized"); /* not forgotten: in grace */
+}
+
+/* The clock jumps back a year and forth again: nobody is authorized who never was. */
+static void test_clock_set_back(void **state)
+{
+	refresh(T - 365 * DAY);
+	expect(T - 365 * DAY, STRANGER, "direct");
+	publish("d.test MX 10 gw.test\ngw.test A 192.0.2.11\nspf.test TXT v=spf1 ip4:198.51.100.1 -all");
+	refresh(T - 364 * DAY);
+	expect(T - 364 * DAY, "192.0.2.11", "authorized");
+	refresh(T + DAY);
+	expect(T + DAY, STRANGER, "direct");
+	expect(T + DAY, "192.0.2.11", "authorized");
+}
+
+#define clock_test(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		clock_test(test_unchanged),
+		clock_test(test_failed),
+		clock_test(test_added_late_is_asked_for),
+		clock_test(test_one_ip4_dropped_from_an_include),
+		clock_test(test_include_removed_and_its_name_gone),
+		clock_test(test_name_gone_before_its_include),
+		clock_test(test_mx_swapped),
+		clock_test(test_swapped_back),
+		clock_test(test_emptied),
+		clock_test(test_strict),
+		clock_test(test_forgotten),
+		clock_test(test_clock_set_back),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* mxguard policy: answers an MTA at RCPT, so that the MTA itself refuses at the door. */
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "load.h"
+#include "options.h"
+#include "policy/decider.h"
+#include "policy/listener.h"
+#include "policy/log.h"
+#include "policy/service.h"
+
+#define NAME "mxguard policy"
+#define DEFAULT_CONNECTIONS 4096
+
+static const char usage[] =
+	"Usage: mxguard policy [-c CONF] [--listen ADDRESS]… [OPTION]…\n"
+	"Answers Postfix (check_policy_service) and Exim (${readsocket}) at RCPT: refuse, defer, or\n"
+	"nothing against it. Without --listen: on standard input and output, for spawn(8).\n"
+	"\n"
+	"  -c, --config FILE        configuration (/etc/mxguard/mxguard.conf)\n"
+	"  -l, --listen ADDRESS     unix:/path, inet:127.0.0.1:port or inet:[::1]:port; may be given\n"
+	"                           several times; systemd's sockets are taken by themselves\n"
+	"      --max-connections N  at one time (4096); idle ones are closed for new ones\n"
+	"      --log WHERE          stderr or syslog; by itself: stderr, but syslog where stderr is\n"
+	"                           the MTA's connection, as under spawn(8)\n"
+	"\n"
+	"SIGHUP reads the configuration again, SIGTERM answers what was asked and ends.\n"
+	"Example: mxguard policy --listen inet:127.0.0.1:10033\n";
+
+struct settings {
+	const char *config;
+	const char *listen[MXG_LISTENERS_MAX];
+	size_t listen_count;
+	long max_connections;
+	enum { LOG_BY_ITSELF, LOG_STDERR, LOG_SYSLOG } log;
+};
+
+enum { OPTION_MAX_CONNECTIONS = 256, OPTION_LOG };
+
+static const struct option long_options[] = {
+	{ "config", required_argument, NULL, 'c' },
+	{ "listen", required_argument, NULL, 'l' },
+	{ "max-connections", required_argument, NULL, OPTION_MAX_CONNECTIONS },
+	{ "log", required_argument, NULL, OPTION_LOG },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static int set_log(struct settings *s, const char *word)
+{
+	if (strcmp(word, "stderr") == 0)
+		s->log = LOG_STDERR;
+	else if (strcmp(word, "syslog") == 0)
+		s->log = LOG_SYSLOG;
+	else
+		return mxg_wrong_use(NAME, "--log takes stderr or syslog");
+	return 0;
+}
+
+static int add_listen(struct settings *s, const char *spec)
+{
+	if (s->listen_count == MXG_LISTENERS_MAX)
+		return mxg_wrong_use(NAME, "--listen is given more than %d times", MXG_LISTENERS_MAX);
+	s->listen[s->listen_count++] = spec;
+	return 0;
+}
+
+/* 0: go on; else an exit status, or -1 after --help. */
+static int take_option(struct settings *s, int option, const char *value)
+{
+	switch (option) {
+	case 'c':
+		s->config = value;
+		return 0;
+	case 'l':
+		return add_listen(s, value);
+	case OPTION_MAX_CONNECTIONS:
+		return mxg_number_option(NAME, "--max-connections", value, 1, 1000000, &s->max_connections) ? 0 : EX_USAGE;
+	case OPTION_LOG:
+		return set_log(s, value);
+	case 'h':
+		fputs(usage, stdout);
+		return -1;
+	default:
+		return EX_USAGE;
+	}
+}
+
+static int read_options(struct settings *s, int argc, char **argv)
+{
+	int option, result;
+	*s = (struct settings){ .config = MXG_DEFAULT_CONFIG, .max_connections = DEFAULT_CONNECTIONS };
+	while ((option = mxg_next_option(argc, argv, ":c:l:h", long_options)) != -1)
+		if ((result = take_option(s, option, optarg)) != 0)
+			return result;
+	if (optind < argc)
+		return mxg_wrong_use(NAME, "there is an argument too many");
+	return 0;
+}
+
+/* spawn(8) connects all three of them to the MTA: a log line there would be an answer. */
+static bool stderr_is_the_connection(void)
+{
+	struct stat out, err;
+	if (fstat(STDERR_FILENO, &err) != 0)
+		return true; /* closed */
+	return fstat(STDOUT_FILENO, &out) == 0 && S_ISSOCK(out.st_mode) && out.st_dev == err.st_dev &&
+	       out.st_ino == err.st_ino;
+}
+
+static void open_log(const struct settings *s)
+{
+	mxg_log_open(s->log == LOG_SYSLOG || (s->log == LOG_BY_ITSELF && stderr_is_the_connection()));
+}
+
+/* How many listeners there are, or -1 after a message. */
+static int open_listeners(const struct settings *s, struct mxg_listener *listeners)
+{
+	char message[512] = "";
+	int count = mxg_listener_inherit(listeners, MXG_LISTENERS_MAX, message, sizeof(message));
+	for (size_t i = 0; count >= 0 && i < s->listen_count; i++) {
+		if (count == MXG_LISTENERS_MAX)
+			snprintf(message, sizeof(message), "systemd's sockets and --listen together are more than %d",
+				 MXG_LISTENERS_MAX);
+		if (message[0] != '\0' ||
+		    mxg_listener_open(&listeners[count], s->listen[i], message, sizeof(message)) != 0) {
+			while (count > 0)
+				mxg_listener_close(&listeners[--count]);
+			count = -1;
+			break;
+		}
+		count++;
+	}
+	if (count < 0)
+		mxg_log_error("mxguard: policy: %s", message);
+	return count;
+}
+
+static int serve(const struct settings *s)
+{
+	struct mxg_listener listeners[MXG_LISTENERS_MAX];
+	int status;
+	/* the configuration comes first: nobody can ask before it is known to be good */
+	struct mxg_decider *decider = mxg_decider_new(s->config, &status);
+	if (decider == NULL)
+		return status;
+	int count = open_listeners(s, listeners);
+	status = count < 0 ? EX_OSERR : 0;
+	if (status == 0) {
+		struct mxg_service_options options = { .listeners = listeners,
+						       .listener_count = (size_t)count,
+						       .max_connections = (size_t)s->max_connections };
+		status = mxg_service_run(&options, decider);
+	}
+	mxg_decider_free(decider);
+	return status;
+}
+
+int cmd_policy(int argc, char **argv)
+{
+	struct settings s;
+	int status = read_options(&s, argc, argv);
+	if (status != 0)
+		return status < 0 ? 0 : status;
+	open_log(&s);
+	if (mxg_service_block_signals() != 0) {
+		mxg_log_error("mxguard: policy: the signals cannot be set up");
+		return EX_OSERR;
+	}
+	return serve(&s);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MXG_DOCTOR_H
+#define MXG_DOCTOR_H
+
+#include <stdbool.h>
+
+#include "finding.h"
+#include "policy.h"
+
+/* What the examinations share. */
+struct mxg_doctor {
+	struct mxguard_policy *policy;
+	struct mxg_findings findings;
+	const char *postfix; /* folder of main.cf; NULL: Postfix's own */
+	const char *dovecot; /* dovecot.conf; NULL: Dovecot's own */
+	bool no_dns;
+};
+
+void mxg_doctor_policy(struct mxg_doctor *doctor); /* configuration, trace, snapshot */
+void mxg_doctor_host(struct mxg_doctor *doctor); /* bridges, NAT */
+void mxg_doctor_domains(struct mxg_doctor *doctor); /* this host in a domain's MX */
+void mxg_doctor_postfix(struct mxg_doctor *doctor);
+void mxg_doctor_dovecot(struct mxg_doctor *doctor);
+
+/* Whether one of the prefixes holds all of this one. */
+bool mxg_doctor_covers(const struct mxg_prefix_list *list, const struct mxg_prefix *prefix);
+bool mxg_doctor_overlaps(const struct mxg_prefix_list *list, const struct mxg_prefix *prefix);
+
+#endif

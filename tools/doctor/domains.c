@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* Local domains whose MX names this very server: nothing can be skipped there, and a gateway
+ * found by `mx` would be everybody. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "doctor.h"
+#include "host.h"
+
+#define DOMAINS_MAX 50 /* `mxguard refresh` tells of all of them */
+
+static void put_addresses(FILE *text, const struct mxg_address *list, size_t count)
+{
+	char buf[MXG_ADDRESS_TEXT_MAX];
+	for (size_t i = 0; i < count; i++)
+		fprintf(text, "%s\"%s\"", i == 0 ? "" : ", ", mxg_address_format(&list[i], buf));
+}
+
+/* A policy of one `mx` term: the library itself then says whether the MX is this server. */
+static struct mxguard_policy *make_probe(const struct mxg_doctor *d)
+{
+	char *text = NULL, message[256];
+	size_t len = 0, count = 0;
+	struct mxg_address *addresses = NULL;
+	struct mxguard_policy *probe = NULL;
+	FILE *file = open_memstream(&text, &len);
+	if (file == NULL)
+		return NULL;
+	fputs("mode = \"enforce\"; state_dir = \"/nonexistent\"; gateways = ( { name = \"mx\"; allow = \"mx\"; } ); self = [ ",
+	      file);
+	if (d->policy->self.count > 0) {
+		for (size_t i = 0; i < d->policy->self.count; i++) {
+			char prefix[MXG_PREFIX_TEXT_MAX];
+			fprintf(file, "%s\"%s\"", i == 0 ? "" : ", ", mxg_prefix_format(&d->policy->self.items[i], prefix));
+		}
+	} else if (mxg_host_addresses(&addresses, &count)) {
+		put_addresses(file, addresses, count);
+	}
+	fputs(" ];\n", file);
+	free(addresses);
+	if (fclose(file) == 0)
+		mxguard_policy_parse(&probe, text, len, "doctor", 0, message, sizeof(message));
+	free(text);
+	return probe;
+}
+
+static void check_domain(struct mxg_doctor *d, struct mxguard_policy *probe, struct mxguard_resolver *resolver,
+			 const char *domain)
+{
+	static const uint8_t nobody[4] = { 192, 0, 0, 8 }; /* RFC 7600: never anybody's gateway */
+	struct mxguard_check *check = mxguard_check_new(probe, NULL, 0);
+	char address[300];
+	if (check == NULL)
+		return;
+	snprintf(address, sizeof(address), "postmaster-probe@%s", domain);
+	if (mxguard_check_set_peer_bytes(check, nobody, sizeof(nobody)) == MXGUARD_OK &&
+	    mxguard_check_add_recipient(check, address) == 0 &&
+	    mxguard_resolver_run(resolver, check, -1) == MXGUARD_DONE) {
+		const char *reason = mxguard_check_text(check, 0, MXGUARD_TEXT_REASON);
+		if (strcmp(reason, "mx-is-self") == 0)
+			mxg_finding_add(&d->findings, MXG_FINDING_WARNING, "mx-is-self",
+					"point the MX at the filters alone, or leave the domain out",
+					"the MX of %s names this server: no filter stands in front of it", domain);
+		else if (mxguard_check_verdict(check, 0) == MXGUARD_VERDICT_UNKNOWN)
+			mxg_finding_add(&d->findings, MXG_FINDING_NOTE, "mx", NULL, "the MX of %s: %s", domain,
+					mxguard_check_text(check, 0, MXGUARD_TEXT_EXPLANATION));
+	}
+	mxguard_check_free(check);
+}
+
+void mxg_doctor_domains(struct mxg_doctor *d)
+{
+	if (d->no_dns)
+		return;
+	struct mxguard_policy *probe = make_probe(d);
+	/* the resolver of the real policy: its servers, its time limit */
+	struct mxguard_resolver *resolver = mxguard_resolver_new(d->policy);
+	size_t seen = 0;
+	for (size_t i = 0; probe != NULL && resolver != NULL && i < d->policy->domains.count && seen < DOMAINS_MAX; i++, seen++)
+		check_domain(d, probe, resolver, d->policy->domains.items[i]);
+	const char *listed;
+	for (size_t i = 0; probe != NULL && resolver != NULL && seen < DOMAINS_MAX &&
+			   (listed = mxg_policy_listed_domain(d->policy, i)) != NULL; i++, seen++)
+		check_domain(d, probe, resolver, listed);
+	mxguard_resolver_free(resolver);
+	mxguard_policy_unref(probe);
+}

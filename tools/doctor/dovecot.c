@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* What Dovecot's configuration does to the guard. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "doctor.h"
+#include "program.h"
+
+static char *ask(const struct mxg_doctor *d, const char *protocol, const char *setting)
+{
+	const char *argv[9] = { "doveconf" };
+	size_t n = 1;
+	if (d->dovecot != NULL) {
+		argv[n++] = "-c";
+		argv[n++] = d->dovecot;
+	}
+	if (protocol != NULL) {
+		argv[n++] = "-f";
+		argv[n++] = protocol;
+	}
+	argv[n++] = "-h";
+	argv[n] = setting;
+	char *text = mxg_program_output(argv);
+	if (text != NULL)
+		text[strcspn(text, "\n")] = '\0';
+	return text;
+}
+
+struct network_list {
+	struct mxg_prefix items[64];
+	size_t count;
+};
+
+static void add_network(void *to, const char *word)
+{
+	struct network_list *list = to;
+	enum mxg_prefix_error error = list->count == 64 ? MXG_PREFIX_BAD_ADDRESS
+							: mxg_prefix_parse(&list->items[list->count], word, strlen(word));
+	if (error == MXG_PREFIX_OK || error == MXG_PREFIX_HOST_BITS)
+		list->count++;
+}
+
+/* HAProxy's own address in login_trusted_networks: whoever comes through it may say XCLIENT. */
+static void check_trust(struct mxg_doctor *d, const struct network_list *trusted, const struct network_list *haproxy)
+{
+	char text[MXG_PREFIX_TEXT_MAX];
+	struct mxg_prefix_list proxies = { .items = (struct mxg_prefix *)(uintptr_t)haproxy->items, .count = haproxy->count };
+	for (size_t i = 0; i < trusted->count; i++) {
+		mxg_prefix_format(&trusted->items[i], text);
+		if (mxg_doctor_overlaps(&proxies, &trusted->items[i]))
+			mxg_finding_add(&d->findings, MXG_FINDING_ERROR, "dovecot-haproxy-trusted",
+					"take the proxy out of login_trusted_networks; haproxy_trusted_networks is enough",
+					"%s is in Dovecot's haproxy_trusted_networks and login_trusted_networks: clients "
+					"behind the proxy may claim any address by XCLIENT", text);
+		else if (!mxg_doctor_covers(&d->policy->internal, &trusted->items[i]))
+			mxg_finding_add(&d->findings, MXG_FINDING_WARNING, "dovecot-trusted",
+					"hosts that may say XCLIENT are relays of ours: list them in internal, or trust them less",
+					"%s is in Dovecot's login_trusted_networks, but not in internal: it may claim any client "
+					"address", text);
+	}
+}
+
+static void check_plugin(struct mxg_doctor *d, const char *protocol, const char *name)
+{
+	char *plugins = ask(d, protocol, "mail_plugins");
+	if (plugins != NULL && strstr(plugins, "mxguard") != NULL)
+		mxg_finding_add(&d->findings, MXG_FINDING_OK, "dovecot-plugin", NULL, "Dovecot loads the plugin in protocol %s",
+				name);
+	else if (plugins != NULL)
+		mxg_finding_add(&d->findings, MXG_FINDING_NOTE, "dovecot-plugin",
+				"mail_plugins = $mail_plugins mxguard, where this protocol delivers mail",
+				"Dovecot does not load the plugin in protocol %s", name);
+	free(plugins);
+}
+
+void mxg_doctor_dovecot(struct mxg_doctor *d)
+{
+	struct network_list trusted = { .count = 0 }, haproxy = { .count = 0 };
+	char *networks = ask(d, NULL, "login_trusted_networks"), *proxies = ask(d, NULL, "haproxy_trusted_networks");
+	if (networks == NULL) {
+		mxg_finding_add(&d->findings, MXG_FINDING_NOTE, "dovecot", NULL, "Dovecot's configuration cannot be read, or it is not "
+				"installed");
+		free(proxies);
+		return;
+	}
+	mxg_program_words(networks, add_network, &trusted);
+	if (proxies != NULL)
+		mxg_program_words(proxies, add_network, &haproxy);
+	check_trust(d, &trusted, &haproxy);
+	check_plugin(d, "protocol=lmtp", "lmtp");
+	check_plugin(d, "protocol=lda", "lda");
+	free(networks);
+	free(proxies);
+}

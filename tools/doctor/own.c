@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* What our own configuration and snapshot say. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "doctor.h"
+#include "snapshot.h"
+#include "text.h"
+
+#define MESSAGE_MAX 1024
+#define OLD_SNAPSHOT (24 * 3600) /* the timer asks far more often */
+
+/* MTAs whose field a client or an unusual setting can bend; what the reader does about it. */
+static const struct {
+	const char *mta, *limit, *advice;
+	enum mxg_finding_level level;
+} limits[] = {
+	{ "courier", "Courier copies names from DNS into its Received field unfiltered, line ends too: a client can write a "
+		     "whole field", "start it with -nodnslookup, or use a resolver that filters names", MXG_FINDING_WARNING },
+	{ "exim", "Exim with helo_accept_junk_hosts or rfc1413 writes what a client says with blanks and brackets; such "
+		  "fields are unreadable", "leave helo_accept_junk_hosts empty", MXG_FINDING_NOTE },
+	{ "sendmail", "sendmail with AllowBogusHELO cuts what a client says at the first blank",
+	  "leave AllowBogusHELO off", MXG_FINDING_NOTE },
+	{ "opensmtpd", "OpenSMTPD with mask-src writes no client address: such mail is unreadable",
+	  "do not use mask-src on listeners that other hosts reach", MXG_FINDING_NOTE },
+	{ "chasquid", "chasquid writes no address for authenticated clients", NULL, MXG_FINDING_NOTE },
+	{ "haraka", "Haraka's outbound adds a field without an address on top", NULL, MXG_FINDING_NOTE },
+};
+
+static void check_limits(struct mxg_doctor *d)
+{
+	const struct mxg_string_list *names = &d->policy->trace_mta_names;
+	for (size_t i = 0; i < names->count; i++)
+		for (size_t k = 0; k < sizeof(limits) / sizeof(limits[0]); k++)
+			if (strcmp(names->items[i], limits[k].mta) == 0)
+				mxg_finding_add(&d->findings, limits[k].level, "trace-limits", limits[k].advice, "%s",
+						limits[k].limit);
+}
+
+static void check_trace(struct mxg_doctor *d)
+{
+	if (d->policy->trace_mta_names.count == 0)
+		mxg_finding_add(&d->findings, MXG_FINDING_NOTE, "trace-mta",
+				"name the MTAs that write Received fields here: trace = { mta = [ \"postfix\" ]; }",
+				"trace.mta is not set: each field's own form must tell, strictly");
+	if (!d->policy->by_configured)
+		mxg_finding_add(&d->findings, MXG_FINDING_NOTE, "trace-by",
+				"name the hosts whose fields are ours: trace = { by = [ \"mail.example.com\" ]; }",
+				"trace.by is not set: only fields by %s are believed", d->policy->hostname);
+	check_limits(d);
+}
+
+static void check_mode(struct mxg_doctor *d)
+{
+	const char *warning;
+	for (size_t i = 0; (warning = mxguard_policy_warning(d->policy, i)) != NULL; i++)
+		mxg_finding_add(&d->findings, MXG_FINDING_WARNING, "configuration", NULL, "%s", warning);
+	if (d->policy->rulesets[0].mode == MXGUARD_MODE_MONITOR)
+		mxg_finding_add(&d->findings, MXG_FINDING_NOTE, "mode", "when the log shows no mistakes: mode = \"enforce\"",
+				"mode is monitor: everything is accepted, and what would be done is logged");
+	if (d->policy->rulesets[0].mode == MXGUARD_MODE_OFF)
+		mxg_finding_add(&d->findings, MXG_FINDING_WARNING, "mode", "mode = \"monitor\" or \"enforce\"", "mode is off");
+}
+
+static void check_snapshot(struct mxg_doctor *d)
+{
+	static const char advice[] = "mxguard refresh, and systemctl enable --now mxguard-refresh.timer";
+	char message[MESSAGE_MAX] = "", span[MXG_SPAN_MAX];
+	struct mxguard_snapshot *snapshot = NULL;
+	if (mxguard_snapshot_open(&snapshot, d->policy, 0, message, sizeof(message)) != MXGUARD_OK) {
+		mxg_finding_add(&d->findings, MXG_FINDING_WARNING, "snapshot", advice, "%s", message);
+		return;
+	}
+	int64_t age = (int64_t)time(NULL) - mxg_snapshot_written(snapshot);
+	mxg_span_format(age < 0 ? 0 : age, span);
+	if (age > OLD_SNAPSHOT)
+		mxg_finding_add(&d->findings, MXG_FINDING_WARNING, "snapshot", advice, "the snapshot is %s old", span);
+	else
+		mxg_finding_add(&d->findings, MXG_FINDING_OK, "snapshot", NULL, "the snapshot is %s old", span);
+	mxguard_snapshot_unref(snapshot);
+}
+
+void mxg_doctor_policy(struct mxg_doctor *d)
+{
+	check_mode(d);
+	check_trace(d);
+	check_snapshot(d);
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* Asking other programs what they are set to. */
+#include "program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define OUTPUT_MAX (4 * 1024 * 1024)
+
+static bool find(const char *name, char *path, size_t size)
+{
+	static const char *const folders[] = { "/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin", "/sbin" };
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		snprintf(path, size, "%s/%s", folders[i], name);
+		if (access(path, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+static char *read_all(int fd)
+{
+	size_t len = 0, room = 65536;
+	char *text = malloc(room);
+	while (text != NULL) {
+		ssize_t n = read(fd, text + len, room - len - 1);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			text[len] = '\0';
+			return n == 0 ? text : (free(text), NULL);
+		}
+		len += (size_t)n;
+		if (room - len > 1)
+			continue;
+		char *bigger = room >= OUTPUT_MAX ? NULL : realloc(text, room * 2);
+		if (bigger == NULL) {
+			free(text);
+			return NULL;
+		}
+		text = bigger;
+		room *= 2;
+	}
+	return NULL;
+}
+
+static pid_t start(const char *path, const char *const *argv, int out)
+{
+	char lang[] = "LC_ALL=C", folders[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", *environment[] = { lang, folders, NULL };
+	posix_spawn_file_actions_t actions;
+	pid_t pid = -1;
+	if (posix_spawn_file_actions_init(&actions) != 0)
+		return -1;
+	if (posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0) != 0 ||
+	    posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO) != 0 ||
+	    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0) != 0 ||
+	    posix_spawn(&pid, path, &actions, NULL, (char *const *)(uintptr_t)argv, environment) != 0)
+		pid = -1;
+	posix_spawn_file_actions_destroy(&actions);
+	return pid;
+}
+
+char *mxg_program_output(const char *const *argv)
+{
+	char path[4096];
+	int pipes[2], status = -1;
+	if (!find(argv[0], path, sizeof(path)) || pipe2(pipes, O_CLOEXEC) != 0)
+		return NULL;
+	pid_t pid = start(path, argv, pipes[1]);
+	close(pipes[1]);
+	char *text = pid < 0 ? NULL : read_all(pipes[0]);
+	close(pipes[0]);
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+char *mxg_program_setting(const char *output, const char *name)
+{
+	size_t len = strlen(name);
+	for (const char *line = output; line != NULL && *line != '\0';) {
+		const char *end = strchrnul(line, '\n');
+		const char *at = line + strspn(line, " \t");
+		if (strncmp(at, name, len) == 0 && (at[len] == ' ' || at[len] == '=')) {
+			at += len + strspn(at + len, " ");
+			if (*at == '=') {
+				at += 1 + strspn(at + 1, " ");
+				return at > end ? strdup("") : strndup(at, (size_t)(end - at));
+			}
+		}
+		line = *end == '\0' ? NULL : end + 1;
+	}
+	return NULL;
+}
+
+void mxg_program_words(const char *list, void (*word)(void *to, const char *word), void *to)
+{
+	char *copy = strdup(list), *rest = copy, *each;
+	while (copy != NULL && (each = strsep(&rest, ", \t\n")) != NULL)
+		if (*each != '\0')
+			word(to, each);
+	free(copy);
+}
