@@ -83,12 +83,40 @@ static void print_plain(const struct mxg_table *t, const struct row *row, FILE *
 	fputc('\n', to);
 }
 
+/* "12", "<= 12", "3.5 %" */
+static bool is_number(const char *text)
+{
+	text += strncmp(text, "<= ", 3) == 0 ? 3 : 0;
+	size_t digits = strspn(text, "0123456789");
+	text += digits;
+	if (digits > 0 && *text == '.')
+		text += 1 + strspn(text + 1, "0123456789");
+	return digits > 0 && (*text == '\0' || strcmp(text, " %") == 0);
+}
+
+/* Columns of numbers stand right: their lengths can be compared then. */
+static void find_numbers(const struct mxg_table *t, bool numbers[MXG_TABLE_COLUMNS_MAX])
+{
+	for (size_t i = 0; i < t->columns; i++) {
+		numbers[i] = t->count > 1;
+		for (size_t n = 1; n < t->count; n++)
+			numbers[i] &= is_number(cell(&t->rows[n], i));
+	}
+}
+
+static void put_blanks(FILE *to, size_t n)
+{
+	fprintf(to, "%*s", (int)n, "");
+}
+
 /* The last column is cut at the edge: a table whose lines wrap cannot be read. */
-static void print_columns(const struct mxg_table *t, const struct row *row, FILE *to, size_t width)
+static void print_columns(const struct mxg_table *t, const struct row *row, FILE *to, size_t width,
+			  const bool numbers[MXG_TABLE_COLUMNS_MAX])
 {
 	char cut[CELL_MAX];
 	size_t used = 0;
-	fputs(mxg_colour_begin(to, row->colour), to);
+	if (row->colour != MXG_PLAIN)
+		fputs(mxg_colour_begin(to, row->colour), to);
 	for (size_t i = 0; i < t->columns; i++) {
 		bool last = i + 1 == t->columns;
 		const char *text = cell(row, i);
@@ -97,21 +125,24 @@ static void print_columns(const struct mxg_table *t, const struct row *row, FILE
 			mxg_text_clean(cut, room < sizeof(cut) ? room : sizeof(cut), text, strlen(text), NULL);
 			text = cut;
 		}
+		size_t own = mxg_text_columns(text), pad = own < t->widths[i] ? t->widths[i] - own : 0;
+		put_blanks(to, numbers[i] ? pad : 0);
 		fputs(text, to);
-		for (size_t pad = mxg_text_columns(text); !last && pad < t->widths[i] + GAP; pad++)
-			fputc(' ', to);
+		put_blanks(to, last ? 0 : (numbers[i] ? 0 : pad) + GAP);
 		used += t->widths[i] + GAP;
 	}
-	fprintf(to, "%s\n", mxg_colour_end(to));
+	fprintf(to, "%s\n", row->colour != MXG_PLAIN ? mxg_colour_end(to) : "");
 }
 
 int mxg_table_print(const struct mxg_table *t, FILE *to)
 {
 	bool people = mxg_is_terminal(to);
 	size_t width = mxg_terminal_width(to);
+	bool numbers[MXG_TABLE_COLUMNS_MAX];
+	find_numbers(t, numbers);
 	for (size_t i = 0; i < t->count; i++) {
 		if (people)
-			print_columns(t, &t->rows[i], to, width);
+			print_columns(t, &t->rows[i], to, width, numbers);
 		else
 			print_plain(t, &t->rows[i], to);
 	}

@@ -7,8 +7,9 @@
 #include "terminal.h"
 
 /*
- * Rows of text: aligned columns under bold headings on a terminal, cut at its width; in a
- * pipe one row a line with tabs between the cells, headings first. Every cell is neutered.
+ * Rows of text: on a terminal aligned columns (to the right where all are numbers) under bold
+ * headings, cut at its width; in a pipe one row a line with tabs between the cells, headings
+ * first. Every cell is neutered.
  */
 struct mxg_table;
 

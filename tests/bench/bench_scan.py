@@ -75,14 +75,11 @@ def make_maildirs(root: pathlib.Path, count: int) -> list[str]:
 def run(command: list[str]) -> tuple[float, int, bytes]:
     """Seconds, peak KiB, output."""
     start = time.monotonic()
-    child = subprocess.Popen(command, stdout=subprocess.PIPE)
-    output = child.stdout.read()
-    _, status, usage = os.wait4(child.pid, 0)
+    done = subprocess.run(command, capture_output=True, check=False)
     elapsed = time.monotonic() - start
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode != 0:
-        sys.exit(f"bench_scan: {command[0]} ended with {child.returncode}")
-    return elapsed, usage.ru_maxrss, output
+    if done.returncode != 0:
+        sys.exit(f"bench_scan: {' '.join(command[:3])} ended with {done.returncode}")
+    return elapsed, int(done.stderr.split()[-1]), done.stdout
 
 
 def check(output: bytes, count: int) -> None:
@@ -120,10 +117,10 @@ def main() -> None:
         config = pathlib.Path(folder) / "mxguard.conf"
         config.write_text(POLICY)
         folders = make_maildirs(pathlib.Path(folder) / "mail", options.count)
-        scan = [str(options.build / "tools/mxguard"), "scan", "-c", str(config), "--json",
-                "--workers", "2", str(pathlib.Path(folder) / "mail")]
-        bare = [str(options.build / "tests/bench/bare-scan"), *folders]
-        measure(scan, bare, options.count, options.rounds)
+        bare = str(options.build / "tests/bench/bare-scan")
+        scan = [bare, "--peak", str(options.build / "tools/mxguard"), "scan", "-c", str(config),
+                "--json", "--workers", "2", str(pathlib.Path(folder) / "mail")]
+        measure(scan, [bare, "--peak", bare, *folders], options.count, options.rounds)
 
 
 if __name__ == "__main__":

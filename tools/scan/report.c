@@ -102,6 +102,8 @@ static void bar(FILE *to, char mark, enum mxg_colour colour, uint64_t part, uint
 	size_t n = most == 0 ? 0 : (size_t)((double)part / (double)most * (double)width + 0.5);
 	if (part > 0 && n == 0)
 		n = 1;
+	if (n == 0)
+		return;
 	fputs(mxg_colour_begin(to, colour), to);
 	for (size_t i = 0; i < n; i++)
 		fputc(mark, to);

@@ -11,16 +11,18 @@
 
 #define CHART_WIDTH 860
 #define CHART_HEIGHT 220
+#define CHART_ROOM 18 /* above the highest bar, for the scale */
 
 static const char style[] =
 	"body{font:16px/1.5 system-ui,sans-serif;color:#1b1f24;max-width:900px;margin:2em auto;padding:0 1em}"
 	"h1{font-size:1.5em;margin-bottom:0}h2{font-size:1.1em;margin-top:2em}"
 	".big{font-size:1.25em}.bad{color:#b3261e;font-weight:600}.faint{color:#5c6670}"
-	"table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3em .6em;border-bottom:1px solid #d8dee4}"
+	"table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3em .6em;border-bottom:1px solid #d8dee4;"
+	"white-space:nowrap}td.file{white-space:normal;overflow-wrap:anywhere;color:#5c6670}"
 	"td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}"
-	".key span{display:inline-block;width:.8em;height:.8em;margin:0 .3em 0 1em}"
+	".key span{display:inline-block;width:.8em;height:.8em;margin:0 .3em 0 1em}.key span:first-child{margin-left:0}"
 	"@media(prefers-color-scheme:dark){body{background:#14171a;color:#e3e7eb}th,td{border-color:#333b42}"
-	".bad{color:#ff8a80}.faint{color:#98a2ab}}";
+	".bad{color:#ff8a80}.faint,td.file{color:#98a2ab}}";
 
 static const char *const colours[MXG_PATHS] = { "#2e7d32", "#c62828", "#f9a825", "#78909c", "#5c6bc0", "#a1887f" };
 static const char *const labels[MXG_PATHS] = { "through gateways", "directly, past the filters", "unknown",
@@ -96,7 +98,7 @@ static void put_bar(const struct mxg_tally *t, FILE *to, size_t month, double x,
 	for (size_t i = 0; i < MXG_PATHS; i++) {
 		enum mxg_path path = stack_order[i];
 		uint64_t count = t->months[month][path];
-		double height = (double)count / (double)most * (CHART_HEIGHT - 10);
+		double height = (double)count / (double)most * (CHART_HEIGHT - CHART_ROOM);
 		if (count == 0)
 			continue;
 		y -= height;
@@ -123,6 +125,10 @@ static void put_chart(const struct mxg_tally *t, FILE *to)
 		"<h2>By month</h2>\n<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"mail by path over time\" "
 		"width=\"100%%\">\n",
 		CHART_WIDTH, CHART_HEIGHT + 24);
+	fprintf(to,
+		"<path d=\"M0 %d.5H%d\" stroke=\"currentColor\" opacity=\".25\"/><text x=\"%d\" y=\"%d\" font-size=\"11\" "
+		"text-anchor=\"end\" fill=\"currentColor\">%" PRIu64 " messages</text>\n",
+		CHART_ROOM - 1, CHART_WIDTH, CHART_WIDTH, CHART_ROOM - 5, most);
 	for (size_t m = first; m <= last; m++) {
 		double x = (double)(m - first) * step;
 		put_bar(t, to, m, x, step > 60 ? 56 : step * 0.9, most);
@@ -168,7 +174,7 @@ static void put_peers(const struct mxg_scan_report *r, FILE *to)
 		const struct mxg_tally_peer *p = &t->peers[i];
 		fputs("<tr><td>", to);
 		put_escaped(to, p->address);
-		fprintf(to, "<td class=\"n\">%s%" PRIu64 "<td>%s<td>%s<td class=\"faint\">", p->error > 0 ? "&le; " : "",
+		fprintf(to, "<td class=\"n\">%s%" PRIu64 "<td>%s<td>%s<td class=\"file\">", p->error > 0 ? "&le; " : "",
 			p->count, day(p->first, first), day(p->last, last));
 		put_escaped(to, p->sample);
 		fputs("</tr>\n", to);
