@@ -8,19 +8,74 @@
  */
 #include "channel.h"
 
+/* What newer ones deprecate is all that 1.18 has. */
+#define CARES_NO_DEPRECATED
 #include <ares.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #define EDNS_PAYLOAD 1232 /* as mxg_dns_query() says; else c-ares takes over 512 bytes for a fault */
 #define SOCKET_QUERIES 64 /* a new port after so many questions, where c-ares can */
+#define FORGETS_SERVERS (ARES_VERSION < 0x011800)
 
 struct mxg_channel {
 	ares_channel ares;
 	struct pollfd *fds;
 	size_t fd_count, fd_room;
 	size_t servers;
+	bool no_socket; /* the last one that was wanted was not to be had */
 };
+
+/* ---- sockets --------------------------------------------------------------------------- */
+
+/* Ours, because c-ares 1.18 writes to a TCP connection that the server has closed without
+ * MSG_NOSIGNAL: SIGPIPE would end the process whose guests we are. */
+
+static ares_socket_t open_socket(int domain, int type, int protocol, void *data)
+{
+	struct mxg_channel *c = data;
+	int on = 1, fd = socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+	c->no_socket = fd < 0;
+	if (fd >= 0 && type == SOCK_STREAM)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	return fd;
+}
+
+static int close_socket(ares_socket_t fd, void *data)
+{
+	(void)data;
+	return close(fd);
+}
+
+static int connect_socket(ares_socket_t fd, const struct sockaddr *to, ares_socklen_t len, void *data)
+{
+	(void)data;
+	return connect(fd, to, len);
+}
+
+static ares_ssize_t receive(ares_socket_t fd, void *buffer, size_t room, int flags, struct sockaddr *from,
+			    ares_socklen_t *len, void *data)
+{
+	(void)data;
+	return recvfrom(fd, buffer, room, flags, from, len);
+}
+
+static ares_ssize_t transmit(ares_socket_t fd, const struct iovec *pieces, int count, void *data)
+{
+	struct msghdr message = { .msg_iovlen = (size_t)count };
+	(void)data;
+	memcpy(&message.msg_iov, &pieces, sizeof(pieces)); /* which takes it without const */
+	return sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
+static const struct ares_socket_functions sockets = { open_socket, close_socket, connect_socket, receive,
+						      transmit };
 
 static void watch(struct mxg_channel *c, size_t i, int fd, short events)
 {
@@ -51,16 +106,16 @@ static void on_socket(void *data, ares_socket_t fd, int readable, int writable)
 
 static bool init(struct mxg_channel *c, const struct mxg_channel_options *o)
 {
-	struct ares_options options = { .flags = ARES_FLAG_EDNS,
-					.timeout = o->try_ms,
+	struct ares_options options = { .timeout = o->try_ms,
 					.tries = o->tries,
 					.ednspsz = EDNS_PAYLOAD,
 					.sock_state_cb = on_socket,
 					.sock_state_cb_data = c };
 	int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_EDNSPSZ | ARES_OPT_SOCK_STATE_CB;
+	options.flags |= o->plain ? 0 : ARES_FLAG_EDNS;
 	options.flags |= o->refusals ? ARES_FLAG_NOCHECKRESP : 0;
 	options.flags |= o->rotate ? ARES_FLAG_STAYOPEN : 0;
-	mask |= o->rotate ? ARES_OPT_ROTATE : 0;
+	mask |= o->rotate ? ARES_OPT_ROTATE : ARES_OPT_NOROTATE;
 #ifdef ARES_FLAG_DNS0x20
 	options.flags |= ARES_FLAG_DNS0x20;
 #endif
@@ -71,16 +126,54 @@ static bool init(struct mxg_channel *c, const struct mxg_channel_options *o)
 	mask |= ARES_OPT_UDP_MAX_QUERIES;
 	options.udp_max_queries = SOCKET_QUERIES;
 #endif
-	return ares_init_options(&c->ares, &options, mask) == ARES_SUCCESS;
+	if (ares_init_options(&c->ares, &options, mask) != ARES_SUCCESS)
+		return false;
+	ares_set_socket_functions(c->ares, &sockets, c);
+	return true;
 }
 
-static void count_servers(struct mxg_channel *c)
+static size_t count_servers(const struct ares_addr_port_node *servers)
+{
+	size_t count = 0;
+	for (; servers != NULL; servers = servers->next)
+		count++;
+	return count;
+}
+
+/* The list with its first `turn` members at its end. */
+static struct ares_addr_port_node *turn_list(struct ares_addr_port_node *servers, size_t turn)
+{
+	struct ares_addr_port_node *cut = servers, *last = servers;
+	if (turn == 0)
+		return servers;
+	for (; turn > 1; turn--)
+		cut = cut->next;
+	while (last->next != NULL)
+		last = last->next;
+	struct ares_addr_port_node *head = cut->next;
+	cut->next = NULL;
+	last->next = servers;
+	return head;
+}
+
+static bool order_servers(struct mxg_channel *c, unsigned first)
 {
 	struct ares_addr_port_node *servers = NULL;
-	if (ares_get_servers_ports(c->ares, &servers) == ARES_SUCCESS)
-		for (const struct ares_addr_port_node *s = servers; s != NULL; s = s->next)
-			c->servers++;
+	if (ares_get_servers_ports(c->ares, &servers) != ARES_SUCCESS)
+		return false;
+	c->servers = count_servers(servers);
+	size_t turn = c->servers == 0 ? 0 : first % c->servers;
+	servers = turn_list(servers, turn);
+	bool done = turn == 0 || ares_set_servers_ports(c->ares, servers) == ARES_SUCCESS;
 	ares_free_data(servers);
+	return done;
+}
+
+static bool set_servers(struct mxg_channel *c, const struct mxg_channel_options *o)
+{
+	if (o->servers != NULL && ares_set_servers_ports_csv(c->ares, o->servers) != ARES_SUCCESS)
+		return false;
+	return order_servers(c, o->first);
 }
 
 struct mxg_channel *mxg_channel_new(const struct mxg_channel_options *o)
@@ -90,12 +183,10 @@ struct mxg_channel *mxg_channel_new(const struct mxg_channel_options *o)
 		free(c);
 		return NULL;
 	}
-	if (o->servers != NULL && ares_set_servers_ports_csv(c->ares, o->servers) != ARES_SUCCESS) {
-		mxg_channel_free(c);
-		return NULL;
-	}
-	count_servers(c);
-	return c;
+	if (set_servers(c, o))
+		return c;
+	mxg_channel_free(c);
+	return NULL;
 }
 
 void mxg_channel_free(struct mxg_channel *c)
@@ -114,11 +205,12 @@ size_t mxg_channel_servers(const struct mxg_channel *c)
 
 /* ---- questions ------------------------------------------------------------------------- */
 
-static enum mxg_dns_failure failure_of(int status)
+static enum mxg_dns_failure failure_of(const struct mxg_channel *c, int status)
 {
 	switch (status) {
+	case ARES_ECONNREFUSED: /* no server took it, or there was no socket to ask one with */
+		return c->no_socket ? MXG_DNS_LOCAL : MXG_DNS_TIMEOUT;
 	case ARES_ETIMEOUT:
-	case ARES_ECONNREFUSED: /* c-ares says so when no server took the question */
 		return MXG_DNS_TIMEOUT;
 	case ARES_ESERVFAIL:
 	case ARES_ENOTIMP:
@@ -140,15 +232,16 @@ static enum mxg_dns_failure failure_of(int status)
 static void on_reply(void *argument, int status, int timeouts, unsigned char *reply, int len)
 {
 	struct mxg_call *call = argument;
-	(void)timeouts;
+	call->silent = FORGETS_SERVERS && timeouts > 0 ? (unsigned)timeouts : 0;
 	if (status == ARES_SUCCESS && reply != NULL && len > 0)
 		call->done(call, reply, (size_t)len, MXG_DNS_OK);
 	else
-		call->done(call, NULL, 0, failure_of(status));
+		call->done(call, NULL, 0, failure_of(call->channel, status));
 }
 
 void mxg_channel_send(struct mxg_channel *c, const uint8_t *query, size_t len, struct mxg_call *call)
 {
+	call->channel = c;
 	ares_send(c->ares, query, (int)len, on_reply, call);
 }
 

@@ -15,6 +15,9 @@ struct pollfd;
  * (NULL), `why` says so; after mxg_channel_free() that is MXG_DNS_CANCELLED. */
 struct mxg_call {
 	void (*done)(struct mxg_call *call, const uint8_t *reply, size_t len, enum mxg_dns_failure why);
+	struct mxg_channel *channel; /* set by mxg_channel_send() */
+	unsigned silent; /* set before done(): servers that did not answer before the one that did,
+			  * where c-ares forgets them from one question to the next (before 1.24) */
 };
 
 struct mxg_channel_options {
@@ -23,6 +26,8 @@ struct mxg_channel_options {
 	int tries; /* at each server */
 	bool refusals; /* SERVFAIL and REFUSED are replies; else the next server is asked, and what
 			* they said is lost (c-ares 1.18) */
+	unsigned first; /* the server that is asked first, from 0 on; the order goes on behind it */
+	bool plain; /* queries have no EDNS */
 	bool rotate; /* questions begin at different servers, sockets stay open: for many questions */
 };
 

@@ -16,7 +16,7 @@
 
 /* ---- clocks ---------------------------------------------------------------------------- */
 
-static int64_t monotonic_ms(void)
+int64_t mxg_monotonic_ms(void)
 {
 	struct timespec t;
 	clock_gettime(CLOCK_MONOTONIC, &t);
@@ -44,7 +44,7 @@ static void ask_all(struct mxguard_resolver *r, struct mxg_job *job, bool late)
 static int run_job(struct mxguard_resolver *r, struct mxg_job *job)
 {
 	int progress = MXGUARD_NEED_DNS;
-	bool late = monotonic_ms() >= job->deadline;
+	bool late = mxg_monotonic_ms() >= job->deadline;
 	if (late)
 		mxg_resolver_detach(r, job, MXGUARD_DNS_TIMEOUT);
 	job->dirty = true;
@@ -91,7 +91,7 @@ int mxguard_resolver_start(struct mxguard_resolver *r, struct mxguard_check *che
 		job->check = check;
 	}
 	job->finished = false;
-	job->deadline = monotonic_ms() + (timeout_ms < 0 ? r->policy->timeout_ms : timeout_ms);
+	job->deadline = mxg_monotonic_ms() + (timeout_ms < 0 ? r->policy->timeout_ms : timeout_ms);
 	int progress = run_job(r, job);
 	if (job->finished)
 		remove_job(find_job(r, check));
@@ -121,7 +121,7 @@ struct mxguard_check *mxguard_resolver_next(struct mxguard_resolver *r)
 
 static void run_jobs(struct mxguard_resolver *r)
 {
-	int64_t now = monotonic_ms();
+	int64_t now = mxg_monotonic_ms();
 	for (struct mxg_job *job = r->jobs; job != NULL; job = job->next)
 		if (!job->finished && (job->dirty || now >= job->deadline))
 			run_job(r, job);
@@ -131,41 +131,30 @@ static void run_jobs(struct mxguard_resolver *r)
 
 size_t mxguard_resolver_pollfds(const struct mxguard_resolver *r, struct pollfd *fds, size_t count)
 {
-	size_t total = 0;
-	for (unsigned i = 0; i < MXG_CHANNELS; i++) {
-		size_t used = total < count ? total : count;
-		if (r->channels[i] != NULL)
-			total += mxg_channel_pollfds(r->channels[i], used < count ? fds + used : NULL, count - used);
-	}
-	return total;
+	return mxg_servers_pollfds(r, fds, count);
 }
 
 int mxguard_resolver_timeout(const struct mxguard_resolver *r)
 {
-	int64_t now = monotonic_ms(), least = INT64_MAX;
+	int64_t now = mxg_monotonic_ms(), least = INT64_MAX;
 	for (const struct mxg_job *job = r->jobs; job != NULL; job = job->next) {
 		if (job->finished || job->dirty)
 			return 0;
 		if (job->deadline - now < least)
 			least = job->deadline - now;
 	}
-	for (unsigned i = 0; r->jobs != NULL && i < MXG_CHANNELS; i++) {
-		int channel = r->channels[i] == NULL ? -1 : mxg_channel_timeout(r->channels[i]);
-		least = channel >= 0 && channel < least ? channel : least;
-	}
-	return least == INT64_MAX ? -1 : least < 0 ? 0 : (int)least;
+	if (least == INT64_MAX)
+		return -1; /* whatever is still out, nobody waits for it */
+	int channels = mxg_servers_timeout(r);
+	least = channels >= 0 && channels < least ? channels : least;
+	return least < 0 ? 0 : (int)least;
 }
 
 int mxguard_resolver_process(struct mxguard_resolver *r, const struct pollfd *fds, size_t count)
 {
 	if (fds == NULL && count > 0)
 		return MXGUARD_ERROR_INVALID;
-	for (unsigned i = 0; i < MXG_CHANNELS; i++)
-		if (r->channels[i] != NULL)
-			mxg_channel_process(r->channels[i], fds, count);
-	for (unsigned i = 0; i < MXG_CHANNELS; i++)
-		if (r->channels[i] != NULL)
-			mxg_channel_expire(r->channels[i]);
+	mxg_servers_process(r, fds, count);
 	run_jobs(r);
 	return MXGUARD_OK;
 }
@@ -213,8 +202,7 @@ void mxguard_resolver_free(struct mxguard_resolver *r)
 	while (r->jobs != NULL)
 		mxguard_resolver_cancel(r, r->jobs->check);
 	r->closing = true;
-	for (unsigned i = 0; i < MXG_CHANNELS; i++)
-		mxg_channel_free(r->channels[i]); /* ends every query, which frees it */
+	mxg_servers_free(r);
 	mxguard_policy_unref(r->policy);
 	free(r);
 }

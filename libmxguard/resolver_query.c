@@ -2,9 +2,11 @@
 /*
  * Questions of checks, each out once however many checks wait for it.
  *
- * After SERVFAIL and REFUSED the channel could go on by itself, but then does not say what the
- * servers said: so those replies are taken, and where there are several servers the question
- * goes out once more through a second channel that skips such servers.
+ * What one server says does not count where it is of no use and another one can be asked: after
+ * SERVFAIL and REFUSED a channel could go on by itself, but then does not say what the servers
+ * said (c-ares 1.18), and of replies that are not to be believed it knows nothing. So all replies
+ * are taken, and such questions go out once more through a channel that begins at the next
+ * server. What the first one said is kept, and counts where nobody knows better.
  */
 #include "resolver_internal.h"
 
@@ -13,16 +15,18 @@
 #include <sys/random.h>
 #include <time.h>
 
-#define TRIES 3
+#define OPT_LEN 11 /* RFC 6891 §6.1.2: mxg_dns_query() ends with it */
 
 /* One question that is out; several checks may wait for it. */
 struct mxg_query {
 	struct mxg_call call; /* first: the one is the other */
 	struct mxg_query *next; /* in the bucket */
 	struct mxguard_resolver *resolver;
+	struct mxg_servers *servers;
 	struct waiter *waiters;
-	uint8_t *refusal; /* the first server's SERVFAIL or REFUSED, while others are asked */
-	size_t refusal_len;
+	int64_t asked; /* mxg_monotonic_ms() */
+	uint8_t *first; /* the first server's reply, while others are asked */
+	size_t first_len;
 	size_t len;
 	uint8_t bytes[MXG_QUERY_MAX];
 };
@@ -32,24 +36,6 @@ struct waiter {
 	struct mxg_job *job;
 	unsigned number;
 };
-
-/* So that a second and a third server, or try, still fit into the whole. */
-static int try_timeout(int whole)
-{
-	int each = whole / 4;
-	return each < 200 ? 200 : each > 2000 ? 2000 : each;
-}
-
-static bool open_channel(struct mxguard_resolver *r, unsigned which)
-{
-	struct mxg_channel_options options = { .servers = r->policy->dns_servers,
-					       .try_ms = try_timeout(r->policy->timeout_ms),
-					       .tries = TRIES,
-					       .refusals = which == MXG_FIRST_CHANNEL };
-	if (r->channels[which] == NULL)
-		r->channels[which] = mxg_channel_new(&options);
-	return r->channels[which] != NULL;
-}
 
 /* ---- questions ------------------------------------------------------------------------- */
 
@@ -72,7 +58,8 @@ static void forget_query(struct mxg_query *query)
 		next = w->next;
 		free(w);
 	}
-	free(query->refusal);
+	query->servers->open--;
+	free(query->first);
 	free(query);
 }
 
@@ -96,35 +83,74 @@ static void on_second_reply(struct mxg_call *call, const uint8_t *reply, size_t 
 	if (reply != NULL)
 		settle(query, reply, len, why);
 	else
-		settle(query, query->refusal, query->refusal_len, why);
+		settle(query, query->first, query->first_len, why);
 }
 
-/* RFC 1035 §4.1.1: SERVFAIL 2, NOTIMP 4, REFUSED 5: what another server may do better. */
-static bool is_refusal(const uint8_t *reply, size_t len)
+static bool keep_first(struct mxg_query *query, const uint8_t *reply, size_t len)
 {
-	unsigned rcode = len < 12 ? 0 : reply[3] & 15u;
-	return rcode == 2 || rcode == 4 || rcode == 5;
+	query->first = malloc(len);
+	if (query->first == NULL)
+		return false;
+	memcpy(query->first, reply, len);
+	query->first_len = len;
+	query->call.done = on_second_reply;
+	return true;
+}
+
+/* RFC 6891 §7: FORMERR from servers that do not know EDNS. c-ares 1.18 deals with the first such
+ * reply of a channel only. */
+static bool ask_plainly(struct mxg_query *query, const uint8_t *reply, size_t len)
+{
+	struct mxg_channel *channel = mxg_servers_channel(query->resolver, query->servers, MXG_CHANNEL_PLAIN);
+	uint8_t plain[MXG_QUERY_MAX];
+	if (channel == NULL || !keep_first(query, reply, len))
+		return false;
+	memcpy(plain, query->bytes, query->len - OPT_LEN);
+	plain[11] = 0; /* ARCOUNT */
+	mxg_channel_send(channel, plain, query->len - OPT_LEN, &query->call);
+	return true;
 }
 
 static bool ask_others(struct mxg_query *query, const uint8_t *reply, size_t len)
 {
-	struct mxguard_resolver *r = query->resolver;
-	if (r->closing || mxg_channel_servers(r->channels[MXG_FIRST_CHANNEL]) < 2 || !open_channel(r, MXG_SECOND_CHANNEL))
+	struct mxg_channel *channel = mxg_servers_channel(query->resolver, query->servers, MXG_CHANNEL_OTHERS);
+	if (channel == NULL || !keep_first(query, reply, len))
 		return false;
-	query->refusal = malloc(len);
-	if (query->refusal == NULL)
-		return false;
-	memcpy(query->refusal, reply, len);
-	query->refusal_len = len;
-	query->call.done = on_second_reply;
-	mxg_channel_send(r->channels[MXG_SECOND_CHANNEL], query->bytes, query->len, &query->call);
+	mxg_channel_send(channel, query->bytes, query->len, &query->call);
 	return true;
+}
+
+/* Whether the check will take it for an answer. */
+static bool is_answer(const struct mxg_query *query, const uint8_t *bytes, size_t len)
+{
+	struct mxg_question question = { .name.len = (uint8_t)(query->len - 12 - 4 - OPT_LEN) };
+	struct mxg_reply reply;
+	memcpy(question.name.wire, query->bytes + 12, question.name.len);
+	question.type = (uint16_t)(query->bytes[query->len - OPT_LEN - 4] << 8 | query->bytes[query->len - OPT_LEN - 3]);
+	if (!mxg_dns_reply_parse(&reply, &question, bytes, len))
+		return true; /* out of memory: the check shall say so */
+	free(reply.records.data);
+	return reply.kind != MXG_ANSWER_FAILED;
+}
+
+/* Asks once more where there is something to gain by it. */
+static bool ask_again(struct mxg_query *query, const uint8_t *reply, size_t len)
+{
+	static const unsigned formerr = 1; /* RFC 1035 §4.1.1 */
+	if (query->resolver->closing || query->waiters == NULL || len < 12)
+		return false;
+	if ((reply[3] & 15u) == formerr)
+		return ask_plainly(query, reply, len);
+	return mxg_channel_servers(query->servers->channels[MXG_CHANNEL_USUAL]) > 1 && !is_answer(query, reply, len) &&
+	       ask_others(query, reply, len);
 }
 
 static void on_reply(struct mxg_call *call, const uint8_t *reply, size_t len, enum mxg_dns_failure why)
 {
 	struct mxg_query *query = (struct mxg_query *)call;
-	if (reply == NULL || !is_refusal(reply, len) || !ask_others(query, reply, len))
+	if (reply != NULL && call->silent > 0)
+		mxg_servers_were_silent(query->servers, call->silent);
+	if (reply == NULL || !ask_again(query, reply, len))
 		settle(query, reply, len, why);
 }
 
@@ -138,15 +164,24 @@ static bool join(struct mxg_query *query, struct mxg_job *job, unsigned number)
 	return true;
 }
 
+/* To join one that has been out for longer than a server may take would be to wait with it for
+ * its next try, and to end with its last, though the server be back by now. */
+static bool is_young(const struct mxg_query *q, int64_t now)
+{
+	return q->waiters != NULL && now - q->asked < mxg_servers_try_ms(q->resolver);
+}
+
 static struct mxg_query *find_query(struct mxguard_resolver *r, const uint8_t *bytes, size_t len)
 {
+	int64_t now = mxg_monotonic_ms();
 	struct mxg_query *q = *bucket_of(r, bytes, len);
-	while (q != NULL && (q->len != len || memcmp(q->bytes + 2, bytes + 2, len - 2) != 0))
+	while (q != NULL && (q->len != len || memcmp(q->bytes + 2, bytes + 2, len - 2) != 0 || !is_young(q, now)))
 		q = q->next;
 	return q;
 }
 
-static struct mxg_query *new_query(struct mxguard_resolver *r, const uint8_t *bytes, size_t len)
+static struct mxg_query *new_query(struct mxguard_resolver *r, struct mxg_servers *servers, const uint8_t *bytes,
+				   size_t len)
 {
 	struct mxg_query **bucket = bucket_of(r, bytes, len), *q = calloc(1, sizeof(*q));
 	if (q == NULL || getrandom(q->bytes, 2, 0) != 2) {
@@ -155,8 +190,11 @@ static struct mxg_query *new_query(struct mxguard_resolver *r, const uint8_t *by
 	}
 	memcpy(q->bytes + 2, bytes + 2, len - 2);
 	q->call.done = on_reply;
+	q->asked = mxg_monotonic_ms();
 	q->len = len;
 	q->resolver = r;
+	q->servers = servers;
+	q->servers->open++;
 	q->next = *bucket;
 	*bucket = q;
 	return q;
@@ -168,14 +206,15 @@ bool mxg_resolver_ask(struct mxguard_resolver *r, struct mxg_job *job, unsigned 
 	struct mxg_query *query = find_query(r, bytes, len);
 	if (query != NULL)
 		return join(query, job, number);
-	if (!open_channel(r, MXG_FIRST_CHANNEL) || (query = new_query(r, bytes, len)) == NULL)
+	struct mxg_servers *servers = mxg_servers_now(r);
+	if (servers == NULL || (query = new_query(r, servers, bytes, len)) == NULL)
 		return false;
 	if (!join(query, job, number)) {
 		forget_query(query);
 		return false;
 	}
 	/* may answer at once, with an error; it then only marks the job */
-	mxg_channel_send(r->channels[MXG_FIRST_CHANNEL], query->bytes, len, &query->call);
+	mxg_channel_send(servers->channels[MXG_CHANNEL_USUAL], query->bytes, len, &query->call);
 	return true;
 }
 
