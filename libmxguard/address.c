@@ -275,11 +275,11 @@ bool mxg_prefix_contains(const struct mxg_prefix *p, const struct mxg_address *a
 {
 	if (p->base.family == 0 || p->base.family != a->family)
 		return false;
-	size_t whole = p->bits / 8;
-	unsigned rest = p->bits % 8;
-	if (memcmp(p->base.bytes, a->bytes, whole) != 0)
-		return false;
-	return rest == 0 || ((p->base.bytes[whole] ^ a->bytes[whole]) >> (8 - rest)) == 0;
+	uint64_t high = mxg_address_half(&p->base, 0) ^ mxg_address_half(a, 0);
+	if (p->bits <= 64)
+		return p->bits == 0 || high >> (64 - p->bits) == 0;
+	uint64_t low = mxg_address_half(&p->base, 1) ^ mxg_address_half(a, 1);
+	return high == 0 && low >> (128 - p->bits) == 0;
 }
 
 const char *mxg_prefix_format(const struct mxg_prefix *p, char buf[MXG_PREFIX_TEXT_MAX])
