@@ -166,6 +166,20 @@ def test_mbox_and_single_message(folder, mxguard_config):
     assert (found["messages"], found["paths"]["direct"], found["paths"]["gateway"]) == (7, 2, 5)
 
 
+@pytest.mark.parametrize("above, below, path", [
+    ("Delivered-To: alice@theirs.test\n", "X-Original-To: alice@ours.test\n", "direct"),
+    ("", "X-Original-To: alice@theirs.test\nDelivered-To: alice@ours.test\n", "direct"),
+    ("Delivered-To: alice@theirs.test\nX-Original-To: alice@ours.test\n", "", "gateway"),
+    ("Delivered-To: alice@ours.test\n", "Delivered-To: alice@theirs.test\n", "gateway")])
+def test_recipient_stands_above_the_trace(folder, mxguard_config, above, below, path):
+    """Only ours.test has the gateway; what the sender wrote below the trace counts for nothing."""
+    config = mxguard_config(CONFIG | {"gateways": ({"name": "none", "allow": "ip4:198.51.100.1"},),
+                                      "policies": ({"domains": ["ours.test"], "gateways": CONFIG["gateways"]},)})
+    mail = folder / "m.eml"
+    mail.write_text(above + message(hop(GATEWAY, rcpt="x")).replace("Subject:", below + "Subject:"))
+    assert json.loads(mxguard("scan", "-c", config, "--json", mail).stdout)["paths"][path] == 1
+
+
 def test_reads_only(store, mxguard_config):
     def state():
         return {path: (path.stat().st_mtime_ns, path.stat().st_atime_ns, path.stat().st_size)
