@@ -268,12 +268,12 @@ int mxguard_check_add_recipient_name(struct mxguard_check *c, int index, const c
 	return MXGUARD_OK;
 }
 
-bool mxg_check_is_local(const struct mxguard_check *c, const char *domain, size_t len)
+int mxg_check_is_local(const struct mxguard_check *c, const char *domain, size_t len)
 {
 	if (mxg_policy_has_domain(c->policy, domain, len))
-		return true;
+		return 1;
 	if (c->policy->domains_file == NULL)
-		return false;
+		return 0;
 	int known = c->snapshot == NULL ? -1 : mxg_snapshot_has_domain(c->snapshot, domain, len);
-	return known >= 0 ? known == 1 : mxg_domains_find(c->policy->domains_file, domain, len);
+	return known >= 0 ? known : mxg_domains_find(c->policy->domains_file, domain, len);
 }
