@@ -7,7 +7,7 @@ import re
 import pytest
 
 from mxg import smtp
-from mxg.dovecot import version
+from mxg.dovecot import with_sieve
 from test_dovecot_rcpt import (GATEWAY, LMTP, SPAMMER, USER, line, policy,
                                server)  # noqa: F401
 
@@ -58,9 +58,8 @@ def test_never_silently_to_inbox(server):
     assert running.count(USER) == 0
 
 
-@pytest.mark.skipif(version() >= (2, 4), reason="sieve's settings are of 2.3 here")
 def test_sieve_still_runs(server):
-    running = server(untraced(), lmtp_plugins=["sieve"], plugin={"sieve": "file:~/sieve;active=~/.sieve"})
+    running = server(untraced(), **with_sieve())
     home = running.mail / USER
     home.mkdir()
     script = home / ".sieve"

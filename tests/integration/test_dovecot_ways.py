@@ -6,7 +6,7 @@ import pytest
 
 from mxg import postfix as postfix_config
 from mxg import smtp
-from mxg.dovecot import MAIL_GROUP, MAIL_USER, PASSWORD, version
+from mxg.dovecot import MAIL_GROUP, MAIL_USER, PASSWORD, version, with_sieve
 from mxg.dns_script import answer, delayed
 from mxg.process import run, wait_until
 from test_dovecot_rcpt import (GATEWAY, LMTP, SPAMMER, USER, dns_policy, line, policy,
@@ -115,9 +115,7 @@ def test_sieve_redirect_from_another_local_domain(server, postfix, scripted_dns)
     settings = two_domains(scripted_dns, ("evil.test", SPAMMER),
                            trace={"mta": ["postfix", "dovecot"], "by": ["mail.example.test"]})
     running = server(settings, users={USER: {}, box: {}},
-                     lmtp_plugins=["sieve"], plugin={"sieve": "file:~/sieve;active=~/.sieve"},
-                     extra=f"submission_host = {again[0]}:{again[1]}\n" + (
-                         "sieve_script personal {\n  path = ~/.sieve\n}\n" if version() >= (2, 4) else ""))
+                     **with_sieve(f"submission_host = {again[0]}:{again[1]}\n"))
     home = running.mail / box
     home.mkdir(exist_ok=True)
     (home / ".sieve").write_text(f'redirect "{USER}";\n')
