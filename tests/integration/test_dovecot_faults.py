@@ -13,6 +13,7 @@ import pytest
 
 from mxg import smtp
 from mxg.dns_script import answer, delayed, servfail, timeout
+from mxg.mxguard import mxguard
 from mxg.process import run
 from test_dovecot_async import MANY
 from test_dovecot_rcpt import (GATEWAY, LMTP, MX, SPAMMER, USER, dns_policy, policy,
@@ -213,35 +214,51 @@ def deliver_one(running, ledger, number):
             ledger.note((number, each), outcome)
 
 
-def trouble(running, dns, stop):
-    """Until STOP: DNS that stalls and fails, the policy broken for a moment, reloads."""
+def trouble(running, dns, state, stop):
+    """Until STOP: DNS that stalls and fails, the policy broken for a moment, the snapshot there,
+    rubbish or gone, reloads, and now and then everything stopped and started."""
     rng = random.Random(1)
     good = running.policy.read_bytes()
     replies = (answer("10 gw.slow.test", ttl=0), delayed(0.3, answer("10 gw.slow.test", ttl=0)),
                servfail(), timeout())
+    snapshot = state / "snapshot.cdb"
+    kept = snapshot.read_bytes()
     while not stop.wait(0.25):
-        what = rng.randrange(6)
-        if what < 4:
-            dns.set("slow.test", "MX", replies[what])
-        elif what == 4:
+        what = rng.randrange(16)
+        if what < 8:
+            dns.set("slow.test", "MX", replies[what % 4])
+        elif what < 10:
             running.policy.write_bytes(b"mode = ")
             stop.wait(0.1)
             running.policy.write_bytes(good)
-        else:
+        elif what < 13:
+            snapshot.unlink(missing_ok=True)
+            if what > 10:
+                (state / "new").write_bytes(kept if what == 11 else kept[:len(kept) // 2])
+                (state / "new").rename(snapshot)
+        elif what < 15:
             running.doveadm("reload", check=False)
+        else:
+            running.stop()
+            running.start()
     running.policy.write_bytes(good)
 
 
-def test_accounting(server, scripted_dns):
-    scripted_dns.set("slow.test", "MX", answer("10 gw.slow.test", ttl=0))
+def test_accounting(server, scripted_dns, folder):
+    for domain in ("slow.test", "example.test"):
+        scripted_dns.set(domain, "MX", answer("10 gw.slow.test", ttl=0))
     scripted_dns.set("gw.slow.test", "A", GATEWAY)
     scripted_dns.set("gw.slow.test", "AAAA", answer())
     gateways = [{"name": "example", "allow": "mx:slow.test"}, MX]
+    state = folder / "state"
+    state.mkdir()
     running = server(dns_policy(scripted_dns, gateways=gateways, trace=TRACE, tag="always",
-                                authserv_id="mxguard.example.test"),
+                                authserv_id="mxguard.example.test", state_dir=str(state),
+                                domains=["example.test", "slow.test"]),
                      client_limit=5, process_limit=10, extra_service_lmtp=MANY)
+    mxguard("refresh", "-c", running.policy)
     ledger, stop = Ledger(), threading.Event()
-    disturber = threading.Thread(target=trouble, args=(running, scripted_dns, stop))
+    disturber = threading.Thread(target=trouble, args=(running, scripted_dns, state, stop))
     disturber.start()
     try:
         with concurrent.futures.ThreadPoolExecutor(16) as pool:
