@@ -91,6 +91,7 @@ void mxg_walk_tell_host(struct mxg_walk *w, const struct mxg_name *domain, const
 	describe(addresses, sizeof(addresses), a);
 	const char *what = a->kind == MXG_ANSWER_FAILED ? failure_text(a->failure)
 			   : a->kind == MXG_ANSWER_NXDOMAIN ? "the name does not exist"
+			   : a->kind == MXG_ANSWER_NONE ? "not known then"
 			   : a->count == 0 ? "nothing of this kind" : addresses;
 	snprintf(line, sizeof(line), "%s %s, %s", mxg_name_format(host, name), what, verdict);
 	tell(w, domain, term, line);
