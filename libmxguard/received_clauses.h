@@ -145,6 +145,10 @@ mxg_grammar mxg_grammar_postfix, mxg_grammar_sendmail, mxg_grammar_opensmtpd, mx
 	mxg_grammar_exchange, mxg_grammar_google, mxg_grammar_communigate, mxg_grammar_fetchmail,
 	mxg_grammar_getmail, mxg_grammar_nullclient, mxg_grammar_other;
 
+/* The rare forms that are read whole, behind every grammar: *out filled if one
+ * fits and mta_mask (0: any) has its MTA. */
+bool mxg_form_read(struct mxg_received *out, const char *value, const char *end, unsigned mta_mask);
+
 /* Whether the protocol is RFC 3848's or RFC 6531's with a login. */
 bool mxg_protocol_has_login(struct mxg_slice protocol);
 

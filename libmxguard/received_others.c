@@ -33,8 +33,16 @@ bool mxg_grammar_google(struct mxg_received *out, const struct mxg_clauses *c)
 	return mxg_peer_from_comment(out, c, NULL);
 }
 
-/* CommuniGate Pro: "from [A] (HELO H)", "from [A] (account U HELO H)", "from H
- * ([A] verified)". The account is a login, and the protocol must say so too. */
+/* CommuniGate's web mail and its XIMSS clients always log in. */
+static bool communigate_web(const struct mxg_clauses *c)
+{
+	return mxg_slice_is(c->protocol, "HTTP") || mxg_slice_is(c->protocol, "HTTPU") ||
+	       mxg_slice_is(c->protocol, "HTTPS");
+}
+
+/* CommuniGate Pro: "from [A] (HELO H)", "from [A] (account U HELO H)", "from [A]
+ * (account U)", "from H ([A] verified)". The account is a login, and the
+ * protocol must say so too. */
 bool mxg_grammar_communigate(struct mxg_received *out, const struct mxg_clauses *c)
 {
 	struct mxg_slice name, rest;
@@ -49,6 +57,8 @@ bool mxg_grammar_communigate(struct mxg_received *out, const struct mxg_clauses 
 			out->helo = mxg_slice_skip(text, 5);
 		else if (!account)
 			return false;
+		if (account && communigate_web(c))
+			out->authenticated = true;
 		return account == out->authenticated;
 	}
 	out->helo = c->helo;
