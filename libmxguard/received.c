@@ -182,7 +182,8 @@ static unsigned candidates_of(const struct mxg_clauses *c)
 	if (own->count == 2 && own->item[1].comment &&
 	    (mxg_slice_begins(own->item[1].text, "amavis, ") || mxg_slice_begins(own->item[1].text, "amavisd-new, ")))
 		return MXG_MTA_AMAVIS;
-	if (mxg_slice_is(c->protocol, "Microsoft") || mxg_slice_is(c->protocol, "mapi"))
+	if (mxg_slice_is(c->protocol, "Microsoft") || mxg_slice_is(c->protocol, "mapi") ||
+	    (mxg_slice_is(c->protocol, "HTTPS") && own->count == 0 && mxg_slice_begins(c->after_protocol, " via ")))
 		return MXG_MTA_EXCHANGE;
 	if (has_exim_comment(c))
 		return MXG_MTA_EXIM;

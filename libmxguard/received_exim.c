@@ -25,10 +25,11 @@ static bool read_host(struct mxg_slice text, struct mxg_address *address, struct
 	return mxg_address_parse(address, text.at, (size_t)(close + 1 - text.at), MXG_ADDRESS_BRACKETED);
 }
 
-/* "helo=H", "ident=I" or both; they must be words for the fold behind them to
- * be Exim's own. */
+/* "helo=H", "ident=I" or both, behind "port=N" where a host without a name has
+ * its port logged; they must be words for the fold behind them to be Exim's own. */
 static bool read_words(struct mxg_received *out, struct mxg_slice text)
 {
+	bool first = true;
 	while (text.len > 0) {
 		size_t n = 0;
 		while (n < text.len && !mxg_byte_is(text.at[n], MXG_BYTE_BLANK))
@@ -36,8 +37,11 @@ static bool read_words(struct mxg_received *out, struct mxg_slice text)
 		struct mxg_slice word = { text.at, n };
 		if (mxg_slice_begins(word, "helo="))
 			out->helo = mxg_slice_skip(word, 5);
+		else if (first && mxg_slice_begins(word, "port=") && mxg_slice_digits(mxg_slice_skip(word, 5)))
+			;
 		else if (!mxg_slice_begins(word, "ident="))
 			return false;
+		first = false;
 		if (memchr(word.at, '(', n) != NULL || memchr(word.at, ')', n) != NULL)
 			return false;
 		while (n < text.len && mxg_byte_is(text.at[n], MXG_BYTE_BLANK))

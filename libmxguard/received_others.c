@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-/* Exchange: "from HELO (A) by ME (B) with Microsoft SMTP Server ..." or "with
- * mapi", folded anywhere; IIS SMTP: "from HELO ([A][ RDNS failed]) by ME with
+/* Exchange: "from HELO (A) by ME (B) with Microsoft SMTP Server ...", "with
+ * mapi" or "with HTTPS via ...", folded anywhere; IIS SMTP: "from HELO ([A][ RDNS failed]) by ME with
  * Microsoft SMTPSVC(v)". HELO is checked to be a host name or literal. */
 bool mxg_grammar_exchange(struct mxg_received *out, const struct mxg_clauses *c)
 {
@@ -153,6 +153,21 @@ static bool other_without_name(struct mxg_received *out, const struct mxg_clause
 		       item->comment ? MXG_ADDRESS_BARE : MXG_ADDRESS_BRACKETED | MXG_ADDRESS_TAGGED);
 }
 
+/* James and Mirapoint: "NAME (EHLO H) ([A])". The client's word has its label,
+ * so there is no doubt which of the two is the address. */
+static bool other_labelled(struct mxg_received *out, const struct mxg_clauses *c)
+{
+	struct mxg_slice label = c->from.item[0].text, text = c->from.item[1].text, name, rest;
+	if (c->from.count != 2 || !mxg_slice_begins(label, "EHLO ") || !mxg_slice_is_host(c->helo) ||
+	    !mxg_address_comment(c, 1) || !c->from.item[0].comment || c->from.item[1].last_line != 0)
+		return false;
+	out->helo = mxg_slice_skip(label, 5);
+	out->hostname = c->helo;
+	out->kind = MXG_RECEIVED_PEER;
+	return mxg_slice_is_helo(out->helo) && mxg_host_read(text, &name, &out->address, &rest) && name.len == 0 &&
+	       rest.len == 0;
+}
+
 /* Critical Path's server puts the login behind its own name. */
 static bool other_login(const struct mxg_clauses *c)
 {
@@ -198,5 +213,7 @@ bool mxg_grammar_other(struct mxg_received *out, const struct mxg_clauses *c)
 		return !contradicts(c, &out->address);
 	if (mxg_address_comment(c, 0) && mxg_peer_from_comment(out, c, " (may be forged)"))
 		return !contradicts(c, &out->address);
+	if (other_labelled(out, c))
+		return true;
 	return other_without_name(out, c) && !contradicts(c, &out->address);
 }

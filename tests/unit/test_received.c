@@ -85,6 +85,10 @@ static const struct row rows[] = {
 	{ F "alice (uid 1000)\n\t(envelope-from a@b)\n\tid acc\n\tby n (DragonFly Mail Agent v0.13);\n\tMon, 23 Nov 2026 13:04:55 +0000\n", LOCAL, "", false, 0, NULL, NULL, "n", NULL },
 	{ "Received: (nullmailer pid 117 invoked by uid 1000);\n\tMon, 23 Nov 2026 13:04:50 -0000\n", LOCAL, "", false, 0, NULL, NULL, NULL, NULL },
 	{ "Received: by n (sSMTP sendmail emulation)" DATE "\n", LOCAL, "", false, 0, NULL, NULL, "n", NULL },
+	{ F "[192.0.2.11] (port=50718 helo=gw)" EXIM, PEER, "192.0.2.11", false, 0, "gw", "", NULL, NULL },
+	{ F "[192.0.2.11] (port=50718)" EXIM, PEER, "192.0.2.11", false, MXG_MTA_EXIM, NULL, "", NULL, NULL },
+	{ F "A.eop-nam04.prod.protection.outlook.com\n (2a01:111::34) by B.prod.outlook.com with\n HTTPS via C.prod.outlook.com" DATE "\n", PEER, "2a01:111::34", false, 0, NULL, NULL, "B.prod.outlook.com", "HTTPS" },
+	{ F "o.example (EHLO [198.51.100.7]) ([192.0.2.10])\n          by m (JAMES SMTP Server ) with ESMTP ID 123\n          for <a@b>;\n          Mon, 23 Nov 2026 12:35:31 +0000 (UTC)\n", PEER, "192.0.2.10", false, 0, "[198.51.100.7]", "o.example", "m", "ESMTP" },
 	/* line ends */
 	{ "Received: from gw (gw [192.0.2.10])\r\n\tby m (Postfix) with SMTP id 1" DATE "\r\n", PEER, "192.0.2.10", false, 0, NULL, NULL, NULL, NULL },
 	{ "Received: from gw (gw [192.0.2.10])\r\n\tby m (Postfix) with SMTP\n\tid 1" DATE "\r\n", NO, "", false, 0, NULL, NULL, NULL, NULL },
@@ -94,6 +98,13 @@ static const struct row rows[] = {
 	{ F "x\xc3\xa4 (gw [192.0.2.10])" POSTFIX, PEER, "192.0.2.10", false, 0, NULL, NULL, NULL, NULL },
 	/* HELO and EHLO that imitate */
 	{ F "[192.0.2.10] (unknown [203.0.113.6])" POSTFIX, PEER, "203.0.113.6", false, 0, NULL, NULL, NULL, NULL },
+	{ F "[203.0.113.6] (helo=x port=25)" EXIM, NO, "", false, 0, NULL, NULL, NULL, NULL },
+	{ F "[203.0.113.6] (port=x helo=y)" EXIM, NO, "", false, 0, NULL, NULL, NULL, NULL },
+	{ F "o.example (EHLO x) ([192.0.2.10]) ([203.0.113.6])\n by m (JAMES SMTP Server ) with ESMTP ID 1" DATE "\n", NO, "", false, 0, NULL, NULL, NULL, NULL },
+	{ F "[192.0.2.10] (EHLO x) ([203.0.113.6])\n by m (JAMES SMTP Server ) with ESMTP ID 1" DATE "\n", NO, "", false, 0, NULL, NULL, NULL, NULL },
+	{ F "o.example (EHLO x ([192.0.2.10])) ([203.0.113.6])\n by m (JAMES SMTP Server ) with ESMTP ID 1" DATE "\n", NO, "", false, 0, NULL, NULL, NULL, NULL },
+	{ F "o.example (EHLO x)\n ([192.0.2.10])\n by m (JAMES SMTP Server ) with ESMTP ID 1" DATE "\n", NO, "", false, 0, NULL, NULL, NULL, NULL },
+	{ F "x (192.0.2.10) by m with HTTPS via y (unknown [203.0.113.6])" POSTFIX, NO, "", false, 0, NULL, NULL, NULL, NULL },
 	{ F "gw (gw [192.0.2.10]) (unknown [203.0.113.6])" POSTFIX, NO, "", false, 0, NULL, NULL, NULL, NULL },
 	{ F "aaaa\n by (unknown [203.0.113.6])" POSTFIX, NO, "", false, 0, NULL, NULL, NULL, NULL }, /* 998 bytes */
 	{ F "aaaa\n [192.0.2.10] (unknown [203.0.113.6])" POSTFIX, NO, "", false, 0, NULL, NULL, NULL, NULL },
