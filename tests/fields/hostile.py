@@ -25,6 +25,19 @@ SNIPPETS = (
     "(", ")", "))", "((", "[", "]", "\\", "\"", ";", ",", ":", "<", ">", "@", "%", "=", "by", "with", "from", "via",
     "x.example.net", "a", "_", "-", ".",
 )
+# What stands between HELO and the end of the first line, as each MTA writes it of a gateway, and what may hide
+# the rest of the true line. Random pieces alone hardly ever make one of these.
+OPENERS = ("x ", "gw.example.com ", "", f"[{GATEWAY}] ", "localhost ", "x) ", "x] ", "\" ", "gw.example.com\t", "x")
+PLACES = (f"(gw.example.com [{GATEWAY}])", f"([{GATEWAY}])", f"(unknown [{GATEWAY}])", f"[{GATEWAY}]", f"({GATEWAY})",
+          f"(HELO x) ({GATEWAY})", f"(EHLO x) ([{GATEWAY}])", f"([{GATEWAY}] helo=gw)", f"[{GATEWAY}] (helo=gw)",
+          f"(gw.example.com [IPv6:{GATEWAY6}])", f"(gw.example.com [{GATEWAY6}])", f"([::ffff:{GATEWAY}])",
+          f"(root@{GATEWAY})", f"(root@gw.example.com [{GATEWAY}])", f"(gw.example.com [{GATEWAY}] (may be forged))",
+          f"([{GATEWAY}] verified)", f"(account alice HELO x)", "([unix socket])", "(x [local])", "")
+CLOSERS = ("", " (", " (x", " x", " ((", ")", "(", " \"", "\\", " (x)", " by mx.example.com with ESMTPSA",
+           f" by mx.example.com (Postfix) with ESMTPSA id 1; {DATE}", f" by mx.example.com with esmtpsa (Exim 4.96) id 1; {DATE} (",
+           f" by mx.example.com (Cyrus 3.6) with LMTPA; {DATE} (", f" by mx.example.com with LMTP id mBL4OX82BGshAAAAZSTCqQ (x",
+           f" by web.example.com with HTTP; {DATE} (", f" by web.example.com (via HTTP); {DATE} (",
+           f"\r by mx.example.com (Postfix) with ESMTPSA id 1; {DATE}\r (")
 BLANKS = (" ", " ", " ", "\t", "  ", "\r", "\x0b", "\x0c", "\xa0", "", "", "_")
 BYTES = ("\x00", "\x01", "\x1b", "\x7f", "\x80", "\xff", "\xc3\xa4", "\xe2\x80\xa8", "\xc2\x85", "\r", "\t")
 
@@ -32,7 +45,9 @@ BYTES = ("\x00", "\x01", "\x1b", "\x7f", "\x80", "\xff", "\xc3\xa4", "\xe2\x80\x
 def word(rng: random.Random, whole_fields: list[str]) -> str:
     """A few snippets, or somebody's whole field on one line, cut anywhere."""
     kind = rng.randrange(10)
-    if kind < 6:
+    if kind < 4:
+        text = rng.choice(OPENERS) + rng.choice(PLACES) + rng.choice(CLOSERS)
+    elif kind < 6:
         text = "".join(rng.choice(SNIPPETS) + rng.choice(BLANKS) for _ in range(rng.randint(1, 6)))
     elif kind < 9:
         field = rng.choice(whole_fields)[len("Received: from "):]
@@ -40,7 +55,7 @@ def word(rng: random.Random, whole_fields: list[str]) -> str:
         text = text[:rng.randint(1, len(text))] if rng.random() < 0.6 else text[rng.randrange(len(text)):]
     else:
         text = rng.choice(("a", "x.", "[")) * rng.choice((200, 970, 983, 984, 990, 4000)) + rng.choice(SNIPPETS)
-    if rng.random() < 0.15:
+    if rng.random() < 0.1:
         at = rng.randrange(len(text) + 1)
         text = text[:at] + rng.choice(BYTES) + text[at:]
     return text.replace("\n", " ").strip(" ") or "x"
@@ -48,6 +63,9 @@ def word(rng: random.Random, whole_fields: list[str]) -> str:
 
 def name(rng: random.Random, whole_fields: list[str]) -> str:
     """A PTR name as it comes from the wire, label by label."""
+    if rng.random() < 0.6:  # one label has room for 63 bytes
+        return (rng.choice(("x", "gw.example.com", "h")) + rng.choice((" ", ")", "] ", "")) + rng.choice(PLACES) +
+                rng.choice(("", " ", " (", " x", ".", " [x")))[:63]
     return ".".join(word(rng, whole_fields)[:60] for _ in range(rng.randint(1, 2)))
 
 
