@@ -109,6 +109,14 @@ def test_hostile_bytes_do_not_reach_the_terminal(folder, mxguard_config):
         assert not re.search(rb"[\x00-\x08\x0b-\x1f\x7f]", said), said
 
 
+def test_json_is_one_line_of_ascii():
+    """C1 controls are escapes to a terminal; U+0085 and U+2028 end a line for many a reader."""
+    helo = "a\u009b31mb\u2028c\u0085d"
+    said = mxguard("trace", "--json", "--internal", "10.0.0.0/8", "-", data=message(hop(SPAMMER, helo=helo)).encode())
+    assert said.stdout.isascii() and len(said.stdout.decode().splitlines()) == 1
+    assert json.loads(said.stdout)["boundary"]["helo"] == helo
+
+
 # scan
 
 @pytest.fixture
