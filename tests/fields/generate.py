@@ -101,31 +101,36 @@ class Maker:
             text = printers.broken_at_998(text)
         external = address not in INSIDE
         kind = "authenticated" if hop.login else "external" if external else "local-origin"
-        if not bad and write is printers.chasquid and hop.login:
+        if write is printers.opensmtpd_masked or (not bad and write is printers.chasquid and hop.login):
             kind = "unparseable"
         chain = rng.random() < 0.35
         if chain:
-            text = self.handed_on(by, write) + text
+            text = self.handed_on(by, write, text)
         if external and (bad or rng.random() < 0.3):
             text += self.below()
         return self.result(number, printers.TYPE[write], text, address if kind in ("external", "authenticated") else
                            None, kind, by, bad, chain)
 
-    def handed_on(self, by: str, first: object) -> str:
-        """Fields of the hosts of ours that the message went through behind the one that took it."""
-        rng, text = self.rng, ""
-        kind = rng.randrange(5)
+    def handed_on(self, by: str, first: object, text: str) -> str:
+        """With the fields of the hosts of ours that it went through behind the one that took it."""
+        rng, kind = self.rng, self.rng.randrange(6)
         if kind == 0:
-            return printers.dovecot_socket(by, by)
+            return printers.dovecot_socket(by, by) + text
         if kind == 1:
-            return printers.cyrus_socket(by, by)
+            return printers.cyrus_socket(by, by) + text
         if kind == 2:
-            return printers.amavis(Hop(rng, "127.0.0.1", by, by))
+            return printers.amavis(Hop(rng, "127.0.0.1", by, by)) + text
+        if kind == 3:
+            return printers.fetched(rng, by) + text
         relay = Hop(rng, "198.51.100.4", by, rng.choice(NAMES), ptr=by, confirmed=True, tls=rng.random() < 0.5)
-        text = rng.choice([write for write in printers.SMTP if write is not printers.dovecot_submission])(relay) or ""
+        last = rng.choice([write for write in printers.SMTP if write(relay) and write is not printers.opensmtpd_masked])
         if first is printers.haraka:  # it says so on its way out
-            text += f"Received: (Haraka outbound); {printers.DATE}\n"
-        return text
+            text = f"Received: (Haraka outbound); {printers.DATE}\n" + text
+        if last in (printers.exim, printers.exim_junk):
+            text = printers.exim_passes_on(text)
+        elif first is printers.postfix:
+            text = printers.broken_at_998(text)
+        return (last(relay) or "") + text
 
     def result(self, number: int, mta: str, text: str, peer: str | None, kind: str, by: str, bad: bool,
                chain: bool) -> dict[str, object]:

@@ -174,6 +174,14 @@ def opensmtpd_new(hop: Hop) -> str | None:
     return opensmtpd(hop, new=True)
 
 
+def opensmtpd_masked(hop: Hop) -> str | None:
+    """mask-src: mail from anywhere, and no word about it."""
+    if not (is_host(hop.helo) or is_literal(hop.helo)):
+        return None
+    return f"Received: \n\tby {hop.by} (OpenSMTPD) with {hop.protocol()} id b97df448\n" \
+           f"\tfor <alice@example.com>;\n\t{DATE} (UTC)\n"
+
+
 def courier(hop: Hop) -> str | None:
     """submit.C, with a resolver that lets only plain names through."""
     helo = "".join("_" if c in " \t\r" or ord(c) < 32 else c for c in hop.helo)
@@ -272,12 +280,25 @@ def amavis(hop: Hop) -> str:
            f"ESMTP\n id neckdLFIeLDA for <alice@example.com>;\n {DATE} (UTC)\n"
 
 
+def fetched(rng: random.Random, by: str) -> str:
+    """From a mailbox server of ours."""
+    return rng.choice((
+        f"Received: from 198.51.100.10 [198.51.100.10]\n\tby {by} with IMAP (fetchmail-6.4.37)\n"
+        f"\tfor <alice@example.com> (single-drop); {DATE} (UTC)\n",
+        f"Received: from 198.51.100.10 (198.51.100.10:143) by {by} with\n  IMAP4 getmail6 msgid:1795439246/2; {QDATE}\n"))
+
+
+def exim_passes_on(field: str) -> str:
+    """receive.c: a bare CR in a header line becomes a fold."""
+    return field.replace("\r", "\n ")
+
+
 # Body lines that begin with a blank become part of their own field.
 CONTINUES = {courier, qmail, haraka, dovecot_lmtp}
-SMTP = (postfix, exim, exim_junk, sendmail, sendmail_bogus, opensmtpd, opensmtpd_new, courier, qmail, qpsmtpd, haraka,
+SMTP = (postfix, exim, exim_junk, sendmail, sendmail_bogus, opensmtpd, opensmtpd_new, opensmtpd_masked, courier, qmail, qpsmtpd, haraka,
         chasquid, dovecot_lmtp, dovecot_submission, cyrus)
 TYPE = {postfix: "postfix", exim: "exim", exim_junk: "exim", sendmail: "sendmail", sendmail_bogus: "sendmail",
-        opensmtpd: "opensmtpd", opensmtpd_new: "opensmtpd", courier: "courier", qmail: "qmail", qpsmtpd: "qpsmtpd",
+        opensmtpd_masked: "opensmtpd", opensmtpd: "opensmtpd", opensmtpd_new: "opensmtpd", courier: "courier", qmail: "qmail", qpsmtpd: "qpsmtpd",
         haraka: "haraka", chasquid: "chasquid", dovecot_lmtp: "dovecot", dovecot_submission: "dovecot", cyrus: "cyrus"}
 
 
