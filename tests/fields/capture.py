@@ -36,7 +36,8 @@ from mxg.process import Daemon, listening, temporary_folder, wait_until, with_fi
 HERE, SINK, DNS = "198.51.100.20", ("198.51.100.99", 2525), "127.0.0.54"
 # address: PTR name, and whether that leads back
 CLIENTS = {"192.0.2.10": ("gw.example.com", True), "203.0.113.5": ("host5.attacker.test", True),
-           "203.0.113.6": ("", False), "203.0.113.7": ("host7.attacker.test", False), "203.0.113.41": ("unconfirmed.attacker.test", False),
+           "203.0.113.6": ("", False), "203.0.113.7": ("host7.attacker.test", False),
+           "203.0.113.41": ("unconfirmed.attacker.test", False),
            "203.0.113.42": (r"gw.example.com\032[192\.0\.2\.10]", True),
            "203.0.113.43": (r"192\.0\.2\.10", True), "203.0.113.44": (r"a\041\040b.attacker.test", True),
            "203.0.113.45": ("192.0.2.10", True), "2001:db8:100::6": ("", False),

@@ -6,7 +6,8 @@ generate.py COUNT [--seed N] [--judge PROGRAM]
 
 Prints cases in the corpus format (one JSON object a line), the true peer of each known; with
 --judge, gives them to tests/unit/judge-corpus, which must find none wrong and, of those that are
-not hostile, 97 % right. Simple rules must be fooled by the same cases, else they prove nothing. MXGUARD_FIELDS=N in the environment stands for COUNT.
+not hostile, 97 % right. Simple rules must be fooled by the same cases, else they prove nothing. MXGUARD_FIELDS=N
+in the environment stands for COUNT.
 """
 from __future__ import annotations
 

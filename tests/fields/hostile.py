@@ -34,7 +34,8 @@ PLACES = (f"(gw.example.com [{GATEWAY}])", f"([{GATEWAY}])", f"(unknown [{GATEWA
           f"(root@{GATEWAY})", f"(root@gw.example.com [{GATEWAY}])", f"(gw.example.com [{GATEWAY}] (may be forged))",
           f"([{GATEWAY}] verified)", f"(account alice HELO x)", "([unix socket])", "(x [local])", "")
 CLOSERS = ("", " (", " (x", " x", " ((", ")", "(", " \"", "\\", " (x)", " by mx.example.com with ESMTPSA",
-           f" by mx.example.com (Postfix) with ESMTPSA id 1; {DATE}", f" by mx.example.com with esmtpsa (Exim 4.96) id 1; {DATE} (",
+           f" by mx.example.com (Postfix) with ESMTPSA id 1; {DATE}",
+           f" by mx.example.com with esmtpsa (Exim 4.96) id 1; {DATE} (",
            f" by mx.example.com (Cyrus 3.6) with LMTPA; {DATE} (", f" by mx.example.com with LMTP id mBL4OX82BGshAAAAZSTCqQ (x",
            f" by web.example.com with HTTP; {DATE} (", f" by web.example.com (via HTTP); {DATE} (",
            f"\r by mx.example.com (Postfix) with ESMTPSA id 1; {DATE}\r (")

@@ -295,10 +295,12 @@ def exim_passes_on(field: str) -> str:
 
 # Body lines that begin with a blank become part of their own field.
 CONTINUES = {courier, qmail, haraka, dovecot_lmtp}
-SMTP = (postfix, exim, exim_junk, sendmail, sendmail_bogus, opensmtpd, opensmtpd_new, opensmtpd_masked, courier, qmail, qpsmtpd, haraka,
+SMTP = (postfix, exim, exim_junk, sendmail, sendmail_bogus, opensmtpd, opensmtpd_new, opensmtpd_masked, courier,
+        qmail, qpsmtpd, haraka,
         chasquid, dovecot_lmtp, dovecot_submission, cyrus)
 TYPE = {postfix: "postfix", exim: "exim", exim_junk: "exim", sendmail: "sendmail", sendmail_bogus: "sendmail",
-        opensmtpd_masked: "opensmtpd", opensmtpd: "opensmtpd", opensmtpd_new: "opensmtpd", courier: "courier", qmail: "qmail", qpsmtpd: "qpsmtpd",
+        opensmtpd_masked: "opensmtpd", opensmtpd: "opensmtpd", opensmtpd_new: "opensmtpd",
+        courier: "courier", qmail: "qmail", qpsmtpd: "qpsmtpd",
         haraka: "haraka", chasquid: "chasquid", dovecot_lmtp: "dovecot", dovecot_submission: "dovecot", cyrus: "cyrus"}
 
 

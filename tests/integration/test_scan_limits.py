@@ -214,7 +214,8 @@ def test_csv_is_a_table_of_months(folder, mxguard_config):
 
 
 class Page(html.parser.HTMLParser):
-    """Every element is closed in its turn (those of OPTIONAL need not be); attributes that could fetch or run something are kept."""
+    """Every element is closed in its turn (those of OPTIONAL need not be); attributes that could fetch or
+    run something are kept."""
     EMPTY = {"meta", "br", "hr", "img", "link", "input", "base"}
     OPTIONAL = {"td", "th", "tr", "p", "li", "thead", "tbody"}
 
