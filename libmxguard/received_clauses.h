@@ -157,6 +157,12 @@ bool mxg_protocol_has_login(struct mxg_slice protocol);
  * The others are comments of the MTA. */
 bool mxg_address_comment(const struct mxg_clauses *c, unsigned index);
 
+/* Besides, no later comment has a bracket. A bare CR in a HELO becomes a fold
+ * when a second MTA takes the message, and pushes the true address comment onto
+ * a line of its own, below the client's. Only MTAs that leave no blank, CR or
+ * parenthesis in a HELO can do without this. */
+bool mxg_only_address_comment(const struct mxg_clauses *c);
+
 /* MXG_RECEIVED_PEER with name and address of such a comment. */
 bool mxg_peer_from_comment(struct mxg_received *out, const struct mxg_clauses *c, const char *suffix);
 

@@ -27,7 +27,7 @@ bool mxg_grammar_exchange(struct mxg_received *out, const struct mxg_clauses *c)
 bool mxg_grammar_google(struct mxg_received *out, const struct mxg_clauses *c)
 {
 	if (c->form != MXG_FORM_FROM || c->after_by.count > 0 || !mxg_slice_is_word(c->helo) ||
-	    !mxg_address_comment(c, 0) || c->id.len == 0 || mxg_received_date(out) == 0)
+	    !mxg_only_address_comment(c) || c->id.len == 0 || mxg_received_date(out) == 0)
 		return false;
 	out->authenticated = mxg_protocol_has_login(c->protocol);
 	return mxg_peer_from_comment(out, c, NULL);
@@ -186,7 +186,7 @@ static bool other_twice(struct mxg_received *out, const struct mxg_clauses *c)
 {
 	struct mxg_slice name, rest, again;
 	struct mxg_address second;
-	if (!mxg_address_comment(c, 0) || !mxg_host_read(c->from.item[0].text, &name, &out->address, &rest) ||
+	if (!mxg_only_address_comment(c) || !mxg_host_read(c->from.item[0].text, &name, &out->address, &rest) ||
 	    name.len > 0 || rest.len < 2 || rest.at[0] != ' ')
 		return false;
 	out->helo = c->helo;
@@ -211,7 +211,7 @@ bool mxg_grammar_other(struct mxg_received *out, const struct mxg_clauses *c)
 	out->authenticated = mxg_protocol_has_login(c->protocol) || other_login(c);
 	if (other_twice(out, c))
 		return !contradicts(c, &out->address);
-	if (mxg_address_comment(c, 0) && mxg_peer_from_comment(out, c, " (may be forged)"))
+	if (mxg_only_address_comment(c) && mxg_peer_from_comment(out, c, " (may be forged)"))
 		return !contradicts(c, &out->address);
 	if (other_labelled(out, c))
 		return true;

@@ -33,7 +33,7 @@ PLACES = (f"(gw.example.com [{GATEWAY}])", f"([{GATEWAY}])", f"(unknown [{GATEWA
           f"(gw.example.com [IPv6:{GATEWAY6}])", f"(gw.example.com [{GATEWAY6}])", f"([::ffff:{GATEWAY}])",
           f"(root@{GATEWAY})", f"(root@gw.example.com [{GATEWAY}])", f"(gw.example.com [{GATEWAY}] (may be forged))",
           f"([{GATEWAY}] verified)", f"(account alice HELO x)", "([unix socket])", "(x [local])", "")
-CLOSERS = ("", " (", " (x", " x", " ((", ")", "(", " \"", "\\", " (x)", " by mx.example.com with ESMTPSA",
+CLOSERS = ("", "\r", "\r", "\rx", "\r(x", " \r by mx.example.com", " (", " (x", " x", " ((", ")", "(", " \"", "\\", " (x)", " by mx.example.com with ESMTPSA",
            f" by mx.example.com (Postfix) with ESMTPSA id 1; {DATE}",
            f" by mx.example.com with esmtpsa (Exim 4.96) id 1; {DATE} (",
            f" by mx.example.com (Cyrus 3.6) with LMTPA; {DATE} (", f" by mx.example.com with LMTP id mBL4OX82BGshAAAAZSTCqQ (x",
@@ -46,7 +46,9 @@ BYTES = ("\x00", "\x01", "\x1b", "\x7f", "\x80", "\xff", "\xc3\xa4", "\xe2\x80\x
 def word(rng: random.Random, whole_fields: list[str]) -> str:
     """A few snippets, or somebody's whole field on one line, cut anywhere."""
     kind = rng.randrange(10)
-    if kind < 4:
+    if kind < 2:  # the true line imitated, and the rest of it pushed out of sight
+        text = rng.choice(OPENERS[:2]) + rng.choice(PLACES[:3]) + rng.choice(("\r", "\r(", " ("))
+    elif kind < 4:
         text = rng.choice(OPENERS) + rng.choice(PLACES) + rng.choice(CLOSERS)
     elif kind < 6:
         text = "".join(rng.choice(SNIPPETS) + rng.choice(BLANKS) for _ in range(rng.randint(1, 6)))

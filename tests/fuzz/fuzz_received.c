@@ -85,6 +85,7 @@ static void check(const char *field, size_t len, unsigned mask)
 	bool shows = r.kind == MXG_RECEIVED_PEER || r.kind == MXG_RECEIVED_RETRIEVED;
 	require(shows == (r.address.family != 0));
 	require(!r.authenticated || r.kind == MXG_RECEIVED_PEER);
+	require(!r.local_if_last || r.kind == MXG_RECEIVED_LOCAL || r.kind == MXG_RECEIVED_MARKER);
 	if (!shows)
 		return;
 	const char *end = r.by.len > 0 && r.mta != MXG_MTA_AMAVIS ? r.by.at : field + len;

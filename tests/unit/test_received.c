@@ -98,6 +98,23 @@ static const struct row rows[] = {
 	{ F "x\xc3\xa4 (gw [192.0.2.10])" POSTFIX, PEER, "192.0.2.10", false, 0, NULL, NULL, NULL, NULL },
 	/* HELO and EHLO that imitate */
 	{ F "[192.0.2.10] (unknown [203.0.113.6])" POSTFIX, PEER, "203.0.113.6", false, 0, NULL, NULL, NULL, NULL },
+	/* each check alone: what another would refuse, too, if the rest of the field were otherwise */
+	{ F "aaaa\n (gw.example.com [192.0.2.10])" POSTFIX, NO, "", false, 0, NULL, NULL, NULL, NULL },
+	{ F "aaaa\n (gw.example.com [192.0.2.10])" SENDMAIL, NO, "", false, 0, NULL, NULL, NULL, NULL },
+	{ F "aaaa\n (gw.example.com [192.0.2.10])" HARAKA, NO, "", false, 0, NULL, NULL, NULL, NULL },
+	{ F "aaaa\n ([192.0.2.10])" LMTP, NO, "", false, 0, NULL, NULL, NULL, NULL },
+	{ F "x (gw.example.com [192.0.2.10])\n (y [203.0.113.6])" HARAKA, NO, "", false, 0, NULL, NULL, NULL, NULL },
+	{ F "x (HELO y) (192.0.2.10) (203.0.113.6)" QMAIL, NO, "", false, 0, NULL, NULL, NULL, NULL },
+	{ F "[203.0.113.6] (helo=a(b))" EXIM, NO, "", false, 0, NULL, NULL, NULL, NULL },
+	/* HELO with a bare CR, which a second Exim has made a fold of */
+	{ F "x (gw.example.com [192.0.2.10])\n (y [203.0.113.6])" CYRUS, NO, "", false, 0, NULL, NULL, NULL, NULL },
+	{ F "x ([192.0.2.10])\n ([203.0.113.6])" CYRUS, NO, "", false, MXG_MTA_CYRUS, NULL, NULL, NULL, NULL },
+	{ F "x ([unix socket])\n ([203.0.113.6])" CYRUS, NO, "", false, 0, NULL, NULL, NULL, NULL },
+	{ F "x (gw.example.com [192.0.2.10])\n (y [203.0.113.6])\n\tby m (Unheard 1) with ESMTP id 1" DATE "\n", NO, "", false, 0, NULL, NULL, NULL, NULL },
+	{ F "x ([192.0.2.10] [192.0.2.10])\n (y [203.0.113.6])\n\tby m (Unheard 1) with ESMTP id 1" DATE "\n", NO, "", false, 0, NULL, NULL, NULL, NULL },
+	{ F "x (gw.example.com [192.0.2.10])\n (y [203.0.113.6])" SENDMAIL, NO, "", false, 0, NULL, NULL, NULL, NULL },
+	{ F "a b (gw.example.com [192.0.2.10])" CYRUS, NO, "", false, 0, NULL, NULL, NULL, NULL },
+	{ F "a) (gw.example.com [192.0.2.10])" CYRUS, NO, "", false, 0, NULL, NULL, NULL, NULL },
 	{ F "[203.0.113.6] (helo=x port=25)" EXIM, NO, "", false, 0, NULL, NULL, NULL, NULL },
 	{ F "[203.0.113.6] (port=x helo=y)" EXIM, NO, "", false, 0, NULL, NULL, NULL, NULL },
 	{ F "o.example (EHLO x) ([192.0.2.10]) ([203.0.113.6])\n by m (JAMES SMTP Server ) with ESMTP ID 1" DATE "\n", NO, "", false, 0, NULL, NULL, NULL, NULL },
