@@ -96,6 +96,10 @@ static void check(const char *field, size_t len, unsigned mask)
 	else if (second != NULL)
 		end = second;
 	require(stands_in(field, end, &r.address));
+	/* where HELO is raw, an address on a later line may be the true one, pushed down there */
+	if (lf != NULL && r.by.len > 0 && lf < r.by.at &&
+	    (r.mta & (MXG_MTA_CYRUS | MXG_MTA_OTHER | MXG_MTA_SENDMAIL | MXG_MTA_COURIER)) != 0)
+		require(memchr(lf, '[', (size_t)(r.by.at - lf)) == NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
