@@ -2,13 +2,10 @@
 """mxguard trace and mxguard scan on files."""
 from __future__ import annotations
 
-import contextlib
 import json
 import mailbox
 import re
-import signal
 import subprocess
-import time
 
 import pytest
 
@@ -109,6 +106,14 @@ def test_hostile_bytes_do_not_reach_the_terminal(folder, mxguard_config):
         assert not re.search(rb"[\x00-\x08\x0b-\x1f\x7f]", said), said
 
 
+def test_json_is_one_line_of_ascii():
+    """C1 controls are escapes to a terminal; U+0085 and U+2028 end a line for many a reader."""
+    helo = "a\u009b31mb\u2028c\u0085d"
+    said = mxguard("trace", "--json", "--internal", "10.0.0.0/8", "-", data=message(hop(SPAMMER, helo=helo)).encode())
+    assert said.stdout.isascii() and len(said.stdout.decode().splitlines()) == 1
+    assert json.loads(said.stdout)["boundary"]["helo"] == helo
+
+
 # scan
 
 @pytest.fixture
@@ -197,16 +202,6 @@ def test_symbolic_links_are_not_followed(store, folder, mxguard_config):
     assert scan(mxguard_config(CONFIG), store)["messages"] == 10
 
 
-def test_the_body_is_never_read(folder, mxguard_config):
-    path = folder / "big.eml"
-    path.write_text(message(hop(SPAMMER)))
-    with open(path, "ab") as big:
-        big.truncate(1 << 30)
-    before = time.monotonic()
-    assert scan(mxguard_config(CONFIG), path)["paths"]["direct"] == 1
-    assert time.monotonic() - before < 20
-
-
 def test_long_lines_in_an_mbox_cost_no_memory(folder, mxguard_config):
     path = folder / "box"
     with open(path, "wb") as box:
@@ -241,22 +236,6 @@ def test_csv(store, mxguard_config):
     lines = mxguard("scan", "-c", mxguard_config(CONFIG), "--csv", store).stdout.decode().splitlines()
     assert lines[0] == "month,gateway,direct,unknown,local,authenticated,exempt"
     assert sum(int(line.split(",")[2]) for line in lines[1:]) == 3
-
-
-def test_interrupt_prints_what_is_known(folder, mxguard_config):
-    one = folder / "one.eml"
-    one.write_text(message(hop(SPAMMER)))
-    with subprocess.Popen([str(build.command()), "scan", "-c", str(mxguard_config(CONFIG)), "--json", "-"],
-                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin and process.stdout
-        process.stdin.write(f"{one}\n".encode() * 2000)
-        process.stdin.flush()
-        time.sleep(1)
-        process.send_signal(signal.SIGINT)
-        with contextlib.suppress(BrokenPipeError):
-            process.stdin.close()
-        found = json.loads(process.stdout.read())
-    assert found["interrupted"] is True and 0 < found["messages"] <= 2001
 
 
 def test_missing_path(mxguard_config):
