@@ -34,7 +34,6 @@ static const struct form forms[] = {
 		"from %q by %h by uid %n with qmail-scanner-%v %c; %d" },
 	/* Mercury/32 takes from its queue what its own users and the network left there */
 	{ MXG_MTA_OTHER, MXG_RECEIVED_LOCAL, false, true, "from spooler by %h (Mercury/32 v%v);~%d" },
-	{ MXG_MTA_OTHER, MXG_RECEIVED_LOCAL, false, true, "from Spooler by %h (Mercury/32 v%v) ID %i;~%d" },
 	/* simta, receive.c */
 	{ MXG_MTA_OTHER, MXG_RECEIVED_PEER, false, false, "FROM %e (%r [%a])~BY %h ID %i ;~%d" },
 	{ MXG_MTA_OTHER, MXG_RECEIVED_PEER, false, false, "FROM %e ([%a])~BY %h ID %i ;~%d" },

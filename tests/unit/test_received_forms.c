@@ -30,7 +30,6 @@ static const struct row rows[] = {
 	/* as their programs write them */
 	{ R "from a@b.example by mx.example.com by uid 89 with qmail-scanner-2.05 (clamdscan: 0.88. (x) Clear:RC:0(192.0.2.10):. Processed in 1.5 secs)" QDATE, LOCAL, "", false, 0, "mx.example.com" },
 	{ R "from spooler by mx.example.com (Mercury/32 v4.80.149)" QDATE "\n", LOCAL, "", false, 0, "mx.example.com" },
-	{ R "from Spooler by mx.example.com (Mercury/32 v4.52) ID MO005D24;\n 18 Nov 2026 17:21:32 +0200\n", LOCAL, "", false, 0, "mx.example.com" },
 	{ R "FROM o.example (o.example [192.0.2.10])\n\tBY mx.example.com ID 434B5051.8CDE5.1 ; \n\t11 Oct 2026 01:40:33 -0400\n", PEER, "192.0.2.10", false, 0, "mx.example.com" },
 	{ R "FROM [198.51.100.7] ([192.0.2.10]) BY mx.example.com ID 434B5051.8CDE5.1 ; 11 Oct 2026 01:40:33 -0400", PEER, "192.0.2.10", false, MXG_MTA_OTHER, "mx.example.com" },
 	{ R "from o.example(192.0.2.10), claiming to be \"[198.51.100.7]\"\n via SMTP by mx.example.com, id smtpd1PBsZT; Sun Nov  1 15:38:52 2026\n", PEER, "192.0.2.10", false, 0, "mx.example.com" },
