@@ -18,6 +18,7 @@ from mxg.process import wait_until
 
 GATEWAY, SPAMMER, RELAY = "192.0.2.10", "203.0.113.66", "198.51.100.7"
 USER = "user@example.test"
+VOLUME = int(os.environ.get("MXGUARD_VOLUME", "1"))  # 10: ten times as much flows
 TOP = f"Received: from gw.example (gw.example [{GATEWAY}])\n\tby mail.example.test (Postfix) with ESMTP id 4Xabc\n" \
       "\tfor <user@example.test>; Mon, 02 Nov 2026 10:00:00 +0000 (UTC)\n"
 SPAM_TOP = TOP.replace("gw.example", "spam.example").replace(GATEWAY, SPAMMER)
@@ -380,7 +381,7 @@ def test_full_disk(config, box, folder):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGPIPE])
 @pytest.mark.parametrize("peer", [GATEWAY, SPAMMER, ""])
 def test_killed_at_any_moment_nothing_truncated_is_delivered(config, box, number, peer):
-    message = (TOP + BODY).encode() + os.urandom(4 << 20)
+    message = (TOP + BODY).encode() + os.urandom(25 << 20)
     for step in range(12):
         process = subprocess.Popen([str(build.wrapper()), "-c", str(config), "--log", "none", "--peer", peer, "--rcpt", USER,
                                     "--", *box.command], stdin=subprocess.PIPE)
@@ -451,7 +452,7 @@ def test_a_gigabyte_in_64_megabytes(config):
 def test_many_deliveries_at_once(config, box):
     """Batches of 50, as an MTA runs them."""
     counter = ["/bin/sh", "-c", f"cat >/dev/null; echo >>{box.folder}/count", "%{mailbox}"]
-    total = 1000
+    total = 1000 * VOLUME
     for _ in range(total // 50):
         batch = [subprocess.Popen([str(build.wrapper()), "-c", str(config), "--log", "none", "--peer", peer, "--rcpt", USER, "--",
                                    *counter], stdin=subprocess.PIPE) for peer in (GATEWAY, SPAMMER) * 25]
