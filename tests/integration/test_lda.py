@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import re
 import resource
+import shutil
 import signal
 import subprocess
 import time
@@ -351,6 +353,40 @@ def test_unprivileged(mxguard_config, folder, box):
         pytest.skip("needs root")
     assert lda(config, box.command, data=(TOP + BODY).encode() + os.urandom(2 << 20), peer="", preexec_fn=drop).status == 0
     assert box["INBOX"]
+
+
+def test_in_a_chroot(mxguard_config, folder):
+    """Nothing but the wrapper, COMMAND, their libraries and the configuration: no /proc, no /dev, no
+    resolv.conf. What is too large for memory needs a temporary folder."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    jail = folder / "jail"
+    places = {"bin/mxguard-lda": build.wrapper(), "bin/cat": pathlib.Path("/bin/cat"),
+              "mxguard.conf": mxguard_config(settings())}
+    found = subprocess.run(["ldd", str(build.wrapper()), "/bin/cat"], capture_output=True, check=True, text=True).stdout
+    places |= {path.lstrip("/"): path for path in re.findall(r"(/\S+) \(0x", found)}
+    for name, source in places.items():
+        (jail / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, jail / name)
+    argv = ["/bin/mxguard-lda", "-c", "/mxguard.conf", "--log", "none", "--peer", "", "--rcpt", USER, "--",
+            "/bin/cat", "-", "%{mailbox}"]
+
+    def enter():
+        os.chroot(jail)
+        os.chdir("/")
+
+    def deliver(size, **files):
+        message = (TOP + BODY).encode() + b"x" * size
+        for name, content in files.items():
+            (jail / name).write_bytes(content)
+        done = subprocess.run(argv, input=message, capture_output=True, preexec_fn=enter)
+        return done.returncode, done.stdout.removesuffix(b"inbox"), message
+    status, delivered, message = deliver(100, INBOX=b"inbox")
+    assert (status, delivered) == (0, message)
+    assert deliver(3 << 20)[0] == 75
+    (jail / "tmp").mkdir(exist_ok=True)
+    status, delivered, message = deliver(3 << 20)
+    assert (status, delivered) == (0, message)
 
 
 @pytest.mark.parametrize("limit, value", [(resource.RLIMIT_FSIZE, 100000), (resource.RLIMIT_NOFILE, 4)])
