@@ -29,6 +29,12 @@ struct pass {
 	enum mxg_reason failure_reason;
 };
 
+enum progress {
+	PROGRESS_ON,
+	PROGRESS_WAIT, /* for replies */
+	PROGRESS_AGAIN /* more is to be looked at: from the start */
+};
+
 /* Everything but `failure`, which is large, and read only where `failed` is set: static
  * decisions are counted in nanoseconds. */
 static void init_pass(struct pass *p)
@@ -182,7 +188,7 @@ static bool add_outcome(const struct mxguard_check *c, const struct mxg_domain_c
 {
 	p->addresses_seen |= o->addresses_seen;
 	p->other_family_wanted |= o->other_family_wanted;
-	p->mx_is_self |= o->mx_is_self;
+	p->mx_is_self |= o->mx_is_self && !stale; /* stale answers prove `authorized` only */
 	switch (o->result) {
 	case MXG_TERM_NO_MATCH:
 		return false;
@@ -232,12 +238,28 @@ static void fill_input(struct mxguard_check *c, const struct mxg_domain_check *d
 	mxg_name_from_text(&in->domain, d->domain, d->domain_len);
 }
 
+static bool was_asked_again(const struct mxg_domain_check *d, int entry)
+{
+	return d->asked_again != NULL && (d->asked_again[entry / 8] >> entry % 8 & 1) != 0;
+}
+
+/* A live answer counts in the place of a stale one for whoever asked for it, once all that he
+ * asked for are in: else which of them comes first, or another recipient's question, could change
+ * the verdict. */
+static void hold_replies(const struct mxguard_check *c, const struct mxg_domain_check *d)
+{
+	for (int e = 0; e < (int)mxg_answers_count(c->answers); e++)
+		mxg_answers_set_flags(c->answers, e, was_asked_again(d, e) ? 0 : MXG_ENTRY_HELD,
+				      was_asked_again(d, e) ? MXG_ENTRY_HELD : 0);
+}
+
 static void run_terms(struct mxguard_check *c, struct mxg_domain_check *d, int64_t as_of, bool both_families,
 		      struct pass *p)
 {
 	const struct mxg_ruleset *r = d->ruleset;
 	struct mxg_eval_input in;
 	fill_input(c, d, &in, as_of);
+	hold_replies(c, d);
 	mxg_answers_clear_flags(c->answers, MXG_ENTRY_WANTED | MXG_ENTRY_CONSULTED | MXG_ENTRY_STALE |
 						    ENTRY_TOUCHED | ENTRY_STALE_USED);
 	for (size_t i = 0; i < r->dns_count; i++) {
@@ -256,6 +278,14 @@ static void wait_for(struct mxg_domain_check *d, int entry)
 	d->waiting_count++;
 }
 
+/* No reply will come any more. */
+static void cancel(struct mxguard_check *c, int entry)
+{
+	struct mxg_reply none = { .kind = MXG_ANSWER_FAILED, .failure = MXG_DNS_CANCELLED };
+	mxg_answers_put_live(c->answers, entry, &none, c->now);
+	mxg_answers_set_flags(c->answers, entry, MXG_ENTRY_ASKED | MXG_ENTRY_REPLIED, 0);
+}
+
 /* Asks, live, all entries that have all of `marks`; false where none is left to wait for. */
 static bool ask_marked(struct mxguard_check *c, struct mxg_domain_check *d, unsigned marks)
 {
@@ -265,9 +295,7 @@ static bool ask_marked(struct mxguard_check *c, struct mxg_domain_check *d, unsi
 		if ((flags & marks) != marks || (flags & MXG_ENTRY_REPLIED) != 0)
 			continue;
 		if (c->gave_up) {
-			struct mxg_reply none = { .kind = MXG_ANSWER_FAILED, .failure = MXG_DNS_CANCELLED };
-			mxg_answers_put_live(c->answers, e, &none, c->now);
-			mxg_answers_set_flags(c->answers, e, MXG_ENTRY_ASKED | MXG_ENTRY_REPLIED, 0);
+			cancel(c, e);
 			d->dirty = true;
 		} else if ((flags & MXG_ENTRY_ASKED) == 0 && !mxg_check_ask(c, e)) {
 			return false;
@@ -375,26 +403,66 @@ static int first_marked(const struct mxguard_check *c, unsigned marks)
 	return -1;
 }
 
-/* A definite answer rests on fresh answers only: stale ones are asked for again, and where
- * that fails the answer is unknown. True: wait. */
-static bool stale_needs_asking(struct mxguard_check *c, struct mxg_domain_check *d, struct pass *p)
+/* Marks the stale answers that were rested on as asked for again; false: all of them are. */
+static bool mark_stale(struct mxguard_check *c, struct mxg_domain_check *d)
 {
-	if (ask_marked(c, d, ENTRY_STALE_USED))
-		return true;
-	int stale = first_marked(c, ENTRY_STALE_USED);
-	if (p->failed == NULL && stale >= 0) {
-		p->failed = &d->ruleset->terms[d->ruleset->dns_terms[0]];
-		p->failure_reason = MXG_REASON_STALE_UNCONFIRMED;
-		p->failure = (struct mxg_term_outcome){ 0 };
-		p->failure.question = *mxg_answers_question(c->answers, stale);
-		p->mx_is_self = false;
+	bool new = false;
+	for (int e = 0; e < (int)mxg_answers_count(c->answers); e++) {
+		if ((mxg_answers_flags(c->answers, e) & ENTRY_STALE_USED) == 0 || was_asked_again(d, e))
+			continue;
+		if (d->asked_again == NULL) {
+			d->asked_again = mxg_arena_take(&c->arena, MXG_ANSWERS_MAX / 8);
+			if (d->asked_again == NULL) {
+				c->out_of_memory = true;
+				return true;
+			}
+			memset(d->asked_again, 0, MXG_ANSWERS_MAX / 8);
+		}
+		d->asked_again[e / 8] |= (uint8_t)(1u << e % 8);
+		new = true;
 	}
-	return false;
+	return new;
 }
 
-/* The set may be empty for the peer's family only: then it is not empty. True: wait. */
-static bool look_at_other_family(struct mxguard_check *c, struct mxg_domain_check *d, struct pass *p,
-				 bool failed_before)
+/* A definite answer rests on fresh answers only: stale ones are asked for again. */
+static enum progress ask_stale_again(struct mxguard_check *c, struct mxg_domain_check *d)
+{
+	if (!mark_stale(c, d))
+		return PROGRESS_ON;
+	return ask_marked(c, d, ENTRY_STALE_USED) || c->out_of_memory ? PROGRESS_WAIT : PROGRESS_AGAIN;
+}
+
+/* Whether the replies to all of them are in, or will not come any more. */
+static bool again_is_in(struct mxguard_check *c, struct mxg_domain_check *d)
+{
+	for (int e = 0; d->asked_again != NULL && e < (int)mxg_answers_count(c->answers); e++) {
+		if (!was_asked_again(d, e) || (mxg_answers_flags(c->answers, e) & MXG_ENTRY_REPLIED) != 0)
+			continue;
+		if (!c->gave_up)
+			return false;
+		cancel(c, e);
+	}
+	return true;
+}
+
+/* … and where that failed, the answer is unknown. */
+static void fail_on_stale(const struct mxguard_check *c, const struct mxg_domain_check *d, struct pass *p)
+{
+	int stale = first_marked(c, ENTRY_STALE_USED);
+	if (p->failed != NULL || stale < 0)
+		return;
+	fail_pass(p, &d->ruleset->terms[d->ruleset->dns_terms[0]], MXG_REASON_STALE_UNCONFIRMED);
+	p->failure.question = *mxg_answers_question(c->answers, stale);
+}
+
+/* Nothing more can be asked, yet something is missing: never an answer. */
+static void fail_on_pending(const struct mxg_domain_check *d, struct pass *p)
+{
+	fail_pass(p, &d->ruleset->terms[d->ruleset->dns_terms[0]], MXG_REASON_RECORD_LIMITS);
+}
+
+/* The set may be empty for the peer's family only: then it is not empty. */
+static enum progress look_at_other_family(struct mxguard_check *c, struct mxg_domain_check *d, struct pass *p)
 {
 	struct mxg_text_mark mark = mxg_text_list_mark(&d->steps);
 	struct pass both;
@@ -402,17 +470,21 @@ static bool look_at_other_family(struct mxguard_check *c, struct mxg_domain_chec
 	run_terms(c, d, 0, true, &both);
 	mxg_text_list_cut(&d->steps, mark);
 	if (both.pending && ask_marked(c, d, MXG_ENTRY_WANTED))
-		return true;
-	if (ask_marked(c, d, ENTRY_STALE_USED))
-		return true;
+		return PROGRESS_WAIT;
+	if (both.pending)
+		fail_on_pending(d, p);
+	enum progress progress = ask_stale_again(c, d);
+	if (progress != PROGRESS_ON)
+		return progress;
+	fail_on_stale(c, d, p);
 	p->addresses_seen = both.addresses_seen;
 	p->mx_is_self |= both.mx_is_self;
-	if (!failed_before && both.failed != NULL && !both.addresses_seen) {
+	if (p->failed == NULL && both.failed != NULL && !both.addresses_seen) {
 		p->failed = both.failed;
 		p->failure = both.failure;
 		p->failure_reason = both.failure_reason;
 	}
-	return false;
+	return PROGRESS_ON;
 }
 
 static void settle_on_header(struct mxg_domain_check *d)
@@ -422,12 +494,13 @@ static void settle_on_header(struct mxg_domain_check *d)
 }
 
 /* The present, as far as answers are in. */
-static void evaluate_present(struct mxguard_check *c, struct mxg_domain_check *d, const struct pass *fixed)
+static enum progress evaluate_present(struct mxguard_check *c, struct mxg_domain_check *d, const struct pass *fixed)
 {
 	struct mxg_text_mark mark = { 0, 0 };
 	mxg_text_list_cut(&d->steps, mark);
 	struct pass p;
 	init_pass(&p);
+	d->waiting_count = 0;
 	p.needs_header = fixed->needs_header;
 	p.token_missing = fixed->token_missing;
 	p.token_term = fixed->token_term;
@@ -436,27 +509,32 @@ static void evaluate_present(struct mxguard_check *c, struct mxg_domain_check *d
 		fail_pass(&p, fixed->failed, fixed->failure_reason);
 	run_terms(c, d, 0, false, &p);
 	if (p.pending && ask_marked(c, d, MXG_ENTRY_WANTED))
-		return;
-	if (p.pending) /* nothing more can be asked, yet something is missing: never an answer */
-		fail_pass(&p, &d->ruleset->terms[d->ruleset->dns_terms[0]], MXG_REASON_RECORD_LIMITS);
+		return PROGRESS_WAIT;
+	if (p.pending)
+		fail_on_pending(d, &p);
 	if (p.match != NULL) {
 		conclude(d, MXGUARD_VERDICT_AUTHORIZED,
 			 p.match_stale ? MXG_REASON_GATEWAY_MATCH_STALE : MXG_REASON_GATEWAY_MATCH, p.match, NULL);
-		return;
+		return PROGRESS_ON;
 	}
-	if (stale_needs_asking(c, d, &p))
-		return;
+	enum progress progress = ask_stale_again(c, d);
+	if (progress != PROGRESS_ON)
+		return progress;
+	fail_on_stale(c, d, &p);
 	bool needs_header = p.needs_header;
-	bool failed = p.failed != NULL;
 	if (in_grace(c, d, &needs_header))
-		return;
+		return PROGRESS_ON;
 	if (needs_header) {
 		settle_on_header(d);
-		return;
+		return PROGRESS_ON;
 	}
-	if (!p.addresses_seen && p.other_family_wanted && !p.mx_is_self && look_at_other_family(c, d, &p, failed))
-		return;
+	if (!p.addresses_seen && p.failed == NULL && p.other_family_wanted && !p.mx_is_self) {
+		progress = look_at_other_family(c, d, &p);
+		if (progress != PROGRESS_ON)
+			return progress;
+	}
 	conclude_without_match(c, d, &p);
+	return PROGRESS_ON;
 }
 
 /* Whether the domain's MX set changed within `settle`: then senders may still hold the old
@@ -500,7 +578,9 @@ static void decide_by_dns(struct mxguard_check *c, struct mxg_domain_check *d, c
 	}
 	if (!make_answers(c))
 		return;
-	evaluate_present(c, d, fixed);
+	/* each turn asks for something again that was not asked for before */
+	while (again_is_in(c, d) && evaluate_present(c, d, fixed) == PROGRESS_AGAIN)
+		;
 	d->dirty = c->gave_up && !d->done && !d->needs_header;
 }
 

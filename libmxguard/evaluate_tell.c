@@ -77,6 +77,8 @@ static const char *failure_text(enum mxg_dns_failure failure)
 		return "the lookup was cancelled";
 	case MXG_DNS_LOCAL:
 		return "the lookup could not be made";
+	case MXG_DNS_NOT_RECORDED:
+		return "what was answered then is not known";
 	default:
 		return "the answer cannot be believed";
 	}
