@@ -250,26 +250,30 @@ static void look_back(const struct entry *e, int64_t as_of, struct mxg_answer *o
 			return;
 		}
 	}
+	if ((e->flags & MXG_ENTRY_LOADED) != 0)
+		*out = (struct mxg_answer){ .kind = MXG_ANSWER_FAILED, .failure = MXG_DNS_NOT_RECORDED };
+}
+
+/* Fresh, or positive and within keep_stale. A snapshot from the future was written under another
+ * clock: it is not to be used. */
+static bool is_usable(const struct mxg_answer *v, const struct mxg_view *view)
+{
+	if (v == NULL || !is_answer(v) || v->confirmed > view->now)
+		return false;
+	int64_t age = view->now - v->confirmed, keep = v->kind == MXG_ANSWER_RECORDS ? view->keep_stale : 0;
+	return age < (int64_t)v->ttl + keep;
 }
 
 static void look_now(const struct entry *e, const struct mxg_view *view, struct mxg_answer *out)
 {
 	const struct mxg_answer *v = current_version(e);
-	if (is_answer(&e->live)) {
+	bool usable = is_usable(v, view), held = usable && (e->flags & MXG_ENTRY_HELD) != 0;
+	if (!usable || (is_answer(&e->live) && !held)) {
 		*out = e->live;
 		return;
 	}
-	/* a snapshot from the future was written under another clock: it is not to be used */
-	if (v != NULL && is_answer(v) && v->confirmed <= view->now) {
-		int64_t age = view->now - v->confirmed;
-		if (age < (int64_t)v->ttl || (v->kind == MXG_ANSWER_RECORDS &&
-					      age < (int64_t)v->ttl + (int64_t)view->keep_stale)) {
-			*out = *v;
-			out->stale = age >= (int64_t)v->ttl;
-			return;
-		}
-	}
-	*out = e->live;
+	*out = *v;
+	out->stale = view->now - v->confirmed >= (int64_t)v->ttl;
 }
 
 void mxg_answers_lookup(const struct mxg_answers *t, int entry, const struct mxg_view *view,

@@ -54,7 +54,8 @@ enum mxg_entry_flag {
 	MXG_ENTRY_STALE = 1 << 2, /* … and it was stale */
 	MXG_ENTRY_LOADED = 1 << 3, /* the snapshot has been looked at */
 	MXG_ENTRY_ASKED = 1 << 4, /* a question is out */
-	MXG_ENTRY_REPLIED = 1 << 5 /* a live reply or failure is in */
+	MXG_ENTRY_REPLIED = 1 << 5, /* a live reply or failure is in */
+	MXG_ENTRY_HELD = 1 << 6 /* … but not looked at where the snapshot has something usable */
 };
 unsigned mxg_answers_flags(const struct mxg_answers *t, int entry);
 void mxg_answers_set_flags(struct mxg_answers *t, int entry, unsigned set, unsigned clear);
@@ -73,12 +74,12 @@ bool mxg_answers_live_differs(const struct mxg_answers *t, int entry);
 
 /*
  * What the view sees, copied to *out; kind NONE where nothing usable is known.
- * Present: the live answer; else the snapshot's current version while fresh; else,
- * positive and within keep_stale, that version with `stale` set (also where the live
- * question failed); else a live failure; else NONE. Negative answers are never stale.
- * Past (as_of): the version with from < as_of <= superseded (0 = forever) or, for an
- * entry whose only version began before, that one; NONE where the snapshot does not
- * say. Freshness plays no role in the past. `live` answers are never part of it.
+ * Present: the live answer (HELD: only where nothing below is usable); else the snapshot's
+ * current version while fresh; else, positive and within keep_stale, that version with `stale`
+ * set (also where the live question failed); else a live failure; else NONE. Negative answers are never stale.
+ * Past (as_of): the version with from < as_of <= superseded (0 = forever); where the snapshot
+ * does not say, FAILED: nobody can be asked any more (NONE before it is LOADED). Freshness
+ * plays no role in the past. `live` answers are never part of it.
  */
 void mxg_answers_lookup(const struct mxg_answers *t, int entry, const struct mxg_view *view,
 			struct mxg_answer *out);

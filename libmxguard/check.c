@@ -141,6 +141,7 @@ static int domain_check(struct mxguard_check *c, const char *domain, size_t len,
 	d->done = d->needs_header = d->settling = false;
 	d->dirty = true;
 	d->waiting_count = 0;
+	d->asked_again = NULL;
 	d->outcome = (struct mxg_outcome){ 0 };
 	d->steps = (struct mxg_text_list){ 0 };
 	return (int)c->domain_count++;

@@ -34,6 +34,7 @@ struct mxg_domain_check {
 	bool settling; /* its MX set changed a short time ago */
 	size_t waiting_count;
 	int waiting[32]; /* entries asked for; more than these: always dirty */
+	uint8_t *asked_again; /* a bit for each entry whose stale answer it had asked for again; NULL: none */
 	struct mxg_outcome outcome;
 	struct mxg_text_list steps;
 };

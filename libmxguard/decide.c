@@ -4,8 +4,16 @@
  * then the DNS terms over the table of answers, as things stand now; then, where that does
  * not authorize, as they stood just before each recent change.
  */
+#include <string.h>
+
 #include "history.h"
 #include "pass.h"
+
+enum progress {
+	PROGRESS_ON,
+	PROGRESS_WAIT, /* for replies */
+	PROGRESS_AGAIN /* more is to be looked at: from the start */
+};
 
 static void conclude(struct mxg_domain_check *d, enum mxguard_verdict verdict, enum mxg_reason reason,
 		     const struct mxg_gateway_term *term, const char *detail)
@@ -26,6 +34,14 @@ static void wait_for(struct mxg_domain_check *d, int entry)
 	d->waiting_count++;
 }
 
+/* No reply will come any more. */
+static void cancel(struct mxguard_check *c, int entry)
+{
+	struct mxg_reply none = { .kind = MXG_ANSWER_FAILED, .failure = MXG_DNS_CANCELLED };
+	mxg_answers_put_live(c->answers, entry, &none, c->now);
+	mxg_answers_set_flags(c->answers, entry, MXG_ENTRY_ASKED | MXG_ENTRY_REPLIED, 0);
+}
+
 /* Asks, live, all entries that have all of `marks`; false where none is left to wait for. */
 static bool ask_marked(struct mxguard_check *c, struct mxg_domain_check *d, unsigned marks)
 {
@@ -35,9 +51,7 @@ static bool ask_marked(struct mxguard_check *c, struct mxg_domain_check *d, unsi
 		if ((flags & marks) != marks || (flags & MXG_ENTRY_REPLIED) != 0)
 			continue;
 		if (c->gave_up) {
-			struct mxg_reply none = { .kind = MXG_ANSWER_FAILED, .failure = MXG_DNS_CANCELLED };
-			mxg_answers_put_live(c->answers, e, &none, c->now);
-			mxg_answers_set_flags(c->answers, e, MXG_ENTRY_ASKED | MXG_ENTRY_REPLIED, 0);
+			cancel(c, e);
 			d->dirty = true;
 		} else if ((flags & MXG_ENTRY_ASKED) == 0 && !mxg_check_ask(c, e)) {
 			return false;
@@ -91,26 +105,66 @@ static int first_marked(const struct mxguard_check *c, unsigned marks)
 	return -1;
 }
 
-/* A definite answer rests on fresh answers only: stale ones are asked for again, and where
- * that fails the answer is unknown. True: wait. */
-static bool stale_needs_asking(struct mxguard_check *c, struct mxg_domain_check *d, struct mxg_pass *p)
+/* Marks the stale answers that were rested on as asked for again; false: all of them are. */
+static bool mark_stale(struct mxguard_check *c, struct mxg_domain_check *d)
 {
-	if (ask_marked(c, d, MXG_ENTRY_STALE_USED))
-		return true;
-	int stale = first_marked(c, MXG_ENTRY_STALE_USED);
-	if (p->failed == NULL && stale >= 0) {
-		p->failed = &d->ruleset->terms[d->ruleset->dns_terms[0]];
-		p->failure_reason = MXG_REASON_STALE_UNCONFIRMED;
-		p->failure = (struct mxg_term_outcome){ 0 };
-		p->failure.question = *mxg_answers_question(c->answers, stale);
-		p->mx_is_self = false;
+	bool new = false;
+	for (int e = 0; e < (int)mxg_answers_count(c->answers); e++) {
+		if ((mxg_answers_flags(c->answers, e) & MXG_ENTRY_STALE_USED) == 0 || mxg_pass_asked_again(d, e))
+			continue;
+		if (d->asked_again == NULL) {
+			d->asked_again = mxg_arena_take(&c->arena, MXG_ANSWERS_MAX / 8);
+			if (d->asked_again == NULL) {
+				c->out_of_memory = true;
+				return true;
+			}
+			memset(d->asked_again, 0, MXG_ANSWERS_MAX / 8);
+		}
+		d->asked_again[e / 8] |= (uint8_t)(1u << e % 8);
+		new = true;
 	}
-	return false;
+	return new;
 }
 
-/* The set may be empty for the peer's family only: then it is not empty. True: wait. */
-static bool look_at_other_family(struct mxguard_check *c, struct mxg_domain_check *d, struct mxg_pass *p,
-				 bool failed_before)
+/* A definite answer rests on fresh answers only: stale ones are asked for again. */
+static enum progress ask_stale_again(struct mxguard_check *c, struct mxg_domain_check *d)
+{
+	if (!mark_stale(c, d))
+		return PROGRESS_ON;
+	return ask_marked(c, d, MXG_ENTRY_STALE_USED) || c->out_of_memory ? PROGRESS_WAIT : PROGRESS_AGAIN;
+}
+
+/* Whether the replies to all of them are in, or will not come any more. */
+static bool again_is_in(struct mxguard_check *c, struct mxg_domain_check *d)
+{
+	for (int e = 0; d->asked_again != NULL && e < (int)mxg_answers_count(c->answers); e++) {
+		if (!mxg_pass_asked_again(d, e) || (mxg_answers_flags(c->answers, e) & MXG_ENTRY_REPLIED) != 0)
+			continue;
+		if (!c->gave_up)
+			return false;
+		cancel(c, e);
+	}
+	return true;
+}
+
+/* … and where that failed, the answer is unknown. */
+static void fail_on_stale(const struct mxguard_check *c, const struct mxg_domain_check *d, struct mxg_pass *p)
+{
+	int stale = first_marked(c, MXG_ENTRY_STALE_USED);
+	if (p->failed != NULL || stale < 0)
+		return;
+	mxg_pass_fail(p, &d->ruleset->terms[d->ruleset->dns_terms[0]], MXG_REASON_STALE_UNCONFIRMED);
+	p->failure.question = *mxg_answers_question(c->answers, stale);
+}
+
+/* Nothing more can be asked, yet something is missing: never an answer. */
+static void fail_on_pending(const struct mxg_domain_check *d, struct mxg_pass *p)
+{
+	mxg_pass_fail(p, &d->ruleset->terms[d->ruleset->dns_terms[0]], MXG_REASON_RECORD_LIMITS);
+}
+
+/* The set may be empty for the peer's family only: then it is not empty. */
+static enum progress look_at_other_family(struct mxguard_check *c, struct mxg_domain_check *d, struct mxg_pass *p)
 {
 	struct mxg_text_mark mark = mxg_text_list_mark(&d->steps);
 	struct mxg_pass both;
@@ -118,17 +172,21 @@ static bool look_at_other_family(struct mxguard_check *c, struct mxg_domain_chec
 	mxg_pass_terms(c, d, 0, true, &both);
 	mxg_text_list_cut(&d->steps, mark);
 	if (both.pending && ask_marked(c, d, MXG_ENTRY_WANTED))
-		return true;
-	if (ask_marked(c, d, MXG_ENTRY_STALE_USED))
-		return true;
+		return PROGRESS_WAIT;
+	if (both.pending)
+		fail_on_pending(d, p);
+	enum progress progress = ask_stale_again(c, d);
+	if (progress != PROGRESS_ON)
+		return progress;
+	fail_on_stale(c, d, p);
 	p->addresses_seen = both.addresses_seen;
 	p->mx_is_self |= both.mx_is_self;
-	if (!failed_before && both.failed != NULL && !both.addresses_seen) {
+	if (p->failed == NULL && both.failed != NULL && !both.addresses_seen) {
 		p->failed = both.failed;
 		p->failure = both.failure;
 		p->failure_reason = both.failure_reason;
 	}
-	return false;
+	return PROGRESS_ON;
 }
 
 static void settle_on_header(struct mxg_domain_check *d)
@@ -138,12 +196,13 @@ static void settle_on_header(struct mxg_domain_check *d)
 }
 
 /* The present, as far as answers are in. */
-static void evaluate_present(struct mxguard_check *c, struct mxg_domain_check *d, const struct mxg_pass *fixed)
+static enum progress evaluate_present(struct mxguard_check *c, struct mxg_domain_check *d, const struct mxg_pass *fixed)
 {
 	struct mxg_text_mark mark = { 0, 0 };
 	mxg_text_list_cut(&d->steps, mark);
 	struct mxg_pass p;
 	mxg_pass_init(&p);
+	d->waiting_count = 0;
 	p.needs_header = fixed->needs_header;
 	p.token_missing = fixed->token_missing;
 	p.token_term = fixed->token_term;
@@ -152,27 +211,32 @@ static void evaluate_present(struct mxguard_check *c, struct mxg_domain_check *d
 		mxg_pass_fail(&p, fixed->failed, fixed->failure_reason);
 	mxg_pass_terms(c, d, 0, false, &p);
 	if (p.pending && ask_marked(c, d, MXG_ENTRY_WANTED))
-		return;
-	if (p.pending) /* nothing more can be asked, yet something is missing: never an answer */
-		mxg_pass_fail(&p, &d->ruleset->terms[d->ruleset->dns_terms[0]], MXG_REASON_RECORD_LIMITS);
+		return PROGRESS_WAIT;
+	if (p.pending)
+		fail_on_pending(d, &p);
 	if (p.match != NULL) {
 		conclude(d, MXGUARD_VERDICT_AUTHORIZED,
 			 p.match_stale ? MXG_REASON_GATEWAY_MATCH_STALE : MXG_REASON_GATEWAY_MATCH, p.match, NULL);
-		return;
+		return PROGRESS_ON;
 	}
-	if (stale_needs_asking(c, d, &p))
-		return;
+	enum progress progress = ask_stale_again(c, d);
+	if (progress != PROGRESS_ON)
+		return progress;
+	fail_on_stale(c, d, &p);
 	bool needs_header = p.needs_header;
-	bool failed = p.failed != NULL;
 	if (in_grace(c, d, &needs_header))
-		return;
+		return PROGRESS_ON;
 	if (needs_header) {
 		settle_on_header(d);
-		return;
+		return PROGRESS_ON;
 	}
-	if (!p.addresses_seen && p.other_family_wanted && !p.mx_is_self && look_at_other_family(c, d, &p, failed))
-		return;
+	if (!p.addresses_seen && p.failed == NULL && p.other_family_wanted && !p.mx_is_self) {
+		progress = look_at_other_family(c, d, &p);
+		if (progress != PROGRESS_ON)
+			return progress;
+	}
 	conclude_without_match(c, d, &p);
+	return PROGRESS_ON;
 }
 
 static bool make_answers(struct mxguard_check *c)
@@ -193,7 +257,9 @@ static void decide_by_dns(struct mxguard_check *c, struct mxg_domain_check *d, c
 	}
 	if (!make_answers(c))
 		return;
-	evaluate_present(c, d, fixed);
+	/* each turn asks for something again that was not asked for before */
+	while (again_is_in(c, d) && evaluate_present(c, d, fixed) == PROGRESS_AGAIN)
+		;
 	d->dirty = c->gave_up && !d->done && !d->needs_header;
 }
 

@@ -36,7 +36,8 @@ enum mxg_dns_failure {
 	MXG_DNS_BROKEN, /* a reply that is not to be believed, or truncated, or too large to keep */
 	MXG_DNS_INSECURE, /* require_dnssec, and no AD bit */
 	MXG_DNS_CANCELLED,
-	MXG_DNS_LOCAL /* no socket, no memory: our own trouble */
+	MXG_DNS_LOCAL, /* no socket, no memory: our own trouble */
+	MXG_DNS_NOT_RECORDED /* of the past, and the snapshot does not say */
 };
 
 /*

@@ -49,9 +49,6 @@ enum mxg_got mxg_walk_lookup(struct mxg_walk *w, const struct mxg_name *name, ui
 	case MXG_ANSWER_NONE:
 		break;
 	}
-	/* nobody can be asked about the past: what is not known of it is trouble, which hides no match */
-	if (w->in->view.as_of != 0)
-		return MXG_GOT_FAILURE;
 	mxg_answers_set_flags(w->answers, entry, MXG_ENTRY_WANTED, 0);
 	w->pending = true;
 	return MXG_GOT_MISSING;

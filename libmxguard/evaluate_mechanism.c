@@ -86,11 +86,11 @@ static void search_other_family(struct mxg_walk *w, const struct search *s, cons
 	struct search other = *s;
 	other.any = other.compare = other.failed = false;
 	other.quiet = true;
-	if (!w->both_families || w->pending)
+	if (!w->both_families || w->pending || s->term->qualifier != '+')
 		return;
 	search_name(w, &other, name, w->in->peer.family == 6 ? 4 : 6);
-	w->out->addresses_seen |= other.any && s->term->qualifier == '+';
-	w->other_failed |= other.failed && s->term->qualifier == '+';
+	w->out->addresses_seen |= other.any;
+	w->other_failed |= other.failed;
 }
 
 static void note_addresses(struct mxg_walk *w, const struct search *s)
@@ -171,6 +171,10 @@ static void look_for_implicit_mx(struct mxg_walk *w, struct search *s, const str
 	s->compare = false;
 	s->quiet = true;
 	search_name(w, s, name, w->in->peer.family);
+	if (!w->both_families)
+		w->out->other_family_wanted |= !s->missing && !s->failed;
+	else if (!w->pending)
+		search_name(w, s, name, w->in->peer.family == 6 ? 4 : 6);
 }
 
 static enum mxg_match match_mx(struct mxg_walk *w, const struct mxg_name *domain, const struct mxg_name *name,

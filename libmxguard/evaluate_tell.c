@@ -77,6 +77,8 @@ static const char *failure_text(enum mxg_dns_failure failure)
 		return "the lookup was cancelled";
 	case MXG_DNS_LOCAL:
 		return "the lookup could not be made";
+	case MXG_DNS_NOT_RECORDED:
+		return "what was answered then is not known";
 	default:
 		return "the answer cannot be believed";
 	}
@@ -91,7 +93,6 @@ void mxg_walk_tell_host(struct mxg_walk *w, const struct mxg_name *domain, const
 	describe(addresses, sizeof(addresses), a);
 	const char *what = a->kind == MXG_ANSWER_FAILED ? failure_text(a->failure)
 			   : a->kind == MXG_ANSWER_NXDOMAIN ? "the name does not exist"
-			   : a->kind == MXG_ANSWER_NONE ? "not known then"
 			   : a->count == 0 ? "nothing of this kind" : addresses;
 	snprintf(line, sizeof(line), "%s %s, %s", mxg_name_format(host, name), what, verdict);
 	tell(w, domain, term, line);

@@ -144,7 +144,7 @@ static bool add_outcome(const struct mxguard_check *c, const struct mxg_domain_c
 {
 	p->addresses_seen |= o->addresses_seen;
 	p->other_family_wanted |= o->other_family_wanted;
-	p->mx_is_self |= o->mx_is_self;
+	p->mx_is_self |= o->mx_is_self && !stale; /* stale answers prove `authorized` only */
 	switch (o->result) {
 	case MXG_TERM_NO_MATCH:
 		return false;
@@ -193,12 +193,28 @@ static void fill_input(struct mxguard_check *c, const struct mxg_domain_check *d
 	mxg_name_from_text(&in->domain, d->domain, d->domain_len);
 }
 
+bool mxg_pass_asked_again(const struct mxg_domain_check *d, int entry)
+{
+	return d->asked_again != NULL && (d->asked_again[entry / 8] >> entry % 8 & 1) != 0;
+}
+
+/* A live answer counts in the place of a stale one for whoever asked for it, once all that he
+ * asked for are in: else which of them comes first, or another recipient's question, could change
+ * the verdict. */
+static void hold_replies(const struct mxguard_check *c, const struct mxg_domain_check *d)
+{
+	for (int e = 0; e < (int)mxg_answers_count(c->answers); e++)
+		mxg_answers_set_flags(c->answers, e, mxg_pass_asked_again(d, e) ? 0 : MXG_ENTRY_HELD,
+				      mxg_pass_asked_again(d, e) ? MXG_ENTRY_HELD : 0);
+}
+
 void mxg_pass_terms(struct mxguard_check *c, struct mxg_domain_check *d, int64_t as_of, bool both_families,
 		      struct mxg_pass *p)
 {
 	const struct mxg_ruleset *r = d->ruleset;
 	struct mxg_eval_input in;
 	fill_input(c, d, &in, as_of);
+	hold_replies(c, d);
 	mxg_answers_clear_flags(c->answers, MXG_ENTRY_WANTED | MXG_ENTRY_CONSULTED | MXG_ENTRY_STALE |
 						    MXG_ENTRY_TOUCHED | MXG_ENTRY_STALE_USED);
 	for (size_t i = 0; i < r->dns_count; i++) {

@@ -43,6 +43,9 @@ void mxg_pass_load(void *context, int entry);
 /* Where the domain's steps go; NULL: nobody wants them. */
 struct mxg_text_list *mxg_pass_steps(const struct mxguard_check *check, struct mxg_domain_check *domain);
 
+/* Whether the domain has had the entry's stale answer asked for again. */
+bool mxg_pass_asked_again(const struct mxg_domain_check *domain, int entry);
+
 const struct mxg_gateway *mxg_pass_gateway(const struct mxg_domain_check *domain, const struct mxg_gateway_term *term);
 
 #endif

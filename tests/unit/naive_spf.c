@@ -22,16 +22,30 @@ enum match { NO, YES, TEMP, PERM };
 #define LENGTH "(0|[1-9][0-9]?[0-9]?)"
 #define DUAL "(/" LENGTH ")?(//" LENGTH ")?"
 
+/* Compiled once: the patterns are few, and compiling one takes longer than everything else here. */
+static const regex_t *compiled(const char *pattern)
+{
+	enum { MOST = 20 };
+	static const char *patterns[MOST];
+	static regex_t all[MOST];
+	char anchored[2000];
+	size_t i = 0;
+	while (i < MOST && patterns[i] != NULL && strcmp(patterns[i], pattern) != 0)
+		i++;
+	if (i == MOST)
+		abort();
+	if (patterns[i] == NULL) {
+		snprintf(anchored, sizeof(anchored), "^(%s)$", pattern);
+		if (regcomp(&all[i], anchored, REG_EXTENDED | REG_NOSUB) != 0)
+			abort();
+		patterns[i] = pattern;
+	}
+	return &all[i];
+}
+
 static bool is_like(const char *text, const char *pattern)
 {
-	char anchored[2000];
-	regex_t re;
-	snprintf(anchored, sizeof(anchored), "^(%s)$", pattern);
-	if (regcomp(&re, anchored, REG_EXTENDED | REG_NOSUB) != 0)
-		abort();
-	bool yes = regexec(&re, text, 0, NULL, 0) == 0;
-	regfree(&re);
-	return yes;
+	return regexec(compiled(pattern), text, 0, NULL, 0) == 0;
 }
 
 struct parsed {
@@ -389,19 +403,33 @@ static enum match no_records(struct naive *n, bool counted)
 	return counted && ++n->voids > 2 ? PERM : NO;
 }
 
+/* Nothing of the peer's family: has the host anything at all? */
+static void look_at_other_family(struct naive *n, const struct parsed *p, const char *name, unsigned round)
+{
+	struct zone_set set;
+	if (!n->both_families || p->qualifier != '+')
+		return;
+	ask(n, round, name, n->peer.family == 6 ? MXG_DNS_A : MXG_DNS_AAAA, &set);
+	n->seen |= set.status == ZONE_RECORDS;
+	n->other_failed |= set.status == ZONE_FAILURE;
+}
+
 static enum match match_a(struct naive *n, const struct parsed *p, const char *name, unsigned round, bool counted)
 {
 	struct zone_set set;
 	ask(n, round, name, host_type(n), &set);
 	if (set.status == ZONE_FAILURE)
 		return TEMP;
+	n->seen |= set.status == ZONE_RECORDS && p->qualifier == '+';
+	if (set.status != ZONE_RECORDS)
+		look_at_other_family(n, p, name, round);
 	return set.status != ZONE_RECORDS ? no_records(n, counted) : any_covers(n, &set, p) ? YES : NO;
 }
 
 static enum match match_mx(struct naive *n, const struct parsed *p, const char *name, unsigned round, bool counted)
 {
 	struct zone_set mx, host;
-	bool failed = false;
+	bool failed = false, any = false;
 	ask(n, round, name, MXG_DNS_MX, &mx);
 	if (mx.status == ZONE_FAILURE)
 		return TEMP;
@@ -413,12 +441,17 @@ static enum match match_mx(struct naive *n, const struct parsed *p, const char *
 		if (mx.records[i]->target[0] == '\0')
 			continue;
 		ask(n, round + 1, mx.records[i]->target, host_type(n), &host);
+		any |= host.status == ZONE_RECORDS;
+		n->seen |= host.status == ZONE_RECORDS && p->qualifier == '+';
 		if (any_covers(n, &host, p))
 			return YES;
 		failed |= host.status == ZONE_FAILURE;
 		if (failed && counted)
 			return TEMP;
 	}
+	for (size_t i = 0; !any && !failed && i < mx.count; i++)
+		if (mx.records[i]->target[0] != '\0')
+			look_at_other_family(n, p, mx.records[i]->target, round + 1);
 	return failed ? TEMP : NO;
 }
 
@@ -440,9 +473,13 @@ static enum match match_ptr(struct naive *n, const char *name, bool counted)
 	return names.failed && !counted ? TEMP : NO;
 }
 
-static enum match match_include(struct naive *n, const char *name, unsigned round)
+static enum match match_include(struct naive *n, const struct parsed *p, const char *name, unsigned round)
 {
-	switch (is_name(name) ? check_host(n, name, round) : NONE) {
+	bool seen = n->seen;
+	enum spf result = is_name(name) ? check_host(n, name, round) : NONE;
+	if (p->qualifier != '+') /* what it lists is not authorized */
+		n->seen = seen;
+	switch (result) {
 	case PASS:
 		return YES;
 	case FAIL:
@@ -467,8 +504,12 @@ static enum match match_network(const struct naive *n, const struct parsed *p)
 static enum match match_term(struct naive *n, const struct parsed *p, const char *domain, unsigned round, bool counted)
 {
 	char name[40000];
-	if (strcmp(p->name, "all") == 0)
+	if (p->qualifier == '+' && p->name[0] != 'a' && p->name[0] != 'm' && strcmp(p->name, "include") != 0)
+		n->seen = true; /* a range, or it answers for each peer */
+	if (strcmp(p->name, "all") == 0) {
+		n->seen |= p->qualifier == '+';
 		return YES;
+	}
 	if (strncmp(p->name, "ip", 2) == 0)
 		return match_network(n, p);
 	if (counted && ++n->terms > 10)
@@ -478,7 +519,7 @@ static enum match match_term(struct naive *n, const struct parsed *p, const char
 	else
 		expand(n, p->domain, domain, name);
 	if (strcmp(p->name, "include") == 0)
-		return match_include(n, name, round);
+		return match_include(n, p, name, round);
 	if (!is_name(name))
 		return NO;
 	if (strcmp(p->name, "a") == 0)
@@ -515,6 +556,7 @@ static enum spf evaluate(struct naive *n, const struct parsed *terms, size_t cou
 			continue;
 		switch (match_term(n, p, domain, round, true)) {
 		case YES:
+			n->seen |= p->qualifier != '+' && strcmp(p->name, "all") != 0;
 			return p->qualifier == '+' ? PASS : p->qualifier == '-' ? FAIL
 			       : p->qualifier == '~' ? SOFTFAIL : NEUTRAL;
 		case TEMP:
@@ -564,7 +606,7 @@ enum mxg_term_result naive_term(struct naive *n, const char *term)
 	struct parsed *p = calloc(1, sizeof(*p));
 	n->terms = n->voids = 0;
 	n->count = 0;
-	n->unforeseeable = false;
+	n->unforeseeable = n->seen = n->other_failed = false;
 	if (!parse_term(term, p))
 		abort();
 	enum match match = match_term(n, p, n->domain, 1, false);

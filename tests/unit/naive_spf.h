@@ -22,8 +22,11 @@ struct naive {
 	const struct zone *zone;
 	struct mxg_address peer;
 	const char *sender, *helo, *domain;
+	bool both_families; /* where a host has no address of the peer's family, ask for the other */
 	/* what came of it: */
 	unsigned terms, voids;
+	bool seen; /* some address is authorized, or this very peer is refused by name */
+	bool other_failed; /* an authorized host's other family could not be learned */
 	bool unforeseeable; /* ptr or a macro of the client's stood in the way */
 	size_t count;
 	struct naive_query log[NAIVE_LOG_MAX];
