@@ -3,9 +3,6 @@
 mailboxes out. The action is the manual's."""
 from __future__ import annotations
 
-import contextlib
-import os
-import pathlib
 import shutil
 import signal
 import ssl
@@ -39,13 +36,14 @@ def mail_maildir(folder):
 def agent(request, dovecot_lda, maildrop, procmail, mail_maildir):  # noqa: F811
     command, boxes = {"dovecot-lda": dovecot_lda, "maildrop": maildrop, "procmail": procmail,
                       "mail.maildir": mail_maildir}[request.param]()
+    command = command.replace(f"-d {USER}", "-d %{dest}")
     return command.replace("procmail -p", "procmail -f - -p"), boxes  # nobody else writes the line "From "
 
 
 def action(config, command: str, wrapper=None) -> str:
     """mxguard-lda's %{mailbox} gets its percent sign doubled; %{dest} and %{rcpt} are OpenSMTPD's."""
-    return mda(f"exec {wrapper or build.wrapper()} -c {config} --rcpt=%{{dest}} --original-rcpt=%{{rcpt}} -- "
-               + command.replace("%", "%%")) + " virtual <people> user nobody"
+    return mda(f"exec {wrapper or build.wrapper()} -c {config} \\\n    --rcpt=%{{dest}} --original-rcpt=%{{rcpt}} -- \\\n    "
+               + command.replace("%{mailbox}", "%%{mailbox}")) + " \\\n    virtual <people> user nobody"
 
 
 def guarded(opensmtpd, config, command, before="", **more):
@@ -210,10 +208,51 @@ def test_without_the_program_mail_bounces(opensmtpd, mxguard_config, mail_maildi
     assert not boxes["INBOX"]
 
 
+def test_the_form_of_the_field_tells(opensmtpd, mxguard_config, mail_maildir):
+    """Nothing about the trace has to be configured."""
+    command, boxes = mail_maildir()
+    mta = guarded(opensmtpd, mxguard_config(settings("opensmtpd", trace={})), command)
+    assert deliver(GATEWAY) == 250
+    boxes.wait("INBOX", 1)
+    assert deliver(SPAMMER) == 250
+    assert b"\tx-mxguard=fail" in boxes.wait("Junk", 1)[0]
+    mta.sendmail(smtp.message(subject="local"), USER)
+    boxes.wait("INBOX", 2)
+    mta.wait_empty()
+
+
 def test_mask_src_hides_the_client(opensmtpd, mxguard_config, mail_maildir):
+    """So nothing is known to come from a gateway, and what comes from one is put aside too."""
     command, boxes = mail_maildir()
     mta = guarded(opensmtpd, mxguard_config(settings("opensmtpd")), command, listen=("192.0.2.1 mask-src", "127.0.0.1"))
     assert deliver(GATEWAY) == 250
-    mta.wait_log("result=")
-    print(mta.log(), boxes["INBOX"], boxes["Junk"])
-    assert 0
+    assert b"\tx-mxguard=permerror" in boxes.wait("Junk", 1)[0]
+    mta.wait_empty()
+    no_bounce(mta)
+    assert not boxes["INBOX"]
+
+
+@pytest.mark.parametrize("word, run_it", [("%{rcpt}", False), ("$LOCAL", True), ("\"$LOCAL\"", True)])
+def test_only_format_specifiers_are_safe_in_a_command(opensmtpd, folder, word, run_it):
+    """OpenSMTPD replaces what a shell would read in its %{…}; a variable is text of the inner
+    shell's command by then, with or without quotes, and anybody chooses the recipient."""
+    out = folder / "out"
+    out.mkdir()
+    shutil.chown(out, "nobody")
+    mta = opensmtpd(action=f"mda 'cat >{out}/message; echo {word} >{out}/words' virtual <everybody> user nobody",
+                    before='table everybody { "@example.test" = nobody }')
+    hostile = f"`touch${{IFS}}{out}/mark`@example.test"
+    assert smtp.deliver(SMTP, hostile, lmtp=False, source=SPAMMER).final(hostile).code == 250
+    mta.wait_log("result=Ok")
+    assert (out / "mark").exists() == run_it
+
+
+def test_hostile_recipient(opensmtpd, mxguard_config, mail_maildir):
+    command, boxes = mail_maildir()
+    mta = opensmtpd(action=action(mxguard_config(settings("opensmtpd")), command),
+                    before='table people { "@example.test" = nobody }')
+    for hostile in ("`id`@example.test", "a'b|c&d@example.test", "-x@example.test", "%{mailbox}@example.test"):
+        assert smtp.deliver(SMTP, hostile, lmtp=False, source=GATEWAY).final(hostile).code == 250
+    boxes.wait("INBOX", 4)
+    mta.wait_empty()
+    assert mta.tries() == ["Ok"] * 4

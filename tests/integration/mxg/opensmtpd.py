@@ -32,7 +32,7 @@ def path() -> pathlib.Path | None:
 def mda(command: str) -> str:
     """`mda "COMMAND"`, as it stands in smtpd.conf. OpenSMTPD puts it between double quotes for one
     shell, and a second one reads what that made of it: so here are no quotes and no variables."""
-    assert not set(command) & set("\"'\\$`"), command
+    assert not set(command) & set("\"'$`"), command
     return f'mda "{command}"'
 
 
