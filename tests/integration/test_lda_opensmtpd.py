@@ -3,6 +3,7 @@
 mailboxes out. The action is the manual's."""
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import ssl
@@ -230,6 +231,19 @@ def test_mask_src_hides_the_client(opensmtpd, mxguard_config, mail_maildir):
     mta.wait_empty()
     no_bounce(mta)
     assert not boxes["INBOX"]
+
+
+def test_a_command_in_forward_goes_around_the_mda(opensmtpd, folder):
+    """Of a user of the system. With "virtual", as in the manual, only the one user's counts."""
+    home = folder / "home"
+    home.mkdir()
+    (home / ".forward").write_text(f"|cat >{home}/forwarded\n")
+    for path in (home, home / ".forward"):
+        os.chown(path, 65534, 65534)
+    mta = opensmtpd(action=mda(f"cat >{home}/delivered"), passwd=f"somebody:x:65534:65534::{home}:/bin/sh\n")
+    assert smtp.deliver(SMTP, "somebody@example.test", lmtp=False, source=SPAMMER).codes == {"somebody@example.test": 250}
+    mta.wait_log("result=Ok")
+    assert (home / "forwarded").exists() and not (home / "delivered").exists()
 
 
 @pytest.mark.parametrize("word, run_it", [("%{rcpt}", False), ("$LOCAL", True), ("\"$LOCAL\"", True)])

@@ -39,12 +39,13 @@ def mda(command: str) -> str:
 class OpenSmtpd:
     """ACTION is what is done with mail for example.test, such as `mda "…"`, with `virtual`,
     `user` and so on after it. Mail for sender.example, where bounces go, is appended to the file
-    folder/"returned". BEFORE: lines before the rules, such as tables. LISTEN: what stands after
-    "listen on"."""
+    folder/"returned". BEFORE: lines before the rules, such as tables. PASSWD: more lines of
+    /etc/passwd. LISTEN: what stands after "listen on"."""
 
-    def __init__(self, folder: pathlib.Path, *, action: str, before: str = "",
+    def __init__(self, folder: pathlib.Path, *, action: str, before: str = "", passwd: str = "",
                  listen: tuple[str, ...] = ("192.0.2.1", "127.0.0.1")) -> None:
         self.folder, self.action, self.before, self.listen = folder, action, before, listen
+        self.passwd = passwd
         self.config = folder / "smtpd.conf"
         self.returned = folder / "out" / "returned"
         self._daemon = Daemon([], folder / "smtpd.out")
@@ -109,6 +110,8 @@ class OpenSmtpd:
             for user in USERS:
                 if not re.search(f"(?m)^{user}:", entries):
                     entries += form.format(user, next(free))
+            if name == "passwd":
+                entries += self.passwd
             (self.folder / name).write_text(entries, encoding="utf-8")
             self._files[f"/etc/{name}"] = self.folder / name
 
