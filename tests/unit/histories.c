@@ -150,8 +150,7 @@ static void add_question(struct history *h, const char *prefix, uint16_t type)
 {
 	struct history_question *q = &h->questions[h->count++];
 	*q = (struct history_question){ .type = type };
-	strcpy(q->name, prefix);
-	strcat(q->name, h->domain);
+	snprintf(q->name, sizeof(q->name), "%s%s", prefix, h->domain);
 }
 
 void history_make(struct history *h, unsigned number, int64_t begin, uint64_t *random)
