@@ -213,12 +213,32 @@ static void format_groups(const uint8_t bytes[16], char *at)
 	*at = '\0';
 }
 
+/* Addresses are written several times for each message, and printf takes its time. */
+static char *format_octet(char *at, unsigned octet)
+{
+	if (octet >= 100)
+		*at++ = (char)('0' + octet / 100);
+	if (octet >= 10)
+		*at++ = (char)('0' + octet / 10 % 10);
+	*at++ = (char)('0' + octet % 10);
+	return at;
+}
+
+static void format_octets(const uint8_t bytes[4], char *at)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		if (i > 0)
+			*at++ = '.';
+		at = format_octet(at, bytes[i]);
+	}
+	*at = '\0';
+}
+
 const char *mxg_address_format(const struct mxg_address *a, char buf[MXG_ADDRESS_TEXT_MAX])
 {
 	buf[0] = '\0';
 	if (a->family == 4)
-		snprintf(buf, MXG_ADDRESS_TEXT_MAX, "%u.%u.%u.%u", a->bytes[0], a->bytes[1], a->bytes[2],
-			a->bytes[3]);
+		format_octets(a->bytes, buf);
 	else if (a->family == 6)
 		format_groups(a->bytes, buf);
 	return buf;

@@ -34,6 +34,7 @@ OURS = f"""Received: from gw.example (unknown [{GATEWAY}])
 \tby mail.example.test (Postfix) with ESMTP id 4ABCDE1234
 \tfor <user@example.test>; Mon,  2 Nov 2026 10:00:09 +0000 (UTC)
 """
+BODY = "A line of text.\n" * 60
 POLICY = {"mode": "enforce", "authserv_id": "mail.example.test", "state_dir": "/nonexistent",
           "trace": {"mta": ["postfix"], "by": ["mail.example.test"]},
           "gateways": [{"name": "filters", "allow": f"ip4:{GATEWAY} ip4:198.51.100.0/24"}]}
@@ -87,7 +88,7 @@ class Instance:
 
 def measure(case: str, pairs: int) -> str:
     text, settings, header, tcp, keep = CASES[case]
-    content = smtp.message(header=header, body="A line of text.\n" * 60)
+    content = smtp.message(header=header, body=BODY)
     with temporary_folder() as folder:
         config = write_config(folder / "mxguard.conf", {**POLICY, **settings})
         names = ("A1", "A2", "P")

@@ -72,13 +72,6 @@ class Settings:
     hostname: str = "mail.example.test"
 
 
-def with_sieve(extra: str = "") -> dict[str, object]:
-    """Settings: each user's script is .sieve in the user's folder."""
-    if version() >= (2, 4):
-        extra += "sieve_script personal {\n  path = ~/.sieve\n}\n"
-    return {"lmtp_plugins": ["sieve"], "plugin": {"sieve": "file:~/sieve;active=~/.sieve"}, "extra": extra}
-
-
 class Dovecot:
     def __init__(self, folder: pathlib.Path, settings: Settings) -> None:
         self.folder, self.settings = folder, settings
