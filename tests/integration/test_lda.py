@@ -300,6 +300,20 @@ def test_wrong_use_defers(config, options, text):
     assert result.status == 75 and result.output.startswith(b"4.3.5 mxguard-lda: ") and text in result.output
 
 
+@pytest.mark.parametrize("value", [b"${sasl_username}", b"$&{auth_authen}", b"%{login}", b"\x82\xab", b"a\x01b", b"a\xc3"])
+@pytest.mark.parametrize("option", [b"--login", b"--peer"])
+def test_a_macro_that_the_mta_left_is_no_login_and_no_peer(config, box, option, value):
+    """As sendmail does with $& in a mailer's definition: everybody would have logged in."""
+    result = lda(config, box.command, option, value, data=BODY, peer=SPAMMER if option == b"--login" else None)
+    assert result.status == 75 and result.output.startswith(b"4.3.5 mxguard-lda: " + option + b" holds a macro")
+    assert not box["INBOX"] and not box["Junk"]
+
+
+def test_a_login_may_be_utf_8(config, box):
+    assert lda(config, box.command, "--login", "jos\u00e9@b\u00fccher.example", data=BODY, peer=SPAMMER).status == 0
+    assert box["INBOX"]
+
+
 def test_broken_configuration_defers(mxguard_config, box):
     result = lda(mxguard_config("mode = 7;\n"), box.command, data=BODY, peer=GATEWAY)
     assert result.status == 75 and result.output.startswith(b"4.3.5 ") and b":1: " in result.output

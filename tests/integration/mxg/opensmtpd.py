@@ -17,6 +17,7 @@ import subprocess
 
 from . import build
 from .process import Daemon, listening, run, wait_for_text, wait_until, with_files
+from .users import user_files
 
 USERS = ("opensmtpd", "opensmtpq")
 CLIENTS = ("smtpctl", "sendmail")  # one program by two names
@@ -97,23 +98,8 @@ class OpenSmtpd:
         (self.folder / "resolv.conf").write_text("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n",
                                                  encoding="ascii")
         self._files["/etc/resolv.conf"] = self.folder / "resolv.conf"
-        self._private_users()
+        self._files |= user_files(self.folder, USERS, self.passwd)
         self._private_clients()
-
-    def _private_users(self) -> None:
-        """OpenSMTPD's users: the machine's, or some that only the mount namespace has."""
-        for name, form in (("passwd", "{0}:x:{1}:{1}::/nonexistent:/usr/sbin/nologin\n"),
-                           ("group", "{0}:x:{1}:\n")):
-            entries = pathlib.Path("/etc", name).read_text(encoding="utf-8").rstrip("\n") + "\n"
-            taken = {int(entry.split(":")[2]) for entry in entries.splitlines() if entry.count(":") > 2}
-            free = iter(sorted(set(range(900, 1000)) - taken))
-            for user in USERS:
-                if not re.search(f"(?m)^{user}:", entries):
-                    entries += form.format(user, next(free))
-            if name == "passwd":
-                entries += self.passwd
-            (self.folder / name).write_text(entries, encoding="utf-8")
-            self._files[f"/etc/{name}"] = self.folder / name
 
     def _private_clients(self) -> None:
         """smtpctl wants to be setgid to the queue's group, which is a package's affair."""
