@@ -9,7 +9,8 @@
  *         host would hang on a chain of twenty nodes.
  *   list: the count, then the numbers. Ranges are pushed down to the leaves, so each list
  *         is complete; equal lists are kept once.
- * The first step is a plain table, as wide as the number of ranges is worth. What belongs
+ * The first step is a plain table, as wide as the number of ranges is worth, but not so wide
+ * that it takes the place of the nodes in the cache. What belongs
  * to one of its slots is built together and so lies together: on large sets a lookup costs
  * what its cache misses cost, and these are mostly two.
  */
@@ -20,7 +21,7 @@
 
 #define STRIDE 6u
 #define SLOTS (1u << STRIDE)
-#define ROOT_MOST 16u
+#define ROOT_MOST 14u
 #define SKIP_MOST 32u
 
 #define IS_NODE 0x80000000u
