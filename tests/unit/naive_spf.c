@@ -132,12 +132,15 @@ static struct parsed *parse_record(const char *text, size_t len, size_t *count)
 {
 	char *copy = malloc(len + 1), *save = NULL;
 	unsigned redirects = 0, exps = 0;
+	size_t most = 1;
 	memcpy(copy, text, len);
 	copy[len] = '\0';
-	for (size_t i = 0; i < len; i++)
+	for (size_t i = 0; i < len; i++) {
+		most += copy[i] == ' ';
 		if (copy[i] == '\0')
 			copy[i] = 1;
-	struct parsed *terms = calloc(len / 2 + 1, sizeof(*terms));
+	}
+	struct parsed *terms = calloc(most, sizeof(*terms));
 	*count = 0;
 	for (char *t = strtok_r(copy + 6, " ", &save); t != NULL; t = strtok_r(NULL, " ", &save)) {
 		struct parsed *p = &terms[*count];
