@@ -262,7 +262,7 @@ static void test_random_histories(void **state)
 		assert_true(authorized[i] > 0 && figures[i + 1][0] > 0);
 }
 
-/* ---- one that is told in words ----------------------------------------------------------------- */
+/* ---- some that are told in words ----------------------------------------------------------------- */
 
 static void add(struct history *h, const char *name, const char *stale, const char *live)
 {
@@ -296,6 +296,46 @@ static void test_one_reply_does_not_decide(void **state)
 	mxguard_snapshot_unref(s);
 }
 
+static void expect_step(struct mxguard_check *c, const char *words)
+{
+	for (size_t i = 0; mxguard_check_step(c, 0, i) != NULL; i++)
+		if (strstr(mxguard_check_step(c, 0, i), words) != NULL)
+			return;
+	fail_msg("no step says \"%s\"", words);
+}
+
+/* Which answer was stale and by how much; how long ago the state ended that is in grace. */
+static void test_steps_tell_the_past(void **state)
+{
+	struct history h = { .domain = "d.test" };
+	struct naive_case k = { .policy = &rules[1], .history = &h, .now = BEGIN + 307 };
+	uint64_t random = 1;
+	(void)state;
+	add(&h, "spf.d.test", "v=spf1 ip4:192.0.2.5 -all", "v=spf1 ip4:192.0.2.1 -all");
+	struct mxguard_snapshot *s = write_snapshot(1, &h, 1);
+	struct mxguard_check *c = mxguard_check_new(policies[1], s, MXGUARD_CHECK_STEPS);
+	assert_true(mxg_address_parse(&k.peer, "192.0.2.5", 9, MXG_ADDRESS_BARE));
+	decide(c, &k, &random);
+	assert_string_equal(mxguard_check_text(c, 0, MXGUARD_TEXT_REASON), "gateway-match-stale");
+	expect_step(c, "spf.d.test: answer stale by 7 s");
+	mxguard_check_free(c);
+	mxguard_snapshot_unref(s);
+
+	struct history_question *q = &h.questions[0];
+	q->versions[1] = q->versions[0];
+	q->versions[1].superseded = q->versions[0].from = q->versions[0].confirmed = BEGIN + 200;
+	q->versions[0].set = q->live;
+	q->count = 2;
+	s = write_snapshot(1, &h, 1);
+	c = mxguard_check_new(policies[1], s, MXGUARD_CHECK_STEPS);
+	decide(c, &k, &random);
+	assert_string_equal(mxguard_check_text(c, 0, MXGUARD_TEXT_REASON), "gateway-match-grace");
+	expect_step(c, "as things stood 107 s ago, before a change:");
+	assert_non_null(strstr(mxguard_check_text(c, 0, MXGUARD_TEXT_EXPLANATION), "until 107 s ago"));
+	mxguard_check_free(c);
+	mxguard_snapshot_unref(s);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -308,6 +348,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_reply_does_not_decide),
+		cmocka_unit_test(test_steps_tell_the_past),
 		cmocka_unit_test(test_random_histories),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
