@@ -4,7 +4,6 @@
  * then the DNS terms over the table of answers, as things stand now; then, where that does
  * not authorize, as they stood just before each recent change.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "decide_internal.h"
@@ -23,12 +22,6 @@ static void conclude(struct mxg_domain_check *d, enum mxguard_verdict verdict, e
 	d->needs_header = false;
 }
 
-static int newest_first(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-	return x < y ? 1 : x > y ? -1 : 0;
-}
-
 /* The end of a version's grace: it may authorize while now is before it. */
 static int64_t grace_end(const struct mxguard_check *c, const struct mxg_answer *version)
 {
@@ -36,50 +29,72 @@ static int64_t grace_end(const struct mxguard_check *c, const struct mxg_answer 
 	return version->superseded + span;
 }
 
-/* The moments of change among the names touched, newest first, at most STATES_MAX. */
-static size_t recent_changes(const struct mxguard_check *c, int64_t moments[STATES_MAX])
+/* A moment at which answers gave way to others. */
+struct change {
+	int64_t at;
+	int64_t until; /* the end of grace */
+	int entry; /* one of the answers */
+};
+
+struct changes {
+	size_t count;
+	struct change list[STATES_MAX]; /* newest first, each moment once */
+};
+
+static void add_change(struct changes *all, const struct change *new)
 {
-	int64_t all[256];
-	size_t count = 0;
+	size_t i = 0;
+	while (i < all->count && all->list[i].at > new->at)
+		i++;
+	if (i == STATES_MAX || (i < all->count && all->list[i].at == new->at))
+		return;
+	all->count += all->count < STATES_MAX;
+	memmove(all->list + i + 1, all->list + i, (all->count - i - 1) * sizeof(*new));
+	all->list[i] = *new;
+}
+
+/* The newest changes among the names touched. */
+static void recent_changes(const struct mxguard_check *c, struct changes *all)
+{
+	all->count = 0;
 	for (int e = 0; e < (int)mxg_answers_count(c->answers); e++) {
 		const struct mxg_answer *versions;
 		if ((mxg_answers_flags(c->answers, e) & MXG_ENTRY_TOUCHED) == 0)
 			continue;
 		size_t n = mxg_answers_versions(c->answers, e, &versions);
-		for (size_t v = 0; v < n && count < 256; v++)
-			if (versions[v].superseded > 0 && versions[v].superseded <= c->now &&
-			    c->now < grace_end(c, &versions[v]))
-				all[count++] = versions[v].superseded;
+		for (size_t v = 0; v < n; v++) {
+			struct change new = { versions[v].superseded, grace_end(c, &versions[v]), e };
+			if (new.at > 0 && new.at <= c->now && c->now < new.until)
+				add_change(all, &new);
+		}
 	}
-	qsort(all, count, sizeof(all[0]), newest_first);
-	size_t kept = 0;
-	for (size_t i = 0; i < count && kept < STATES_MAX; i++)
-		if (kept == 0 || moments[kept - 1] != all[i])
-			moments[kept++] = all[i];
-	return kept;
 }
 
-/* One past state, from the snapshot alone: nothing is asked for it. What was not known then, or is
- * forgotten, proves nothing, and takes nothing from what another term proves. */
-static bool state_matches(struct mxguard_check *c, struct mxg_domain_check *d, int64_t moment, struct mxg_pass *p)
+static void tell_change(struct mxguard_check *c, struct mxg_domain_check *d, const struct change *change)
 {
-	mxg_pass_init(p);
+	char name[MXG_NAME_TEXT_MAX];
 	if (mxg_pass_steps(c, d) != NULL)
-		mxg_text_list_add(&d->steps, "as things stood %lld s ago, before a change:",
-				  (long long)(c->now - moment));
-	mxg_pass_run(c, d, moment, false, p);
-	return p->match != NULL;
+		mxg_text_list_add(&d->steps, "as things stood %lld s ago, before %s changed (in grace for %lld s more):",
+				  (long long)(c->now - change->at),
+				  mxg_name_format(&mxg_answers_question(c->answers, change->entry)->name, name),
+				  (long long)(change->until - c->now));
 }
 
+/* Past states, from the snapshot alone: nothing is asked for them. What was not known then, or is
+ * forgotten, proves nothing, and takes nothing from what another term proves. */
 static bool in_grace(struct mxguard_check *c, struct mxg_domain_check *d, bool *needs_header)
 {
-	int64_t moments[STATES_MAX];
-	size_t count = recent_changes(c, moments);
-	for (size_t i = 0; i < count; i++) {
+	struct changes changes;
+	recent_changes(c, &changes);
+	for (size_t i = 0; i < changes.count; i++) {
+		const struct change *change = &changes.list[i];
 		struct mxg_pass p;
-		if (state_matches(c, d, moments[i], &p)) {
+		mxg_pass_init(&p);
+		tell_change(c, d, change);
+		mxg_pass_run(c, d, change->at, false, &p);
+		if (p.match != NULL) {
 			conclude(d, MXGUARD_VERDICT_AUTHORIZED, MXG_REASON_GATEWAY_MATCH_GRACE, p.match,
-				 mxg_check_format(c, "until %lld s ago", (long long)(c->now - moments[i])));
+				 mxg_check_format(c, "until %lld s ago", (long long)(c->now - change->at)));
 			return true;
 		}
 		*needs_header |= p.needs_header;

@@ -330,7 +330,7 @@ static void test_steps_tell_the_past(void **state)
 	c = mxguard_check_new(policies[1], s, MXGUARD_CHECK_STEPS);
 	decide(c, &k, &random);
 	assert_string_equal(mxguard_check_text(c, 0, MXGUARD_TEXT_REASON), "gateway-match-grace");
-	expect_step(c, "as things stood 107 s ago, before a change:");
+	expect_step(c, "as things stood 107 s ago, before spf.d.test changed (in grace for 172693 s more):");
 	assert_non_null(strstr(mxguard_check_text(c, 0, MXGUARD_TEXT_EXPLANATION), "until 107 s ago"));
 	mxguard_check_free(c);
 	mxguard_snapshot_unref(s);
