@@ -82,7 +82,7 @@ static void tell_change(struct mxguard_check *c, struct mxg_domain_check *d, con
 
 /* Past states, from the snapshot alone: nothing is asked for them. What was not known then, or is
  * forgotten, proves nothing, and takes nothing from what another term proves. */
-static bool in_grace(struct mxguard_check *c, struct mxg_domain_check *d, bool *needs_header)
+static bool in_grace(struct mxguard_check *c, struct mxg_domain_check *d, struct mxg_pass *present)
 {
 	struct changes changes;
 	recent_changes(c, &changes);
@@ -97,7 +97,9 @@ static bool in_grace(struct mxguard_check *c, struct mxg_domain_check *d, bool *
 				 mxg_check_format(c, "until %lld s ago", (long long)(c->now - change->at)));
 			return true;
 		}
-		*needs_header |= p.needs_header;
+		present->needs_header |= p.needs_header;
+		if (p.failed != NULL && p.failure_reason == MXG_REASON_OUT_OF_MEMORY)
+			mxg_pass_fail(present, p.failed, p.failure_reason);
 	}
 	return false;
 }
@@ -204,10 +206,9 @@ static enum mxg_decide_progress evaluate_present(struct mxguard_check *c, struct
 	if (progress != MXG_PROGRESS_ON)
 		return progress;
 	fail_on_stale(c, d, &p);
-	bool needs_header = p.needs_header;
-	if (in_grace(c, d, &needs_header))
+	if (in_grace(c, d, &p))
 		return MXG_PROGRESS_ON;
-	if (needs_header) {
+	if (p.needs_header) {
 		settle_on_header(d);
 		return MXG_PROGRESS_ON;
 	}
@@ -229,7 +230,7 @@ static bool mx_changed_lately(struct mxguard_check *c, const struct mxg_domain_c
 		return false;
 	int entry = mxg_answers_entry(c->answers, &name, MXG_DNS_MX);
 	if (entry < 0)
-		return false;
+		return true; /* it cannot be known: nothing is refused */
 	if ((mxg_answers_flags(c->answers, entry) & MXG_ENTRY_LOADED) == 0)
 		mxg_pass_load(c, entry);
 	if (mxg_answers_live_differs(c->answers, entry))
@@ -286,4 +287,6 @@ void mxg_decide_domain(struct mxguard_check *c, struct mxg_domain_check *d)
 		conclude_without_match(c, d, &p);
 	if (d->done && d->outcome.verdict == MXGUARD_VERDICT_DIRECT && c->snapshot != NULL && make_answers(c))
 		d->settling = mx_changed_lately(c, d);
+	if (c->out_of_memory) /* what could not be looked at is not what was not there */
+		d->done = false;
 }
