@@ -81,21 +81,26 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static struct mxguard_snapshot *write_snapshot(size_t p, const struct history *all, size_t count)
+static struct mxguard_snapshot *write_for(struct mxguard_policy *policy, const struct history *all, size_t count)
 {
 	struct mxguard_snapshot *s;
 	struct mxg_writer w;
 	char message[300];
-	int dir, lock = mxg_state_lock(folders[p], &dir);
+	int dir, lock = mxg_state_lock(policy->state_dir, &dir);
 	assert_true(lock >= 0 && mxg_writer_open(&w, dir));
 	for (size_t i = 0; i < count; i++)
 		history_write(&all[i], &w);
-	assert_true(mxg_writer_commit(&w, policies[p]->hash, BEGIN));
+	assert_true(mxg_writer_commit(&w, policy->hash, BEGIN));
 	close(dir);
 	close(lock);
-	if (mxguard_snapshot_open(&s, policies[p], 0, message, sizeof(message)) != MXGUARD_OK)
+	if (mxguard_snapshot_open(&s, policy, 0, message, sizeof(message)) != MXGUARD_OK)
 		fail_msg("%s", message);
 	return s;
+}
+
+static struct mxguard_snapshot *write_snapshot(size_t p, const struct history *all, size_t count)
+{
+	return write_for(policies[p], all, count);
 }
 
 /* ---- deciding -------------------------------------------------------------------------------- */
@@ -386,6 +391,36 @@ static void test_steps_tell_the_past(void **state)
 	mxguard_snapshot_unref(s);
 }
 
+/* Which domains are ours stands in the snapshot: domains_file itself may be gone. */
+static void test_domains_are_in_the_snapshot(void **state)
+{
+	struct history both[2] = { { .domain = "d.test" }, { .domain = "alias.test" } };
+	struct mxguard_policy *policy;
+	char text[500], message[300];
+	(void)state;
+	int n = snprintf(text, sizeof(text),
+			 "mode = \"enforce\"; self = []; state_dir = \"%s\"; domains_file = \"/nonexistent/domains\";"
+			 "gateways = ( { name = \"filter\"; allow = \"include:spf.%%{d}\"; } );", folders[0]);
+	if (mxguard_policy_parse(&policy, text, (size_t)n, "d.conf", 0, message, sizeof(message)) != MXGUARD_OK)
+		fail_msg("%s", message);
+	add(&both[0], "spf.d.test", "v=spf1 ip4:192.0.2.1 -all", "");
+	add(&both[1], "spf.alias.test", "v=spf1 ip4:192.0.2.5 -all", "");
+	struct mxguard_snapshot *whole = write_for(policy, both, 2), *half = write_for(policy, both, 1);
+	for (int in = 0; in < 2; in++) {
+		const uint8_t peer[4] = { 192, 0, 2, 5 };
+		struct mxguard_check *c = mxguard_check_new(policy, in ? whole : half, 0);
+		assert_int_equal(mxguard_check_set_peer_bytes(c, peer, 4), MXGUARD_OK);
+		assert_int_equal(mxguard_check_add_recipient(c, "a@d.test"), 0);
+		assert_int_equal(mxguard_check_add_recipient_name(c, 0, "a@alias.test"), MXGUARD_OK);
+		assert_int_equal(mxguard_check_run(c, BEGIN), MXGUARD_DONE);
+		assert_string_equal(mxguard_verdict_name(mxguard_check_verdict(c, 0)), in ? "authorized" : "direct");
+		mxguard_check_free(c);
+	}
+	mxguard_snapshot_unref(whole);
+	mxguard_snapshot_unref(half);
+	mxguard_policy_unref(policy);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -399,6 +434,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_reply_does_not_decide),
 		cmocka_unit_test(test_steps_tell_the_past),
+		cmocka_unit_test(test_domains_are_in_the_snapshot),
 		cmocka_unit_test(test_memory_runs_out),
 		cmocka_unit_test(test_random_histories),
 	};
