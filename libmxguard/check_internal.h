@@ -11,7 +11,7 @@
 #include "text_list.h"
 #include "token.h"
 
-/* What one check consists of; shared by check*.c, boundary.c, decide.c (pass.c, history.c) and report.c only. */
+/* What one check consists of; shared by check*.c, boundary.c, decide*.c and report.c only. */
 
 struct mxg_trace_reading;
 

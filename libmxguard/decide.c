@@ -6,14 +6,9 @@
  */
 #include <string.h>
 
-#include "history.h"
-#include "pass.h"
+#include "decide_internal.h"
 
-enum progress {
-	PROGRESS_ON,
-	PROGRESS_WAIT, /* for replies */
-	PROGRESS_AGAIN /* more is to be looked at: from the start */
-};
+#define STATES_MAX 8 /* past states that are looked at */
 
 static void conclude(struct mxg_domain_check *d, enum mxguard_verdict verdict, enum mxg_reason reason,
 		     const struct mxg_gateway_term *term, const char *detail)
@@ -27,48 +22,86 @@ static void conclude(struct mxg_domain_check *d, enum mxguard_verdict verdict, e
 	d->needs_header = false;
 }
 
-static void wait_for(struct mxg_domain_check *d, int entry)
+/* The end of a version's grace: it may authorize while now is before it. */
+static int64_t grace_end(const struct mxguard_check *c, const struct mxg_answer *version)
 {
-	if (d->waiting_count < sizeof(d->waiting) / sizeof(d->waiting[0]))
-		d->waiting[d->waiting_count] = entry;
-	d->waiting_count++;
+	uint32_t span = version->ttl > c->policy->grace ? version->ttl : c->policy->grace;
+	return version->superseded + span;
 }
 
-/* No reply will come any more. */
-static void cancel(struct mxguard_check *c, int entry)
+/* A moment at which answers gave way to others. */
+struct change {
+	int64_t at;
+	int64_t until; /* the end of grace */
+	int entry; /* one of the answers */
+};
+
+struct changes {
+	size_t count;
+	struct change list[STATES_MAX]; /* newest first, each moment once */
+};
+
+static void add_change(struct changes *all, const struct change *new)
 {
-	struct mxg_reply none = { .kind = MXG_ANSWER_FAILED, .failure = MXG_DNS_CANCELLED };
-	mxg_answers_put_live(c->answers, entry, &none, c->now);
-	mxg_answers_set_flags(c->answers, entry, MXG_ENTRY_ASKED | MXG_ENTRY_REPLIED, 0);
+	size_t i = 0;
+	while (i < all->count && all->list[i].at > new->at)
+		i++;
+	if (i == STATES_MAX || (i < all->count && all->list[i].at == new->at))
+		return;
+	all->count += all->count < STATES_MAX;
+	memmove(all->list + i + 1, all->list + i, (all->count - i - 1) * sizeof(*new));
+	all->list[i] = *new;
 }
 
-/* Asks, live, all entries that have all of `marks`; false where none is left to wait for. */
-static bool ask_marked(struct mxguard_check *c, struct mxg_domain_check *d, unsigned marks)
+/* The newest changes among the names touched. */
+static void recent_changes(const struct mxguard_check *c, struct changes *all)
 {
-	d->waiting_count = 0;
+	all->count = 0;
 	for (int e = 0; e < (int)mxg_answers_count(c->answers); e++) {
-		unsigned flags = mxg_answers_flags(c->answers, e);
-		if ((flags & marks) != marks || (flags & MXG_ENTRY_REPLIED) != 0)
+		const struct mxg_answer *versions;
+		if ((mxg_answers_flags(c->answers, e) & MXG_ENTRY_TOUCHED) == 0)
 			continue;
-		if (c->gave_up) {
-			cancel(c, e);
-			d->dirty = true;
-		} else if ((flags & MXG_ENTRY_ASKED) == 0 && !mxg_check_ask(c, e)) {
-			return false;
+		size_t n = mxg_answers_versions(c->answers, e, &versions);
+		for (size_t v = 0; v < n; v++) {
+			struct change new = { versions[v].superseded, grace_end(c, &versions[v]), e };
+			if (new.at > 0 && new.at <= c->now && c->now < new.until)
+				add_change(all, &new);
 		}
-		wait_for(d, e);
 	}
-	return d->waiting_count > 0;
 }
 
-static bool in_grace(struct mxguard_check *c, struct mxg_domain_check *d, bool *needs_header)
+static void tell_change(struct mxguard_check *c, struct mxg_domain_check *d, const struct change *change)
 {
-	int64_t moment;
-	const struct mxg_gateway_term *match = mxg_history_match(c, d, &moment, needs_header);
-	if (match != NULL)
-		conclude(d, MXGUARD_VERDICT_AUTHORIZED, MXG_REASON_GATEWAY_MATCH_GRACE, match,
-			 mxg_check_format(c, "until %lld s ago", (long long)(c->now - moment)));
-	return match != NULL;
+	char name[MXG_NAME_TEXT_MAX];
+	if (mxg_pass_steps(c, d) != NULL)
+		mxg_text_list_add(&d->steps, "as things stood %lld s ago, before %s changed (in grace for %lld s more):",
+				  (long long)(c->now - change->at),
+				  mxg_name_format(&mxg_answers_question(c->answers, change->entry)->name, name),
+				  (long long)(change->until - c->now));
+}
+
+/* Past states, from the snapshot alone: nothing is asked for them. What was not known then, or is
+ * forgotten, proves nothing, and takes nothing from what another term proves. */
+static bool in_grace(struct mxguard_check *c, struct mxg_domain_check *d, struct mxg_pass *present)
+{
+	struct changes changes;
+	recent_changes(c, &changes);
+	for (size_t i = 0; i < changes.count; i++) {
+		const struct change *change = &changes.list[i];
+		struct mxg_pass p;
+		mxg_pass_init(&p);
+		tell_change(c, d, change);
+		mxg_pass_run(c, d, change->at, false, &p);
+		if (p.match != NULL) {
+			conclude(d, MXGUARD_VERDICT_AUTHORIZED, MXG_REASON_GATEWAY_MATCH_GRACE, p.match,
+				 mxg_check_format(c, "until %lld s ago", (long long)(c->now - change->at)));
+			return true;
+		}
+		present->needs_header |= p.needs_header;
+		if (p.failed != NULL && p.failure_reason == MXG_REASON_OUT_OF_MEMORY)
+			mxg_pass_fail(present, p.failed, p.failure_reason);
+	}
+	return false;
 }
 
 static const char *failure_detail(struct mxguard_check *c, const struct mxg_term_outcome *o)
@@ -97,60 +130,10 @@ static void conclude_without_match(struct mxguard_check *c, struct mxg_domain_ch
 	}
 }
 
-static int first_marked(const struct mxguard_check *c, unsigned marks)
-{
-	for (int e = 0; e < (int)mxg_answers_count(c->answers); e++)
-		if ((mxg_answers_flags(c->answers, e) & marks) == marks)
-			return e;
-	return -1;
-}
-
-/* Marks the stale answers that were rested on as asked for again; false: all of them are. */
-static bool mark_stale(struct mxguard_check *c, struct mxg_domain_check *d)
-{
-	bool new = false;
-	for (int e = 0; e < (int)mxg_answers_count(c->answers); e++) {
-		if ((mxg_answers_flags(c->answers, e) & MXG_ENTRY_STALE_USED) == 0 || mxg_pass_asked_again(d, e))
-			continue;
-		if (d->asked_again == NULL) {
-			d->asked_again = mxg_arena_take(&c->arena, MXG_ANSWERS_MAX / 8);
-			if (d->asked_again == NULL) {
-				c->out_of_memory = true;
-				return true;
-			}
-			memset(d->asked_again, 0, MXG_ANSWERS_MAX / 8);
-		}
-		d->asked_again[e / 8] |= (uint8_t)(1u << e % 8);
-		new = true;
-	}
-	return new;
-}
-
-/* A definite answer rests on fresh answers only: stale ones are asked for again. */
-static enum progress ask_stale_again(struct mxguard_check *c, struct mxg_domain_check *d)
-{
-	if (!mark_stale(c, d))
-		return PROGRESS_ON;
-	return ask_marked(c, d, MXG_ENTRY_STALE_USED) || c->out_of_memory ? PROGRESS_WAIT : PROGRESS_AGAIN;
-}
-
-/* Whether the replies to all of them are in, or will not come any more. */
-static bool again_is_in(struct mxguard_check *c, struct mxg_domain_check *d)
-{
-	for (int e = 0; d->asked_again != NULL && e < (int)mxg_answers_count(c->answers); e++) {
-		if (!mxg_pass_asked_again(d, e) || (mxg_answers_flags(c->answers, e) & MXG_ENTRY_REPLIED) != 0)
-			continue;
-		if (!c->gave_up)
-			return false;
-		cancel(c, e);
-	}
-	return true;
-}
-
 /* … and where that failed, the answer is unknown. */
 static void fail_on_stale(const struct mxguard_check *c, const struct mxg_domain_check *d, struct mxg_pass *p)
 {
-	int stale = first_marked(c, MXG_ENTRY_STALE_USED);
+	int stale = mxg_decide_first(c, MXG_ENTRY_STALE_USED);
 	if (p->failed != NULL || stale < 0)
 		return;
 	mxg_pass_fail(p, &d->ruleset->terms[d->ruleset->dns_terms[0]], MXG_REASON_STALE_UNCONFIRMED);
@@ -164,19 +147,19 @@ static void fail_on_pending(const struct mxg_domain_check *d, struct mxg_pass *p
 }
 
 /* The set may be empty for the peer's family only: then it is not empty. */
-static enum progress look_at_other_family(struct mxguard_check *c, struct mxg_domain_check *d, struct mxg_pass *p)
+static enum mxg_decide_progress look_at_other_family(struct mxguard_check *c, struct mxg_domain_check *d, struct mxg_pass *p)
 {
 	struct mxg_text_mark mark = mxg_text_list_mark(&d->steps);
 	struct mxg_pass both;
 	mxg_pass_init(&both);
-	mxg_pass_terms(c, d, 0, true, &both);
+	mxg_pass_run(c, d, 0, true, &both);
 	mxg_text_list_cut(&d->steps, mark);
-	if (both.pending && ask_marked(c, d, MXG_ENTRY_WANTED))
-		return PROGRESS_WAIT;
+	if (both.pending && mxg_decide_ask(c, d, MXG_ENTRY_WANTED))
+		return MXG_PROGRESS_WAIT;
 	if (both.pending)
 		fail_on_pending(d, p);
-	enum progress progress = ask_stale_again(c, d);
-	if (progress != PROGRESS_ON)
+	enum mxg_decide_progress progress = mxg_decide_ask_again(c, d);
+	if (progress != MXG_PROGRESS_ON)
 		return progress;
 	fail_on_stale(c, d, p);
 	p->addresses_seen = both.addresses_seen;
@@ -186,7 +169,7 @@ static enum progress look_at_other_family(struct mxguard_check *c, struct mxg_do
 		p->failure = both.failure;
 		p->failure_reason = both.failure_reason;
 	}
-	return PROGRESS_ON;
+	return MXG_PROGRESS_ON;
 }
 
 static void settle_on_header(struct mxg_domain_check *d)
@@ -196,7 +179,7 @@ static void settle_on_header(struct mxg_domain_check *d)
 }
 
 /* The present, as far as answers are in. */
-static enum progress evaluate_present(struct mxguard_check *c, struct mxg_domain_check *d, const struct mxg_pass *fixed)
+static enum mxg_decide_progress evaluate_present(struct mxguard_check *c, struct mxg_domain_check *d, const struct mxg_pass *fixed)
 {
 	struct mxg_text_mark mark = { 0, 0 };
 	mxg_text_list_cut(&d->steps, mark);
@@ -209,34 +192,56 @@ static enum progress evaluate_present(struct mxguard_check *c, struct mxg_domain
 	p.addresses_seen = fixed->addresses_seen;
 	if (fixed->failed != NULL)
 		mxg_pass_fail(&p, fixed->failed, fixed->failure_reason);
-	mxg_pass_terms(c, d, 0, false, &p);
-	if (p.pending && ask_marked(c, d, MXG_ENTRY_WANTED))
-		return PROGRESS_WAIT;
+	mxg_pass_run(c, d, 0, false, &p);
+	if (p.pending && mxg_decide_ask(c, d, MXG_ENTRY_WANTED))
+		return MXG_PROGRESS_WAIT;
 	if (p.pending)
 		fail_on_pending(d, &p);
 	if (p.match != NULL) {
 		conclude(d, MXGUARD_VERDICT_AUTHORIZED,
 			 p.match_stale ? MXG_REASON_GATEWAY_MATCH_STALE : MXG_REASON_GATEWAY_MATCH, p.match, NULL);
-		return PROGRESS_ON;
+		return MXG_PROGRESS_ON;
 	}
-	enum progress progress = ask_stale_again(c, d);
-	if (progress != PROGRESS_ON)
+	enum mxg_decide_progress progress = mxg_decide_ask_again(c, d);
+	if (progress != MXG_PROGRESS_ON)
 		return progress;
 	fail_on_stale(c, d, &p);
-	bool needs_header = p.needs_header;
-	if (in_grace(c, d, &needs_header))
-		return PROGRESS_ON;
-	if (needs_header) {
+	if (in_grace(c, d, &p))
+		return MXG_PROGRESS_ON;
+	if (p.needs_header) {
 		settle_on_header(d);
-		return PROGRESS_ON;
+		return MXG_PROGRESS_ON;
 	}
 	if (!p.addresses_seen && p.failed == NULL && p.other_family_wanted && !p.mx_is_self) {
 		progress = look_at_other_family(c, d, &p);
-		if (progress != PROGRESS_ON)
+		if (progress != MXG_PROGRESS_ON)
 			return progress;
 	}
 	conclude_without_match(c, d, &p);
-	return PROGRESS_ON;
+	return MXG_PROGRESS_ON;
+}
+
+/* Whether the domain's MX set changed within `settle`: then senders may still hold the old
+ * one in their caches, and are to try again, not to be refused (DESIGN §2.4). */
+static bool mx_changed_lately(struct mxguard_check *c, const struct mxg_domain_check *d)
+{
+	struct mxg_name name;
+	if (c->policy->settle == 0 || !mxg_name_from_text(&name, d->domain, d->domain_len))
+		return false;
+	int entry = mxg_answers_entry(c->answers, &name, MXG_DNS_MX);
+	if (entry < 0)
+		return true; /* it cannot be known: nothing is refused */
+	if ((mxg_answers_flags(c->answers, entry) & MXG_ENTRY_LOADED) == 0)
+		mxg_pass_load(c, entry);
+	if (mxg_answers_live_differs(c->answers, entry))
+		return true;
+	const struct mxg_answer *versions;
+	size_t n = mxg_answers_versions(c->answers, entry, &versions);
+	for (size_t i = 0; i < n; i++)
+		if (versions[i].superseded > 0 && versions[i].superseded <= c->now &&
+		    c->now < versions[i].superseded + (int64_t)c->policy->settle)
+			return true;
+	return false;
 }
 
 static bool make_answers(struct mxguard_check *c)
@@ -258,7 +263,7 @@ static void decide_by_dns(struct mxguard_check *c, struct mxg_domain_check *d, c
 	if (!make_answers(c))
 		return;
 	/* each turn asks for something again that was not asked for before */
-	while (again_is_in(c, d) && evaluate_present(c, d, fixed) == PROGRESS_AGAIN)
+	while (mxg_decide_again_is_in(c, d) && evaluate_present(c, d, fixed) == MXG_PROGRESS_AGAIN)
 		;
 	d->dirty = c->gave_up && !d->done && !d->needs_header;
 }
@@ -281,5 +286,7 @@ void mxg_decide_domain(struct mxguard_check *c, struct mxg_domain_check *d)
 	else
 		conclude_without_match(c, d, &p);
 	if (d->done && d->outcome.verdict == MXGUARD_VERDICT_DIRECT && c->snapshot != NULL && make_answers(c))
-		d->settling = mxg_history_mx_changed(c, d);
+		d->settling = mx_changed_lately(c, d);
+	if (c->out_of_memory) /* what could not be looked at is not what was not there */
+		d->done = false;
 }

@@ -220,17 +220,24 @@ static bool read_versions(const struct mxg_snapshot_value *v, struct mxg_answer 
 	return at == v->len;
 }
 
-static enum mxg_snapshot_result put_versions(struct mxg_answers *answers, int entry,
-					     const struct mxg_snapshot_value *v)
+/* A refresh takes history over from snapshots of other configurations, so what came before
+ * require_dnssec may stand beside what came after it. */
+static enum mxg_snapshot_result put_versions(const struct mxguard_snapshot *s, struct mxg_answers *answers,
+					     int entry, const struct mxg_snapshot_value *v)
 {
 	struct mxg_answer versions[MXG_VERSIONS_MAX];
+	enum mxg_snapshot_result result = MXG_SNAPSHOT_ABSENT;
 	size_t count;
 	if (!read_versions(v, versions, &count))
 		return MXG_SNAPSHOT_DAMAGED;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		if (s->only_validated && !versions[i].ad)
+			continue;
 		if (!mxg_answers_put_version(answers, entry, &versions[i]))
 			return MXG_SNAPSHOT_NOMEM;
-	return MXG_SNAPSHOT_FOUND;
+		result = MXG_SNAPSHOT_FOUND;
+	}
+	return result;
 }
 
 enum mxg_snapshot_result mxg_snapshot_load(const struct mxguard_snapshot *s, struct mxg_answers *answers, int entry)
@@ -245,11 +252,11 @@ enum mxg_snapshot_result mxg_snapshot_load(const struct mxguard_snapshot *s, str
 	if (c != NULL) {
 		v.bytes = c->bytes + key_len;
 		v.len = c->len;
-		return put_versions(answers, entry, &v);
+		return put_versions(s, answers, entry, &v);
 	}
 	enum mxg_snapshot_result r = mxg_snapshot_find(s, key, key_len, &v);
 	if (r == MXG_SNAPSHOT_FOUND)
-		r = crc_holds(key, key_len, &v) ? put_versions(answers, entry, &v) : MXG_SNAPSHOT_DAMAGED;
+		r = crc_holds(key, key_len, &v) ? put_versions(s, answers, entry, &v) : MXG_SNAPSHOT_DAMAGED;
 	if (r == MXG_SNAPSHOT_FOUND)
 		put_cached(s, key, key_len, &v);
 	free(v.heap);

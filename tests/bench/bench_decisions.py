@@ -32,7 +32,8 @@ GATEWAY, RESOLVER = "192.0.2.10", "192.0.2.53"
 CHAIN = "".join(f'{name} TXT "v=spf1 {term} -all"\n' for name, term in (
     ("chain", "include:i1.chain.test"), ("i1.chain", "include:i2.chain.test"),
     ("i2.chain", "include:i3.chain.test"), ("i3.chain", "mx:mail.chain.test"))) + \
-    f"mail.chain MX 10 gw\ngw A {GATEWAY}\ngw AAAA 2001:db8::10\n"
+    f"mail.chain MX 10 gw\ngw A {GATEWAY}\ngw AAAA 2001:db8::10\n" \
+    "own A 192.0.2.11\nown AAAA 2001:db8::11\n"  # the domains' MX: the chain is walked behind it
 
 
 def program(name: str) -> str:
@@ -111,7 +112,7 @@ def main() -> None:
     if "MXGUARD_BENCH_MOUNTS" not in os.environ:  # /etc/resolv.conf is bound over for us alone
         os.environ["MXGUARD_BENCH_MOUNTS"] = "own"
         os.execvp("unshare", ["unshare", "--mount", sys.executable, *sys.argv])
-    zone = CHAIN + "".join(f"d{i} MX 10 gw\n" for i in range(max(arguments.domains, default=0)))
+    zone = CHAIN + "".join(f"d{i} MX 10 own\n" for i in range(max(arguments.domains, default=0)))
     with temporary_folder() as folder:
         (folder / "resolv.conf").write_text(f"nameserver {RESOLVER}\n")
         with RealDns(folder / "nsd", {"test": zone}, ttl=86400) as authority, \

@@ -386,6 +386,7 @@ static void read_version(const struct test_case *t, const char *line, struct ver
 	if (!mxg_dns_reply_parse(&v->reply, &v->question, reply.bytes, reply.len))
 		abort();
 	v->answer.kind = v->reply.kind;
+	v->answer.ad = v->reply.ad;
 	v->answer.ttl = (uint32_t)ttl;
 	v->answer.count = v->reply.records.count;
 	v->answer.size = v->reply.records.size;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -95,6 +96,17 @@ def test_wide_ranges(site, term):
     found = site.refresh("--strict", status=1)
     assert found["alarms"][0]["alarms"] == ["wide"] and found["alarms"][0]["kept_old"]
     assert site.offline("203.0.113.8") == "authorized"
+
+
+def test_broken_record(site):
+    site.refresh()
+    site.dns.set("more.filter.test", "TXT", "v=spf1 ipv4:203.0.113.8 ~all")
+    found = site.refresh("--strict", status=1)
+    assert [(a["name"], a["alarms"], a["kept_old"]) for a in found["alarms"]] == \
+        [("more.filter.test", ["broken"], True)]
+    assert site.offline("203.0.113.8") == "authorized"
+    found = site.refresh()
+    assert found["alarms"][0]["alarms"] == ["broken"] and not found["alarms"][0]["kept_old"]
 
 
 def test_near_the_lookup_limit(site):
@@ -299,6 +311,21 @@ def test_people_are_told(site):
     assert result.returncode == 75
     assert "emptied" in text and "the old answers stay" in text and "no reply" in text
     assert "\x1b" not in text and result.stderr == b""
+
+
+def test_progress_on_a_terminal(site):
+    names = [f"d{i}.test" for i in range(300)]
+    site.dns.update({(name, "MX"): "10 gw.example.test" for name in names})
+    site.configure(domains=names)
+    master, slave = os.openpty()
+    result = subprocess.run([str(build.command()), "refresh", "-c", str(site.config)], stdout=subprocess.PIPE,
+                            stderr=slave, timeout=60)
+    os.close(slave)
+    shown = os.read(master, 1 << 16).decode()
+    os.close(master)
+    assert result.returncode == 0 and b"300 domains" in result.stdout
+    assert re.search(r"refresh \[=*\s*\] \d+/30\d ", shown), shown
+    assert shown.endswith("\r\x1b[K")  # nothing is left of it
 
 
 @pytest.mark.parametrize("arguments", [["--forget", "a..b"], ["--concurrency", "0"], ["--strickt"], ["x"]])

@@ -59,11 +59,11 @@ static void add_term(char *text, const char *domain, uint64_t *random)
 	static const char qualifiers[] = "+++++-~?";
 	char *p = text + strlen(text);
 	size_t room = HISTORY_TEXT_MAX - strlen(text);
-	uint32_t kind = below(random, 20);
+	uint32_t kind = below(random, 20), host = 1 + below(random, 6);
 	if (kind < 8)
-		snprintf(p, room, " %cip4:192.0.2.%u", qualifiers[below(random, 8)], 1 + below(random, 6));
+		snprintf(p, room, " %cip4:192.0.2.%u", qualifiers[below(random, 8)], host);
 	else if (kind < 9)
-		snprintf(p, room, " %cip6:2001:db8::%u", qualifiers[below(random, 8)], 1 + below(random, 6));
+		snprintf(p, room, " %cip6:2001:db8::%u", qualifiers[below(random, 8)], host);
 	else if (kind < 14)
 		snprintf(p, room, " %s%s", hosts[below(random, COUNT(hosts))], domain);
 	else if (kind < 18)
@@ -182,8 +182,10 @@ void history_make(struct history *h, unsigned number, int64_t begin, uint64_t *r
 int64_t history_moment(const struct history *h, const struct naive_policy *policy, int64_t begin, uint64_t *random)
 {
 	const struct history_question *q = &h->questions[below(random, (uint32_t)h->count)];
-	if (q->count == 0 || below(random, 6) == 0)
-		return begin + 2 * (int64_t)span(random) + span(random);
+	if (q->count == 0 || below(random, 6) == 0) {
+		int64_t later = begin + 2 * (int64_t)span(random);
+		return later + span(random);
+	}
 	const struct history_version *v = &q->versions[below(random, (uint32_t)q->count)];
 	int64_t grace = v->ttl > policy->grace ? v->ttl : policy->grace, at = v->confirmed;
 	switch (below(random, 7)) {
@@ -206,7 +208,9 @@ int64_t history_moment(const struct history *h, const struct naive_policy *polic
 	default:
 		break;
 	}
-	return (at < begin ? v->confirmed + span(random) : at) + (int64_t)below(random, 3) - 1;
+	if (at < begin)
+		at = v->confirmed + span(random);
+	return at + (int64_t)below(random, 3) - 1;
 }
 
 void history_peer(struct mxg_address *out, uint64_t *random)

@@ -303,7 +303,7 @@ static bool ask_again(const struct naive_case *c)
 	return any;
 }
 
-static struct naive_decision authorized(int entry, int why)
+static struct naive_decision authorized(int entry, enum naive_why why)
 {
 	return (struct naive_decision){ .verdict = MXGUARD_VERDICT_AUTHORIZED, .entry = entry, .why = why };
 }

@@ -57,11 +57,13 @@ struct naive_case {
 	int64_t now;
 };
 
+enum naive_why { NAIVE_PLAIN, NAIVE_STALE, NAIVE_GRACE, NAIVE_SELF, NAIVE_EMPTY };
+
 struct naive_decision {
 	enum mxguard_verdict verdict;
 	bool settling; /* `direct` is deferred at the door */
 	int entry; /* of the match; -1: none */
-	enum { NAIVE_PLAIN, NAIVE_STALE, NAIVE_GRACE, NAIVE_SELF, NAIVE_EMPTY } why;
+	enum naive_why why;
 };
 
 struct naive_decision naive_decide(const struct naive_case *c);

@@ -12,75 +12,13 @@
 
 #include <cmocka.h>
 
+#include "failing_memory.h"
 #include "mxguard.h"
 #include "scripted_dns.h"
 
 #define NOW 1000000000
 #define FAILURES_MAX 2000
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
-/* ---- failing allocations (-Wl,--wrap=…) ------------------------------------------------ */
-
-static unsigned long left; /* allocations until one fails; 0: none does */
-static bool lasting; /* and every one after it */
-static bool fired;
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__real_reallocarray(void *old, size_t count, size_t size);
-char *__real_strdup(const char *text);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-void *__wrap_reallocarray(void *old, size_t count, size_t size);
-char *__wrap_strdup(const char *text);
-
-static bool fails_now(void)
-{
-	if (left == 0)
-		return false;
-	if (left > 1) {
-		left--;
-		return false;
-	}
-	fired = true;
-	if (!lasting)
-		left = 0;
-	return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-	return fails_now() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-	return fails_now() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-	return fails_now() ? NULL : __real_realloc(old, size);
-}
-
-void *__wrap_reallocarray(void *old, size_t count, size_t size)
-{
-	return fails_now() ? NULL : __real_reallocarray(old, count, size);
-}
-
-char *__wrap_strdup(const char *text)
-{
-	return fails_now() ? NULL : __real_strdup(text);
-}
-
-static void fail_at(unsigned long which, bool from_then_on)
-{
-	left = which;
-	lasting = from_then_on;
-	fired = false;
-}
 
 /* ---- a whole decision -------------------------------------------------------------------- */
 
@@ -195,26 +133,26 @@ static void judge(const struct mxguard_check *c, const struct decision *d, int p
 		enum mxguard_verdict verdict = mxguard_check_verdict(c, i);
 		enum mxguard_verdict right = i == 2 ? MXGUARD_VERDICT_EXEMPT : d->verdict;
 		bool open = verdict == MXGUARD_VERDICT_UNDECIDED || verdict == MXGUARD_VERDICT_UNKNOWN;
-		if (verdict != right && !(fired && open))
+		if (verdict != right && !(memory_failed && open))
 			fail_msg("%s, recipient %d: %s (%s), progress %d", d->name, i, mxguard_verdict_name(verdict),
 				 mxguard_check_text(c, i, MXGUARD_TEXT_REASON), progress);
 		if (progress == MXGUARD_DONE && verdict == MXGUARD_VERDICT_UNDECIDED && i < 3)
 			fail_msg("%s, recipient %d: done, and not decided", d->name, i);
 	}
-	assert_true(progress == MXGUARD_DONE || (fired && progress == MXGUARD_ERROR_NOMEM));
+	assert_true(progress == MXGUARD_DONE || (memory_failed && progress == MXGUARD_ERROR_NOMEM));
 }
 
 static void decide(struct mxguard_policy *policy, const struct decision *d, unsigned flags)
 {
 	struct mxguard_check *c = mxguard_check_new(policy, NULL, flags);
 	if (c == NULL) {
-		assert_true(fired);
+		assert_true(memory_failed);
 		return;
 	}
 	/* the second time in memory that is there already, after a transaction that went wrong */
 	for (int turn = 0; turn < 2; turn++) {
 		bool filled = fill(c, d);
-		assert_true(filled || fired);
+		assert_true(filled || memory_failed);
 		int progress = filled ? run(c, d) : MXGUARD_ERROR_NOMEM;
 		if (progress == MXGUARD_DONE &&
 		    mxguard_check_add_recipient(c, recipients[3]) == (int)COUNT(recipients) - 1)
@@ -229,10 +167,10 @@ static void decide(struct mxguard_policy *policy, const struct decision *d, unsi
 static void try_all(struct mxguard_policy *policy, const struct decision *d, unsigned flags, bool from_then_on)
 {
 	for (unsigned long which = 1; which < FAILURES_MAX; which++) {
-		fail_at(which, from_then_on);
+		memory_fail_at(which, from_then_on);
 		decide(policy, d, flags);
-		left = 0;
-		if (!fired)
+		memory_suffices();
+		if (!memory_failed)
 			return;
 	}
 	fail_msg("%s: memory never sufficed", d->name);
@@ -251,7 +189,7 @@ static void test_decisions(void **state)
 {
 	struct mxguard_policy *policy = load();
 	for (size_t i = 0; i < COUNT(decisions); i++) {
-		fail_at(0, false);
+		memory_fail_at(0, false);
 		decide(policy, &decisions[i], MXGUARD_CHECK_STEPS); /* with memory enough */
 		for (unsigned k = 0; k < 4; k++)
 			try_all(policy, &decisions[i], (k & 1) != 0 ? MXGUARD_CHECK_STEPS : 0, (k & 2) != 0);
@@ -278,17 +216,17 @@ static void test_policy(void **state)
 	bool lasts[] = { false, true };
 	for (size_t k = 0; k < COUNT(lasts); k++) {
 		unsigned long which = 1;
-		for (fired = true; fired; which++) {
+		for (memory_failed = true; memory_failed; which++) {
 			struct mxguard_policy *policy;
 			char message[500] = "";
-			fail_at(which, lasts[k]);
+			memory_fail_at(which, lasts[k]);
 			int result = mxguard_policy_parse(&policy, conf, sizeof(conf) - 1, "oom.conf", 0, message,
 							  sizeof(message));
-			left = 0;
+			memory_suffices();
 			if (result != MXGUARD_OK && result != MXGUARD_ERROR_NOMEM)
 				fail_msg("allocation %lu: %d, \"%s\"", which, result, message);
 			assert_true((result == MXGUARD_OK) == (policy != NULL));
-			assert_true(result == MXGUARD_OK || fired);
+			assert_true(result == MXGUARD_OK || memory_failed);
 			mxguard_policy_unref(policy);
 		}
 		assert_true(which > 10);
@@ -299,20 +237,20 @@ static void test_policy(void **state)
 static void test_resolver(void **state)
 {
 	struct mxguard_policy *policy = load();
-	fired = true;
-	for (unsigned long which = 1; fired; which++) {
-		fail_at(which, false);
+	memory_failed = true;
+	for (unsigned long which = 1; memory_failed; which++) {
+		memory_fail_at(which, false);
 		struct mxguard_resolver *resolver = mxguard_resolver_new(policy);
 		struct mxguard_check *c = mxguard_check_new(policy, NULL, 0);
 		if (resolver != NULL && c != NULL && fill(c, &decisions[3])) {
 			int progress = mxguard_resolver_run(resolver, c, 0);
-			assert_true(progress == MXGUARD_DONE || (fired && progress == MXGUARD_ERROR_NOMEM));
+			assert_true(progress == MXGUARD_DONE || (memory_failed && progress == MXGUARD_ERROR_NOMEM));
 			assert_int_not_equal(mxguard_check_verdict(c, 0), MXGUARD_VERDICT_AUTHORIZED);
 			assert_int_not_equal(mxguard_check_verdict(c, 0), MXGUARD_VERDICT_DIRECT);
 		}
 		mxguard_resolver_free(resolver);
 		mxguard_check_free(c);
-		left = 0;
+		memory_suffices();
 	}
 	mxguard_policy_unref(policy);
 }

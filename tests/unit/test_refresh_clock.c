@@ -27,6 +27,7 @@
 #define TTL 300 /* of every record in a zone */
 #define GRACE (2 * DAY)
 #define STALE (7 * DAY)
+#define CONCURRENCY 4 /* questions that may be open at once */
 #define STRANGER "203.0.113.66"
 
 static char folder[64];
@@ -57,6 +58,7 @@ bool mxg_asker_ask(struct mxg_asker *a, const struct mxg_question *question, voi
 	assert_true(a->count < 64);
 	a->questions[a->count] = *question;
 	a->cookies[a->count++] = cookie;
+	assert_in_range(a->count, 1, CONCURRENCY);
 	return true;
 }
 
@@ -110,7 +112,7 @@ static void refresh_so(int64_t now, bool strict, const char *forget)
 	static struct mxg_refresh run;
 	struct mxguard_snapshot *before = NULL;
 	run = (struct mxg_refresh){ .policy = policy, .now = now, .strict = strict, .quiet = true,
-				    .concurrency = 4, .domains = domains, .domain_count = 2 };
+				    .concurrency = CONCURRENCY, .domains = domains, .domain_count = 2 };
 	mxg_snapshot_open_any(&before, policy, NULL, 0);
 	assert_true(mxg_store_init(&run.store, before, &names));
 	assert_true(mxg_refresh_run(&run));
@@ -258,11 +260,28 @@ static void test_added_late_is_asked_for(void **state)
 	expect(T + 100, "192.0.2.11", "authorized");
 }
 
+/* No DNS from the refresh on: TTL, grace and keep_stale end when they end. */
+static void without_dns(int64_t changed, const char *dropped, const char *kept)
+{
+	dead = true;
+	expect(changed + TTL - 1, STRANGER, "direct");
+	expect(changed + TTL, STRANGER, "unknown");
+	expect(changed + TTL - 1, dropped, "authorized");
+	expect(changed + TTL, dropped, "authorized");
+	expect(changed + GRACE - 1, dropped, "authorized");
+	expect(changed + GRACE, dropped, "unknown");
+	expect(changed + TTL - 1, kept, "authorized");
+	expect(changed + TTL + STALE - 1, kept, "authorized");
+	expect(changed + TTL + STALE, kept, "unknown");
+	dead = false;
+}
+
 /* Refreshed often, as a timer does, and long after: the version's own times count, not the
  * moment of a later refresh. */
-static void after_a_drop(int64_t changed, const char *dropped)
+static void after_a_drop(int64_t changed, const char *dropped, const char *kept)
 {
 	refresh(changed);
+	without_dns(changed, dropped, kept);
 	expect(changed + 1, dropped, "authorized");
 	expect(changed + 1, STRANGER, "direct");
 	for (int64_t now = changed + 6 * 3600; now < changed + GRACE; now += 6 * 3600) {
@@ -283,7 +302,7 @@ static void test_one_ip4_dropped_from_an_include(void **state)
 	publish("d.test MX 10 gw.test\ngw.test A 192.0.2.10\ngw.test AAAA 2001:db8::10\n"
 		"spf.test TXT v=spf1 ip4:198.51.100.1 ip4:198.51.100.2 include:part.test -all\n"
 		"part.test TXT v=spf1 ip4:198.51.100.8 -all");
-	after_a_drop(T + DAY, "198.51.100.9");
+	after_a_drop(T + DAY, "198.51.100.9", "198.51.100.8");
 	expect(T + DAY + GRACE, "198.51.100.8", "authorized");
 }
 
@@ -291,7 +310,7 @@ static void test_include_removed_and_its_name_gone(void **state)
 {
 	publish("d.test MX 10 gw.test\ngw.test A 192.0.2.10\ngw.test AAAA 2001:db8::10\n"
 		"spf.test TXT v=spf1 ip4:198.51.100.1 ip4:198.51.100.2 -all");
-	after_a_drop(T + DAY, "198.51.100.9");
+	after_a_drop(T + DAY, "198.51.100.9", "198.51.100.2");
 	expect(T + DAY + GRACE, "198.51.100.2", "authorized");
 }
 
@@ -304,14 +323,14 @@ static void test_name_gone_before_its_include(void **state)
 	expect(T + DAY + 1, "198.51.100.9", "authorized");
 	publish("d.test MX 10 gw.test\ngw.test A 192.0.2.10\ngw.test AAAA 2001:db8::10\n"
 		"spf.test TXT v=spf1 ip4:198.51.100.1 ip4:198.51.100.2 -all");
-	after_a_drop(T + 2 * DAY, "198.51.100.9");
+	after_a_drop(T + 2 * DAY, "198.51.100.9", "198.51.100.2");
 }
 
 static void test_mx_swapped(void **state)
 {
 	publish("d.test MX 10 new.test\nnew.test A 192.0.2.20\nnew.test AAAA 2001:db8::20\n"
 		"spf.test TXT v=spf1 ip4:198.51.100.1 -all");
-	after_a_drop(T + DAY, "192.0.2.10");
+	after_a_drop(T + DAY, "192.0.2.10", "192.0.2.20");
 	expect(T + DAY + GRACE, "192.0.2.20", "authorized");
 	expect(T + DAY + GRACE, "2001:db8::20", "authorized");
 	expect(T + DAY + GRACE, "2001:db8::10", "direct");
@@ -323,7 +342,7 @@ static void test_swapped_back(void **state)
 	publish("d.test MX 10 new.test\nnew.test A 192.0.2.20\nspf.test TXT v=spf1 ip4:198.51.100.1 -all");
 	refresh(T + DAY);
 	publish(site);
-	after_a_drop(T + DAY + 3600, "192.0.2.20");
+	after_a_drop(T + DAY + 3600, "192.0.2.20", "192.0.2.10");
 	expect(T + DAY + 3600 + GRACE, "192.0.2.10", "authorized");
 }
 
