@@ -33,7 +33,6 @@ def count(folder: pathlib.Path, case: str, plugin: bool, messages: int) -> tuple
     instance.server.settings.extra_service_lmtp += (
         f"  executable = {program('valgrind')} {CALLGRIND} "
         f"--callgrind-out-file={folder}/callgrind.%p /usr/lib/dovecot/lmtp\n")
-    instance.server.settings.process_limit = 1
     instance.server.start()
     try:
         content = smtp.message(header=header, body=BODY)
