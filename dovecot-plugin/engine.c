@@ -29,6 +29,9 @@ struct engine {
 	time_t snapshot_tried;
 	char *snapshot_error; /* the last one that was logged */
 	struct lookups *lookups; /* made at the first question */
+	/* the peer that was asked about last */
+	struct ip_addr peer;
+	bool peer_is_internal;
 };
 
 static struct engine *engines; /* the current one of each path */
@@ -227,7 +230,7 @@ int check_set_peer_ip(struct mxguard_check *check, const struct ip_addr *ip)
 
 /* The library is asked with a recipient that no exemption names: a header is wanted, and no
  * boundary is known, only where the peer itself is looked through. */
-bool engine_peer_is_internal(struct engine *engine, const struct ip_addr *peer)
+static bool ask_whether_internal(struct engine *engine, const struct ip_addr *peer)
 {
 	struct mxguard_check *check = mxguard_check_new(engine->policy, NULL, 0);
 	bool internal = FALSE;
@@ -241,4 +244,13 @@ bool engine_peer_is_internal(struct engine *engine, const struct ip_addr *peer)
 			   *mxguard_check_text(check, 0, MXGUARD_TEXT_BOUNDARY_PEER) == '\0';
 	mxguard_check_free(check);
 	return internal;
+}
+
+bool engine_peer_is_internal(struct engine *engine, const struct ip_addr *peer)
+{
+	if (engine->peer.family == 0 || !net_ip_compare(&engine->peer, peer)) {
+		engine->peer_is_internal = ask_whether_internal(engine, peer);
+		engine->peer = *peer;
+	}
+	return engine->peer_is_internal;
 }

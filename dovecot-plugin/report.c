@@ -10,18 +10,21 @@
 
 static struct event_category category_mxguard = { .name = "mxguard" };
 
-static struct event *decision_event(struct event *parent)
-{
-	struct event *event = event_create(parent);
+static struct event_category *const categories[] = { &category_mxguard, NULL };
 
-	event_add_category(event, &category_mxguard);
-	return event;
+/* The line tells peer, recipient and session itself. With a prefix of its own it does not make
+ * Dovecot tell its log process another one, and back, for each message. */
+static struct event_passthrough *decision(struct event *parent)
+{
+	struct event_passthrough *e = event_create_passthrough(parent);
+
+	e = e->set_name("mxguard_decision")->add_categories(categories);
+	return e->replace_log_prefix(i_get_failure_prefix());
 }
 
 void report_check(const struct mxguard_check *check, int index, struct event *parent)
 {
-	struct event *event = decision_event(parent);
-	struct event_passthrough *e = event_create_passthrough(event)->set_name("mxguard_decision");
+	struct event_passthrough *e = decision(parent);
 	char line[LINE_MAX_LEN];
 
 	e = e->add_str("verdict", mxguard_verdict_name(mxguard_check_verdict(check, index)));
@@ -34,16 +37,14 @@ void report_check(const struct mxguard_check *check, int index, struct event *pa
 	e = e->add_str("boundary", mxguard_check_text(check, index, MXGUARD_TEXT_BOUNDARY_PEER));
 	mxguard_check_log_line(check, index, line, sizeof(line));
 	e_info(e->event(), "%s", line);
-	event_unref(&event);
 }
 
 /* No check could be made: the line has the same fields, so that scripts can read it. */
 static void report_broken(struct transaction *t, struct recipient *r)
 {
-	struct event *event = decision_event(r->lrcpt->rcpt->event);
 	const struct client *client = t->session->client;
 	const char *peer = client->remote_ip.family == 0 ? "-" : net_ip2addr(&client->remote_ip);
-	struct event_passthrough *e = event_create_passthrough(event)->set_name("mxguard_decision");
+	struct event_passthrough *e = decision(r->lrcpt->rcpt->event);
 
 	e = e->add_str("verdict", "undecided")->add_str("action", "defer")->add_str("would", "defer");
 	e = e->add_str("reason", "configuration")->add_str("gateway", "")->add_str("peer", peer);
@@ -52,7 +53,6 @@ static void report_broken(struct transaction *t, struct recipient *r)
 	       "term=- from=<%s> rcpt=<%s> id=<%s> msgid=<> reason=configuration",
 	       peer, str_sanitize(smtp_address_encode(t->trans->mail_from), ADDRESS_SHOWN),
 	       str_sanitize(smtp_address_encode(r->lrcpt->rcpt->path), ADDRESS_SHOWN), t->trans->id);
-	event_unref(&event);
 }
 
 void report_recipient(struct transaction *t, struct recipient *r)

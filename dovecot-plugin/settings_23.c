@@ -7,54 +7,55 @@
 #define PREFIX "mxguard_"
 #define PREFIX_LEN (sizeof(PREFIX) - 1)
 
-static bool is_known(const char *name)
+/* Where a setting belongs; NULL: there is none of this name. */
+static const char **slot(struct plugin_settings *set, const char *name)
 {
 	if (strcmp(name, "config") == 0)
-		return TRUE;
+		return &set->config;
 	for (unsigned i = 0; i < OVERRIDE_COUNT; i++)
 		if (strcmp(name, override_names[i]) == 0)
-			return TRUE;
-	return FALSE;
+			return &set->values[i];
+	return NULL;
 }
 
 /* A misspelt name would silently do nothing; Dovecot 2.3 takes any name in plugin { }. */
-static void warn_of_unknown(const struct mail_user_settings *set, struct event *event)
+static void warn_of_unknown(const char *key, struct event *event)
 {
-	static char *last;
-	const char *const *envs;
-	unsigned int count;
+	static char *last; /* one name a process; never freed */
 
-	if (!array_is_created(&set->plugin_envs))
+	if (null_strcmp(last, key) == 0)
 		return;
-	envs = array_get(&set->plugin_envs, &count);
-	for (unsigned int i = 0; i + 1 < count; i += 2) {
-		if (strncmp(envs[i], PREFIX, PREFIX_LEN) != 0 || is_known(envs[i] + PREFIX_LEN))
-			continue;
-		if (last != NULL && strcmp(last, envs[i]) == 0)
-			continue;
-		i_free(last);
-		last = i_strdup(envs[i]);
-		e_warning(event, "mxguard: %s: no such setting; see mxguard-dovecot(7)", envs[i]);
-	}
-	/* never freed twice, and not counted as lost: one name a process */
+	i_free(last);
+	last = i_strdup(key);
+	e_warning(event, "mxguard: %s: no such setting; see mxguard-dovecot(7)", key);
 }
 
-static const char *get(const struct mail_user_settings *set, const char *name, pool_t pool)
-{
-	const char *value = mail_user_set_plugin_getenv(set, t_strconcat(PREFIX, name, NULL));
-
-	return value == NULL || *value == '\0' ? NULL : p_strdup(pool, value);
-}
-
+/* Keys and values in turn; of a key that is there twice the first one counts, as in Dovecot. */
 static void read_settings(const struct mail_user_settings *set, struct event *event, pool_t pool,
 			  struct plugin_settings *set_r)
 {
-	warn_of_unknown(set, event);
-	set_r->config = get(set, "config", pool);
-	if (set_r->config == NULL)
-		set_r->config = MXG_DEFAULT_CONFIG;
+	const char *const *envs = NULL;
+	unsigned int count = 0;
+
+	i_zero(set_r);
+	if (array_is_created(&set->plugin_envs))
+		envs = array_get(&set->plugin_envs, &count);
+	for (unsigned int i = 0; i + 1 < count; i += 2) {
+		const char **value;
+
+		if (strncmp(envs[i], PREFIX, PREFIX_LEN) != 0)
+			continue;
+		value = slot(set_r, envs[i] + PREFIX_LEN);
+		if (value == NULL)
+			warn_of_unknown(envs[i], event);
+		else if (*value == NULL)
+			*value = p_strdup(pool, envs[i + 1]);
+	}
 	for (unsigned i = 0; i < OVERRIDE_COUNT; i++)
-		set_r->values[i] = get(set, override_names[i], pool);
+		if (set_r->values[i] != NULL && *set_r->values[i] == '\0')
+			set_r->values[i] = NULL;
+	if (set_r->config == NULL || *set_r->config == '\0')
+		set_r->config = MXG_DEFAULT_CONFIG;
 }
 
 int settings_of_client(struct client *client, pool_t pool, struct plugin_settings *set_r,

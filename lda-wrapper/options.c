@@ -171,10 +171,32 @@ static bool mentions_mailbox(char *const *command)
 	return false;
 }
 
+/* A macro that the MTA has left as it was: "${client_address}", or sendmail's own codes, which are
+ * no UTF-8. As a login it would let everybody in. */
+static bool is_macro(const char *text)
+{
+	if (text == NULL)
+		return false;
+	if (text[0] == '$' || strncmp(text, "%{", 2) == 0)
+		return true;
+	for (const unsigned char *p = (const unsigned char *)text; *p != '\0';) {
+		unsigned char first = *p++;
+		if (first < 0x20 || first == 0x7f || (first >= 0x80 && (first < 0xc2 || first > 0xf4 || (*p & 0xc0) != 0x80)))
+			return true;
+		while (first >= 0xc2 && (*p & 0xc0) == 0x80)
+			p++;
+	}
+	return false;
+}
+
 /* Found now, with the first message, and not when the first spam comes. */
 static enum mxg_lda_next validate(struct reading *r)
 {
 	const struct mxg_lda_options *o = r->options;
+	if (is_macro(o->peer))
+		return wrong(r, "--peer holds a macro that the MTA does not know here; mxguard-lda(8) has the MTA's own");
+	if (is_macro(o->login))
+		return wrong(r, "--login holds a macro that the MTA does not know here; mxguard-lda(8) has the MTA's own");
 	if (o->command[0] == NULL)
 		return wrong(r, "COMMAND is missing: mxguard-lda [OPTION]… -- COMMAND ARG…");
 	if (o->rcpt_count == 0)

@@ -213,12 +213,32 @@ static void format_groups(const uint8_t bytes[16], char *at)
 	*at = '\0';
 }
 
+/* Addresses are written several times for each message, and printf takes its time. */
+static char *format_octet(char *at, unsigned octet)
+{
+	if (octet >= 100)
+		*at++ = (char)('0' + octet / 100);
+	if (octet >= 10)
+		*at++ = (char)('0' + octet / 10 % 10);
+	*at++ = (char)('0' + octet % 10);
+	return at;
+}
+
+static void format_octets(const uint8_t bytes[4], char *at)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		if (i > 0)
+			*at++ = '.';
+		at = format_octet(at, bytes[i]);
+	}
+	*at = '\0';
+}
+
 const char *mxg_address_format(const struct mxg_address *a, char buf[MXG_ADDRESS_TEXT_MAX])
 {
 	buf[0] = '\0';
 	if (a->family == 4)
-		snprintf(buf, MXG_ADDRESS_TEXT_MAX, "%u.%u.%u.%u", a->bytes[0], a->bytes[1], a->bytes[2],
-			a->bytes[3]);
+		format_octets(a->bytes, buf);
 	else if (a->family == 6)
 		format_groups(a->bytes, buf);
 	return buf;
@@ -275,11 +295,11 @@ bool mxg_prefix_contains(const struct mxg_prefix *p, const struct mxg_address *a
 {
 	if (p->base.family == 0 || p->base.family != a->family)
 		return false;
-	size_t whole = p->bits / 8;
-	unsigned rest = p->bits % 8;
-	if (memcmp(p->base.bytes, a->bytes, whole) != 0)
-		return false;
-	return rest == 0 || ((p->base.bytes[whole] ^ a->bytes[whole]) >> (8 - rest)) == 0;
+	uint64_t high = mxg_address_half(&p->base, 0) ^ mxg_address_half(a, 0);
+	if (p->bits <= 64)
+		return p->bits == 0 || high >> (64 - p->bits) == 0;
+	uint64_t low = mxg_address_half(&p->base, 1) ^ mxg_address_half(a, 1);
+	return high == 0 && low >> (128 - p->bits) == 0;
 }
 
 const char *mxg_prefix_format(const struct mxg_prefix *p, char buf[MXG_PREFIX_TEXT_MAX])

@@ -2,9 +2,11 @@
 #ifndef MXG_ADDRESS_H
 #define MXG_ADDRESS_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct sockaddr;
 
@@ -17,6 +19,15 @@ struct mxg_address {
 	uint8_t family; /* 0, 4 or 6 */
 	uint8_t bytes[16]; /* network order; IPv4 in the first four, the rest zero */
 };
+
+/* Its first 64 bits (half 0) or its last (half 1) as a number; IPv4 is in the upper half of the
+ * first. */
+static inline uint64_t mxg_address_half(const struct mxg_address *a, unsigned half)
+{
+	uint64_t word;
+	memcpy(&word, a->bytes + (size_t)half * 8, sizeof(word));
+	return be64toh(word);
+}
 
 /* An address range in CIDR terms; host bits in base are zero. */
 struct mxg_prefix {

@@ -110,8 +110,11 @@ static void begin(struct mxguard_check *c, struct mxg_trace_reading *r)
 
 static struct mxg_trace_reading *reading(struct mxguard_check *c)
 {
-	if (c->reading == NULL)
-		c->reading = calloc(1, sizeof(*c->reading));
+	if (c->reading == NULL) {
+		c->reading = malloc(sizeof(*c->reading)); /* not zeroed: begin() knows what has to be */
+		if (c->reading != NULL)
+			c->reading->begun = false;
+	}
 	if (c->reading == NULL)
 		c->out_of_memory = true;
 	else if (!c->reading->begun)

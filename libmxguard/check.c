@@ -147,15 +147,29 @@ static int domain_check(struct mxguard_check *c, const char *domain, size_t len,
 	return (int)c->domain_count++;
 }
 
+/* Nobody can say whether it is one of ours: it proves nothing, but without it nothing is final.
+ * Under no ruleset, so that it is not taken for the domain of another recipient. */
+static int doubtful_domain_check(struct mxguard_check *c, const char *domain, size_t len)
+{
+	int number = domain_check(c, domain, len, NULL);
+	if (number < 0)
+		return number;
+	c->domains[number].outcome = (struct mxg_outcome){ .verdict = MXGUARD_VERDICT_UNKNOWN,
+							   .reason = MXG_REASON_DOMAINS_UNREADABLE };
+	c->domains[number].done = true;
+	return number;
+}
+
 /* A second domain counts only where it is ours and under the same policy (DESIGN §2.3). */
 static int second_domain_check(struct mxguard_check *c, const struct mxg_recipient *r, const char *domain,
 			       size_t len)
 {
 	if (len == 0 || mxg_policy_ruleset(c->policy, domain, len) != r->ruleset)
 		return -1;
-	if (!mxg_check_is_local(c, domain, len))
+	int local = mxg_check_is_local(c, domain, len);
+	if (local == 0)
 		return -1;
-	return domain_check(c, domain, len, r->ruleset);
+	return local < 0 ? doubtful_domain_check(c, domain, len) : domain_check(c, domain, len, r->ruleset);
 }
 
 /* ---- recipients ------------------------------------------------------------- */

@@ -152,8 +152,9 @@ bool mxg_check_ask(struct mxguard_check *check, int entry);
 
 struct mxg_recipient *mxg_check_new_recipient(struct mxguard_check *check);
 
-/* transaction.c: whether the domain is one of ours (`domains`, `domains_file`) */
-bool mxg_check_is_local(const struct mxguard_check *check, const char *domain, size_t len);
+/* transaction.c: whether the domain is one of ours (`domains`, `domains_file`): 1, 0, or -1 where
+ * the file cannot be read */
+int mxg_check_is_local(const struct mxguard_check *check, const char *domain, size_t len);
 
 /* override.c */
 const struct mxg_override *mxg_check_override_for(const struct mxguard_check *check,

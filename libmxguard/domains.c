@@ -170,16 +170,16 @@ void mxg_domains_close(struct mxg_domains_reader *reader)
 	free(reader);
 }
 
-bool mxg_domains_find(const char *path, const char *domain, size_t len)
+int mxg_domains_find(const char *path, const char *domain, size_t len)
 {
 	struct mxg_domains_reader *reader;
 	const char *one;
-	int got;
+	int got = 1;
 	bool found = false;
 	if (mxg_domains_open(&reader, path, NULL, 0) != MXGUARD_OK)
-		return false;
+		return -1;
 	while (!found && (got = mxg_domains_next(reader, &one, NULL, 0)) != 0 && got != MXGUARD_ERROR_IO)
 		found = got == 1 && strlen(one) == len && memcmp(one, domain, len) == 0;
 	mxg_domains_close(reader);
-	return found;
+	return got == MXGUARD_ERROR_IO ? -1 : found;
 }

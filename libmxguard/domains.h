@@ -11,9 +11,9 @@
  * trust as the configuration (trusted_file.h).
  */
 
-/* Whether the file lists the domain (lower case, A-label). False also where it cannot be
- * read or trusted: nobody becomes one of ours by an accident. Wrong lines are passed over. */
-bool mxg_domains_find(const char *path, const char *domain, size_t len);
+/* Whether the file lists the domain (lower case, A-label): 1, 0, or -1 where it cannot be read or
+ * trusted. Wrong lines are passed over. */
+int mxg_domains_find(const char *path, const char *domain, size_t len);
 
 /* One domain after the other, for those who need them all. */
 struct mxg_domains_reader;

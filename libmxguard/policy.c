@@ -260,6 +260,11 @@ int mxguard_policy_load(struct mxguard_policy **policy, const char *path, unsign
 	int result = mxg_trusted_read(path, 0, FILE_MOST, 0, &text, &len, why);
 	if (result != MXGUARD_OK)
 		return load_error(&b, result, why);
+	if (len == 0) {
+		/* It is being written: most programs empty a file first. Its defaults would let mail in. */
+		free(text);
+		return load_error(&b, MXGUARD_ERROR_CONFIG, "found an empty file; expected settings");
+	}
 	char *folder = folder_of(path);
 	b.folder = folder;
 	result = folder == NULL ? load_error(&b, MXGUARD_ERROR_NOMEM, why) : build(policy, &b, text, len);

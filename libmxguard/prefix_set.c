@@ -9,7 +9,8 @@
  *         host would hang on a chain of twenty nodes.
  *   list: the count, then the numbers. Ranges are pushed down to the leaves, so each list
  *         is complete; equal lists are kept once.
- * The first step is a plain table, as wide as the number of ranges is worth. What belongs
+ * The first step is a plain table, as wide as the number of ranges is worth, but not so wide
+ * that it takes the place of the nodes in the cache. What belongs
  * to one of its slots is built together and so lies together: on large sets a lookup costs
  * what its cache misses cost, and these are mostly two.
  */
@@ -20,7 +21,7 @@
 
 #define STRIDE 6u
 #define SLOTS (1u << STRIDE)
-#define ROOT_MOST 16u
+#define ROOT_MOST 14u
 #define SKIP_MOST 32u
 
 #define IS_NODE 0x80000000u
@@ -45,17 +46,9 @@ struct bits {
 	uint64_t high, low;
 };
 
-static uint64_t read_word(const uint8_t *bytes)
-{
-	uint64_t word = 0;
-	for (unsigned i = 0; i < 8; i++)
-		word = word << 8 | bytes[i];
-	return word;
-}
-
 static struct bits bits_of(const struct mxg_address *a)
 {
-	return (struct bits){ read_word(a->bytes), read_word(a->bytes + 8) };
+	return (struct bits){ mxg_address_half(a, 0), mxg_address_half(a, 1) };
 }
 
 /* Drops the first n bits, 1 to 63. */
@@ -93,6 +86,22 @@ static uint32_t find(const struct mxg_prefix_set *set, const struct root *root, 
 		}
 	}
 	return value;
+}
+
+static const uint32_t *slot_of(const struct mxg_prefix_set *set, const struct mxg_address *a)
+{
+	const struct root *root = &set->roots[a->family == 6];
+	return &root->slots[mxg_address_half(a, 0) >> (64 - root->bits)];
+}
+
+void mxg_prefix_set_expect(const struct mxg_prefix_set *set, const struct mxg_address *a)
+{
+	__builtin_prefetch(slot_of(set, a));
+}
+
+void mxg_prefix_set_expect_node(const struct mxg_prefix_set *set, const struct mxg_address *a)
+{
+	__builtin_prefetch(set->words + (*slot_of(set, a) & PLACE));
 }
 
 const uint32_t *mxg_prefix_set_lookup(const struct mxg_prefix_set *set, const struct mxg_address *a,

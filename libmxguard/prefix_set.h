@@ -23,6 +23,12 @@ struct mxg_prefix_item {
 struct mxg_prefix_set *mxg_prefix_set_new(const struct mxg_prefix_item *items, size_t count);
 void mxg_prefix_set_free(struct mxg_prefix_set *set); /* NULL is allowed */
 
+/* Large sets lie in memory that is far away. Told of an address early, they bring its place near
+ * while the caller does something else: first the slot of the first table, and in a second call
+ * the node behind it. Either may be left out. */
+void mxg_prefix_set_expect(const struct mxg_prefix_set *set, const struct mxg_address *address);
+void mxg_prefix_set_expect_node(const struct mxg_prefix_set *set, const struct mxg_address *address);
+
 /* The covering numbers; *count is 0 where nothing covers it (the result is then
  * not to be read). The array belongs to the set and lives as long. */
 const uint32_t *mxg_prefix_set_lookup(const struct mxg_prefix_set *set, const struct mxg_address *address,

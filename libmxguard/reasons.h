@@ -54,6 +54,8 @@
 	  "the gateway entries yield no address at all") \
 	X(TOKEN_UNREADABLE, "token-unreadable", TEMPORARY, "4.3.5", \
 	  "the file with a gateway's secret cannot be read") \
+	X(DOMAINS_UNREADABLE, "domains-unreadable", TEMPORARY, "4.3.5", \
+	  "the file with our domains cannot be read, and the recipient has another name") \
 	X(NO_RECIPIENT_DOMAIN, "no-recipient-domain", LASTING, "4.3.5", \
 	  "the recipient has no usable domain; set default_domain") \
 	X(PEER_UNREADABLE, "peer-unreadable", LASTING, "4.7.1", "the peer's address cannot be read") \

@@ -182,7 +182,8 @@ static unsigned candidates_of(const struct mxg_clauses *c)
 	if (own->count == 2 && own->item[1].comment &&
 	    (mxg_slice_begins(own->item[1].text, "amavis, ") || mxg_slice_begins(own->item[1].text, "amavisd-new, ")))
 		return MXG_MTA_AMAVIS;
-	if (mxg_slice_is(c->protocol, "Microsoft") || mxg_slice_is(c->protocol, "mapi"))
+	if (mxg_slice_is(c->protocol, "Microsoft") || mxg_slice_is(c->protocol, "mapi") ||
+	    (mxg_slice_is(c->protocol, "HTTPS") && own->count == 0 && mxg_slice_begins(c->after_protocol, " via ")))
 		return MXG_MTA_EXCHANGE;
 	if (has_exim_comment(c))
 		return MXG_MTA_EXIM;
@@ -291,7 +292,7 @@ static unsigned allowed_by(unsigned candidates, unsigned mask, const struct mxg_
 		return candidates;
 	/* Postfix can be told to call itself anything (mail_name) */
 	if (candidates & MXG_MTA_OTHER && mask & MXG_MTA_POSTFIX && c->after_by.count == 1)
-		return MXG_MTA_POSTFIX;
+		return MXG_MTA_POSTFIX | (candidates & mask);
 	return candidates & mask;
 }
 
@@ -310,11 +311,13 @@ bool mxg_received_parse(struct mxg_received *out, const char *field, size_t len,
 	while (end > value && mxg_byte_is(end[-1], MXG_BYTE_BLANK))
 		end--;
 	if (!mxg_clauses_split(&c, &lines, value, end))
-		return refuse(out, MXG_RECEIVED_NO_GRAMMAR);
+		return mxg_form_read(out, value, end, mta_mask) || refuse(out, MXG_RECEIVED_NO_GRAMMAR);
 	unsigned candidates = candidates_of(&c);
 	unsigned allowed = allowed_by(candidates, mta_mask, &c);
 	fill_common(out, &c);
 	if (allowed == 0)
 		return refuse(out, MXG_RECEIVED_OTHER_MTA);
-	return read_candidates(out, &c, allowed, &reason) || refuse(out, reason);
+	if (read_candidates(out, &c, allowed, &reason))
+		return true;
+	return (allowed == MXG_MTA_OTHER && mxg_form_read(out, value, end, mta_mask)) || refuse(out, reason);
 }

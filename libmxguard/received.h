@@ -67,7 +67,7 @@ struct mxg_received {
 	enum mxg_received_reason reason;
 	unsigned mta; /* one bit; 0 when not told */
 	bool authenticated; /* in the MTA's own anchored place */
-	bool local_if_last; /* a marker under which nothing stands was made on this host */
+	bool local_if_last; /* marker or local: made on this host only if nothing stands below */
 	struct mxg_address address;
 	struct mxg_slice helo; /* the client's word */
 	struct mxg_slice hostname; /* what the MTA found in DNS, perhaps unconfirmed */

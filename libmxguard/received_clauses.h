@@ -145,6 +145,10 @@ mxg_grammar mxg_grammar_postfix, mxg_grammar_sendmail, mxg_grammar_opensmtpd, mx
 	mxg_grammar_exchange, mxg_grammar_google, mxg_grammar_communigate, mxg_grammar_fetchmail,
 	mxg_grammar_getmail, mxg_grammar_nullclient, mxg_grammar_other;
 
+/* The rare forms that are read whole, behind every grammar: *out filled if one
+ * fits and mta_mask (0: any) has its MTA. */
+bool mxg_form_read(struct mxg_received *out, const char *value, const char *end, unsigned mta_mask);
+
 /* Whether the protocol is RFC 3848's or RFC 6531's with a login. */
 bool mxg_protocol_has_login(struct mxg_slice protocol);
 
@@ -152,6 +156,12 @@ bool mxg_protocol_has_login(struct mxg_slice protocol);
  * address, on the first line; in the folded form nothing may follow it there.
  * The others are comments of the MTA. */
 bool mxg_address_comment(const struct mxg_clauses *c, unsigned index);
+
+/* Besides, no later comment has a bracket. A bare CR in a HELO becomes a fold
+ * when a second MTA takes the message, and pushes the true address comment onto
+ * a line of its own, below the client's. Only MTAs that leave no blank, CR or
+ * parenthesis in a HELO can do without this. */
+bool mxg_only_address_comment(const struct mxg_clauses *c);
 
 /* MXG_RECEIVED_PEER with name and address of such a comment. */
 bool mxg_peer_from_comment(struct mxg_received *out, const struct mxg_clauses *c, const char *suffix);

@@ -25,10 +25,11 @@ static bool read_host(struct mxg_slice text, struct mxg_address *address, struct
 	return mxg_address_parse(address, text.at, (size_t)(close + 1 - text.at), MXG_ADDRESS_BRACKETED);
 }
 
-/* "helo=H", "ident=I" or both; they must be words for the fold behind them to
- * be Exim's own. */
+/* "helo=H", "ident=I" or both, behind "port=N" where a host without a name has
+ * its port logged; they must be words for the fold behind them to be Exim's own. */
 static bool read_words(struct mxg_received *out, struct mxg_slice text)
 {
+	bool first = true;
 	while (text.len > 0) {
 		size_t n = 0;
 		while (n < text.len && !mxg_byte_is(text.at[n], MXG_BYTE_BLANK))
@@ -36,8 +37,11 @@ static bool read_words(struct mxg_received *out, struct mxg_slice text)
 		struct mxg_slice word = { text.at, n };
 		if (mxg_slice_begins(word, "helo="))
 			out->helo = mxg_slice_skip(word, 5);
+		else if (first && mxg_slice_begins(word, "port=") && mxg_slice_digits(mxg_slice_skip(word, 5)))
+			;
 		else if (!mxg_slice_begins(word, "ident="))
 			return false;
+		first = false;
 		if (memchr(word.at, '(', n) != NULL || memchr(word.at, ')', n) != NULL)
 			return false;
 		while (n < text.len && mxg_byte_is(text.at[n], MXG_BYTE_BLANK))
@@ -97,6 +101,23 @@ static bool is_local(struct mxg_received *out, const struct mxg_clauses *c)
 		read_words(out, c->from.item[0].text));
 }
 
+/* "from USER by ME with scanned-ok": what a content scanner of this host hands
+ * back with -oMr. Mail from anywhere, unless nothing stands below. An address
+ * always stands on the first line of what a remote client sent, so no fold. */
+static bool is_scanned(struct mxg_received *out, const struct mxg_clauses *c)
+{
+	static const char tail[] = "-scanned";
+	size_t n = sizeof(tail) - 1;
+	struct mxg_slice p = c->protocol;
+	if (!mxg_slice_is(p, "scanned-ok") && (p.len <= n || memcmp(p.at + p.len - n, tail, n) != 0))
+		return false;
+	if (c->folded || c->from.count > 0 || !mxg_slice_is_host(c->helo) || !mxg_slice_is_host(p))
+		return false;
+	out->kind = MXG_RECEIVED_LOCAL;
+	out->local_if_last = true;
+	return mxg_received_date(out) != 0;
+}
+
 /* Ecelerity, Exim's cousin: "from ([A:port] helo=H)". */
 static bool bracketed_port(struct mxg_received *out, const struct mxg_clauses *c)
 {
@@ -125,7 +146,7 @@ bool mxg_grammar_exim(struct mxg_received *out, const struct mxg_clauses *c)
 		if (!c->after_by.item[i].comment)
 			return false;
 	}
-	if (is_local(out, c))
+	if (is_local(out, c) || is_scanned(out, c))
 		return true;
 	*out = (struct mxg_received){ .by = out->by, .protocol = out->protocol, .id = out->id,
 		.for_address = out->for_address, .date_text = out->date_text };

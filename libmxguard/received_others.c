@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-/* Exchange: "from HELO (A) by ME (B) with Microsoft SMTP Server ..." or "with
- * mapi", folded anywhere; IIS SMTP: "from HELO ([A][ RDNS failed]) by ME with
+/* Exchange: "from HELO (A) by ME (B) with Microsoft SMTP Server ...", "with
+ * mapi" or "with HTTPS via ...", folded anywhere; IIS SMTP: "from HELO ([A][ RDNS failed]) by ME with
  * Microsoft SMTPSVC(v)". HELO is checked to be a host name or literal. */
 bool mxg_grammar_exchange(struct mxg_received *out, const struct mxg_clauses *c)
 {
@@ -27,14 +27,22 @@ bool mxg_grammar_exchange(struct mxg_received *out, const struct mxg_clauses *c)
 bool mxg_grammar_google(struct mxg_received *out, const struct mxg_clauses *c)
 {
 	if (c->form != MXG_FORM_FROM || c->after_by.count > 0 || !mxg_slice_is_word(c->helo) ||
-	    !mxg_address_comment(c, 0) || c->id.len == 0 || mxg_received_date(out) == 0)
+	    !mxg_only_address_comment(c) || c->id.len == 0 || mxg_received_date(out) == 0)
 		return false;
 	out->authenticated = mxg_protocol_has_login(c->protocol);
 	return mxg_peer_from_comment(out, c, NULL);
 }
 
-/* CommuniGate Pro: "from [A] (HELO H)", "from [A] (account U HELO H)", "from H
- * ([A] verified)". The account is a login, and the protocol must say so too. */
+/* CommuniGate's web mail and its XIMSS clients always log in. */
+static bool communigate_web(const struct mxg_clauses *c)
+{
+	return mxg_slice_is(c->protocol, "HTTP") || mxg_slice_is(c->protocol, "HTTPU") ||
+	       mxg_slice_is(c->protocol, "HTTPS");
+}
+
+/* CommuniGate Pro: "from [A] (HELO H)", "from [A] (account U HELO H)", "from [A]
+ * (account U)", "from H ([A] verified)". The account is a login, and the
+ * protocol must say so too. */
 bool mxg_grammar_communigate(struct mxg_received *out, const struct mxg_clauses *c)
 {
 	struct mxg_slice name, rest;
@@ -49,6 +57,8 @@ bool mxg_grammar_communigate(struct mxg_received *out, const struct mxg_clauses 
 			out->helo = mxg_slice_skip(text, 5);
 		else if (!account)
 			return false;
+		if (account && communigate_web(c))
+			out->authenticated = true;
 		return account == out->authenticated;
 	}
 	out->helo = c->helo;
@@ -143,6 +153,21 @@ static bool other_without_name(struct mxg_received *out, const struct mxg_clause
 		       item->comment ? MXG_ADDRESS_BARE : MXG_ADDRESS_BRACKETED | MXG_ADDRESS_TAGGED);
 }
 
+/* James and Mirapoint: "NAME (EHLO H) ([A])". The client's word has its label,
+ * so there is no doubt which of the two is the address. */
+static bool other_labelled(struct mxg_received *out, const struct mxg_clauses *c)
+{
+	struct mxg_slice label = c->from.item[0].text, text = c->from.item[1].text, name, rest;
+	if (c->from.count != 2 || !mxg_slice_begins(label, "EHLO ") || !mxg_slice_is_host(c->helo) ||
+	    !mxg_address_comment(c, 1) || !c->from.item[0].comment || c->from.item[1].last_line != 0)
+		return false;
+	out->helo = mxg_slice_skip(label, 5);
+	out->hostname = c->helo;
+	out->kind = MXG_RECEIVED_PEER;
+	return mxg_slice_is_helo(out->helo) && mxg_host_read(text, &name, &out->address, &rest) && name.len == 0 &&
+	       rest.len == 0;
+}
+
 /* Critical Path's server puts the login behind its own name. */
 static bool other_login(const struct mxg_clauses *c)
 {
@@ -161,7 +186,7 @@ static bool other_twice(struct mxg_received *out, const struct mxg_clauses *c)
 {
 	struct mxg_slice name, rest, again;
 	struct mxg_address second;
-	if (!mxg_address_comment(c, 0) || !mxg_host_read(c->from.item[0].text, &name, &out->address, &rest) ||
+	if (!mxg_only_address_comment(c) || !mxg_host_read(c->from.item[0].text, &name, &out->address, &rest) ||
 	    name.len > 0 || rest.len < 2 || rest.at[0] != ' ')
 		return false;
 	out->helo = c->helo;
@@ -186,7 +211,9 @@ bool mxg_grammar_other(struct mxg_received *out, const struct mxg_clauses *c)
 	out->authenticated = mxg_protocol_has_login(c->protocol) || other_login(c);
 	if (other_twice(out, c))
 		return !contradicts(c, &out->address);
-	if (mxg_address_comment(c, 0) && mxg_peer_from_comment(out, c, " (may be forged)"))
+	if (mxg_only_address_comment(c) && mxg_peer_from_comment(out, c, " (may be forged)"))
 		return !contradicts(c, &out->address);
+	if (other_labelled(out, c))
+		return true;
 	return other_without_name(out, c) && !contradicts(c, &out->address);
 }

@@ -82,7 +82,7 @@ static bool sendmail_comment_form(struct mxg_received *out, struct mxg_clauses *
 bool mxg_grammar_sendmail(struct mxg_received *out, const struct mxg_clauses *given)
 {
 	struct mxg_clauses c = *given;
-	if (c.after_by.count != 1 || c.form == MXG_FORM_BY || !mxg_address_comment(&c, 0))
+	if (c.after_by.count != 1 || c.form == MXG_FORM_BY || !mxg_only_address_comment(&c))
 		return false;
 	out->authenticated = mxg_protocol_has_login(c.protocol);
 	if (c.form == MXG_FORM_COMMENT)
@@ -139,7 +139,7 @@ bool mxg_grammar_haraka(struct mxg_received *out, const struct mxg_clauses *c)
 bool mxg_grammar_cyrus(struct mxg_received *out, const struct mxg_clauses *c)
 {
 	if (c->form != MXG_FORM_FROM || c->after_by.count != 1 || !mxg_slice_is_word(c->helo) ||
-	    !mxg_address_comment(c, 0) || !mxg_slice_begins(c->protocol, "LMTP"))
+	    !mxg_only_address_comment(c) || !mxg_slice_begins(c->protocol, "LMTP"))
 		return false;
 	if (mxg_slice_is(c->from.item[0].text, "[unix socket]")) {
 		out->helo = c->helo;

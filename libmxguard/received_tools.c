@@ -119,6 +119,15 @@ bool mxg_address_comment(const struct mxg_clauses *c, unsigned index)
 	return true;
 }
 
+bool mxg_only_address_comment(const struct mxg_clauses *c)
+{
+	for (unsigned i = 1; i < c->from.count; i++) {
+		if (mxg_slice_find(c->from.item[i].text, '[') != NULL)
+			return false;
+	}
+	return mxg_address_comment(c, 0);
+}
+
 /* MTAs that found no name write a word of their own in its place. */
 static bool is_no_name(struct mxg_slice name)
 {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* What a decided check tells: texts, the log line, the reply, the header field. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -191,50 +190,85 @@ struct line {
 	size_t size, used;
 };
 
-static void put(struct line *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void put(struct line *line, const char *format, ...)
+static void put_bytes(struct line *line, const char *text, size_t len)
 {
-	va_list args;
-	if (line->used >= line->size)
-		return;
-	va_start(args, format);
-	int n = vsnprintf(line->text + line->used, line->size - line->used, format, args);
-	va_end(args);
-	if (n < 0)
-		return;
 	size_t room = line->size - line->used - 1;
-	line->used += (size_t)n < room ? (size_t)n : room;
+	if (len > room)
+		len = room;
+	memcpy(line->text + line->used, text, len);
+	line->used += len;
+	line->text[line->used] = '\0';
+}
+
+static void put(struct line *line, const char *text)
+{
+	put_bytes(line, text, strlen(text));
+}
+
+#define VALUE_MAX 600
+
+/* A value in at most MOST bytes, its end included: the whole line is to fit into 4,096. */
+static void put_neutered(struct line *line, const char *text, size_t len, const char *also, size_t most)
+{
+	char buf[VALUE_MAX];
+	if (line->size - line->used >= most)
+		line->used += mxg_neuter(line->text + line->used, most, text, len, also);
+	else
+		put_bytes(line, buf, mxg_neuter(buf, most, text, len, also));
+}
+
+static void put_key(struct line *line, const char *key)
+{
+	put_bytes(line, " ", 1);
+	put(line, key);
+	put_bytes(line, "=", 1);
+}
+
+static void put_name(struct line *line, const char *key, const char *name)
+{
+	put_key(line, key);
+	put(line, name);
 }
 
 /* A value from outside: no blank, quote or bracket in it can start another field. */
 static void put_foreign(struct line *line, const char *key, const char *text, size_t len)
 {
-	char buf[600];
-	mxg_neuter(buf, sizeof(buf), text, len, " \"'<>\\=");
-	put(line, " %s=<%s>", key, buf);
+	put_key(line, key);
+	put_bytes(line, "<", 1);
+	put_neutered(line, text, len, " \"'<>\\=", VALUE_MAX);
+	put_bytes(line, ">", 1);
 }
 
 static void put_word(struct line *line, const char *key, const char *text)
 {
-	char buf[400];
-	mxg_neuter(buf, sizeof(buf), text, strlen(text), " \"'<>\\");
-	put(line, " %s=%s", key, buf[0] == '\0' ? "-" : buf);
+	put_key(line, key);
+	if (text[0] == '\0')
+		put_bytes(line, "-", 1);
+	else
+		put_neutered(line, text, strlen(text), " \"'<>\\", 400);
 }
 
-/* Words of ours and what a domain published, in quotes that it cannot end. 500 bytes, since the
- * whole line is to fit into 4,096. */
+/* Words of ours and what a domain published, in quotes that it cannot end. */
 static void put_detail(struct line *line, const char *text)
 {
-	char buf[500];
-	mxg_neuter(buf, sizeof(buf), text, strlen(text), "\"");
-	put(line, " detail=\"%s\"", buf);
+	put_key(line, "detail");
+	put_bytes(line, "\"", 1);
+	put_neutered(line, text, strlen(text), "\"", 500);
+	put_bytes(line, "\"", 1);
 }
 
 static void put_address(struct line *line, const char *key, const struct mxg_address *a)
 {
 	char buf[MXG_ADDRESS_TEXT_MAX];
 	mxg_address_format(a, buf);
-	put(line, " %s=%s", key, buf[0] == '\0' ? "-" : buf);
+	put_name(line, key, buf[0] == '\0' ? "-" : buf);
+}
+
+static void put_number(struct line *line, const char *key, int number)
+{
+	char buf[16];
+	snprintf(buf, sizeof(buf), "%d", number);
+	put_name(line, key, buf);
 }
 
 size_t mxguard_check_log_line(const struct mxguard_check *c, int index, char *buffer, size_t size)
@@ -243,20 +277,22 @@ size_t mxguard_check_log_line(const struct mxguard_check *c, int index, char *bu
 	struct line line = { buffer, size, 0 };
 	if (size == 0)
 		return 0;
-	put(&line, "mxguard: verdict=%s action=%s would=%s mode=%s place=%s",
-	    mxguard_verdict_name(r->outcome.verdict), mxguard_action_name(r->action),
-	    r->mode == MXGUARD_MODE_MONITOR ? mxguard_action_name(r->would) : "-", mxguard_mode_name(r->mode),
-	    mxguard_place_name(c->place));
+	put(&line, "mxguard:");
+	put_name(&line, "verdict", mxguard_verdict_name(r->outcome.verdict));
+	put_name(&line, "action", mxguard_action_name(r->action));
+	put_name(&line, "would", r->mode == MXGUARD_MODE_MONITOR ? mxguard_action_name(r->would) : "-");
+	put_name(&line, "mode", mxguard_mode_name(r->mode));
+	put_name(&line, "place", mxguard_place_name(c->place));
 	put_address(&line, "peer", &c->peer);
 	put_address(&line, "boundary", &c->boundary);
-	put(&line, " hop=%d", mxguard_check_hop(c, index));
+	put_number(&line, "hop", mxguard_check_hop(c, index));
 	put_word(&line, "gateway", r->outcome.gateway == NULL ? "" : r->outcome.gateway->name);
 	put_word(&line, "term", term_text(c, r));
 	put_foreign(&line, "from", c->sender, strlen(c->sender));
 	put_foreign(&line, "rcpt", r->address == NULL ? "" : r->address, r->len);
 	put_foreign(&line, "id", c->id, strlen(c->id));
 	put_foreign(&line, "msgid", c->message_id, strlen(c->message_id));
-	put(&line, " reason=%s", mxg_reason_code(r->outcome.reason));
+	put_name(&line, "reason", mxg_reason_code(r->outcome.reason));
 	if (c->real_peer.family != 0 && !mxg_address_equal(&c->real_peer, &c->peer))
 		put_address(&line, "real", &c->real_peer);
 	if (r->outcome.detail != NULL && r->outcome.detail[0] != '\0')
@@ -325,15 +361,23 @@ int mxguard_check_tag(const struct mxguard_check *c, int index, char *buffer, si
 	struct line line = { buffer, size, 0 };
 	if (size == 0 || r->ruleset == NULL || !wants_tag(c, r))
 		return 0;
-	char gateway[200], address[MXG_ADDRESS_TEXT_MAX];
-	put(&line, "Authentication-Results: %s;\r\n\tx-mxguard=%s reason=\"%s\"", c->policy->authserv_id,
-	    auth_result(r), mxg_reason_code(r->outcome.reason));
-	if (has_boundary(c))
-		put(&line, "\r\n\tpolicy.peer=\"%s\"", mxg_address_format(&c->boundary, address));
+	char address[MXG_ADDRESS_TEXT_MAX];
+	put(&line, "Authentication-Results: ");
+	put(&line, c->policy->authserv_id);
+	put(&line, ";\r\n\tx-mxguard=");
+	put(&line, auth_result(r));
+	put(&line, " reason=\"");
+	put(&line, mxg_reason_code(r->outcome.reason));
+	put(&line, "\"");
+	if (has_boundary(c)) {
+		put(&line, "\r\n\tpolicy.peer=\"");
+		put(&line, mxg_address_format(&c->boundary, address));
+		put(&line, "\"");
+	}
 	if (r->outcome.gateway != NULL) {
-		mxg_neuter(gateway, sizeof(gateway), r->outcome.gateway->name, strlen(r->outcome.gateway->name),
-			   "\"\\");
-		put(&line, "\r\n\tpolicy.gateway=\"%s\"", gateway);
+		put(&line, "\r\n\tpolicy.gateway=\"");
+		put_neutered(&line, r->outcome.gateway->name, strlen(r->outcome.gateway->name), "\"\\", 200);
+		put(&line, "\"");
 	}
 	put(&line, "\r\n");
 	return 1;

@@ -141,9 +141,10 @@ static void step_readable(struct mxg_trace *t, const struct mxg_received *r, boo
 		conclude(t, MXG_TRACE_UNREADABLE, MXG_TRACE_NOT_OURS);
 	else if (!follows_marker(t, r))
 		conclude(t, MXG_TRACE_UNREADABLE, MXG_TRACE_MARKER_ALONE);
-	else if (r->kind == MXG_RECEIVED_LOCAL && r->mta == MXG_MTA_QMAIL && r->by.len == 0)
-		t->reinjectable = true;
-	else if (r->kind == MXG_RECEIVED_LOCAL)
+	else if (r->kind == MXG_RECEIVED_LOCAL && (r->local_if_last || (r->mta == MXG_MTA_QMAIL && r->by.len == 0))) {
+		t->resubmitter = r->mta;
+		t->local_if_last = r->local_if_last;
+	} else if (r->kind == MXG_RECEIVED_LOCAL)
 		conclude_at(t, MXG_TRACE_LOCAL, r);
 	else if (r->kind == MXG_RECEIVED_MARKER) {
 		t->marker = r->mta;
@@ -154,23 +155,25 @@ static void step_readable(struct mxg_trace *t, const struct mxg_received *r, boo
 }
 
 /* qpsmtpd and scanners hand mail from the network to qmail-queue as a local
- * user: "invoked by uid N" on top of such a field is not local. */
-static void settle_reinjectable(struct mxg_trace *t, const struct mxg_received *r)
+ * user, and qmail-local forwards it as one: "invoked by uid N" on top of their
+ * fields is not local. */
+static void settle_resubmitted(struct mxg_trace *t, const struct mxg_received *r)
 {
-	bool scanned = r->mta == MXG_MTA_QPSMTPD || r->kind == MXG_RECEIVED_UNREADABLE;
+	bool scanned = t->local_if_last || r->local_if_last || r->mta == MXG_MTA_QPSMTPD ||
+		       r->kind == MXG_RECEIVED_UNREADABLE || r->kind == MXG_RECEIVED_MARKER;
 	conclude(t, scanned ? MXG_TRACE_UNREADABLE : MXG_TRACE_LOCAL,
 		scanned ? MXG_TRACE_REINJECTED : MXG_TRACE_REASON_NONE);
-	t->reinjectable = false;
+	t->mta = t->resubmitter;
+	t->resubmitter = 0;
 	t->hop = t->hops - 1;
-	t->mta = MXG_MTA_QMAIL;
 }
 
 static void step(struct mxg_trace *t, const struct mxg_received *r, bool ours, bool internal)
 {
 	if (t->hops > MXG_TRACE_HOPS_MAX) {
 		conclude(t, MXG_TRACE_TOO_LONG, MXG_TRACE_MANY_HOPS);
-	} else if (t->reinjectable) {
-		settle_reinjectable(t, r);
+	} else if (t->resubmitter != 0) {
+		settle_resubmitted(t, r);
 	} else if (t->overlong) {
 		conclude(t, MXG_TRACE_UNREADABLE, MXG_TRACE_FIELD_TOO_LONG);
 	} else if (r->kind == MXG_RECEIVED_UNREADABLE) {
@@ -208,7 +211,7 @@ void mxg_trace_take_end(struct mxg_trace *t)
 		return;
 	if (t->hops == 0)
 		conclude(t, MXG_TRACE_NONE, MXG_TRACE_REASON_NONE);
-	else if (t->reinjectable || (t->marker != 0 && t->marker_local))
+	else if (t->resubmitter != 0 || (t->marker != 0 && t->marker_local))
 		conclude(t, MXG_TRACE_LOCAL, MXG_TRACE_REASON_NONE);
 	else if (t->marker == MXG_MTA_QMAIL)
 		conclude(t, MXG_TRACE_UNREADABLE, MXG_TRACE_MARKER_ALONE);

@@ -91,7 +91,8 @@ struct mxg_trace {
 	bool line_start, first_line, closed, overlong;
 	unsigned marker; /* MTA of a marker directly above; 0 none */
 	bool marker_local;
-	bool reinjectable; /* hop above is qmail's "invoked by uid" */
+	unsigned resubmitter; /* MTA of a local form directly above that may stand on mail from elsewhere; 0 none */
+	bool local_if_last; /* and that is local only if nothing stands below it */
 	size_t used;
 	char field[MXG_TRACE_FIELD_MAX];
 };

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "ascii.h"
 #include "check_internal.h"
 #include "domains.h"
 #include "idna.h"
@@ -17,6 +18,7 @@ static bool begun(const struct mxguard_check *c)
 static int take_peer(struct mxguard_check *c, bool readable)
 {
 	c->peer_unreadable = !readable;
+	mxg_prefix_set_expect(c->policy->rulesets[0].prefixes, &c->peer); /* most domains' */
 	return readable ? MXGUARD_OK : MXGUARD_ERROR_INVALID;
 }
 
@@ -126,20 +128,41 @@ int mxguard_check_set_ids(struct mxguard_check *c, const char *id, const char *m
 
 /* ---- recipients --------------------------------------------------------------- */
 
-static void lower(char *text, size_t len)
+static void lower(char *to, const char *from, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)text[i];
-		text[i] = (char)(c | ((unsigned char)(c - 'A') < 26 ? 0x20 : 0));
-	}
+	for (size_t i = 0; i < len; i++)
+		to[i] = mxg_ascii_lower(from[i]);
 }
 
-static bool is_ascii(const char *text, size_t len)
+/* Eight bytes at once, none of them above 0x7f: those in A-Z get bit 0x20. */
+static uint64_t lower_word(uint64_t word)
 {
-	unsigned char all = 0; /* without a branch a byte, which compilers make wide */
-	for (size_t i = 0; i < len; i++)
-		all |= (unsigned char)text[i];
-	return all < 0x80;
+	const uint64_t ones = 0x0101010101010101u;
+	uint64_t from_a = word + ones * (0x80 - 'A'), past_z = word + ones * (0x80 - 'Z' - 1);
+	return word | ((from_a & ~past_z & ones * 0x80) >> 2);
+}
+
+/* Copies in lower case; false, and nothing of use copied, where not all is ASCII. */
+static bool copy_lower(char *to, const char *from, size_t len)
+{
+	uint64_t word = 0;
+	if (len < sizeof(word)) {
+		memcpy(&word, from, len);
+		if ((word & 0x8080808080808080u) != 0)
+			return false;
+		word = lower_word(word);
+		memcpy(to, &word, len);
+		return true;
+	}
+	for (size_t i = 0; i < len; i += sizeof(word)) { /* the last step overlaps the one before */
+		size_t at = i + sizeof(word) <= len ? i : len - sizeof(word);
+		memcpy(&word, from + at, sizeof(word));
+		if ((word & 0x8080808080808080u) != 0)
+			return false;
+		word = lower_word(word);
+		memcpy(to + at, &word, sizeof(word));
+	}
+	return true;
 }
 
 struct parsed {
@@ -154,24 +177,22 @@ static bool compose(struct mxguard_check *c, struct parsed *out, const char *pat
 		    const char *domain, size_t domain_len)
 {
 	char ascii[256];
-	if (!is_ascii(domain, domain_len) && mxg_idna_to_ascii(ascii, domain, domain_len)) {
-		domain = ascii;
-		domain_len = strlen(ascii);
-	}
 	char *address = mxg_arena_take(&c->arena, local_len + domain_len + 2);
 	c->out_of_memory |= address == NULL;
 	if (address == NULL)
 		return false;
+	char *own = address + local_len + (domain_len > 0);
 	memcpy(address, path, local_len);
-	size_t at = local_len;
-	if (domain_len > 0)
-		address[at++] = '@';
-	memcpy(address + at, domain, domain_len);
-	address[at + domain_len] = '\0';
-	lower(address + at, domain_len);
-	if (domain_len > 1 && address[at + domain_len - 1] == '.')
-		address[at + --domain_len] = '\0';
-	*out = (struct parsed){ address, address + at, at + domain_len, domain_len };
+	address[local_len] = '@';
+	if (!copy_lower(own, domain, domain_len)) {
+		if (mxg_idna_to_ascii(ascii, domain, domain_len))
+			return compose(c, out, path, local_len, ascii, strlen(ascii));
+		lower(own, domain, domain_len);
+	}
+	if (domain_len > 1 && own[domain_len - 1] == '.')
+		domain_len--;
+	own[domain_len] = '\0';
+	*out = (struct parsed){ address, own, (size_t)(own - address) + domain_len, domain_len };
 	return true;
 }
 
@@ -189,6 +210,24 @@ static bool parse_recipient(struct mxguard_check *c, struct parsed *out, const c
 		       fallback == NULL ? 0 : strlen(fallback));
 }
 
+/* Field by field: compilers clear large structs with string instructions, which take as long
+ * as the lookup of the peer. */
+static void init_recipient(struct mxg_recipient *r, const struct parsed *parsed, const struct mxg_ruleset *ruleset)
+{
+	r->address = parsed->address;
+	r->len = parsed->len;
+	r->domain = parsed->domain;
+	r->domain_len = parsed->domain_len;
+	r->ruleset = ruleset;
+	r->names = NULL;
+	r->override = NULL;
+	r->domain_check = -1;
+	r->decided = false;
+	r->mode = ruleset->mode;
+	r->action = r->would = MXGUARD_ACTION_DEFER;
+	r->outcome = (struct mxg_outcome){ .verdict = MXGUARD_VERDICT_UNDECIDED, .reason = MXG_REASON_UNDECIDED };
+}
+
 int mxguard_check_add_recipient(struct mxguard_check *c, const char *recipient)
 {
 	struct parsed parsed;
@@ -197,14 +236,8 @@ int mxguard_check_add_recipient(struct mxguard_check *c, const char *recipient)
 	struct mxg_recipient *r = mxg_check_new_recipient(c);
 	if (r == NULL || !parse_recipient(c, &parsed, recipient))
 		return MXGUARD_ERROR_NOMEM;
-	*r = (struct mxg_recipient){
-		.address = parsed.address,
-		.domain = parsed.domain,
-		.len = parsed.len,
-		.domain_len = parsed.domain_len,
-		.ruleset = mxg_policy_ruleset(c->policy, parsed.domain, parsed.domain_len),
-		.domain_check = -1,
-	};
+	init_recipient(r, &parsed, mxg_policy_ruleset(c->policy, parsed.domain, parsed.domain_len));
+	mxg_prefix_set_expect_node(r->ruleset->prefixes, &c->peer);
 	int index = (int)c->recipient_count++;
 	if (c->for_address != NULL)
 		mxguard_check_add_recipient_name(c, index, c->for_address);
@@ -235,12 +268,12 @@ int mxguard_check_add_recipient_name(struct mxguard_check *c, int index, const c
 	return MXGUARD_OK;
 }
 
-bool mxg_check_is_local(const struct mxguard_check *c, const char *domain, size_t len)
+int mxg_check_is_local(const struct mxguard_check *c, const char *domain, size_t len)
 {
 	if (mxg_policy_has_domain(c->policy, domain, len))
-		return true;
+		return 1;
 	if (c->policy->domains_file == NULL)
-		return false;
+		return 0;
 	int known = c->snapshot == NULL ? -1 : mxg_snapshot_has_domain(c->snapshot, domain, len);
-	return known >= 0 ? known == 1 : mxg_domains_find(c->policy->domains_file, domain, len);
+	return known >= 0 ? known : mxg_domains_find(c->policy->domains_file, domain, len);
 }

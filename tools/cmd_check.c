@@ -222,7 +222,7 @@ static int print_json(const struct request *q, const struct mxguard_check *c, in
 	json_object_set_new(o, "term", text_or_null(mxguard_check_text(c, i, MXGUARD_TEXT_TERM)));
 	json_object_set_new(o, "recipient", json_string(mxguard_check_text(c, i, MXGUARD_TEXT_RECIPIENT)));
 	json_object_set_new(o, "steps", steps_array(c, i));
-	int failed = json_dumpf(o, stdout, JSON_COMPACT);
+	int failed = json_dumpf(o, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
 	json_decref(o);
 	putchar('\n');
 	return failed;

@@ -101,7 +101,7 @@ static void write_json(const struct mxg_export *e, FILE *to)
 		json_array_append_new(prefixes, json_string(text_of(&e->prefixes[i], text)));
 	json_t *o = json_pack("{s:o, s:o, s:o, s:o}", "prefixes", prefixes, "remarks", text_array(e->remarks), "domains",
 			      text_array(e->domains), "written", mxg_json_time(e->now));
-	json_dumpf(o, to, JSON_COMPACT);
+	json_dumpf(o, to, JSON_COMPACT | JSON_ENSURE_ASCII);
 	json_decref(o);
 	fputc('\n', to);
 }

@@ -27,7 +27,7 @@ json_t *mxg_json_time(int64_t time)
 
 int mxg_json_print(json_t *object)
 {
-	int result = object == NULL ? -1 : json_dumpf(object, stdout, JSON_COMPACT);
+	int result = object == NULL ? -1 : json_dumpf(object, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
 	json_decref(object);
 	putchar('\n');
 	return result;

@@ -4,8 +4,17 @@
 #include <stdio.h>
 #include <sysexits.h>
 #include <time.h>
+#include <unistd.h>
 
 #define MESSAGE_MAX 1024
+
+/* Who has none yet shall not have to read a manual first. */
+static void tell_how_to_begin(const char *path)
+{
+	if (access(path, F_OK) != 0)
+		fprintf(stderr, "mxguard: a file with this one line is enough to begin with, and refuses nothing:\n"
+				"  gateways = ( { name = \"current-mx\"; allow = \"mx\"; } );\n");
+}
 
 int mxg_load_policy(struct mxguard_policy **policy, const char *path)
 {
@@ -13,6 +22,7 @@ int mxg_load_policy(struct mxguard_policy **policy, const char *path)
 	int result = mxguard_policy_load(policy, path, 0, message, sizeof(message));
 	if (result != MXGUARD_OK) {
 		fprintf(stderr, "mxguard: %s\n", message[0] != '\0' ? message : "the configuration cannot be read");
+		tell_how_to_begin(path);
 		return result == MXGUARD_ERROR_NOMEM ? EX_TEMPFAIL : EX_CONFIG;
 	}
 	const char *warning;

@@ -85,6 +85,7 @@ static void check(const char *field, size_t len, unsigned mask)
 	bool shows = r.kind == MXG_RECEIVED_PEER || r.kind == MXG_RECEIVED_RETRIEVED;
 	require(shows == (r.address.family != 0));
 	require(!r.authenticated || r.kind == MXG_RECEIVED_PEER);
+	require(!r.local_if_last || r.kind == MXG_RECEIVED_LOCAL || r.kind == MXG_RECEIVED_MARKER);
 	if (!shows)
 		return;
 	const char *end = r.by.len > 0 && r.mta != MXG_MTA_AMAVIS ? r.by.at : field + len;
@@ -95,6 +96,10 @@ static void check(const char *field, size_t len, unsigned mask)
 	else if (second != NULL)
 		end = second;
 	require(stands_in(field, end, &r.address));
+	/* where HELO is raw, an address on a later line may be the true one, pushed down there */
+	if (lf != NULL && r.by.len > 0 && lf < r.by.at &&
+	    (r.mta & (MXG_MTA_CYRUS | MXG_MTA_OTHER | MXG_MTA_SENDMAIL | MXG_MTA_COURIER)) != 0)
+		require(memchr(lf, '[', (size_t)(r.by.at - lf)) == NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

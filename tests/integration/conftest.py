@@ -15,6 +15,8 @@ from mxg.dns_real import CachingDns, RealDns
 from mxg.dns_script import ScriptedDns
 from mxg.exim import Exim
 from mxg.mxguard import write_config
+from mxg.opensmtpd import OpenSmtpd
+from mxg.sendmail import Sendmail
 from mxg.policy_service import PolicyService
 from mxg.postfix import Postfix
 from mxg.process import run, temporary_folder
@@ -156,6 +158,28 @@ def exim(folder: pathlib.Path, stack: contextlib.ExitStack, network: None,
     count = iter(range(100))
     return lambda **keywords: stack.enter_context(
         Exim(folder / f"exim{next(count)}", **keywords))
+
+
+@pytest.fixture
+def opensmtpd(folder: pathlib.Path, stack: contextlib.ExitStack, network: None,
+              root: None) -> Callable[..., OpenSmtpd]:
+    """opensmtpd(action=…, before=…, listen=…) -> a running OpenSMTPD"""
+    if not OpenSmtpd.available():
+        pytest.skip("OpenSMTPD is not unpacked: script/install test")
+    count = iter(range(100))
+    return lambda **keywords: stack.enter_context(
+        OpenSmtpd(folder / f"opensmtpd{next(count)}", **keywords))
+
+
+@pytest.fixture
+def sendmail(folder: pathlib.Path, stack: contextlib.ExitStack, network: None,
+             root: None) -> Callable[..., Sendmail]:
+    """sendmail(mailer=…) -> a running sendmail"""
+    if not Sendmail.available():
+        pytest.skip("sendmail is not unpacked: script/install test")
+    count = iter(range(100))
+    return lambda **keywords: stack.enter_context(
+        Sendmail(folder / f"sendmail{next(count)}", **keywords))
 
 
 @pytest.fixture

@@ -70,6 +70,15 @@ def test_configuration_missing(folder, name):
     assert result.returncode == 78 and b"none.conf" in result.stderr and result.stdout == b""
 
 
+def test_the_file_that_is_offered_is_one(folder):
+    said = mxguard("check", "-c", str(folder / "none.conf"), "--peer", "192.0.2.1", "--login", "alice", "--rcpt", "a@example.test").stderr.decode()
+    (line,) = re.findall(r"^  (.*)$", said, re.M)
+    config = folder / "mxguard.conf"
+    config.write_text(line + "\n")
+    result = mxguard("check", "-c", str(config), "--peer", "192.0.2.1", "--login", "alice", "--rcpt", "a@example.test")
+    assert (result.returncode, b"accept" in result.stdout) == (0, True), result.stderr
+
+
 def test_output_that_cannot_be_written():
     with open("/dev/full", "wb") as full:
         result = subprocess.run([str(build.command()), "--help"], stdout=full, stderr=subprocess.PIPE)

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The Dovecot plugin after DATA: refused, put aside, tagged, and otherwise byte for byte."""
-import os
 import random
 import re
 
 import pytest
 
 from mxg import smtp
-from mxg.dovecot import version
 from test_dovecot_rcpt import (GATEWAY, LMTP, SPAMMER, USER, line, policy,
                                server)  # noqa: F401
 
@@ -55,21 +53,6 @@ def test_never_silently_to_inbox(server):
     junk.chmod(0)
     done = smtp.deliver(running.socket, USER)
     assert done.final(USER).code == 451
-    assert running.count(USER) == 0
-
-
-@pytest.mark.skipif(version() >= (2, 4), reason="sieve's settings are of 2.3 here")
-def test_sieve_still_runs(server):
-    running = server(untraced(), lmtp_plugins=["sieve"], plugin={"sieve": "file:~/sieve;active=~/.sieve"})
-    home = running.mail / USER
-    home.mkdir()
-    script = home / ".sieve"
-    script.write_text('require ["fileinto", "mailbox"];\n'
-                      'if header :contains "Subject" "mine" { fileinto :create "Mine"; }\n')
-    os.system(f"chown -R nobody:nogroup {home}")
-    for subject in ("mine", "other"):
-        assert smtp.deliver(running.socket, USER, smtp.message(subject=subject)).final(USER).ok
-    assert running.count(USER, "Mine") == 1 and running.count(USER, "Junk") == 1
     assert running.count(USER) == 0
 
 

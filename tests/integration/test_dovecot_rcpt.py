@@ -105,12 +105,12 @@ def test_unreadable_overrides_let_nothing_in(server):
     running.wait_log("deferred with 451 4.3.5: .*mode: found \"enforec\"")
 
 
-@pytest.mark.parametrize("content", [b"", b"mode = ", b'mode = "sometimes";', b"\0", b"nothing = 1;"])
+@pytest.mark.parametrize("content", [None, b"", b"mode = ", b'mode = "sometimes";', b"\0", b"nothing = 1;"])
 def test_broken_configuration(server, content):
     running = server()
     assert smtp.deliver(LMTP, USER, source=GATEWAY).codes == {USER: 250}
     good = running.policy.read_bytes()
-    running.policy.write_bytes(content) if content else running.policy.unlink()
+    running.policy.unlink() if content is None else running.policy.write_bytes(content)
     for _ in range(2):
         done = smtp.deliver(LMTP, [USER, "b@example.test"], source=GATEWAY)
         assert {(reply.code, reply.enhanced) for reply in done.rcpt.values()} == {(451, "4.3.5")}

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import re
 import resource
+import shutil
 import signal
 import subprocess
 import time
@@ -18,6 +20,7 @@ from mxg.process import wait_until
 
 GATEWAY, SPAMMER, RELAY = "192.0.2.10", "203.0.113.66", "198.51.100.7"
 USER = "user@example.test"
+VOLUME = int(os.environ.get("MXGUARD_VOLUME", "1"))  # 10: ten times as much flows
 TOP = f"Received: from gw.example (gw.example [{GATEWAY}])\n\tby mail.example.test (Postfix) with ESMTP id 4Xabc\n" \
       "\tfor <user@example.test>; Mon, 02 Nov 2026 10:00:00 +0000 (UTC)\n"
 SPAM_TOP = TOP.replace("gw.example", "spam.example").replace(GATEWAY, SPAMMER)
@@ -297,6 +300,20 @@ def test_wrong_use_defers(config, options, text):
     assert result.status == 75 and result.output.startswith(b"4.3.5 mxguard-lda: ") and text in result.output
 
 
+@pytest.mark.parametrize("value", [b"${sasl_username}", b"$&{auth_authen}", b"%{login}", b"\x82\xab", b"a\x01b", b"a\xc3"])
+@pytest.mark.parametrize("option", [b"--login", b"--peer"])
+def test_a_macro_that_the_mta_left_is_no_login_and_no_peer(config, box, option, value):
+    """As sendmail does with $& in a mailer's definition: everybody would have logged in."""
+    result = lda(config, box.command, option, value, data=BODY, peer=SPAMMER if option == b"--login" else None)
+    assert result.status == 75 and result.output.startswith(b"4.3.5 mxguard-lda: " + option + b" holds a macro")
+    assert not box["INBOX"] and not box["Junk"]
+
+
+def test_a_login_may_be_utf_8(config, box):
+    assert lda(config, box.command, "--login", "jos\u00e9@b\u00fccher.example", data=BODY, peer=SPAMMER).status == 0
+    assert box["INBOX"]
+
+
 def test_broken_configuration_defers(mxguard_config, box):
     result = lda(mxguard_config("mode = 7;\n"), box.command, data=BODY, peer=GATEWAY)
     assert result.status == 75 and result.output.startswith(b"4.3.5 ") and b":1: " in result.output
@@ -352,6 +369,40 @@ def test_unprivileged(mxguard_config, folder, box):
     assert box["INBOX"]
 
 
+def test_in_a_chroot(mxguard_config, folder):
+    """Nothing but the wrapper, COMMAND, their libraries and the configuration: no /proc, no /dev, no
+    resolv.conf. What is too large for memory needs a temporary folder."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    jail = folder / "jail"
+    places = {"bin/mxguard-lda": build.wrapper(), "bin/cat": pathlib.Path("/bin/cat"),
+              "mxguard.conf": mxguard_config(settings())}
+    found = subprocess.run(["ldd", str(build.wrapper()), "/bin/cat"], capture_output=True, check=True, text=True).stdout
+    places |= {path.lstrip("/"): path for path in re.findall(r"(/\S+) \(0x", found)}
+    for name, source in places.items():
+        (jail / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, jail / name)
+    argv = ["/bin/mxguard-lda", "-c", "/mxguard.conf", "--log", "none", "--peer", "", "--rcpt", USER, "--",
+            "/bin/cat", "-", "%{mailbox}"]
+
+    def enter():
+        os.chroot(jail)
+        os.chdir("/")
+
+    def deliver(size, **files):
+        message = (TOP + BODY).encode() + b"x" * size
+        for name, content in files.items():
+            (jail / name).write_bytes(content)
+        done = subprocess.run(argv, input=message, capture_output=True, preexec_fn=enter)
+        return done.returncode, done.stdout.removesuffix(b"inbox"), message
+    status, delivered, message = deliver(100, INBOX=b"inbox")
+    assert (status, delivered) == (0, message)
+    assert deliver(3 << 20)[0] == 75
+    (jail / "tmp").mkdir(exist_ok=True)
+    status, delivered, message = deliver(3 << 20)
+    assert (status, delivered) == (0, message)
+
+
 @pytest.mark.parametrize("limit, value", [(resource.RLIMIT_FSIZE, 100000), (resource.RLIMIT_NOFILE, 4)])
 def test_limits_defer(config, box, limit, value):
     message = (TOP + BODY).encode() + os.urandom(3 << 20)
@@ -380,7 +431,7 @@ def test_full_disk(config, box, folder):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGPIPE])
 @pytest.mark.parametrize("peer", [GATEWAY, SPAMMER, ""])
 def test_killed_at_any_moment_nothing_truncated_is_delivered(config, box, number, peer):
-    message = (TOP + BODY).encode() + os.urandom(4 << 20)
+    message = (TOP + BODY).encode() + os.urandom(25 << 20)
     for step in range(12):
         process = subprocess.Popen([str(build.wrapper()), "-c", str(config), "--log", "none", "--peer", peer, "--rcpt", USER,
                                     "--", *box.command], stdin=subprocess.PIPE)
@@ -451,7 +502,7 @@ def test_a_gigabyte_in_64_megabytes(config):
 def test_many_deliveries_at_once(config, box):
     """Batches of 50, as an MTA runs them."""
     counter = ["/bin/sh", "-c", f"cat >/dev/null; echo >>{box.folder}/count", "%{mailbox}"]
-    total = 1000
+    total = 1000 * VOLUME
     for _ in range(total // 50):
         batch = [subprocess.Popen([str(build.wrapper()), "-c", str(config), "--log", "none", "--peer", peer, "--rcpt", USER, "--",
                                    *counter], stdin=subprocess.PIPE) for peer in (GATEWAY, SPAMMER) * 25]

@@ -23,6 +23,7 @@ from mxg.process import wait_until
 SMTP = ("192.0.2.1", 25)
 GATEWAY, SPAMMER = "192.0.2.10", "203.0.113.66"
 USER = "user@example.test"
+VOLUME = int(os.environ.get("MXGUARD_VOLUME", "1"))  # 10: ten times as much flows
 MACROS = ("--peer=${client_address} --helo=${client_helo} --from=${sender} --rcpt=${recipient} "
           "--original-rcpt=${original_recipient} --login=${sasl_username} --id=${queue_id}")
 FETCHED = ("Received: from imap.example.net [198.51.100.99]\n\tby mail.example.test with IMAP (fetchmail-6.4.37)\n"
@@ -330,7 +331,7 @@ def test_killed_while_mail_flows_nothing_is_lost_or_truncated(postfix, dovecot, 
     try:
         with smtp.Client(SMTP, source=source, lmtp=False) as client:
             client.greet()
-            for number in range(200):
+            for number in range(200 * VOLUME):
                 body = random.randbytes(random.choice([300, 60000, 1500000])).hex()
                 text = "\n".join(body[at:at + 76] for at in range(0, len(body), 76)) + "\n"
                 bodies[f"message-{number}"] = hashlib.sha256(text.encode()).digest()
@@ -340,7 +341,7 @@ def test_killed_while_mail_flows_nothing_is_lost_or_truncated(postfix, dovecot, 
     finally:
         stop.set()
         killer.join()
-    wait_until(lambda: mta.flush() or not mta.waiting(), "the queue is empty", 60, 0.5)
+    wait_until(lambda: mta.flush() or not mta.waiting(), "the queue is empty", 60 * VOLUME, 0.5)
     no_bounce(mta)
     seen = set()
     for path in box.glob("done.*"):

@@ -148,10 +148,9 @@ static void make_live(struct history_question *q, const struct history *h, uint6
 
 static void add_question(struct history *h, const char *prefix, uint16_t type)
 {
-	struct history_question *q = &h->questions[h->count++];
-	*q = (struct history_question){ .type = type };
-	strcpy(q->name, prefix);
-	strcat(q->name, h->domain);
+	struct history_question q = { .type = type };
+	snprintf(q.name, sizeof(q.name), "%s%s", prefix, h->domain);
+	h->questions[h->count++] = q;
 }
 
 void history_make(struct history *h, unsigned number, int64_t begin, uint64_t *random)

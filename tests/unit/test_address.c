@@ -151,16 +151,20 @@ static void test_from_sockaddr(void **state)
 {
 	struct mxg_address a;
 	char buf[MXG_ADDRESS_TEXT_MAX];
-	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
-	inet_pton(AF_INET6, "::ffff:198.51.100.7", &in6.sin6_addr);
-	assert_true(mxg_address_from_sockaddr(&a, (const struct sockaddr *)&in6));
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} peer = { .in6 = { .sin6_family = AF_INET6 } };
+	inet_pton(AF_INET6, "::ffff:198.51.100.7", &peer.in6.sin6_addr);
+	assert_true(mxg_address_from_sockaddr(&a, &peer.any));
 	assert_string_equal(mxg_address_format(&a, buf), "198.51.100.7");
-	struct sockaddr_in in = { .sin_family = AF_INET };
-	inet_pton(AF_INET, "192.0.2.5", &in.sin_addr);
-	assert_true(mxg_address_from_sockaddr(&a, (const struct sockaddr *)&in));
+	peer.in = (struct sockaddr_in){ .sin_family = AF_INET };
+	inet_pton(AF_INET, "192.0.2.5", &peer.in.sin_addr);
+	assert_true(mxg_address_from_sockaddr(&a, &peer.any));
 	assert_string_equal(mxg_address_format(&a, buf), "192.0.2.5");
-	in.sin_family = AF_UNIX;
-	assert_false(mxg_address_from_sockaddr(&a, (const struct sockaddr *)&in));
+	peer.in.sin_family = AF_UNIX;
+	assert_false(mxg_address_from_sockaddr(&a, &peer.any));
 	assert_int_equal(a.family, 0);
 }
 

@@ -739,6 +739,26 @@ static void test_words(void **state)
 	assert_string_not_equal(mxguard_version(), "");
 }
 
+/* Names of every length, each byte from both ends of A-Z and from beside them. */
+static void test_recipient_domains_in_lower_case(void **state)
+{
+	static const char alphabet[] = "A@Z[a`z{09-_M";
+	(void)state;
+	struct mxguard_check *c = check_of(static_conf);
+	for (size_t len = 1; len <= 40; len++) {
+		char recipient[64] = "Al@", expected[64] = "Al@";
+		for (size_t i = 0; i < len; i++) {
+			char byte = alphabet[(len * 7 + i) % (sizeof(alphabet) - 1)];
+			recipient[3 + i] = byte == '@' ? 'Q' : byte; /* the last @ divides */
+			expected[3 + i] = byte == '@' ? 'q' : byte == 'A' ? 'a' : byte == 'Z' ? 'z' : byte == 'M' ? 'm' : byte;
+		}
+		int index = mxguard_check_add_recipient(c, recipient);
+		assert_int_equal(index, len - 1);
+		assert_string_equal(mxguard_check_text(c, index, MXGUARD_TEXT_RECIPIENT), expected);
+	}
+	mxguard_check_free(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -747,6 +767,7 @@ int main(void)
 		cmocka_unit_test(test_setters_after_a_run),
 		cmocka_unit_test(test_bad_arguments),
 		cmocka_unit_test(test_unreadable_peers),
+		cmocka_unit_test(test_recipient_domains_in_lower_case),
 		cmocka_unit_test(test_bad_indexes),
 		cmocka_unit_test(test_recipients_after_a_run),
 		cmocka_unit_test(test_reset_and_reuse),

@@ -649,6 +649,8 @@ static void test_files(void **context)
 {
 	unlink(path);
 	assert_load(MXGUARD_ERROR_CONFIG, "found no such file; expected a regular file");
+	write_file(path, "", 0, 0644);
+	assert_load(MXGUARD_ERROR_CONFIG, "found an empty file; expected settings");
 	write_file(path, "mode = \"off\";", 13, 0644);
 	assert_load(MXGUARD_OK, NULL);
 	assert_int_equal(chmod(path, 0664), 0);

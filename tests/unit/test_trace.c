@@ -24,6 +24,12 @@
 #define QSMTP "Received: from gw (HELO o) (203.0.113.7)\n  by mx.example.com with SMTP" QDATE
 #define QUID "Received: (qmail 35 invoked by uid 0)" QDATE
 #define QPSMTPD "Received: from Unknown (HELO gw) (203.0.113.8)\n by mx.example.com (qpsmtpd/0.94) with ESMTP" DATE
+#define QALIAS "Received: (qmail 36 invoked by alias)" QDATE
+#define QSCANNER "Received: from a@b.example by mx.example.com by uid 89 with qmail-scanner-2.05 (x)" QDATE
+#define SPOOLER "Received: from spooler by mx.example.com (Mercury/32 v4.80)" QDATE
+#define MERCURY "Received: from o.example (203.0.113.3) by mx.example.com (Mercury/32 v4.80) with ESMTP ID MG1" QDATE
+#define SCANNED "Received: from mail by mx.example.com with spam-scanned (Exim 4.96)\n\tid 1" DATE
+#define WEBMAIL "Received: from [203.0.113.4] by mx.example.com (via HTTP)" DATE
 #define HARAKA_OUT "Received: (Haraka outbound)" DATE
 #define HARAKA \
 	"Received: from gw ([203.0.113.9])\n\tby mx.example.com (Haraka/3.3.4) with ESMTP id 1\n\tenvelope-from <a@b>;\n\tMon, 23 Nov 2026 12:44:30 +0000\n"
@@ -83,6 +89,25 @@ static const struct row rows[] = {
 	{ QUID REST, ANY, MXG_TRACE_LOCAL, "", 1, 0, 0 },
 	{ QUID FORGED REST, NAMED, MXG_TRACE_LOCAL, "", 1, 0, 0 },
 	{ QUID QPSMTPD REST, ANY, MXG_TRACE_UNREADABLE, "", 1, MXG_TRACE_REINJECTED, 0 },
+	/* mail that a program of this host handed back may have come from anywhere */
+	{ QUID QNET QSMTP REST, NAMED, MXG_TRACE_UNREADABLE, "", 1, MXG_TRACE_REINJECTED, 0 },
+	{ QALIAS QNET QSMTP REST, ANY, MXG_TRACE_UNREADABLE, "", 1, MXG_TRACE_REINJECTED, 0 },
+	{ QALIAS REST, ANY, MXG_TRACE_LOCAL, "", 1, 0, 0 },
+	{ QUID QSCANNER QNET QSMTP REST, NAMED, MXG_TRACE_UNREADABLE, "", 1, MXG_TRACE_REINJECTED, 0 },
+	{ QUID QSCANNER REST, ANY, MXG_TRACE_UNREADABLE, "", 1, MXG_TRACE_REINJECTED, 0 },
+	{ QSCANNER QNET QSMTP REST, NAMED, MXG_TRACE_UNREADABLE, "", 1, MXG_TRACE_REINJECTED, 0 },
+	{ QSCANNER FORGED REST, ANY, MXG_TRACE_UNREADABLE, "", 1, MXG_TRACE_REINJECTED, 0 },
+	{ QSCANNER REST, NAMED, MXG_TRACE_LOCAL, "", 1, 0, 0 },
+	{ OUTSIDE QSCANNER REST, ANY, MXG_TRACE_EXTERNAL, "203.0.113.66", 1, 0, 0 },
+	{ SPOOLER REST, NAMED, MXG_TRACE_LOCAL, "", 1, 0, 0 },
+	{ SPOOLER MERCURY REST, NAMED, MXG_TRACE_UNREADABLE, "", 1, MXG_TRACE_REINJECTED, 0 },
+	{ MERCURY REST, NAMED, MXG_TRACE_EXTERNAL, "203.0.113.3", 1, 0, 0 },
+	{ SCANNED REST, ANY, MXG_TRACE_LOCAL, "", 1, 0, 0 },
+	{ SCANNED FORGED REST, ANY, MXG_TRACE_UNREADABLE, "", 1, MXG_TRACE_REINJECTED, 0 },
+	{ INSIDE SCANNED REST, NAMED, MXG_TRACE_LOCAL, "", 2, 0, 0 },
+	{ INSIDE SCANNED OUTSIDE REST, NAMED, MXG_TRACE_UNREADABLE, "", 2, MXG_TRACE_REINJECTED, 0 },
+	{ WEBMAIL REST, NAMED, MXG_TRACE_AUTHENTICATED, "203.0.113.4", 1, 0, 0 },
+	{ OUTSIDE WEBMAIL REST, ANY, MXG_TRACE_EXTERNAL, "203.0.113.66", 1, 0, 0 },
 	{ INSIDE QUID REST, NAMED, MXG_TRACE_UNREADABLE, "", 2, MXG_TRACE_NOT_OURS, 0 },
 	{ INSIDE QUID REST, ANY, MXG_TRACE_LOCAL, "", 2, 0, 0 },
 	{ OUTSIDE QUID REST, ANY, MXG_TRACE_EXTERNAL, "203.0.113.66", 1, 0, 0 },

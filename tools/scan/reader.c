@@ -111,7 +111,13 @@ static void copy_address(char out[320], const char *value, const char *last)
 	out[n] = '\0';
 }
 
-/* The first field of each name counts. */
+static bool begins_trace(const char *line, size_t n)
+{
+	return n > 9 && strncasecmp(line, "Received:", 9) == 0;
+}
+
+/* The first field of each name counts. Those above the trace are the delivery's own; what stands
+ * below it anybody may have written, and it is asked only where there is none above. */
 static const char *recipient_of(struct mxg_scan_reader *r, const char *header, size_t len, char buf[320])
 {
 	char values[RECIPIENT_FIELDS][320]; /* of those that are seen */
@@ -120,6 +126,8 @@ static const char *recipient_of(struct mxg_scan_reader *r, const char *header, s
 	const char *line = header, *end = header + len;
 	while (below > 0 && line < end && *line != '\n' && *line != '\r') {
 		const char *lf = memchr(line, '\n', (size_t)(end - line)), *stop = lf == NULL ? end : lf;
+		if (below < RECIPIENT_FIELDS && begins_trace(line, (size_t)(stop - line)))
+			break;
 		size_t i = recipient_field(line, (size_t)(stop - line), below);
 		if (i < below && !seen[i]) {
 			seen[i] = true;

@@ -49,7 +49,8 @@ static bool too_old(const struct mxg_walk_rules *rules, int dir, const char *nam
 	char *end;
 	if (rules->since == 0)
 		return false;
-	long long stamp = strtoll(name, &end, 10);
+	const char *slash = strrchr(name, '/');
+	long long stamp = strtoll(slash == NULL ? name : slash + 1, &end, 10);
 	if (*end == '.' && stamp > 100000000)
 		return stamp < rules->since;
 	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_mtime < rules->since;
@@ -120,6 +121,8 @@ void mxg_walk_path(struct mxg_walk_rules *rules, const char *path)
 		complain(rules, path, strerror(errno));
 	else if (S_ISDIR(st.st_mode))
 		walk_folder(rules, AT_FDCWD, path, path, 0);
+	else if (S_ISREG(st.st_mode) && too_old(rules, AT_FDCWD, path))
+		return;
 	else if (S_ISREG(st.st_mode))
 		rules->found(rules->context, path);
 	else

@@ -143,7 +143,7 @@ class Dovecot:
         before, old = self.log().count("SIGHUP received"), set(self._processes("lmtp"))
         self._daemon.signal(signal.SIGHUP)
         wait_until(lambda: self.log().count("SIGHUP received") > before and self._ready(),
-                   "Dovecot reloads")
+                   "Dovecot reloads", 30)
         with contextlib.suppress(Timeout):
             wait_until(lambda: not old & set(self._processes("lmtp")), "old lmtp ends", 2)
 
