@@ -147,7 +147,8 @@ static void fail_on_pending(const struct mxg_domain_check *d, struct mxg_pass *p
 }
 
 /* The set may be empty for the peer's family only: then it is not empty. */
-static enum mxg_decide_progress look_at_other_family(struct mxguard_check *c, struct mxg_domain_check *d, struct mxg_pass *p)
+static enum mxg_decide_progress look_at_other_family(struct mxguard_check *c, struct mxg_domain_check *d,
+						      struct mxg_pass *p)
 {
 	struct mxg_text_mark mark = mxg_text_list_mark(&d->steps);
 	struct mxg_pass both;
@@ -179,7 +180,8 @@ static void settle_on_header(struct mxg_domain_check *d)
 }
 
 /* The present, as far as answers are in. */
-static enum mxg_decide_progress evaluate_present(struct mxguard_check *c, struct mxg_domain_check *d, const struct mxg_pass *fixed)
+static enum mxg_decide_progress evaluate_present(struct mxguard_check *c, struct mxg_domain_check *d,
+						  const struct mxg_pass *fixed)
 {
 	struct mxg_text_mark mark = { 0, 0 };
 	mxg_text_list_cut(&d->steps, mark);
