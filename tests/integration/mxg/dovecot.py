@@ -114,7 +114,8 @@ class Dovecot:
                 wait_until(lambda: set(self._processes()) <= last, "Dovecot's processes end")
             self._daemon.kill()
             for pid in filter(_alive, anvil):
-                os.kill(pid, signal.SIGTERM)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
             wait_until(lambda: not any(map(_alive, last)), "Dovecot's log ends")
         self._daemon.stop()
         (self.folder / "run" / "master.pid").unlink(missing_ok=True)
