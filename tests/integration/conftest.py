@@ -18,6 +18,7 @@ from mxg.mxguard import write_config
 from mxg.policy_service import PolicyService
 from mxg.postfix import Postfix
 from mxg.process import run, temporary_folder
+from mxg.sendmail import Sendmail
 from mxg.site import Site
 from mxg.dovecot import Dovecot, Settings
 from mxg.dovecot import version as dovecot_version
@@ -156,6 +157,17 @@ def exim(folder: pathlib.Path, stack: contextlib.ExitStack, network: None,
     count = iter(range(100))
     return lambda **keywords: stack.enter_context(
         Exim(folder / f"exim{next(count)}", **keywords))
+
+
+@pytest.fixture
+def sendmail(folder: pathlib.Path, stack: contextlib.ExitStack, network: None,
+             root: None) -> Callable[..., Sendmail]:
+    """sendmail(mailers=…, features=…, routes={…}, addresses=(…)) -> a running sendmail"""
+    if not Sendmail.available():
+        pytest.skip("sendmail is not unpacked: script/install test")
+    count = iter(range(100))
+    return lambda **keywords: stack.enter_context(
+        Sendmail(folder / f"sendmail{next(count)}", **keywords))
 
 
 @pytest.fixture

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: MIT
+"""A private sendmail in a temporary folder.
+
+Only one mail transport agent can be installed on Debian, so this one is unpacked beside, and its
+m4 files with it (script/install). What it knows of hosts is in files: it asks no DNS. It wants a
+full name of its host before it reads any configuration, and waits a minute without: it runs in
+a mount namespace of its own, where /etc/hosts is ours.
+"""
+from __future__ import annotations
+
+import os
+import pathlib
+import socket
+import subprocess
+
+from . import build
+from .process import Daemon, listening, program, run, with_files
+
+OPTIONS = {"DOMAIN_NAME": "mail.example.test", "DEF_USER_ID": "nobody:nogroup", "CONNECTION_RATE_THROTTLE": "0",
+           "TO_IDENT": "0", "TO_QUEUERETURN": "5d", "MIN_QUEUE_AGE": "0", "LOG_LEVEL": "9", "DONT_PROBE_INTERFACES": "True",
+           "DONT_BLAME_SENDMAIL": "GroupWritableDirPathSafe,MapInUnsafeDirPath,RunProgramInUnsafeDirPath"}
+
+
+def _unpacked(package: str, path: str) -> pathlib.Path:
+    return pathlib.Path(os.environ.get("MXGUARD_MTA_DIR") or build.ROOT / ".cache" / "mta") / package / path
+
+
+def path() -> pathlib.Path:
+    return _unpacked("sendmail-bin", "usr/libexec/sendmail/sendmail")
+
+
+def _m4() -> pathlib.Path:
+    return _unpacked("sendmail-cf", "usr/share/sendmail/cf")
+
+
+def _content(file: pathlib.Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
+class Sendmail:
+    """MAILERS stands behind MAILER_DEFINITIONS, FEATURES before the mailers. ROUTES: domain ->
+    mailer:host, the mailertable; these domains are accepted. ADDRESSES: where it listens, port 25."""
+
+    def __init__(self, folder: pathlib.Path, *, mailers: str = "", features: str = "",
+                 routes: dict[str, str] | None = None, addresses: tuple[str, ...] = ("192.0.2.1",)) -> None:
+        self.folder, self.mailers, self.features = folder, mailers, features
+        self.routes, self.addresses = routes or {}, addresses
+        self.config, self.queue = folder / "sendmail.cf", folder / "queue"
+        self._daemon = Daemon([], folder / "sendmail.out")
+
+    @staticmethod
+    def available() -> bool:
+        return path().exists() and _m4().exists() and program("m4") is not None
+
+    def start(self) -> "Sendmail":
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.queue.mkdir(mode=0o700, exist_ok=True)
+        (self.folder / "aliases").write_text("postmaster: /dev/null\nmailer-daemon: postmaster\n", encoding="ascii")
+        (self.folder / "switch").write_text("hosts files\naliases files\n", encoding="ascii")
+        (self.folder / "hosts").write_text("127.0.0.1 localhost\n::1 localhost\n192.0.2.1 mail.example.test "
+                                           f"{socket.gethostname()}\n", encoding="ascii")
+        self._write_routes()
+        self.write_config()
+        self.sendmail_command("-bi")
+        self._daemon.argv = self._argv("-bD")
+        self._daemon.start(lambda: all(listening(each, 25) for each in self.addresses), "sendmail listens")
+        return self
+
+    def stop(self) -> None:
+        self._daemon.stop()
+
+    def __enter__(self) -> "Sendmail":
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _argv(self, *arguments: str) -> list[str]:
+        return with_files([str(path()), "-C", str(self.config), "-X", str(self.folder / "traffic"), *arguments],
+                          {"/etc/hosts": self.folder / "hosts"})
+
+    def _write_routes(self) -> None:
+        table = "".join(f"{domain}\t{route}\n" for domain, route in self.routes.items())
+        run([str(path().with_name("makemap")), "-C", os.devnull, "hash", str(self.folder / "mailertable")],
+            data=table.encode(), check=True)
+
+    def write_config(self) -> None:
+        files = {"QUEUE_DIR": "queue", "ALIAS_FILE": "aliases", "PID_FILE": "pid", "STATUS_FILE": "statistics",
+                 "HOST_STATUS_DIRECTORY": "", "SERVICE_SWITCH_FILE": "switch"}
+        values = OPTIONS | {name: str(self.folder / file) for name, file in files.items() if file}
+        lines = [f"include(`{_m4()}/m4/cf.m4')", "OSTYPE(`linux')"]
+        lines += [f"define(`conf{name}', `{value}')" for name, value in values.items() if name not in ("QUEUE_DIR", "ALIAS_FILE", "STATUS_FILE")]
+        lines += [f"define(`{name}', `{values[name]}')" for name in ("QUEUE_DIR", "ALIAS_FILE")]
+        lines += [f"define(`STATUS_FILE', `{values['STATUS_FILE']}')", "FEATURE(`no_default_msa')", "FEATURE(`nocanonify')",
+                  "FEATURE(`accept_unresolvable_domains')", f"FEATURE(`mailertable', `hash -o {self.folder}/mailertable')"]
+        lines += [f"RELAY_DOMAIN(`{domain}')" for domain in self.routes]
+        for number, address in enumerate(self.addresses):
+            family = "inet6" if ":" in address else "inet"
+            lines.append(f"DAEMON_OPTIONS(`Family={family}, Name=d{number}, Port=25, Addr={address}')")
+        lines += [self.features, "MAILER_DEFINITIONS", "MAILER(`local')", "MAILER(`smtp')", self.mailers]
+        text = "\n".join(lines) + "\n"
+        (self.folder / "sendmail.mc").write_text(text, encoding="utf-8")
+        made = run(["m4", f"-D_CF_DIR_={_m4()}/", "-"], data=text.encode(), check=True, cwd=_m4())
+        assert not made.stderr, made.stderr.decode()
+        self.config.write_bytes(made.stdout)
+        self.config.chmod(0o644)
+
+    def sendmail_command(self, *arguments: str, data: bytes | None = None, check: bool = True,
+                         **keywords: object) -> "subprocess.CompletedProcess[bytes]":
+        """Run this sendmail with other arguments, such as -bp, -bi, -bt."""
+        return run(self._argv(*arguments), data=data, check=check, **keywords)
+
+    def sendmail(self, content: bytes, *recipients: str, sender: str = "local@example.test") -> None:
+        """Hand in a message as a local user does."""
+        self.sendmail_command("-oi", "-f", sender, *recipients, data=content)
+
+    def run_queue(self) -> None:
+        """Try everything in the queue now, and wait until it was tried."""
+        self.sendmail_command("-q")
+
+    def waiting(self) -> list[str]:
+        """The ids of the messages in the queue, without those that are only being taken."""
+        return [file.name[2:] for file in self.queue.glob("qf*")]
+
+    def tried(self) -> list[str]:
+        """Those of them that could not be delivered yet; the file is replaced as a whole."""
+        return [file.name[2:] for file in self.queue.glob("qf*") if b"\nMDeferred" in _content(file)]

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: MIT
+"""mxguard-lda as a mailer of a real sendmail: messages in, mailboxes and bounces out.
+
+What decides is the client's address, which sendmail knows while the client's own process delivers
+and forgets when the message waits; then the message's Received fields decide."""
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from mxg import build, smtp
+from mxg.dns_script import answer, timeout
+from mxg.process import wait_until
+from test_lda_mta import FETCHED, GATEWAY, SPAMMER, USER, Boxes, dovecot_lda, mbox, settings  # noqa: F401
+
+SMTP = ("192.0.2.1", 25)
+SENDER = "a@sender.example"
+MAILER = """\
+Mguarded, P={wrapper}, F=lDFMPnu9, U=nobody,
+\tS=EnvFromSMTP/HdrFromSMTP, R=EnvToSMTP/HdrFromSMTP,
+\tT=DNS/RFC822/X-Unix,
+\tA=mxguard-lda -c {config} --peer=${{client_addr}} --helo=$s --from=$g
+\t  --rcpt=$u --login=${{auth_authen}} --id=$i {options} -- {command}
+Mbounces, P=/bin/sh, F=lFn, U=nobody, A=sh {folder}/keep-bounce $u
+"""
+
+
+@pytest.fixture
+def keep(folder):
+    """A delivery agent that keeps each message in the folder of a mailbox, or does what it is told."""
+    box = folder / "kept"
+    box.mkdir()
+    shutil.chown(box, "nobody", "nogroup")
+    script = folder / "keep"
+    script.write_text(f'#!/bin/sh\n[ -e {folder}/trouble ] && . {folder}/trouble\n'
+                      f'mkdir -p "{box}/$1" && cat >"{box}/$1/.$$" && mv "{box}/$1/.$$" "{box}/$1/$$"\n')
+    script.chmod(0o755)
+    return f"{script} %{{mailbox}}", Boxes(lambda name: [file.read_bytes() for file in (box / name).glob("[0-9]*")])
+
+
+@pytest.fixture
+def guarded(sendmail, mxguard_config, folder):
+    """guarded(command, settings…) -> sendmail that delivers by it; bounces goes to bounced()."""
+    def start(command, *, options="", addresses=("192.0.2.1",), features="", **more):
+        bounces = folder / "bounces"
+        bounces.mkdir()
+        shutil.chown(bounces, "nobody", "nogroup")
+        (folder / "keep-bounce").write_text(f'cat >"{bounces}/.$$" && mv "{bounces}/.$$" "{bounces}/$$"\n')
+        mta = sendmail(
+            mailers=MAILER.format(wrapper=build.wrapper(), folder=folder, options=options, command=command,
+                                  config=mxguard_config(settings("sendmail", **more))),
+            routes={"example.test": "guarded:example.test", "sender.example": "bounces:sender.example"},
+            addresses=addresses, features=features)
+        mta.bounced = lambda: [file.read_bytes() for file in bounces.glob("[0-9]*")]
+        return mta
+    return start
+
+
+def deliver(source, server=SMTP, **keywords):
+    return smtp.deliver(server, USER, lmtp=False, source=source, **keywords).final(USER).code
+
+
+def wait_empty(mta):
+    wait_until(lambda: not mta.waiting(), "the queue is empty", 20)
+
+
+def wait_deferred(mta, count=1):
+    """COUNT messages were tried, and wait."""
+    wait_until(lambda: len(mta.tried()) == count, f"{count} were tried", 20)
+
+
+def down(scripted_dns):
+    scripted_dns.default = timeout()
+    return {"gateways": ({"name": "mx", "allow": "mx"},), "dns": {"servers": [scripted_dns.server], "timeout": "1s"}}
+
+
+def up(scripted_dns):
+    scripted_dns.update({("example.test", "MX"): answer("10 gw.example.test"), ("gw.example.test", "A"): answer(GATEWAY)})
+
+
+def test_mailer_with_dovecot_lda(guarded, dovecot_lda):  # noqa: F811
+    command, boxes = dovecot_lda()
+    mta = guarded(command)
+    assert deliver(GATEWAY, content=smtp.message(subject="gateway")) == 250
+    boxes.wait("INBOX", 1)
+    assert deliver(SPAMMER, content=smtp.message(subject="direct")) == 250
+    junk = boxes.wait("Junk", 1)[0]
+    assert b"Subject: direct" in junk and junk.count(b"\tx-mxguard=fail") == 1
+    mta.sendmail(smtp.message(subject="local"), USER)
+    boxes.wait("INBOX", 2)
+    assert deliver(GATEWAY, sender="") == 250
+    boxes.wait("INBOX", 3)
+    wait_empty(mta)
+    assert mta.bounced() == [] and len(boxes["Junk"]) == 1
+
+
+def test_two_recipients_are_two_deliveries(guarded, keep):
+    command, boxes = keep
+    mta = guarded(command)
+    both = smtp.deliver(SMTP, [USER, "other@example.test"], lmtp=False, source=GATEWAY)
+    assert set(both.codes.values()) == {250}
+    boxes.wait("INBOX", 2)
+    wait_empty(mta)
+
+
+def test_loopback_and_ipv6(guarded, keep):
+    """The address of an IPv6 client has "IPv6:" before it; loopback is internal, and what the
+    fields say of fetched mail counts."""
+    command, boxes = keep
+    mta = guarded(command, addresses=("192.0.2.1", "127.0.0.1", "2001:db8::1"),
+                  gateways=({"name": "filters", "allow": "ip6:2001:db8::10"},))
+    assert deliver("2001:db8::10", ("2001:db8::1", 25)) == 250
+    boxes.wait("INBOX", 1)
+    assert deliver("2001:db8::66", ("2001:db8::1", 25)) == 250
+    boxes.wait("Junk", 1)
+    assert deliver("127.0.0.1", ("127.0.0.1", 25), helo="localhost",
+                   content=smtp.message(subject="fetched", header=FETCHED)) == 250
+    boxes.wait("INBOX", 2)
+    wait_empty(mta)
+
+
+def test_quarantine_command_is_one_word(guarded, keep, folder):
+    """sendmail parts A= at blanks, and knows no quotes there: a command with arguments is a script."""
+    command, boxes = keep
+    script = folder / "put-aside"
+    script.write_text(f"#!/bin/sh\nexec {folder}/keep Aside\n")
+    script.chmod(0o755)
+    mta = guarded(command.replace("%{mailbox}", "INBOX"), options=f"--quarantine-command={script}")
+    assert deliver(SPAMMER) == 250
+    assert b"\tx-mxguard=fail" in boxes.wait("Aside", 1)[0]
+    assert deliver(GATEWAY) == 250
+    boxes.wait("INBOX", 1)
+    wait_empty(mta)
+
+
+def test_refusal_bounces(guarded, keep):
+    command, boxes = keep
+    mta = guarded(command, on_direct_queued="reject")
+    assert deliver(SPAMMER) == 250
+    wait_until(mta.bounced, "the bounce")
+    assert b"203.0.113.66 is not an authorized gateway" in mta.bounced()[0]
+    wait_empty(mta)
+    assert not boxes["INBOX"] and not boxes["Junk"] and len(mta.bounced()) == 1
+
+
+def test_waits_while_dns_is_down(guarded, keep, scripted_dns):
+    """The client's address is forgotten while it waits: --peer is empty, and the field that this
+    sendmail wrote has it."""
+    command, boxes = keep
+    mta = guarded(command, **down(scripted_dns))
+    assert deliver(GATEWAY) == 250
+    assert deliver(SPAMMER) == 250
+    wait_deferred(mta, 2)
+    mta.run_queue()
+    assert len(mta.waiting()) == 2 and not boxes["INBOX"] and not boxes["Junk"]
+    up(scripted_dns)
+    mta.run_queue()
+    boxes.wait("INBOX", 1)
+    junk = boxes.wait("Junk", 1)[0]
+    assert b"from client.example ([203.0.113.66])" in junk
+    wait_empty(mta)
+    assert mta.bounced() == []
