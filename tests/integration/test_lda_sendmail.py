@@ -12,10 +12,11 @@ import pytest
 from mxg import build, smtp
 from mxg.dns_script import answer, timeout
 from mxg.process import wait_until
-from test_lda_mta import FETCHED, GATEWAY, SPAMMER, USER, Boxes, dovecot_lda, mbox, settings  # noqa: F401
+from test_lda_mta import FETCHED, GATEWAY, SPAMMER, USER, Boxes, dovecot_lda, settings  # noqa: F401
 
 SMTP = ("192.0.2.1", 25)
 SENDER = "a@sender.example"
+NO_ETRN = "define(`confPRIVACY_FLAGS', `authwarnings,noetrn')"
 MAILER = """\
 Mguarded, P={wrapper}, F=lDFMPnu9, U=nobody,
 \tS=EnvFromSMTP/HdrFromSMTP, R=EnvToSMTP/HdrFromSMTP,
@@ -41,19 +42,19 @@ def keep(folder):
 
 @pytest.fixture
 def guarded(sendmail, mxguard_config, folder):
-    """guarded(command, settings…) -> sendmail that delivers by it; bounces goes to bounced()."""
-    def start(command, *, options="", addresses=("192.0.2.1",), features="", **more):
+    """guarded(command, settings…) -> sendmail that delivers by it; what bounces goes to bounced()."""
+    def start(command, *, options="", mailer=MAILER, mta=None, **more):
         bounces = folder / "bounces"
         bounces.mkdir()
         shutil.chown(bounces, "nobody", "nogroup")
         (folder / "keep-bounce").write_text(f'cat >"{bounces}/.$$" && mv "{bounces}/.$$" "{bounces}/$$"\n')
-        mta = sendmail(
-            mailers=MAILER.format(wrapper=build.wrapper(), folder=folder, options=options, command=command,
+        daemon = sendmail(
+            mailers=mailer.format(wrapper=build.wrapper(), folder=folder, options=options, command=command,
                                   config=mxguard_config(settings("sendmail", **more))),
             routes={"example.test": "guarded:example.test", "sender.example": "bounces:sender.example"},
-            addresses=addresses, features=features)
-        mta.bounced = lambda: [file.read_bytes() for file in bounces.glob("[0-9]*")]
-        return mta
+            **{"features": NO_ETRN, **(mta or {})})
+        daemon.bounced = lambda: [file.read_bytes() for file in bounces.glob("[0-9]*")]
+        return daemon
     return start
 
 
@@ -108,7 +109,7 @@ def test_loopback_and_ipv6(guarded, keep):
     """The address of an IPv6 client has "IPv6:" before it; loopback is internal, and what the
     fields say of fetched mail counts."""
     command, boxes = keep
-    mta = guarded(command, addresses=("192.0.2.1", "127.0.0.1", "2001:db8::1"),
+    mta = guarded(command, mta={"addresses": ("192.0.2.1", "127.0.0.1", "2001:db8::1")},
                   gateways=({"name": "filters", "allow": "ip6:2001:db8::10"},))
     assert deliver("2001:db8::10", ("2001:db8::1", 25)) == 250
     boxes.wait("INBOX", 1)
@@ -159,5 +160,107 @@ def test_waits_while_dns_is_down(guarded, keep, scripted_dns):
     boxes.wait("INBOX", 1)
     junk = boxes.wait("Junk", 1)[0]
     assert b"from client.example ([203.0.113.66])" in junk
+    wait_empty(mta)
+    assert mta.bounced() == []
+
+
+def test_the_daemon_runs_the_queue(guarded, keep, scripted_dns):
+    """Its own queue runs know no client either, whoever is connected meanwhile."""
+    command, boxes = keep
+    mta = guarded(command, mta={"runs": "1s"}, **down(scripted_dns))
+    assert deliver(SPAMMER) == 250
+    wait_deferred(mta)
+    with smtp.Client(SMTP, source=GATEWAY, lmtp=False) as client:
+        client.greet()
+        up(scripted_dns)
+        boxes.wait("Junk", 1)
+    wait_empty(mta)
+    assert not boxes["INBOX"]
+
+
+ETRN = pytest.mark.parametrize("allowed", [True, False])
+
+
+@ETRN
+def test_etrn(guarded, keep, scripted_dns, allowed):
+    """A client that starts a queue run is taken for the client of what waits there: whoever says
+    ETRN decides. So it is to be switched off, as the manual says."""
+    command, boxes = keep
+    mta = guarded(command, mta={"features": "" if allowed else NO_ETRN},
+                  **down(scripted_dns))
+    assert deliver(GATEWAY) == 250
+    wait_deferred(mta)
+    up(scripted_dns)
+    with smtp.Client(SMTP, source=SPAMMER, lmtp=False) as client:
+        client.greet()
+        assert client.command("ETRN example.test").code == (250 if allowed else 502)
+        if allowed:
+            boxes.wait("Junk", 1)
+    if not allowed:
+        mta.run_queue()
+        boxes.wait("INBOX", 1)
+    wait_empty(mta)
+
+
+def test_dollar_ampersand_is_not_for_mailers(guarded, keep):
+    """$& is for rulesets alone: in A= it stays as a byte and the macro's number, which is no
+    address. Nothing is lost, and the first message shows it."""
+    command, boxes = keep
+    mta = guarded(command, mailer=MAILER.replace("${{client_addr}}", "$&{{client_addr}}"))
+    for count, source in enumerate((GATEWAY, SPAMMER), 1):
+        assert deliver(source) == 250
+        assert all(b'reason="peer-unreadable"' in each for each in boxes.wait("Junk", count))
+    wait_empty(mta)
+    assert mta.bounced() == [] and not boxes["INBOX"]
+
+
+@pytest.mark.parametrize("trouble", ["kill -9 $$", "kill -15 $$", "exit 75"])
+def test_trouble_of_the_command_waits(guarded, keep, folder, trouble):
+    """A death by signal is temporary for sendmail, so --signal-exit is not needed."""
+    command, boxes = keep
+    file = folder / "trouble"
+    file.write_text(trouble + "\n")
+    mta = guarded(command)
+    for source in (GATEWAY, SPAMMER):
+        assert deliver(source) == 250
+    wait_deferred(mta, 2)
+    file.unlink()
+    mta.run_queue()
+    boxes.wait("INBOX", 1)
+    boxes.wait("Junk", 1)
+    wait_empty(mta)
+    assert mta.bounced() == []
+
+
+def test_what_cannot_be_started_waits(guarded, keep):
+    """Neither a COMMAND nor a wrapper that is missing makes a bounce."""
+    command, boxes = keep
+    mta = guarded(f"/nonexistent{command}")
+    assert deliver(GATEWAY) == 250
+    wait_deferred(mta)
+    text = mta.config.read_text()
+    mta.config.write_text(text.replace(f"P={build.wrapper()}", "P=/nonexistent/mxguard-lda"))
+    mta.run_queue()
+    assert len(mta.waiting()) == 1
+    mta.config.write_text(text.replace("/nonexistent/", "/"))
+    mta.run_queue()
+    boxes.wait("INBOX", 1)
+    wait_empty(mta)
+    assert mta.bounced() == []
+
+
+def test_local_mailer(guarded, keep, mxguard_config):
+    """FEATURE(local_procmail) with the wrapper: $u is a login here, so default_domain is needed."""
+    command, boxes = keep
+    config = mxguard_config(settings("sendmail", default_domain="example.test"))
+    arguments = f"mxguard-lda -c {config} --peer=${{client_addr}} --from=$g --rcpt=$u -- {command}"
+    mta = guarded(command, mta={"features": "LOCAL_DOMAIN(`local.test')\n"
+                                f"FEATURE(`local_procmail', `{build.wrapper()}', `{arguments}', `SPhn9')"})
+    for source in (GATEWAY, SPAMMER):
+        assert smtp.deliver(SMTP, "nobody@local.test", lmtp=False, source=source).final("nobody@local.test").code == 250
+    boxes.wait("INBOX", 1)
+    boxes.wait("Junk", 1)
+    mta.sendmail(smtp.message(subject="local"), "nobody@local.test")
+    boxes.wait("INBOX", 2)
     wait_empty(mta)
     assert mta.bounced() == []

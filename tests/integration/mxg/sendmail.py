@@ -8,17 +8,22 @@ a mount namespace of its own, where /etc/hosts is ours.
 """
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import pathlib
+import re
 import socket
 import subprocess
 
 from . import build
 from .process import Daemon, listening, program, run, with_files
 
-OPTIONS = {"DOMAIN_NAME": "mail.example.test", "DEF_USER_ID": "nobody:nogroup", "CONNECTION_RATE_THROTTLE": "0",
-           "TO_IDENT": "0", "TO_QUEUERETURN": "5d", "MIN_QUEUE_AGE": "0", "LOG_LEVEL": "9", "DONT_PROBE_INTERFACES": "True",
+OPTIONS = {"DOMAIN_NAME": "mail.example.test", "DEF_USER_ID": "nobody:nogroup", "TO_IDENT": "0",
+           "TO_QUEUERETURN": "5d", "DONT_PROBE_INTERFACES": "True",
            "DONT_BLAME_SENDMAIL": "GroupWritableDirPathSafe,MapInUnsafeDirPath,RunProgramInUnsafeDirPath"}
+FILES = {"QUEUE_DIR": "queue", "ALIAS_FILE": "aliases", "STATUS_FILE": "statistics", "confPID_FILE": "pid",
+         "confSERVICE_SWITCH_FILE": "switch"}
 
 
 def _unpacked(package: str, path: str) -> pathlib.Path:
@@ -33,21 +38,24 @@ def _m4() -> pathlib.Path:
     return _unpacked("sendmail-cf", "usr/share/sendmail/cf")
 
 
-def _content(file: pathlib.Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except FileNotFoundError:
-        return b""
+def _tried(file: pathlib.Path) -> bool:
+    """A line N is the number of attempts; who makes one holds a lock, and replaces the file."""
+    with contextlib.suppress(FileNotFoundError, BlockingIOError), file.open("rb") as lines:
+        if re.search(rb"(?m)^N[1-9]", lines.read()):
+            fcntl.flock(lines, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return True
+    return False
 
 
 class Sendmail:
     """MAILERS stands behind MAILER_DEFINITIONS, FEATURES before the mailers. ROUTES: domain ->
-    mailer:host, the mailertable; these domains are accepted. ADDRESSES: where it listens, port 25."""
+    mailer:host, the mailertable; these domains are accepted. ADDRESSES: where it listens, port 25. RUNS: how often it runs the queue by itself."""
 
     def __init__(self, folder: pathlib.Path, *, mailers: str = "", features: str = "",
-                 routes: dict[str, str] | None = None, addresses: tuple[str, ...] = ("192.0.2.1",)) -> None:
+                 routes: dict[str, str] | None = None, addresses: tuple[str, ...] = ("192.0.2.1",),
+                 runs: str | None = None) -> None:
         self.folder, self.mailers, self.features = folder, mailers, features
-        self.routes, self.addresses = routes or {}, addresses
+        self.routes, self.addresses, self.runs = routes or {}, addresses, runs
         self.config, self.queue = folder / "sendmail.cf", folder / "queue"
         self._daemon = Daemon([], folder / "sendmail.out")
 
@@ -65,7 +73,7 @@ class Sendmail:
         self._write_routes()
         self.write_config()
         self.sendmail_command("-bi")
-        self._daemon.argv = self._argv("-bD")
+        self._daemon.argv = self._argv("-bD", *([f"-q{self.runs}"] if self.runs else []))
         self._daemon.start(lambda: all(listening(each, 25) for each in self.addresses), "sendmail listens")
         return self
 
@@ -79,7 +87,7 @@ class Sendmail:
         self.stop()
 
     def _argv(self, *arguments: str) -> list[str]:
-        return with_files([str(path()), "-C", str(self.config), "-X", str(self.folder / "traffic"), *arguments],
+        return with_files([str(path()), "-C", str(self.config), *arguments],
                           {"/etc/hosts": self.folder / "hosts"})
 
     def _write_routes(self) -> None:
@@ -88,22 +96,19 @@ class Sendmail:
             data=table.encode(), check=True)
 
     def write_config(self) -> None:
-        files = {"QUEUE_DIR": "queue", "ALIAS_FILE": "aliases", "PID_FILE": "pid", "STATUS_FILE": "statistics",
-                 "HOST_STATUS_DIRECTORY": "", "SERVICE_SWITCH_FILE": "switch"}
-        values = OPTIONS | {name: str(self.folder / file) for name, file in files.items() if file}
         lines = [f"include(`{_m4()}/m4/cf.m4')", "OSTYPE(`linux')"]
-        lines += [f"define(`conf{name}', `{value}')" for name, value in values.items() if name not in ("QUEUE_DIR", "ALIAS_FILE", "STATUS_FILE")]
-        lines += [f"define(`{name}', `{values[name]}')" for name in ("QUEUE_DIR", "ALIAS_FILE")]
-        lines += [f"define(`STATUS_FILE', `{values['STATUS_FILE']}')", "FEATURE(`no_default_msa')", "FEATURE(`nocanonify')",
-                  "FEATURE(`accept_unresolvable_domains')", f"FEATURE(`mailertable', `hash -o {self.folder}/mailertable')"]
+        lines += [f"define(`conf{name}', `{value}')" for name, value in OPTIONS.items()]
+        lines += [f"define(`{name}', `{self.folder}/{file}')" for name, file in FILES.items()]
+        lines += [f"FEATURE(`{name}')" for name in ("no_default_msa", "nocanonify", "accept_unresolvable_domains")]
+        lines += [f"FEATURE(`mailertable', `hash -o {self.folder}/mailertable')"]
         lines += [f"RELAY_DOMAIN(`{domain}')" for domain in self.routes]
         for number, address in enumerate(self.addresses):
             family = "inet6" if ":" in address else "inet"
             lines.append(f"DAEMON_OPTIONS(`Family={family}, Name=d{number}, Port=25, Addr={address}')")
-        lines += [self.features, "MAILER_DEFINITIONS", "MAILER(`local')", "MAILER(`smtp')", self.mailers]
+        lines += [self.features.strip(), "MAILER_DEFINITIONS", "MAILER(`local')", "MAILER(`smtp')", self.mailers]
         text = "\n".join(lines) + "\n"
         (self.folder / "sendmail.mc").write_text(text, encoding="utf-8")
-        made = run(["m4", f"-D_CF_DIR_={_m4()}/", "-"], data=text.encode(), check=True, cwd=_m4())
+        made = run(["m4", f"-D_CF_DIR_={_m4()}/", "-D_NO_MAKEINFO_", "-"], data=text.encode(), check=True, cwd=_m4())
         assert not made.stderr, made.stderr.decode()
         self.config.write_bytes(made.stdout)
         self.config.chmod(0o644)
@@ -126,5 +131,5 @@ class Sendmail:
         return [file.name[2:] for file in self.queue.glob("qf*")]
 
     def tried(self) -> list[str]:
-        """Those of them that could not be delivered yet; the file is replaced as a whole."""
-        return [file.name[2:] for file in self.queue.glob("qf*") if b"\nMDeferred" in _content(file)]
+        """Those of them that were tried at least once, and that nobody is trying now."""
+        return [file.name[2:] for file in self.queue.glob("qf*") if _tried(file)]
