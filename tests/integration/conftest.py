@@ -16,10 +16,10 @@ from mxg.dns_script import ScriptedDns
 from mxg.exim import Exim
 from mxg.mxguard import write_config
 from mxg.opensmtpd import OpenSmtpd
-from mxg.sendmail import Sendmail
 from mxg.policy_service import PolicyService
 from mxg.postfix import Postfix
 from mxg.process import run, temporary_folder
+from mxg.sendmail import Sendmail
 from mxg.site import Site
 from mxg.dovecot import Dovecot, Settings
 from mxg.dovecot import version as dovecot_version
@@ -174,7 +174,7 @@ def opensmtpd(folder: pathlib.Path, stack: contextlib.ExitStack, network: None,
 @pytest.fixture
 def sendmail(folder: pathlib.Path, stack: contextlib.ExitStack, network: None,
              root: None) -> Callable[..., Sendmail]:
-    """sendmail(mailer=…) -> a running sendmail"""
+    """sendmail(mailers=…, features=…, routes={…}, addresses=(…)) -> a running sendmail"""
     if not Sendmail.available():
         pytest.skip("sendmail is not unpacked: script/install test")
     count = iter(range(100))

@@ -1,90 +1,278 @@
 # SPDX-License-Identifier: MIT
-"""mxguard-lda as a mailer of a real sendmail, in front of real delivery agents: messages in,
-mailboxes out. The mailer is the manual's."""
+"""mxguard-lda as a mailer of a real sendmail: messages in, mailboxes and bounces out.
+
+What decides is the client's address, which sendmail knows while the client's own process delivers
+and forgets when the message waits; then the message's Received fields decide."""
 from __future__ import annotations
+
+import shutil
 
 import pytest
 
 from mxg import build, smtp
 from mxg.dns_script import answer, timeout
 from mxg.process import wait_until
-from test_lda_mta import (FETCHED, GATEWAY, SPAMMER, USER, agent, deliver, dovecot_lda, maildrop,  # noqa: F401
+from test_lda_mta import (FETCHED, GATEWAY, SPAMMER, USER, Boxes, agent, dovecot_lda, maildrop,  # noqa: F401
                           procmail, settings)
 
+SMTP = ("192.0.2.1", 25)
+SENDER = "a@sender.example"
+NO_ETRN = "define(`confPRIVACY_FLAGS', `authwarnings,noetrn')"
+MAILER = """\
+Mguarded, P={wrapper}, F=lDFMPnu9, U=nobody,
+\tS=EnvFromSMTP/HdrFromSMTP, R=EnvToSMTP/HdrFromSMTP,
+\tT=DNS/RFC822/X-Unix,
+\tA=mxguard-lda -c {config} --peer=${{client_addr}} --helo=$s --from=$g
+\t  --rcpt=$u --login=${{auth_authen}} --id=$i {options} -- {command}
+Mbounces, P=/bin/sh, F=lFn, U=nobody, A=sh {folder}/keep-bounce $u
+"""
 
-def guarded(sendmail, config, command):
-    return sendmail(mailer=f"""\
-Mguarded, P={build.wrapper()}, F=lsuDFMPqn9, U=nobody:nogroup, T=DNS/RFC822/X-Unix,
-\tA=mxguard-lda -c {config} --peer=${{client_addr}} --helo=$s --from=$g --rcpt=$u --login=${{auth_authen}} --id=$i -- {
-    command.replace("procmail -p", "procmail -f - -p")}""")
+
+@pytest.fixture
+def keep(folder):
+    """A delivery agent that keeps each message in the folder of a mailbox, or does what it is told."""
+    box = folder / "kept"
+    box.mkdir()
+    shutil.chown(box, "nobody", "nogroup")
+    script = folder / "keep"
+    script.write_text(f'#!/bin/sh\n[ -e {folder}/trouble ] && . {folder}/trouble\n'
+                      f'mkdir -p "{box}/$1" && cat >"{box}/$1/.$$" && mv "{box}/$1/.$$" "{box}/$1/$$"\n')
+    script.chmod(0o755)
+    return f"{script} %{{mailbox}}", Boxes(lambda name: [file.read_bytes() for file in (box / name).glob("[0-9]*")])
 
 
-def no_bounce(mta):
-    assert not mta.returned.exists()
+@pytest.fixture
+def guarded(sendmail, mxguard_config, folder):
+    """guarded(command, settings…) -> sendmail that delivers by it; what bounces goes to bounced()."""
+    def start(command, *, options="", mailer=MAILER, mta=None, **more):
+        bounces = folder / "bounces"
+        bounces.mkdir()
+        shutil.chown(bounces, "nobody", "nogroup")
+        (folder / "keep-bounce").write_text(f'cat >"{bounces}/.$$" && mv "{bounces}/.$$" "{bounces}/$$"\n')
+        daemon = sendmail(
+            mailers=mailer.format(wrapper=build.wrapper(), folder=folder, options=options, command=command,
+                                  config=mxguard_config(settings("sendmail", **more))),
+            routes={"example.test": "guarded:example.test", "sender.example": "bounces:sender.example"},
+            **{"features": NO_ETRN, **(mta or {})})
+        daemon.bounced = lambda: [file.read_bytes() for file in bounces.glob("[0-9]*")]
+        return daemon
+    return start
 
 
-@pytest.mark.parametrize("agent", ["dovecot-lda", "maildrop", "procmail"], indirect=True)
-def test_mailer(sendmail, mxguard_config, agent):  # noqa: F811
-    command, boxes = agent
-    mta = guarded(sendmail, mxguard_config(settings("sendmail")), command)
+def deliver(source, server=SMTP, **keywords):
+    return smtp.deliver(server, USER, lmtp=False, source=source, **keywords).final(USER).code
+
+
+def wait_empty(mta):
+    wait_until(lambda: not mta.waiting(), "the queue is empty", 20)
+
+
+def wait_deferred(mta, count=1):
+    """COUNT messages were tried, and wait."""
+    wait_until(lambda: len(mta.tried()) == count, f"{count} were tried", 20)
+
+
+def down(scripted_dns):
+    scripted_dns.default = timeout()
+    return {"gateways": ({"name": "mx", "allow": "mx"},), "dns": {"servers": [scripted_dns.server], "timeout": "1s"}}
+
+
+def up(scripted_dns):
+    scripted_dns.update({("example.test", "MX"): answer("10 gw.example.test"), ("gw.example.test", "A"): answer(GATEWAY)})
+
+
+def test_mailer_with_dovecot_lda(guarded, dovecot_lda):  # noqa: F811
+    command, boxes = dovecot_lda()
+    mta = guarded(command)
     assert deliver(GATEWAY, content=smtp.message(subject="gateway")) == 250
     boxes.wait("INBOX", 1)
     assert deliver(SPAMMER, content=smtp.message(subject="direct")) == 250
     junk = boxes.wait("Junk", 1)[0]
     assert b"Subject: direct" in junk and junk.count(b"\tx-mxguard=fail") == 1
-    assert deliver(SPAMMER, helo="[192.0.2.10]", content=smtp.message(subject="forged")) == 250
-    boxes.wait("Junk", 2)
     mta.sendmail(smtp.message(subject="local"), USER)
     boxes.wait("INBOX", 2)
-    fetched = smtp.deliver(("127.0.0.1", 25), USER, smtp.message(subject="fetched", header=FETCHED), lmtp=False,
-                           helo="localhost")
-    assert fetched.final(USER).code == 250
+    assert deliver(GATEWAY, sender="") == 250
     boxes.wait("INBOX", 3)
-    assert deliver(GATEWAY, sender="", content=smtp.message(subject="bounce of somebody's")) == 250
-    boxes.wait("INBOX", 4)
-    mta.wait_empty()
-    no_bounce(mta)
-    assert len(boxes["Junk"]) == 2
+    wait_empty(mta)
+    assert mta.bounced() == [] and len(boxes["Junk"]) == 1
 
 
-def test_waits_while_dns_is_down(sendmail, mxguard_config, dovecot_lda, scripted_dns):  # noqa: F811
-    """… and what it waited with is judged by who brought it: a queue run knows no client address,
-    and sendmail's own Received field tells."""
-    command, boxes = dovecot_lda()
-    scripted_dns.set("example.test", "MX", timeout())
-    scripted_dns.set("gw.example.test", "A", GATEWAY)
-    scripted_dns.set("gw.example.test", "AAAA", answer())
-    mta = guarded(sendmail, mxguard_config(settings(
-        "sendmail", gateways=({"name": "mx", "allow": "mx"},),
-        dns={"servers": [scripted_dns.server], "timeout": "500ms"})), command)
-    for source in (GATEWAY, SPAMMER):
-        assert deliver(source, content=smtp.message(subject=f"from {source}")) == 250
-    wait_until(lambda: sum(b"\nM" in control for control in mta.waiting()) == 2, "two messages wait")
-    assert not boxes["INBOX"] and not boxes["Junk"]
-    scripted_dns.set("example.test", "MX", answer("10 gw.example.test"))
-    mta.run_queue()
-    assert f"Subject: from {GATEWAY}".encode() in boxes.wait("INBOX", 1)[0]
-    assert f"Subject: from {SPAMMER}".encode() in boxes.wait("Junk", 1)[0]
-    mta.wait_empty()
-    no_bounce(mta)
+def test_two_recipients_are_two_deliveries(guarded, keep):
+    command, boxes = keep
+    mta = guarded(command)
+    both = smtp.deliver(SMTP, [USER, "other@example.test"], lmtp=False, source=GATEWAY)
+    assert set(both.codes.values()) == {250}
+    boxes.wait("INBOX", 2)
+    wait_empty(mta)
 
 
-def test_refusal_bounces_by_choice_and_trouble_waits(sendmail, mxguard_config, dovecot_lda):  # noqa: F811
-    command, boxes = dovecot_lda()
-    config = mxguard_config(settings("sendmail", on_direct_queued="reject"))
-    mta = guarded(sendmail, config, command)
-    good = config.read_bytes()
-    config.write_bytes(b"mode = ")
+def test_loopback_and_ipv6(guarded, keep):
+    """The address of an IPv6 client has "IPv6:" before it; loopback is internal, and what the
+    fields say of fetched mail counts."""
+    command, boxes = keep
+    mta = guarded(command, mta={"addresses": ("192.0.2.1", "127.0.0.1", "2001:db8::1")},
+                  gateways=({"name": "filters", "allow": "ip6:2001:db8::10"},))
+    assert deliver("2001:db8::10", ("2001:db8::1", 25)) == 250
+    boxes.wait("INBOX", 1)
+    assert deliver("2001:db8::66", ("2001:db8::1", 25)) == 250
+    boxes.wait("Junk", 1)
+    assert deliver("127.0.0.1", ("127.0.0.1", 25), helo="localhost",
+                   content=smtp.message(subject="fetched", header=FETCHED)) == 250
+    boxes.wait("INBOX", 2)
+    wait_empty(mta)
+
+
+def test_quarantine_command_is_one_word(guarded, keep, folder):
+    """sendmail parts A= at blanks, and knows no quotes there: a command with arguments is a script."""
+    command, boxes = keep
+    script = folder / "put-aside"
+    script.write_text(f"#!/bin/sh\nexec {folder}/keep Aside\n")
+    script.chmod(0o755)
+    mta = guarded(command.replace("%{mailbox}", "INBOX"), options=f"--quarantine-command={script}")
+    assert deliver(SPAMMER) == 250
+    assert b"\tx-mxguard=fail" in boxes.wait("Aside", 1)[0]
     assert deliver(GATEWAY) == 250
-    wait_until(lambda: any(b"\nM" in control for control in mta.waiting()), "the message waits")
-    no_bounce(mta)
-    config.write_bytes(good)
+    boxes.wait("INBOX", 1)
+    wait_empty(mta)
+
+
+def test_refusal_bounces(guarded, keep):
+    command, boxes = keep
+    mta = guarded(command, on_direct_queued="reject")
+    assert deliver(SPAMMER) == 250
+    wait_until(mta.bounced, "the bounce")
+    assert b"203.0.113.66 is not an authorized gateway" in mta.bounced()[0]
+    wait_empty(mta)
+    assert not boxes["INBOX"] and not boxes["Junk"] and len(mta.bounced()) == 1
+
+
+def test_waits_while_dns_is_down(guarded, keep, scripted_dns):
+    """The client's address is forgotten while it waits: --peer is empty, and the field that this
+    sendmail wrote has it."""
+    command, boxes = keep
+    mta = guarded(command, **down(scripted_dns))
+    assert deliver(GATEWAY) == 250
+    assert deliver(SPAMMER) == 250
+    wait_deferred(mta, 2)
+    mta.run_queue()
+    assert len(mta.waiting()) == 2 and not boxes["INBOX"] and not boxes["Junk"]
+    up(scripted_dns)
     mta.run_queue()
     boxes.wait("INBOX", 1)
-    mta.wait_empty()
+    junk = boxes.wait("Junk", 1)[0]
+    assert b"from client.example ([203.0.113.66])" in junk
+    wait_empty(mta)
+    assert mta.bounced() == []
+
+
+def test_the_daemon_runs_the_queue(guarded, keep, scripted_dns):
+    """Its own queue runs know no client either, whoever is connected meanwhile."""
+    command, boxes = keep
+    mta = guarded(command, mta={"runs": "1s"}, **down(scripted_dns))
     assert deliver(SPAMMER) == 250
-    wait_until(mta.returned.exists, "a bounce")
-    mta.wait_empty()
-    bounce = mta.returned.read_bytes()
-    assert b"5.7.1 " in bounce and SPAMMER.encode() in bounce
-    assert len(boxes["INBOX"]) == 1 and not boxes["Junk"]
+    wait_deferred(mta)
+    with smtp.Client(SMTP, source=GATEWAY, lmtp=False) as client:
+        client.greet()
+        up(scripted_dns)
+        boxes.wait("Junk", 1)
+    wait_empty(mta)
+    assert not boxes["INBOX"]
+
+
+ETRN = pytest.mark.parametrize("allowed", [True, False])
+
+
+@ETRN
+def test_etrn(guarded, keep, scripted_dns, allowed):
+    """A client that starts a queue run is taken for the client of what waits there: whoever says
+    ETRN decides. So it is to be switched off, as the manual says."""
+    command, boxes = keep
+    mta = guarded(command, mta={"features": "" if allowed else NO_ETRN},
+                  **down(scripted_dns))
+    assert deliver(GATEWAY) == 250
+    wait_deferred(mta)
+    up(scripted_dns)
+    with smtp.Client(SMTP, source=SPAMMER, lmtp=False) as client:
+        client.greet()
+        assert client.command("ETRN example.test").code == (250 if allowed else 502)
+        if allowed:
+            boxes.wait("Junk", 1)
+    if not allowed:
+        mta.run_queue()
+        boxes.wait("INBOX", 1)
+    wait_empty(mta)
+
+
+@pytest.mark.parametrize("macro", ["client_addr", "auth_authen"])
+def test_dollar_ampersand_is_not_for_mailers(guarded, keep, macro):
+    """$& is for rulesets alone: in A= it stays as a byte and the macro's number, which is neither
+    an address nor a login. Nothing is lost and nobody let in: the first message waits and says so."""
+    command, boxes = keep
+    mta = guarded(command, mailer=MAILER.replace(f"${{{{{macro}}}}}", f"$&{{{{{macro}}}}}"))
+    assert deliver(SPAMMER) == 250
+    wait_deferred(mta)
+    assert mta.bounced() == [] and not boxes["INBOX"] and not boxes["Junk"]
+
+
+@pytest.mark.parametrize("agent", ["maildrop", "procmail"], indirect=True)
+def test_other_agents(guarded, agent):  # noqa: F811
+    command, boxes = agent
+    mta = guarded(command.replace("procmail -p", "procmail -f - -p"))
+    assert deliver(GATEWAY) == 250
+    boxes.wait("INBOX", 1)
+    assert deliver(SPAMMER) == 250
+    boxes.wait("Junk", 1)
+    wait_empty(mta)
+    assert mta.bounced() == []
+
+
+@pytest.mark.parametrize("trouble", ["kill -9 $$", "kill -15 $$", "exit 75"])
+def test_trouble_of_the_command_waits(guarded, keep, folder, trouble):
+    """A death by signal is temporary for sendmail, so --signal-exit is not needed."""
+    command, boxes = keep
+    file = folder / "trouble"
+    file.write_text(trouble + "\n")
+    mta = guarded(command)
+    for source in (GATEWAY, SPAMMER):
+        assert deliver(source) == 250
+    wait_deferred(mta, 2)
+    file.unlink()
+    mta.run_queue()
+    boxes.wait("INBOX", 1)
+    boxes.wait("Junk", 1)
+    wait_empty(mta)
+    assert mta.bounced() == []
+
+
+def test_what_cannot_be_started_waits(guarded, keep):
+    """Neither a COMMAND nor a wrapper that is missing makes a bounce."""
+    command, boxes = keep
+    mta = guarded(f"/nonexistent{command}")
+    assert deliver(GATEWAY) == 250
+    wait_deferred(mta)
+    text = mta.config.read_text()
+    mta.config.write_text(text.replace(f"P={build.wrapper()}", "P=/nonexistent/mxguard-lda"))
+    mta.run_queue()
+    assert len(mta.waiting()) == 1
+    mta.config.write_text(text.replace("/nonexistent/", "/"))
+    mta.run_queue()
+    boxes.wait("INBOX", 1)
+    wait_empty(mta)
+    assert mta.bounced() == []
+
+
+def test_local_mailer(guarded, keep, mxguard_config):
+    """FEATURE(local_procmail) with the wrapper: $u is a login here, so default_domain is needed."""
+    command, boxes = keep
+    config = mxguard_config(settings("sendmail", default_domain="example.test"))
+    arguments = f"mxguard-lda -c {config} --peer=${{client_addr}} --from=$g --rcpt=$u -- {command}"
+    mta = guarded(command, mta={"features": "LOCAL_DOMAIN(`local.test')\n"
+                                f"FEATURE(`local_procmail', `{build.wrapper()}', `{arguments}', `SPhn9')"})
+    for source in (GATEWAY, SPAMMER):
+        assert smtp.deliver(SMTP, "nobody@local.test", lmtp=False, source=source).final("nobody@local.test").code == 250
+    boxes.wait("INBOX", 1)
+    boxes.wait("Junk", 1)
+    mta.sendmail(smtp.message(subject="local"), "nobody@local.test")
+    boxes.wait("INBOX", 2)
+    wait_empty(mta)
+    assert mta.bounced() == []

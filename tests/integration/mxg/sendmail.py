@@ -1,115 +1,135 @@
 # SPDX-License-Identifier: MIT
 """A private sendmail in a temporary folder.
 
-Only one mail transport agent can be installed on Debian, so this one is unpacked beside
-(script/install), with the m4 files that its configuration is made of. It runs in a mount namespace of
-its own, which has its users and a name for the host that is known, and it asks no DNS server; the machine's files stay
-as they are. It logs to syslog only: what is of interest is asked of its queue.
+Only one mail transport agent can be installed on Debian, so this one is unpacked beside, and its
+m4 files with it (script/install). What it knows of hosts is in files: it asks no DNS. It wants a
+full name of its host before it reads any configuration, and waits a minute without: it runs in
+a mount namespace of its own, where /etc/hosts is ours.
 """
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import pathlib
-import shutil
+import re
+import socket
 import subprocess
 
 from . import build
-from .process import Daemon, listening, program, run, wait_until, with_files
-from .users import user_files
+from .process import Daemon, listening, program, run, with_files
 
-HOST = "mail.example.test"
+OPTIONS = {"DOMAIN_NAME": "mail.example.test", "DEF_USER_ID": "nobody:nogroup", "TO_IDENT": "0",
+           "TO_QUEUERETURN": "5d", "DONT_PROBE_INTERFACES": "True",
+           "DONT_BLAME_SENDMAIL": "GroupWritableDirPathSafe,MapInUnsafeDirPath,RunProgramInUnsafeDirPath"}
+FILES = {"QUEUE_DIR": "queue", "ALIAS_FILE": "aliases", "STATUS_FILE": "statistics", "confPID_FILE": "pid",
+         "confSERVICE_SWITCH_FILE": "switch"}
 
 
-def unpacked(package: str, path: str) -> pathlib.Path | None:
-    folder = os.environ.get("MXGUARD_MTA_DIR") or build.ROOT / ".cache" / "mta"
-    found = pathlib.Path(folder) / package / path
-    return found.resolve() if found.exists() else None
+def _unpacked(package: str, path: str) -> pathlib.Path:
+    return pathlib.Path(os.environ.get("MXGUARD_MTA_DIR") or build.ROOT / ".cache" / "mta") / package / path
+
+
+def path() -> pathlib.Path:
+    return _unpacked("sendmail-bin", "usr/libexec/sendmail/sendmail")
+
+
+def _m4() -> pathlib.Path:
+    return _unpacked("sendmail-cf", "usr/share/sendmail/cf")
+
+
+def _tried(file: pathlib.Path) -> bool:
+    """A line N is the number of attempts; who makes one holds a lock, and replaces the file."""
+    with contextlib.suppress(FileNotFoundError, BlockingIOError), file.open("rb") as lines:
+        if re.search(rb"(?m)^N[1-9]", lines.read()):
+            fcntl.flock(lines, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return True
+    return False
 
 
 class Sendmail:
-    """MAILER: the definition of the mailer Mguarded, which gets the mail for example.test. Mail for
-    sender.example, where bounces go, is appended to the file folder/"out"/"returned"."""
+    """MAILERS stands behind MAILER_DEFINITIONS, FEATURES before the mailers. ROUTES: domain ->
+    mailer:host, the mailertable; these domains are accepted. ADDRESSES: where it listens, port 25. RUNS: how often it runs the queue by itself."""
 
-    def __init__(self, folder: pathlib.Path, *, mailer: str) -> None:
-        self.folder, self.mailer = folder, mailer
-        self.queue, self.returned = folder / "queue", folder / "out" / "returned"
+    def __init__(self, folder: pathlib.Path, *, mailers: str = "", features: str = "",
+                 routes: dict[str, str] | None = None, addresses: tuple[str, ...] = ("192.0.2.1",),
+                 runs: str | None = None) -> None:
+        self.folder, self.mailers, self.features = folder, mailers, features
+        self.routes, self.addresses, self.runs = routes or {}, addresses, runs
+        self.config, self.queue = folder / "sendmail.cf", folder / "queue"
         self._daemon = Daemon([], folder / "sendmail.out")
-        self._files: dict[str, pathlib.Path] = {}
 
     @staticmethod
     def available() -> bool:
-        return bool(unpacked("sendmail-bin", "usr/libexec/sendmail/sendmail") and
-                    unpacked("sendmail-cf", "usr/share/sendmail/cf") and program("m4"))
+        return path().exists() and _m4().exists() and program("m4") is not None
 
-    def __enter__(self) -> "Sendmail":
+    def start(self) -> "Sendmail":
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.queue.mkdir(mode=0o700)
-        self.returned.parent.mkdir()
-        shutil.chown(self.returned.parent, "nobody")
-        self._files = user_files(self.folder, ("smmta", "smmsp"))
-        (self.folder / "hosts").write_text(f"192.0.2.1 {HOST} mail\n127.0.0.1 localhost\n", encoding="ascii")
-        self._files["/etc/hosts"] = self.folder / "hosts"
+        self.queue.mkdir(mode=0o700, exist_ok=True)
+        (self.folder / "aliases").write_text("postmaster: /dev/null\nmailer-daemon: postmaster\n", encoding="ascii")
         (self.folder / "switch").write_text("hosts files\naliases files\n", encoding="ascii")
-        self._make_configuration()
-        self._daemon.argv = self._argv("-bD")
-        self._daemon.start(lambda: listening("192.0.2.1", 25) and listening("127.0.0.1", 25),
-                           "sendmail listens", 30)
+        (self.folder / "hosts").write_text("127.0.0.1 localhost\n::1 localhost\n192.0.2.1 mail.example.test "
+                                           f"{socket.gethostname()}\n", encoding="ascii")
+        self._write_routes()
+        self.write_config()
+        self.sendmail_command("-bi")
+        self._daemon.argv = self._argv("-bD", *([f"-q{self.runs}"] if self.runs else []))
+        self._daemon.start(lambda: all(listening(each, 25) for each in self.addresses), "sendmail listens")
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def stop(self) -> None:
         self._daemon.stop()
 
-    def _argv(self, *arguments: str) -> list[str]:
-        named = ["unshare", "--uts", "sh", "-c", f'hostname {HOST} && exec "$@"', "sh"]
-        found = str(unpacked("sendmail-bin", "usr/libexec/sendmail/sendmail"))
-        return named + with_files([found, "-C", str(self.folder / "cf"), *arguments], self._files)
+    def __enter__(self) -> "Sendmail":
+        return self.start()
 
-    def _make_configuration(self) -> None:
-        cf, keep = unpacked("sendmail-cf", "usr/share/sendmail/cf"), self.folder / "keep"
-        keep.write_text(f"#!/bin/sh\nexec cat >>{self.returned}\n", encoding="ascii")
-        keep.chmod(0o755)
-        (self.folder / "mc").write_text(f"""\
-define(`_CF_DIR_', `{cf}/')dnl
-include(`{cf}/m4/cf.m4')dnl
-OSTYPE(`linux')dnl
-FEATURE(`nocanonify')dnl
-FEATURE(`accept_unqualified_senders')dnl
-FEATURE(`accept_unresolvable_domains')dnl
-FEATURE(`promiscuous_relay')dnl
-undefine(`ALIAS_FILE')dnl
-define(`confDOMAIN_NAME', `{HOST}')dnl
-define(`confTO_IDENT', `0')dnl
-define(`confSERVICE_SWITCH_FILE', `{self.folder}/switch')dnl
-define(`confDONT_PROBE_INTERFACES', `True')dnl
-define(`QUEUE_DIR', `{self.queue}')dnl
-define(`STATUS_FILE', `')dnl
-define(`confPID_FILE', `{self.folder}/pid')dnl
-define(`confDONT_BLAME_SENDMAIL', `GroupWritableDirPathSafe')dnl
-define(`confCW_FILE', `-o {self.folder}/none')dnl
-DAEMON_OPTIONS(`Name=MTA, Addr=192.0.2.1, Port=25')dnl
-DAEMON_OPTIONS(`Name=own, Addr=127.0.0.1, Port=25')dnl
-MAILER(`smtp')dnl
-LOCAL_RULE_0
-R$* < @ example.test $* > $*\t$#guarded $@ example.test $: $1 @ example.test
-R$* < @ sender.example $* > $*\t$#returned $@ sender.example $: $1 @ sender.example
-MAILER_DEFINITIONS
-{self.mailer}
-Mreturned, P={keep}, F=lsDFMqn, U=nobody:nogroup, T=DNS/RFC822/X-Unix, A=keep $u
-""", encoding="utf-8")
-        made = subprocess.run(["m4", str(self.folder / "mc")], capture_output=True, check=True)
-        (self.folder / "cf").write_bytes(made.stdout)
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _argv(self, *arguments: str) -> list[str]:
+        return with_files([str(path()), "-C", str(self.config), *arguments],
+                          {"/etc/hosts": self.folder / "hosts"})
+
+    def _write_routes(self) -> None:
+        table = "".join(f"{domain}\t{route}\n" for domain, route in self.routes.items())
+        run([str(path().with_name("makemap")), "-C", os.devnull, "hash", str(self.folder / "mailertable")],
+            data=table.encode(), check=True)
+
+    def write_config(self) -> None:
+        lines = [f"include(`{_m4()}/m4/cf.m4')", "OSTYPE(`linux')"]
+        lines += [f"define(`conf{name}', `{value}')" for name, value in OPTIONS.items()]
+        lines += [f"define(`{name}', `{self.folder}/{file}')" for name, file in FILES.items()]
+        lines += [f"FEATURE(`{name}')" for name in ("no_default_msa", "nocanonify", "accept_unresolvable_domains")]
+        lines += [f"FEATURE(`mailertable', `hash -o {self.folder}/mailertable')"]
+        lines += [f"RELAY_DOMAIN(`{domain}')" for domain in self.routes]
+        for number, address in enumerate(self.addresses):
+            family = "inet6" if ":" in address else "inet"
+            lines.append(f"DAEMON_OPTIONS(`Family={family}, Name=d{number}, Port=25, Addr={address}')")
+        lines += [self.features.strip(), "MAILER_DEFINITIONS", "MAILER(`local')", "MAILER(`smtp')", self.mailers]
+        text = "\n".join(lines) + "\n"
+        (self.folder / "sendmail.mc").write_text(text, encoding="utf-8")
+        made = run(["m4", f"-D_CF_DIR_={_m4()}/", "-D_NO_MAKEINFO_", "-"], data=text.encode(), check=True, cwd=_m4())
+        assert not made.stderr, made.stderr.decode()
+        self.config.write_bytes(made.stdout)
+        self.config.chmod(0o644)
+
+    def sendmail_command(self, *arguments: str, data: bytes | None = None, check: bool = True,
+                         **keywords: object) -> "subprocess.CompletedProcess[bytes]":
+        """Run this sendmail with other arguments, such as -bp, -bi, -bt."""
+        return run(self._argv(*arguments), data=data, check=check, **keywords)
 
     def sendmail(self, content: bytes, *recipients: str, sender: str = "local@example.test") -> None:
         """Hand in a message as a local user does."""
-        run(self._argv("-i", "-f", sender, *recipients), data=content, check=True)
+        self.sendmail_command("-oi", "-f", sender, *recipients, data=content)
 
     def run_queue(self) -> None:
-        """Try everything in the queue now."""
-        run(self._argv("-q"), check=True)
+        """Try everything in the queue now, and wait until it was tried."""
+        self.sendmail_command("-q")
 
-    def waiting(self) -> list[bytes]:
-        """The control files in the queue; the reason why a message waits is on the line M."""
-        return [path.read_bytes() for path in self.queue.glob("qf*")]
+    def waiting(self) -> list[str]:
+        """The ids of the messages in the queue, without those that are only being taken."""
+        return [file.name[2:] for file in self.queue.glob("qf*")]
 
-    def wait_empty(self, seconds: float = 15.0) -> None:
-        wait_until(lambda: not list(self.queue.iterdir()), "the queue is empty", seconds, 0.2)
+    def tried(self) -> list[str]:
+        """Those of them that were tried at least once, and that nobody is trying now."""
+        return [file.name[2:] for file in self.queue.glob("qf*") if _tried(file)]
