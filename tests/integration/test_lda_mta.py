@@ -134,6 +134,22 @@ def deliver(source, **keywords):
     return smtp.deliver(SMTP, USER, lmtp=False, source=source, **keywords).final(USER).code
 
 
+def deliver_logged_in(source, to=USER):
+    with smtp.Client(SMTP, source=source, lmtp=False) as client:
+        client.greet()
+        assert client.auth_plain(USER, "secret").code == 235
+        client.mail(USER)
+        client.rcpt(to)
+        assert client.data(smtp.message(subject="login"))[to].ok
+
+
+def deliver_fetched(server=("127.0.0.1", 25), user=USER):
+    """As fetchmail does: what it got elsewhere, by SMTP from this host."""
+    fetched = smtp.deliver(server, user, smtp.message(subject="fetched", header=FETCHED), lmtp=False, helo="localhost",
+                           source="127.0.0.1")
+    assert fetched.final(user).code == 250
+
+
 def no_bounce(mta):
     assert "status=bounced" not in mta.log() and "non-delivery notification" not in mta.log()
 
@@ -150,18 +166,11 @@ def test_postfix_pipe(postfix, dovecot, mxguard_config, agent):
     assert deliver(SPAMMER, content=smtp.message(subject="direct")) == 250
     junk = boxes.wait("Junk", 1)[0]
     assert b"Subject: direct" in junk and junk.count(b"\tx-mxguard=fail") == 1
-    with smtp.Client(SMTP, source=SPAMMER, lmtp=False) as client:
-        client.greet()
-        assert client.auth_plain(USER, "secret").code == 235
-        client.mail(USER)
-        client.rcpt(USER)
-        assert client.data(smtp.message(subject="login"))[USER].ok
+    deliver_logged_in(SPAMMER)
     boxes.wait("INBOX", 2)
     mta.sendmail(smtp.message(subject="local"), USER)
     boxes.wait("INBOX", 3)
-    fetched = smtp.deliver(("127.0.0.1", 25), USER, smtp.message(subject="fetched", header=FETCHED), lmtp=False,
-                           helo="localhost")
-    assert fetched.final(USER).code == 250
+    deliver_fetched()
     boxes.wait("INBOX", 4)
     mta.wait_empty()
     no_bounce(mta)
@@ -205,13 +214,25 @@ def test_postfix_refusal_and_trouble(postfix, dovecot, mxguard_config, agent):
 
 
 def test_dovecot_lda_without_junk(postfix, dovecot, dovecot_lda, mxguard_config):
-    """Without lda_mailbox_autocreate dovecot-lda would put it into INBOX by itself: so the
-    manual's snippet has the setting, and the mailbox is made."""
+    """Without lda_mailbox_autocreate dovecot-lda puts it into INBOX by itself, though with our field
+    in it: so the manual's snippet has the setting, and the mailbox is made."""
     command, boxes = dovecot_lda(special_use="\\Archive")
-    guarded(postfix, dovecot, mxguard_config(settings(quarantine_mailbox="Suspicious")), command)
+    config = mxguard_config(settings(quarantine_mailbox="Suspicious"))
+    mta = guarded(postfix, dovecot, config, command)
     assert deliver(SPAMMER) == 250
     boxes.wait("Suspicious", 1)
+    mta.wait_empty()
+    no_bounce(mta)
     assert not boxes["INBOX"]
+    mta.stop()
+    without = command.replace("lda_mailbox_autocreate=yes", "lda_mailbox_autocreate=no")
+    config = mxguard_config(settings(quarantine_mailbox="Missing"))
+    mta = guarded(postfix, dovecot, config, without)
+    assert deliver(SPAMMER) == 250
+    assert b"\tx-mxguard=fail" in boxes.wait("INBOX", 1)[0]
+    mta.wait_empty()
+    no_bounce(mta)
+    assert not boxes["Missing"]
 
 
 def test_null_sender(postfix, dovecot, dovecot_lda, mxguard_config):
@@ -222,12 +243,18 @@ def test_null_sender(postfix, dovecot, dovecot_lda, mxguard_config):
     mta.wait_empty()
 
 
+def by_mailbox_command(postfix, config, command, auth=None):
+    return postfix(main={"mydestination": "example.test", "virtual_mailbox_domains": "", "local_recipient_maps": "",
+                         "mailbox_command": f"{build.wrapper()} -c {config} -- {command}"},
+                   smtpd=[(*SMTP, postfix_config.sasl_by(auth) if auth else {}), ("127.0.0.1", 25, {})])
+
+
 @AGENTS
-def test_postfix_mailbox_command(postfix, mxguard_config, agent):
+def test_postfix_mailbox_command(postfix, dovecot, mxguard_config, agent):
+    """local(8) exports what it knows of the client by itself, the login too."""
     command, boxes = agent
     config = mxguard_config(settings(default_domain="example.test"))
-    mta = postfix(main={"mydestination": "example.test", "virtual_mailbox_domains": "", "local_recipient_maps": "",
-                        "mailbox_command": f"{build.wrapper()} -c {config} -- {command}"})
+    mta = by_mailbox_command(postfix, config, command, dovecot(lmtp=[]).auth_socket)
     user = "nobody@example.test"
     for source in (GATEWAY, SPAMMER):
         assert smtp.deliver(SMTP, user, lmtp=False, source=source).final(user).code == 250
@@ -236,6 +263,30 @@ def test_postfix_mailbox_command(postfix, mxguard_config, agent):
     assert b"\tx-mxguard=fail" in junk
     mta.sendmail(smtp.message(subject="local"), user)
     boxes.wait("INBOX", 2)
+    deliver_fetched(user=user)
+    boxes.wait("INBOX", 3)
+    deliver_logged_in(SPAMMER, to=user)
+    boxes.wait("INBOX", 4)
+    mta.wait_empty()
+    no_bounce(mta)
+    assert len(boxes["Junk"]) == 1
+
+
+def test_postfix_mailbox_command_waits_while_dns_is_down(postfix, mxguard_config, procmail, scripted_dns):
+    command, boxes = procmail()
+    scripted_dns.default = timeout()
+    config = mxguard_config(settings(gateways=({"name": "mx", "allow": "mx"},),
+                                     dns={"servers": [scripted_dns.server], "timeout": "1s"}))
+    mta = by_mailbox_command(postfix, config, command)
+    user = "nobody@example.test"
+    for source in (GATEWAY, SPAMMER):
+        assert smtp.deliver(SMTP, user, lmtp=False, source=source).final(user).code == 250
+    wait_until(lambda: mta.log().count("dsn=4.4.3, status=deferred") >= 2, "both wait", 30)
+    assert not boxes["INBOX"] and not boxes["Junk"] and len(mta.waiting()) == 2
+    scripted_dns.update({("example.test", "MX"): answer("10 gw.example.test"), ("gw.example.test", "A"): answer(GATEWAY)})
+    mta.flush()
+    boxes.wait("INBOX", 1)
+    boxes.wait("Junk", 1)
     mta.wait_empty()
     no_bounce(mta)
 
@@ -251,6 +302,14 @@ EXIM_PIPE = """file:
 """
 
 
+EXIM_LOGIN = """plain:
+  driver = plaintext
+  public_name = PLAIN
+  server_condition = ${if eq{$auth3}{secret}}
+  server_set_id = $auth2
+"""
+
+
 def exim_pipe(config, command):
     """Exim takes nothing that a client chose into a command's arguments: it goes by the
     environment, where Exim itself puts RECIPIENT and SENDER."""
@@ -261,7 +320,7 @@ def exim_pipe(config, command):
 def test_exim_pipe(exim, mxguard_config, agent, folder):
     command, boxes = agent
     config = mxguard_config(settings("exim"))
-    mta = exim(transports=exim_pipe(config, command))
+    mta = exim(transports=exim_pipe(config, command), authenticators=EXIM_LOGIN)
     assert deliver(GATEWAY) == 250
     boxes.wait("INBOX", 1)
     assert deliver(SPAMMER) == 250
@@ -269,8 +328,12 @@ def test_exim_pipe(exim, mxguard_config, agent, folder):
     assert junk.count(b"\tx-mxguard=fail") == 1
     mta.sendmail(smtp.message(subject="local"), USER)
     boxes.wait("INBOX", 2)
-    wait_until(lambda: mta.log().count("Completed") == 3, "all are done")
-    assert mta.waiting() == [] and "**" not in mta.log()
+    deliver_logged_in(SPAMMER)
+    boxes.wait("INBOX", 3)
+    deliver_fetched(SMTP)
+    boxes.wait("INBOX", 4)
+    wait_until(lambda: mta.log().count("Completed") == 5, "all are done")
+    assert mta.waiting() == [] and "**" not in mta.log() and len(boxes["Junk"]) == 1
 
 
 def test_exim_waits_and_refuses(exim, mxguard_config, scripted_dns, dovecot_lda):
