@@ -68,7 +68,7 @@ def main() -> None:
             "1,000 domains": {**common, "domains": [f"d{n}.test" for n in range(1000)]}}
         paths = {name: write_config(folder / f"{number}.conf", each) for number, (name, each) in enumerate(configs.items())}
         (folder / "state").mkdir()
-        (folder / "domains").write_text("example.test\n" + "".join(f"d{n}.test\n" for n in range(1000 // part)))
+        (folder / "domains").write_text("example.test\n" + "".join(f"d{n}.test\n" for n in range(100000 // part)))
         kept = write_config(folder / "kept.conf", {
             **common, "state_dir": str(folder / "state"), "domains_file": str(folder / "domains"),
             "gateways": ({"name": "mx", "allow": "mx"},)})
@@ -88,7 +88,7 @@ def main() -> None:
         print(f" (linking alone): {statistics.median(runs) * 1e3:.2f} ms; /bin/true {statistics.median(bare) * 1e3:.2f} ms")
         for name, path in paths.items():
             paired(f"known peer, {name}", wrapped(path, GATEWAY), small, False, 300 // part)
-        paired("known peer, snapshot with 1,000 domains", wrapped(kept, GATEWAY), small, False, 300 // part)
+        paired(f"known peer, snapshot with {100000 // part:,} domains", wrapped(kept, GATEWAY), small, False, 300 // part)
         for size, path, count in (("small", small, 300), ("25 MB", large, 20)):
             count = max(count // part, 3)
             paired(f"known peer, pipe, {size}", wrapped(paths["static"], GATEWAY), path, True, count)

@@ -53,7 +53,7 @@ def guarded(sendmail, mxguard_config, folder):
             mailers=mailer.format(wrapper=build.wrapper(), folder=folder, options=options, command=command,
                                   config=mxguard_config(settings("sendmail", **more))),
             routes={"example.test": "guarded:example.test", "sender.example": "bounces:sender.example"},
-            **{"features": NO_ETRN, **(mta or {})})
+            passwords={USER: "secret"}, **{"features": NO_ETRN, **(mta or {})})
         daemon.bounced = lambda: [file.read_bytes() for file in bounces.glob("[0-9]*")]
         return daemon
     return start
@@ -95,6 +95,32 @@ def test_mailer_with_dovecot_lda(guarded, dovecot_lda):  # noqa: F811
     boxes.wait("INBOX", 3)
     wait_empty(mta)
     assert mta.bounced() == [] and len(boxes["Junk"]) == 1
+
+
+def log_in_and_deliver(source):
+    with smtp.Client(SMTP, source=source, lmtp=False) as client:
+        client.greet()
+        assert client.auth_plain(USER, "secret").code == 235
+        client.mail(USER)
+        client.rcpt(USER)
+        assert client.data(smtp.message(subject="login"))[USER].ok
+
+
+def test_logged_in_at_once_and_after_waiting(guarded, keep, scripted_dns):
+    """${auth_authen} says so at once; the queue does not keep it, and sendmail's own field tells."""
+    command, boxes = keep
+    mta = guarded(command, **down(scripted_dns))
+    log_in_and_deliver(SPAMMER)
+    boxes.wait("INBOX", 1)
+    wait_empty(mta)
+    trouble = mta.folder.parent / "trouble"
+    trouble.write_text("exit 75\n")
+    log_in_and_deliver(SPAMMER)
+    wait_deferred(mta)
+    trouble.unlink()
+    mta.run_queue()
+    boxes.wait("INBOX", 2)
+    assert not boxes["Junk"] and mta.bounced() == []
 
 
 def test_two_recipients_are_two_deliveries(guarded, keep):

@@ -15,11 +15,13 @@ import pathlib
 import re
 import socket
 import subprocess
+from collections.abc import Mapping
 
 from . import build
 from .process import Daemon, listening, program, run, with_files
+from .saslauthd import Saslauthd
 
-OPTIONS = {"DOMAIN_NAME": "mail.example.test", "DEF_USER_ID": "nobody:nogroup", "TO_IDENT": "0",
+OPTIONS = {"DOMAIN_NAME": "mail.example.test", "AUTH_MECHANISMS": "PLAIN", "DEF_USER_ID": "nobody:nogroup", "TO_IDENT": "0",
            "TO_QUEUERETURN": "5d", "DONT_PROBE_INTERFACES": "True",
            "DONT_BLAME_SENDMAIL": "GroupWritableDirPathSafe,MapInUnsafeDirPath,RunProgramInUnsafeDirPath"}
 FILES = {"QUEUE_DIR": "queue", "ALIAS_FILE": "aliases", "STATUS_FILE": "statistics", "confPID_FILE": "pid",
@@ -49,11 +51,13 @@ def _tried(file: pathlib.Path) -> bool:
 
 class Sendmail:
     """MAILERS stands behind MAILER_DEFINITIONS, FEATURES before the mailers. ROUTES: domain ->
-    mailer:host, the mailertable; these domains are accepted. ADDRESSES: where it listens, port 25. RUNS: how often it runs the queue by itself."""
+    mailer:host, the mailertable; these domains are accepted. ADDRESSES: where it listens, port 25.
+    RUNS: how often it runs the queue by itself. PASSWORDS: who may log in, without TLS too."""
 
     def __init__(self, folder: pathlib.Path, *, mailers: str = "", features: str = "",
                  routes: dict[str, str] | None = None, addresses: tuple[str, ...] = ("192.0.2.1",),
-                 runs: str | None = None) -> None:
+                 runs: str | None = None, passwords: Mapping[str, str] | None = None) -> None:
+        self._passwords = Saslauthd(folder / "saslauthd", passwords or {})
         self.folder, self.mailers, self.features = folder, mailers, features
         self.routes, self.addresses, self.runs = routes or {}, addresses, runs
         self.config, self.queue = folder / "sendmail.cf", folder / "queue"
@@ -71,6 +75,7 @@ class Sendmail:
         (self.folder / "hosts").write_text("127.0.0.1 localhost\n::1 localhost\n192.0.2.1 mail.example.test "
                                            f"{socket.gethostname()}\n", encoding="ascii")
         self._write_routes()
+        self._make_login()
         self.write_config()
         self.sendmail_command("-bi")
         self._daemon.argv = self._argv("-bD", *([f"-q{self.runs}"] if self.runs else []))
@@ -79,6 +84,15 @@ class Sendmail:
 
     def stop(self) -> None:
         self._daemon.stop()
+        self._passwords.__exit__()
+
+    def _make_login(self) -> None:
+        """Where Cyrus SASL looks for a program's settings is compiled in."""
+        sasl = self.folder / "sasl"
+        sasl.mkdir()
+        (sasl / "Sendmail.conf").write_text(
+            f"pwcheck_method: saslauthd\nmech_list: plain\nsaslauthd_path: {self._passwords.path}\n", encoding="ascii")
+        self._passwords.__enter__()
 
     def __enter__(self) -> "Sendmail":
         return self.start()
@@ -88,7 +102,7 @@ class Sendmail:
 
     def _argv(self, *arguments: str) -> list[str]:
         return with_files([str(path()), "-C", str(self.config), *arguments],
-                          {"/etc/hosts": self.folder / "hosts"})
+                          {"/etc/hosts": self.folder / "hosts", "/usr/lib/sasl2": self.folder / "sasl"})
 
     def _write_routes(self) -> None:
         table = "".join(f"{domain}\t{route}\n" for domain, route in self.routes.items())
