@@ -39,8 +39,8 @@ static int refuse_open(int error, char why[MXG_TRUSTED_WHY_MAX])
 		return refuse(MXGUARD_ERROR_CONFIG, why, "found a symbolic link; expected a regular file");
 	case EACCES:
 	case EPERM:
-		return refuse(MXGUARD_ERROR_CONFIG, why, "found a file that uid %u may not read; expected a readable one",
-			      (unsigned)geteuid());
+		return refuse(MXGUARD_ERROR_CONFIG, why,
+			      "found a file that uid %u may not read; expected a readable one", (unsigned)geteuid());
 	case ENXIO:
 		return refuse(MXGUARD_ERROR_CONFIG, why, "found a socket or a device; expected a regular file");
 	case ENOMEM:
@@ -74,7 +74,8 @@ static int judge_file(int fd, unsigned flags, size_t most, char why[MXG_TRUSTED_
 		return refuse(MXGUARD_ERROR_CONFIG, why, "found %s; expected a regular file",
 			      S_ISDIR(st.st_mode) ? "a folder" : "a pipe or a device");
 	if ((st.st_mode & (secret ? 077 : 022)) != 0)
-		return refuse(MXGUARD_ERROR_UNTRUSTED, why, "found mode %04o; expected no %s permission for group and others",
+		return refuse(MXGUARD_ERROR_UNTRUSTED, why,
+			      "found mode %04o; expected no %s permission for group and others",
 			      (unsigned)st.st_mode & 07777, secret ? "read or write" : "write");
 	if (!secret && st.st_uid != 0 && st.st_uid != geteuid())
 		return refuse(MXGUARD_ERROR_UNTRUSTED, why, "found owner uid %u; expected root or uid %u",
@@ -155,7 +156,8 @@ static int read_all(int fd, size_t most, size_t spare, char **text, size_t *len,
 		free(all);
 		*text = NULL;
 		return n < 0 ? refuse_open(error, why)
-			     : refuse(MXGUARD_ERROR_CONFIG, why, "found more than %zu bytes; expected at most so many", most);
+			     : refuse(MXGUARD_ERROR_CONFIG, why, "found more than %zu bytes; expected at most so many",
+				      most);
 	}
 }
 

@@ -50,7 +50,8 @@ void mxg_boundary_decide(struct mxguard_check *c)
 	} else if (c->peer_unreadable) {
 		conclude(c, MXGUARD_VERDICT_UNKNOWN, MXG_REASON_PEER_UNREADABLE, NULL);
 	} else if (internal) {
-		step(c, c->peer.family == 0 ? "there is no peer: the trace tells" : "the peer is internal: the trace tells");
+		step(c, c->peer.family == 0 ? "there is no peer: the trace tells"
+					    : "the peer is internal: the trace tells");
 		c->boundary_state = MXG_BOUNDARY_NEEDS_HEADER;
 	} else if (in_list(&c->policy->origins, &c->peer)) {
 		c->boundary = c->peer;
@@ -136,8 +137,8 @@ static void conclude_unreadable(struct mxguard_check *c, const struct mxg_trace 
 {
 	const char *why = t->reason == MXG_TRACE_FIELD_UNREADABLE ? mxg_received_reason_name(t->field_reason)
 								  : mxg_trace_reason_name(t->reason);
-	enum mxg_reason reason = t->reason == MXG_TRACE_NOT_OURS ? MXG_REASON_FIELD_NOT_OURS
-								 : MXG_REASON_FIELD_UNREADABLE;
+	enum mxg_reason reason =
+		t->reason == MXG_TRACE_NOT_OURS ? MXG_REASON_FIELD_NOT_OURS : MXG_REASON_FIELD_UNREADABLE;
 	conclude(c, MXGUARD_VERDICT_UNKNOWN, reason, mxg_check_format(c, "hop %u, %s", t->hop, why));
 }
 

@@ -122,8 +122,7 @@ bool mxg_check_ask(struct mxguard_check *c, int entry)
 /* ---- domains ---------------------------------------------------------------- */
 
 /* The number of the domain's check under the ruleset, made where it is new; -1: no memory. */
-static int domain_check(struct mxguard_check *c, const char *domain, size_t len,
-			const struct mxg_ruleset *ruleset)
+static int domain_check(struct mxguard_check *c, const char *domain, size_t len, const struct mxg_ruleset *ruleset)
 {
 	for (size_t i = c->domain_count; i-- > 0;) {
 		const struct mxg_domain_check *d = &c->domains[i];
@@ -154,15 +153,14 @@ static int doubtful_domain_check(struct mxguard_check *c, const char *domain, si
 	int number = domain_check(c, domain, len, NULL);
 	if (number < 0)
 		return number;
-	c->domains[number].outcome = (struct mxg_outcome){ .verdict = MXGUARD_VERDICT_UNKNOWN,
-							   .reason = MXG_REASON_DOMAINS_UNREADABLE };
+	c->domains[number].outcome =
+		(struct mxg_outcome){ .verdict = MXGUARD_VERDICT_UNKNOWN, .reason = MXG_REASON_DOMAINS_UNREADABLE };
 	c->domains[number].done = true;
 	return number;
 }
 
 /* A second domain counts only where it is ours and under the same policy (DESIGN §2.3). */
-static int second_domain_check(struct mxguard_check *c, const struct mxg_recipient *r, const char *domain,
-			       size_t len)
+static int second_domain_check(struct mxguard_check *c, const struct mxg_recipient *r, const char *domain, size_t len)
 {
 	if (len == 0 || mxg_policy_ruleset(c->policy, domain, len) != r->ruleset)
 		return -1;
@@ -193,8 +191,7 @@ static bool address_exempt(const struct mxguard_check *c, const struct mxg_recip
 			   size_t len)
 {
 	const struct mxg_override *o = mxg_check_override_for(c, r, MXG_OVERRIDE_EXEMPT);
-	return mxg_ruleset_exempts(r->ruleset, address, len) ||
-	       (o != NULL && mxg_override_exempts(o, address, len));
+	return mxg_ruleset_exempts(r->ruleset, address, len) || (o != NULL && mxg_override_exempts(o, address, len));
 }
 
 static bool recipient_exempt(const struct mxguard_check *c, const struct mxg_recipient *r)
@@ -362,8 +359,8 @@ int mxguard_check_give_up(struct mxguard_check *c, int64_t now)
 {
 	c->gave_up = true;
 	if (c->boundary_state == MXG_BOUNDARY_NEEDS_HEADER) {
-		c->boundary_outcome = (struct mxg_outcome){ .verdict = MXGUARD_VERDICT_UNKNOWN,
-							    .reason = MXG_REASON_NO_HEADER };
+		c->boundary_outcome =
+			(struct mxg_outcome){ .verdict = MXGUARD_VERDICT_UNKNOWN, .reason = MXG_REASON_NO_HEADER };
 		c->boundary_state = MXG_BOUNDARY_VERDICT;
 	}
 	set_all_dirty(c);

@@ -136,8 +136,8 @@ static struct mxg_override *override_at(struct mxguard_check *c, int index)
 	return r->override;
 }
 
-int mxguard_check_override(struct mxguard_check *c, int index, const char *setting, const char *value,
-			   char *message, size_t size)
+int mxguard_check_override(struct mxguard_check *c, int index, const char *setting, const char *value, char *message,
+			   size_t size)
 {
 	if (setting == NULL || value == NULL || index < -1 || index >= (int)c->recipient_count)
 		return MXGUARD_ERROR_INVALID;

@@ -36,9 +36,8 @@ enum mxguard_mode mxguard_check_mode(const struct mxguard_check *c, int index)
 int mxguard_check_hop(const struct mxguard_check *c, int index)
 {
 	const struct mxg_recipient *r = recipient_at(c, index);
-	return r->outcome.reason == MXG_REASON_MODE_OFF || r->outcome.reason == MXG_REASON_RECIPIENT_EXEMPT
-		       ? 0
-		       : c->hop;
+	return r->outcome.reason == MXG_REASON_MODE_OFF || r->outcome.reason == MXG_REASON_RECIPIENT_EXEMPT ? 0
+													    : c->hop;
 }
 
 int mxguard_check_reply_code(const struct mxguard_check *c, int index)
@@ -121,8 +120,7 @@ static const char *reply_text(const struct mxguard_check *c, const struct mxg_re
 	char buf[512];
 	if (r->action != MXGUARD_ACTION_REJECT && r->action != MXGUARD_ACTION_DEFER)
 		return "Ok";
-	if (r->ruleset != NULL && r->ruleset->reply_text != NULL &&
-	    r->outcome.verdict == MXGUARD_VERDICT_DIRECT)
+	if (r->ruleset != NULL && r->ruleset->reply_text != NULL && r->outcome.verdict == MXGUARD_VERDICT_DIRECT)
 		return r->ruleset->reply_text;
 	if (r->action == MXGUARD_ACTION_REJECT)
 		snprintf(buf, sizeof(buf), "Refused: %s; deliver to the hosts in the domain's MX record",
@@ -338,16 +336,15 @@ static bool wants_tag(const struct mxguard_check *c, const struct mxg_recipient 
 static int worst_tagged(const struct mxguard_check *c)
 {
 	static const int rank[] = {
-		[MXGUARD_VERDICT_UNDECIDED] = 0,     [MXGUARD_VERDICT_EXEMPT] = 1,
-		[MXGUARD_VERDICT_AUTHENTICATED] = 2, [MXGUARD_VERDICT_INTERNAL] = 3,
-		[MXGUARD_VERDICT_AUTHORIZED] = 4,    [MXGUARD_VERDICT_UNKNOWN] = 5,
+		[MXGUARD_VERDICT_UNDECIDED] = 0, [MXGUARD_VERDICT_EXEMPT] = 1,     [MXGUARD_VERDICT_AUTHENTICATED] = 2,
+		[MXGUARD_VERDICT_INTERNAL] = 3,  [MXGUARD_VERDICT_AUTHORIZED] = 4, [MXGUARD_VERDICT_UNKNOWN] = 5,
 		[MXGUARD_VERDICT_DIRECT] = 6,
 	};
 	int worst = -1;
 	for (int i = 0; i < (int)c->recipient_count; i++) {
 		const struct mxg_recipient *r = &c->recipients[i];
-		if (wants_tag(c, r) && (worst < 0 || rank[r->outcome.verdict] >
-							     rank[c->recipients[worst].outcome.verdict]))
+		if (wants_tag(c, r) &&
+		    (worst < 0 || rank[r->outcome.verdict] > rank[c->recipients[worst].outcome.verdict]))
 			worst = i;
 	}
 	return worst;

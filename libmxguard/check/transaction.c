@@ -173,8 +173,8 @@ struct parsed {
 /* Puts local part and domain together again, the domain as DNS has it: lower case, A-labels,
  * without a trailing dot. A domain that cannot be converted stays as it came: DNS has none
  * such, and the answer is then `unknown`. */
-static bool compose(struct mxguard_check *c, struct parsed *out, const char *path, size_t local_len,
-		    const char *domain, size_t domain_len)
+static bool compose(struct mxguard_check *c, struct parsed *out, const char *path, size_t local_len, const char *domain,
+		    size_t domain_len)
 {
 	char ascii[256];
 	char *address = mxg_arena_take(&c->arena, local_len + domain_len + 2);
@@ -206,8 +206,7 @@ static bool parse_recipient(struct mxguard_check *c, struct parsed *out, const c
 	if (at != NULL)
 		return compose(c, out, path, (size_t)(at - path), at + 1, len - (size_t)(at - path) - 1);
 	const char *fallback = c->policy->default_domain;
-	return compose(c, out, path, len, fallback == NULL ? "" : fallback,
-		       fallback == NULL ? 0 : strlen(fallback));
+	return compose(c, out, path, len, fallback == NULL ? "" : fallback, fallback == NULL ? 0 : strlen(fallback));
 }
 
 /* Field by field: compilers clear large structs with string instructions, which take as long

@@ -115,8 +115,8 @@ static void report(char *message, size_t size, const struct mxg_domains_reader *
 	mxg_neuter(name, sizeof(name), r->path, strlen(r->path), "");
 	mxg_neuter(found, sizeof(found), line, len > 60 ? 60 : len, "");
 	if (size > 0)
-		snprintf(message, size, "%s:%lu: found \"%s%s\"; expected %s", name, r->line, found, len > 60 ? "..." : "",
-			 expected);
+		snprintf(message, size, "%s:%lu: found \"%s%s\"; expected %s", name, r->line, found,
+			 len > 60 ? "..." : "", expected);
 }
 
 int mxg_domains_open(struct mxg_domains_reader **reader, const char *path, char *message, size_t size)

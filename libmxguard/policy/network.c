@@ -106,7 +106,8 @@ static bool has_mx_terms(const struct mxguard_policy *policy)
 {
 	for (size_t r = 0; r < policy->ruleset_count; r++)
 		for (size_t i = 0; i < policy->rulesets[r].dns_count; i++)
-			if (policy->rulesets[r].terms[policy->rulesets[r].dns_terms[i]].term.mechanism == MXG_MECHANISM_MX)
+			if (policy->rulesets[r].terms[policy->rulesets[r].dns_terms[i]].term.mechanism ==
+			    MXG_MECHANISM_MX)
 				return true;
 	return false;
 }

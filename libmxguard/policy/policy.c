@@ -159,12 +159,13 @@ static bool refuse_syntax(struct mxg_policy_build *b, const config_t *config)
 	const char *dots = len > 60 ? "..." : "";
 	len = len > 60 ? 60 : len;
 	if (what != NULL && strstr(what, "duplicate") != NULL)
-		return mxg_build_fail_line(b, line, "found \"%.*s%s\", a setting for the second time; expected each once", len,
-					   p, dots);
+		return mxg_build_fail_line(
+			b, line, "found \"%.*s%s\", a setting for the second time; expected each once", len, p, dots);
 	if (what != NULL && strstr(what, "array") != NULL)
-		return mxg_build_fail_line(b, line, "found values of different types in one list; expected strings only");
-	return mxg_build_fail_line(b, line, "found a syntax error in or before \"%.*s%s\"; expected name = value;", len, p,
-				   dots);
+		return mxg_build_fail_line(b, line,
+					   "found values of different types in one list; expected strings only");
+	return mxg_build_fail_line(b, line, "found a syntax error in or before \"%.*s%s\"; expected name = value;", len,
+				   p, dots);
 }
 
 /* libconfig leaves the thread in the global locale, whatever it was in. */
@@ -201,7 +202,8 @@ static int build(struct mxguard_policy **policy, struct mxg_policy_build *b, con
 	b->policy = new_policy(b);
 	if (b->policy == NULL)
 		return b->error;
-	if (b->error == MXGUARD_OK && mxg_policy_text_read(b, &read, text, len) && parse_text(b, &read) && b->error == MXGUARD_OK)
+	if (b->error == MXGUARD_OK && mxg_policy_text_read(b, &read, text, len) && parse_text(b, &read) &&
+	    b->error == MXGUARD_OK)
 		*policy = b->policy;
 	else
 		mxguard_policy_unref(b->policy);

@@ -126,7 +126,8 @@ static bool is_answer(const struct mxg_query *query, const uint8_t *bytes, size_
 	struct mxg_question question = { .name.len = (uint8_t)(query->len - 12 - 4 - OPT_LEN) };
 	struct mxg_reply reply;
 	memcpy(question.name.wire, query->bytes + 12, question.name.len);
-	question.type = (uint16_t)(query->bytes[query->len - OPT_LEN - 4] << 8 | query->bytes[query->len - OPT_LEN - 3]);
+	question.type =
+		(uint16_t)(query->bytes[query->len - OPT_LEN - 4] << 8 | query->bytes[query->len - OPT_LEN - 3]);
 	if (!mxg_dns_reply_parse(&reply, &question, bytes, len))
 		return true; /* out of memory: the check shall say so */
 	free(reply.records.data);

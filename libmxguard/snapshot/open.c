@@ -47,8 +47,8 @@ static bool trusted(const struct stat *st, const struct mxguard_policy *policy)
 	return policy->path != NULL && stat(policy->path, &config) == 0 && config.st_uid == st->st_uid;
 }
 
-static int open_file(struct mxguard_snapshot *s, const struct mxguard_policy *policy, const char *path,
-		     char *message, size_t size)
+static int open_file(struct mxguard_snapshot *s, const struct mxguard_policy *policy, const char *path, char *message,
+		     size_t size)
 {
 	struct stat st;
 	int folder = open(policy->state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -138,12 +138,14 @@ static void warn_if_old(const struct mxguard_snapshot *s, const struct mxguard_p
 		return;
 	message[0] = '\0';
 	if (age > 86400 && age > (int64_t)policy->keep_stale)
-		snprintf(message, size, "%s: was written %lld days ago and is too old to be of use; is "
-			 "mxguard-refresh.timer running?", path, (long long)(age / 86400));
+		snprintf(message, size,
+			 "%s: was written %lld days ago and is too old to be of use; is "
+			 "mxguard-refresh.timer running?",
+			 path, (long long)(age / 86400));
 }
 
-static int open_snapshot(struct mxguard_snapshot **out, const struct mxguard_policy *policy,
-			 bool any_configuration, char *message, size_t size)
+static int open_snapshot(struct mxguard_snapshot **out, const struct mxguard_policy *policy, bool any_configuration,
+			 char *message, size_t size)
 {
 	char path[PATH_MAX];
 	if (!snapshot_path(path, policy))

@@ -75,8 +75,7 @@ struct mxg_term_outcome {
  * that the *sequential* evaluation found, in order; it is cut back where PENDING.
  * with_other_family: a/mx ask both families (only to learn whether a set is empty).
  */
-void mxg_evaluate_term(struct mxg_answers *answers, const struct mxg_eval_input *input,
-		       const struct mxg_term *term, bool with_other_family, struct mxg_text_list *steps,
-		       struct mxg_term_outcome *out);
+void mxg_evaluate_term(struct mxg_answers *answers, const struct mxg_eval_input *input, const struct mxg_term *term,
+		       bool with_other_family, struct mxg_text_list *steps, struct mxg_term_outcome *out);
 
 #endif

@@ -131,7 +131,8 @@ static struct era *new_era(const char *config, char *message, size_t size, int *
 		return era;
 	}
 	if (message[0] == '\0')
-		snprintf(message, size, "%s: %s", config, result == MXGUARD_ERROR_NOMEM ? "out of memory" : "it cannot be read");
+		snprintf(message, size, "%s: %s", config,
+			 result == MXGUARD_ERROR_NOMEM ? "out of memory" : "it cannot be read");
 	*status = result == MXGUARD_ERROR_NOMEM ? EX_TEMPFAIL : EX_CONFIG;
 	free_era(era);
 	return NULL;
@@ -271,8 +272,8 @@ static void reply_internal(struct mxg_response *reply, const struct mxguard_chec
 {
 	const char *peer = mxguard_check_text(check, 0, MXGUARD_TEXT_PEER);
 	reply->kind = MXG_RESPONSE_PASS;
-	mxg_log_info("mxguard: policy: peer=%s is internal: rcpt=<%s> is decided after the header", peer[0] == '\0' ? "-" : peer,
-		     mxguard_check_text(check, 0, MXGUARD_TEXT_RECIPIENT));
+	mxg_log_info("mxguard: policy: peer=%s is internal: rcpt=<%s> is decided after the header",
+		     peer[0] == '\0' ? "-" : peer, mxguard_check_text(check, 0, MXGUARD_TEXT_RECIPIENT));
 }
 
 static void reply_decided(struct mxg_decider *d, struct mxg_response *reply, const struct mxguard_check *check,
@@ -285,10 +286,9 @@ static void reply_decided(struct mxg_decider *d, struct mxg_response *reply, con
 	reply->kind = MXG_RESPONSE_PASS;
 	if (action == MXGUARD_ACTION_REJECT || action == MXGUARD_ACTION_DEFER)
 		mxg_response_refuse(reply, mxguard_check_reply_code(check, 0),
-				 mxguard_check_text(check, 0, MXGUARD_TEXT_STATUS),
-				 mxguard_check_text(check, 0, MXGUARD_TEXT_REPLY));
-	else if (mxguard_check_tag(check, 0, tag, sizeof(tag)) == 1 &&
-		 mxg_tagged_first(&d->tagged, instance, tag))
+				    mxguard_check_text(check, 0, MXGUARD_TEXT_STATUS),
+				    mxguard_check_text(check, 0, MXGUARD_TEXT_REPLY));
+	else if (mxguard_check_tag(check, 0, tag, sizeof(tag)) == 1 && mxg_tagged_first(&d->tagged, instance, tag))
 		mxg_response_add(reply, tag);
 }
 
