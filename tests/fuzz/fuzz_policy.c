@@ -42,7 +42,7 @@ static void ask(const struct mxguard_policy *p)
 			mxg_prefix_set_lookup(r->prefixes, &address, &count);
 			require(address.family == 0 || count > 0);
 		}
-		mxg_ruleset_exempts(r, "postmaster@a.example", 20);
+		mxg_exempts(&r->exempt, "postmaster@a.example", 20);
 	}
 	mxg_policy_has_domain(p, domain, sizeof(domain) - 1);
 	for (size_t i = 0; mxguard_policy_warning(p, i) != NULL; i++)

@@ -399,9 +399,8 @@ static const struct override_row override_rows[] = {
 	{ "mode", "monitor", SPAMMER, MXGUARD_PLACE_DOOR, MXGUARD_VERDICT_DIRECT, MXGUARD_ACTION_ACCEPT },
 	{ "exempt", "alice@example.com", SPAMMER, MXGUARD_PLACE_DOOR, MXGUARD_VERDICT_EXEMPT, MXGUARD_ACTION_ACCEPT },
 	{ "exempt", "x@y ,\tALICE@", SPAMMER, MXGUARD_PLACE_DOOR, MXGUARD_VERDICT_EXEMPT, MXGUARD_ACTION_ACCEPT },
-	{ "exempt", "lice@ ice@example.com alice", SPAMMER, MXGUARD_PLACE_DOOR, MXGUARD_VERDICT_DIRECT,
+	{ "exempt", "lice@ ice@example.com", SPAMMER, MXGUARD_PLACE_DOOR, MXGUARD_VERDICT_DIRECT,
 	  MXGUARD_ACTION_REJECT },
-	{ "exempt", "@ @example.com", SPAMMER, MXGUARD_PLACE_DOOR, MXGUARD_VERDICT_DIRECT, MXGUARD_ACTION_REJECT },
 	{ "on_direct", "quarantine", SPAMMER, MXGUARD_PLACE_DOOR, MXGUARD_VERDICT_DIRECT, MXGUARD_ACTION_QUARANTINE },
 	{ "on_direct", "tag", SPAMMER, MXGUARD_PLACE_QUEUED, MXGUARD_VERDICT_DIRECT, MXGUARD_ACTION_QUARANTINE },
 	{ "on_direct_queued", "tag", SPAMMER, MXGUARD_PLACE_QUEUED, MXGUARD_VERDICT_DIRECT, MXGUARD_ACTION_TAG },
@@ -457,6 +456,9 @@ static void test_overrides_that_are_wrong(void **state)
 		{ "gateways", "mx" },
 		{ "", "" },
 		{ "quarantine_mailbox", "" },
+		{ "exempt", "alice" },
+		{ "exempt", "bob@, @example.com" },
+		{ "exempt", "bob@not_a..name" },
 	};
 	struct mxguard_check *c = check_from(static_conf, SPAMMER, "alice@example.com");
 	char message[200], tiny[5];
