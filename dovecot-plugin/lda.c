@@ -50,8 +50,8 @@ static const char *apply(struct mxguard_check *check, const struct plugin_settin
 
 	for (unsigned i = 0; i < OVERRIDE_COUNT; i++) {
 		message[0] = '\0';
-		if (set->values[i] != NULL && mxguard_check_override(check, -1, override_names[i], set->values[i],
-								     message, sizeof(message)) < 0)
+		if (set->values[i] != NULL &&
+		    mxguard_check_override(check, -1, override_names[i], set->values[i], message, sizeof(message)) < 0)
 			return t_strdup_printf("mxguard_%s", message[0] != '\0' ? message : override_names[i]);
 	}
 	return NULL;
@@ -104,8 +104,7 @@ static int decide(struct mxguard_check *check, struct mail_deliver_context *ctx,
 	return progress < 0 ? -1 : 0;
 }
 
-static int quarantine(struct mxguard_check *check, struct mail_deliver_context *ctx,
-		      struct mail_storage **storage_r)
+static int quarantine(struct mxguard_check *check, struct mail_deliver_context *ctx, struct mail_storage **storage_r)
 {
 	const char *mailbox = mxguard_check_text(check, 0, MXGUARD_TEXT_QUARANTINE_MAILBOX);
 	const char *error;
@@ -144,8 +143,8 @@ static int act(struct mxguard_check *check, struct mail_deliver_context *ctx, st
 					  mxguard_check_text(check, 0, MXGUARD_TEXT_REPLY)));
 }
 
-static int deliver_checked(struct mail_deliver_context *ctx, struct engine *engine,
-			   const struct plugin_settings *set, struct mail_storage **storage_r)
+static int deliver_checked(struct mail_deliver_context *ctx, struct engine *engine, const struct plugin_settings *set,
+			   struct mail_storage **storage_r)
 {
 	struct mxguard_policy *policy = engine_policy(engine);
 	struct mxguard_check *check;

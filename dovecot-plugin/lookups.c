@@ -93,13 +93,15 @@ static void attach(struct lookups *lookups)
 	int msecs;
 
 	detach(lookups);
-	T_BEGIN {
+	T_BEGIN
+	{
 		size_t count;
 		const struct pollfd *fds = sockets(lookups, &count);
 
 		for (size_t i = 0; i < count; i++)
 			attach_fd(lookups, &fds[i]);
-	} T_END;
+	}
+	T_END;
 	msecs = mxguard_resolver_timeout(lookups->resolver);
 	if (msecs >= 0)
 		lookups->to = timeout_add_short(I_MAX((unsigned int)msecs, 1), on_event, lookups);
@@ -165,7 +167,8 @@ static void dispatch(struct lookups *lookups)
 
 static void on_event(struct lookups *lookups)
 {
-	T_BEGIN {
+	T_BEGIN
+	{
 		size_t count;
 		struct pollfd *fds = sockets(lookups, &count);
 
@@ -173,12 +176,12 @@ static void on_event(struct lookups *lookups)
 			count = 0;
 		detach(lookups);
 		(void)mxguard_resolver_process(lookups->resolver, fds, count);
-	} T_END;
+	}
+	T_END;
 	dispatch(lookups);
 }
 
-int lookups_start(struct lookups *lookups, struct mxguard_check *check, lookups_callback_t *callback,
-		  void *context)
+int lookups_start(struct lookups *lookups, struct mxguard_check *check, lookups_callback_t *callback, void *context)
 {
 	struct lookup lookup = { .check = check, .callback = callback, .context = context };
 	int progress;

@@ -49,10 +49,9 @@ static const char *apply(struct mxguard_check *check, int index, const struct pl
 		if (set->values[i] == NULL)
 			continue;
 		message[0] = '\0';
-		if (mxguard_check_override(check, index, override_names[i], set->values[i], message,
-					   sizeof(message)) < 0)
-			return p_strconcat(pool, "mxguard_", message[0] != '\0' ? message : override_names[i],
-					   NULL);
+		if (mxguard_check_override(check, index, override_names[i], set->values[i], message, sizeof(message)) <
+		    0)
+			return p_strconcat(pool, "mxguard_", message[0] != '\0' ? message : override_names[i], NULL);
 	}
 	return NULL;
 }

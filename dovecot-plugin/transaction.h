@@ -85,8 +85,8 @@ void recipient_refuse(struct transaction *t, struct recipient *r);
 
 /* rcpt.c, data.c: the client's commands */
 int plugin_cmd_rcpt(struct client *client, struct smtp_server_cmd_ctx *cmd, struct lmtp_recipient *lrcpt);
-int plugin_cmd_data(struct client *client, struct smtp_server_cmd_ctx *cmd,
-		    struct smtp_server_transaction *trans, struct istream *data_input, uoff_t data_size);
+int plugin_cmd_data(struct client *client, struct smtp_server_cmd_ctx *cmd, struct smtp_server_transaction *trans,
+		    struct istream *data_input, uoff_t data_size);
 int plugin_local_deliver(struct client *client, struct lmtp_recipient *lrcpt, struct smtp_server_cmd_ctx *cmd,
 			 struct smtp_server_transaction *trans, struct lmtp_local_deliver_context *lldctx);
 

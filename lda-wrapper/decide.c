@@ -48,8 +48,7 @@ static int add_recipients(struct mxguard_check *check, const struct mxg_lda_opti
 		int index = mxguard_check_add_recipient(check, o->rcpts[i]);
 		if (index < 0)
 			return index;
-		if (i < o->original_count && o->originals[i][0] != '\0' &&
-		    strcmp(o->originals[i], o->rcpts[i]) != 0 &&
+		if (i < o->original_count && o->originals[i][0] != '\0' && strcmp(o->originals[i], o->rcpts[i]) != 0 &&
 		    mxguard_check_add_recipient_name(check, index, o->originals[i]) == MXGUARD_ERROR_NOMEM)
 			return MXGUARD_ERROR_NOMEM;
 	}

@@ -85,8 +85,7 @@ static int act(struct mxg_lda_delivery *d)
 /* Returns only where COMMAND was not started. */
 static int run(const struct mxg_lda_options *options)
 {
-	struct mxg_lda_delivery delivery = { .options = options,
-					     .spool = { .fd = -1, .folder = options->spool_dir } };
+	struct mxg_lda_delivery delivery = { .options = options, .spool = { .fd = -1, .folder = options->spool_dir } };
 	delivery.deadline = delivery.input.deadline = mxg_lda_now() + options->timeout * 1000;
 	int error = mxg_lda_input_open(&delivery.input);
 	if (error != 0)

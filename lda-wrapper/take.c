@@ -64,8 +64,8 @@ static int spool_message(struct mxg_lda_delivery *d, struct mxg_lda_rewrite *rew
 static bool head_changes(const struct mxg_lda_delivery *d)
 {
 	struct mxg_lda_rewrite dry = { .policy = d->policy, .write = to_nowhere };
-	bool changes = mxg_lda_rewrite_feed(&dry, d->input.head, d->input.head_len) != 0 ||
-		       (!dry.in_body && !d->input.ended);
+	bool changes =
+		mxg_lda_rewrite_feed(&dry, d->input.head, d->input.head_len) != 0 || (!dry.in_body && !d->input.ended);
 	changes |= mxg_lda_rewrite_end(&dry) != 0 || dry.removed > 0;
 	mxg_lda_rewrite_free(&dry);
 	return changes;

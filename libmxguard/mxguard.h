@@ -81,11 +81,7 @@ enum mxguard_dns_failure {
 };
 
 /* What mxguard_check_run() wants next. */
-enum mxguard_progress {
-	MXGUARD_DONE = 1,
-	MXGUARD_NEED_HEADER = 2,
-	MXGUARD_NEED_DNS = 3
-};
+enum mxguard_progress { MXGUARD_DONE = 1, MXGUARD_NEED_HEADER = 2, MXGUARD_NEED_DNS = 3 };
 
 const char *mxguard_version(void);
 const char *mxguard_verdict_name(enum mxguard_verdict verdict); /* "authorized", …; never NULL */
@@ -101,8 +97,7 @@ const char *mxguard_place_name(enum mxguard_place place);
  * administrator: file:line, setting, what was found, what would be right.
  * Returns MXGUARD_OK, _NOMEM, _INVALID, _CONFIG, _IO or _UNTRUSTED.
  */
-int mxguard_policy_load(struct mxguard_policy **policy, const char *path, unsigned flags, char *message,
-			size_t size);
+int mxguard_policy_load(struct mxguard_policy **policy, const char *path, unsigned flags, char *message, size_t size);
 /* The same from memory; `name` stands for the file in messages, relative paths are
  * refused in it. */
 int mxguard_policy_parse(struct mxguard_policy **policy, const char *text, size_t length, const char *name,
@@ -125,8 +120,8 @@ int mxguard_policy_removes_field(const struct mxguard_policy *policy, const char
  * missing, damaged, foreign or untrusted snapshot is an error with a message, and the
  * caller goes on without one (NULL): DNS is then asked for everything. With MXGUARD_OK the
  * message is empty, or a warning that it is too old to be of use. */
-int mxguard_snapshot_open(struct mxguard_snapshot **snapshot, const struct mxguard_policy *policy,
-			  unsigned flags, char *message, size_t size);
+int mxguard_snapshot_open(struct mxguard_snapshot **snapshot, const struct mxguard_policy *policy, unsigned flags,
+			  char *message, size_t size);
 struct mxguard_snapshot *mxguard_snapshot_ref(struct mxguard_snapshot *snapshot);
 void mxguard_snapshot_unref(struct mxguard_snapshot *snapshot); /* NULL is allowed */
 /* 1 where the policy's state_dir now holds another file than the one that is open
@@ -216,10 +211,8 @@ const char *mxguard_check_question_text(struct mxguard_check *check, unsigned nu
 /* A raw reply, or its absence. The reply is checked (QR, question, class, lengths, …); what
  * cannot be believed counts as a failure. Then run again. Late replies to a check that is
  * DONE are ignored. */
-int mxguard_check_reply(struct mxguard_check *check, unsigned number, const void *reply, size_t length,
-			int64_t now);
-int mxguard_check_no_reply(struct mxguard_check *check, unsigned number, enum mxguard_dns_failure why,
-			   int64_t now);
+int mxguard_check_reply(struct mxguard_check *check, unsigned number, const void *reply, size_t length, int64_t now);
+int mxguard_check_no_reply(struct mxguard_check *check, unsigned number, enum mxguard_dns_failure why, int64_t now);
 
 /* ---- results, by recipient index ------------------------------------------ */
 

@@ -28,34 +28,39 @@ struct request {
 	bool json, no_snapshot;
 };
 
-static const char usage[] =
-	"Usage: mxguard check [-c CONF] --peer ADDRESS --rcpt ADDRESS [OPTION]…\n"
-	"Says what would be decided about a message from this peer to this recipient, and why.\n"
-	"\n"
-	"  -c, --config FILE    configuration (/etc/mxguard/mxguard.conf)\n"
-	"  -p, --peer ADDRESS   the host that connects; '' where there is none (socket, pipe)\n"
-	"  -r, --rcpt ADDRESS   a recipient; may be given several times\n"
-	"      --helo NAME      what the client says in HELO or EHLO\n"
-	"  -f, --from ADDRESS   envelope sender; '' for the null sender (default)\n"
-	"      --login NAME     the login that the MTA vouches for\n"
-	"      --place PLACE    door (default) or queued\n"
-	"  -m, --message FILE   the message, for its Received fields; - is standard input\n"
-	"      --no-snapshot    ask DNS for everything\n"
-	"      --json           one JSON object a recipient, for scripts\n"
-	"\n"
-	"Exit status: 0 accept or tag, 1 quarantine or reject, 75 defer or cannot tell,\n"
-	"64 wrong use, 78 wrong configuration.\n"
-	"Example: mxguard check --peer 203.0.113.66 --rcpt alice@example.com\n";
+static const char usage[] = "Usage: mxguard check [-c CONF] --peer ADDRESS --rcpt ADDRESS [OPTION]…\n"
+			    "Says what would be decided about a message from this peer to this recipient, and why.\n"
+			    "\n"
+			    "  -c, --config FILE    configuration (/etc/mxguard/mxguard.conf)\n"
+			    "  -p, --peer ADDRESS   the host that connects; '' where there is none (socket, pipe)\n"
+			    "  -r, --rcpt ADDRESS   a recipient; may be given several times\n"
+			    "      --helo NAME      what the client says in HELO or EHLO\n"
+			    "  -f, --from ADDRESS   envelope sender; '' for the null sender (default)\n"
+			    "      --login NAME     the login that the MTA vouches for\n"
+			    "      --place PLACE    door (default) or queued\n"
+			    "  -m, --message FILE   the message, for its Received fields; - is standard input\n"
+			    "      --no-snapshot    ask DNS for everything\n"
+			    "      --json           one JSON object a recipient, for scripts\n"
+			    "\n"
+			    "Exit status: 0 accept or tag, 1 quarantine or reject, 75 defer or cannot tell,\n"
+			    "64 wrong use, 78 wrong configuration.\n"
+			    "Example: mxguard check --peer 203.0.113.66 --rcpt alice@example.com\n";
 
 enum { OPTION_HELO = 256, OPTION_LOGIN, OPTION_PLACE, OPTION_JSON, OPTION_NO_SNAPSHOT };
 
 static const struct option long_options[] = {
-	{ "config", required_argument, NULL, 'c' },	{ "peer", required_argument, NULL, 'p' },
-	{ "rcpt", required_argument, NULL, 'r' },	{ "from", required_argument, NULL, 'f' },
-	{ "message", required_argument, NULL, 'm' },	{ "helo", required_argument, NULL, OPTION_HELO },
-	{ "login", required_argument, NULL, OPTION_LOGIN }, { "place", required_argument, NULL, OPTION_PLACE },
-	{ "json", no_argument, NULL, OPTION_JSON },	{ "no-snapshot", no_argument, NULL, OPTION_NO_SNAPSHOT },
-	{ "help", no_argument, NULL, 'h' },		{ NULL, 0, NULL, 0 },
+	{ "config", required_argument, NULL, 'c' },
+	{ "peer", required_argument, NULL, 'p' },
+	{ "rcpt", required_argument, NULL, 'r' },
+	{ "from", required_argument, NULL, 'f' },
+	{ "message", required_argument, NULL, 'm' },
+	{ "helo", required_argument, NULL, OPTION_HELO },
+	{ "login", required_argument, NULL, OPTION_LOGIN },
+	{ "place", required_argument, NULL, OPTION_PLACE },
+	{ "json", no_argument, NULL, OPTION_JSON },
+	{ "no-snapshot", no_argument, NULL, OPTION_NO_SNAPSHOT },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
 };
 
 static int set_place(struct request *q, const char *word)
@@ -200,9 +205,8 @@ static json_t *steps_array(const struct mxguard_check *check, int i)
 
 static const char *would_name(const struct mxguard_check *check, int i)
 {
-	return mxguard_check_mode(check, i) == MXGUARD_MODE_MONITOR
-		       ? mxguard_action_name(mxguard_check_would(check, i))
-		       : "";
+	return mxguard_check_mode(check, i) == MXGUARD_MODE_MONITOR ? mxguard_action_name(mxguard_check_would(check, i))
+								    : "";
 }
 
 static int print_json(const struct request *q, const struct mxguard_check *c, int i)
@@ -252,8 +256,8 @@ static void print_answer(const struct mxguard_check *c, int i)
 	enum mxguard_verdict verdict = mxguard_check_verdict(c, i);
 	const char *would = would_name(c, i);
 	printf("%s: %s%s%s, %s", mxguard_check_text(c, i, MXGUARD_TEXT_RECIPIENT),
-	       mxg_colour_begin(stdout, verdict_colour(verdict)), mxguard_verdict_name(verdict),
-	       mxg_colour_end(stdout), mxguard_action_name(mxguard_check_action(c, i)));
+	       mxg_colour_begin(stdout, verdict_colour(verdict)), mxguard_verdict_name(verdict), mxg_colour_end(stdout),
+	       mxguard_action_name(mxguard_check_action(c, i)));
 	if (would[0] != '\0' && mxguard_check_would(c, i) != mxguard_check_action(c, i))
 		printf(" (monitor mode; enforce would %s)", would);
 	printf("\n  %s\n", mxguard_check_text(c, i, MXGUARD_TEXT_EXPLANATION));

@@ -38,10 +38,14 @@ struct settings {
 enum { OPTION_POSTFIX = 256, OPTION_DOVECOT, OPTION_NO_DNS, OPTION_JSON };
 
 static const struct option long_options[] = {
-	{ "config", required_argument, NULL, 'c' },   { "postfix", required_argument, NULL, OPTION_POSTFIX },
-	{ "dovecot", required_argument, NULL, OPTION_DOVECOT }, { "no-dns", no_argument, NULL, OPTION_NO_DNS },
-	{ "verbose", no_argument, NULL, 'v' },	      { "json", no_argument, NULL, OPTION_JSON },
-	{ "help", no_argument, NULL, 'h' },	      { NULL, 0, NULL, 0 },
+	{ "config", required_argument, NULL, 'c' },
+	{ "postfix", required_argument, NULL, OPTION_POSTFIX },
+	{ "dovecot", required_argument, NULL, OPTION_DOVECOT },
+	{ "no-dns", no_argument, NULL, OPTION_NO_DNS },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "json", no_argument, NULL, OPTION_JSON },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
 };
 
 /* 0: go on; else an exit status, or -1 after --help. */

@@ -34,8 +34,10 @@ static struct mxguard_policy *make_policy(size_t prefixes)
 	struct mxguard_policy *policy = NULL;
 	if (text == NULL)
 		abort();
-	char *p = text + sprintf(text, "mode = \"enforce\";\npolicies = ( { domains = [ \"strict.example\", \".sub.example\" ]; "
-				       "mode = \"monitor\"; } );\ngateways = ( { name = \"many\"; allow = \"");
+	char *p =
+		text +
+		sprintf(text, "mode = \"enforce\";\npolicies = ( { domains = [ \"strict.example\", \".sub.example\" ]; "
+			      "mode = \"monitor\"; } );\ngateways = ( { name = \"many\"; allow = \"");
 	for (size_t i = 0; i < prefixes; i++) {
 		uint32_t a = next_random();
 		unsigned bits = 20 + next_random() % 13;
@@ -95,8 +97,9 @@ static void measure(size_t prefixes)
 	}
 	size_t after = mallinfo2().uordblks;
 	qsort(times, ROUNDS, sizeof(times[0]), ascending);
-	printf("%7zu ranges: p50 %6.1f ns  p99 %6.1f ns  (%u of %u authorized, %zd bytes allocated on the way)\n", prefixes,
-	       times[ROUNDS / 2], times[ROUNDS * 99 / 100], authorized, ROUNDS * BATCH, (ssize_t)(after - before));
+	printf("%7zu ranges: p50 %6.1f ns  p99 %6.1f ns  (%u of %u authorized, %zd bytes allocated on the way)\n",
+	       prefixes, times[ROUNDS / 2], times[ROUNDS * 99 / 100], authorized, ROUNDS * BATCH,
+	       (ssize_t)(after - before));
 	mxguard_check_free(check);
 	mxguard_policy_unref(policy);
 }

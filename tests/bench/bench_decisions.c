@@ -48,7 +48,8 @@ int main(int argc, char **argv)
 		mxguard_check_set_peer_text(check, argv[4]);
 		recipient_of(recipient, argv[3], done % count);
 		mxguard_check_add_recipient(check, recipient);
-		progress = live ? mxguard_resolver_run(resolver, check, -1) : mxguard_check_run(check, (int64_t)time(NULL));
+		progress = live ? mxguard_resolver_run(resolver, check, -1)
+				: mxguard_check_run(check, (int64_t)time(NULL));
 		if (progress != MXGUARD_DONE || mxguard_check_verdict(check, 0) != MXGUARD_VERDICT_AUTHORIZED) {
 			fprintf(stderr, "%s: %s\n", recipient, mxguard_check_text(check, 0, MXGUARD_TEXT_EXPLANATION));
 			return 1;

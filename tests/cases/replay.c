@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "dns_message.h"
+#include "dns/message.h"
 #include "mxguard.h"
-#include "policy.h"
+#include "policy/policy.h"
 #include "snapshot_write.h"
 
 #define MAX 64
@@ -306,8 +306,8 @@ static void put_records(struct reply *r, const char *owner, unsigned type, const
 
 static enum mxguard_dns_failure failure_word(const char *data)
 {
-	return strcmp(data, "timeout") == 0   ? MXGUARD_DNS_TIMEOUT
-	       : strcmp(data, "local") == 0   ? MXGUARD_DNS_LOCAL
+	return strcmp(data, "timeout") == 0     ? MXGUARD_DNS_TIMEOUT
+	       : strcmp(data, "local") == 0     ? MXGUARD_DNS_LOCAL
 	       : strcmp(data, "cancelled") == 0 ? MXGUARD_DNS_CANCELLED
 						: (enum mxguard_dns_failure)0;
 }
@@ -460,15 +460,13 @@ static unsigned answer_questions(struct test_case *t, struct mxguard_check *c)
 	uint8_t queries[MAX][512];
 	size_t lens[MAX];
 	unsigned numbers[MAX], count = 0;
-	while (count < MAX &&
-	       mxguard_check_next_question(c, &numbers[count], queries[count], 512, &lens[count]) == 1)
+	while (count < MAX && mxguard_check_next_question(c, &numbers[count], queries[count], 512, &lens[count]) == 1)
 		count++;
 	for (unsigned i = 0; i < count; i++) {
 		struct reply reply;
 		struct answer *a = find_answer(t, queries[i], lens[i]);
 		if (a == NULL) {
-			fail("asked for what the script does not hold: %s",
-			     mxguard_check_question_text(c, numbers[i]));
+			fail("asked for what the script does not hold: %s", mxguard_check_question_text(c, numbers[i]));
 			mxguard_check_no_reply(c, numbers[i], MXGUARD_DNS_CANCELLED, t->now);
 			continue;
 		}
@@ -650,8 +648,7 @@ static void run_case(const char *path)
 	if (t.versions > 0)
 		make_folder(&t);
 	const char *config = t.config == NULL ? "" : t.config;
-	int result = mxguard_policy_parse(&policy, config, strlen(config), "case.conf", 0, message,
-					  sizeof(message));
+	int result = mxguard_policy_parse(&policy, config, strlen(config), "case.conf", 0, message, sizeof(message));
 	if (t.load_error != NULL && (result == MXGUARD_OK || strstr(message, t.load_error) == NULL))
 		fail("expected the load error \"%s\", got \"%s\"", t.load_error, message);
 	else if (t.load_error == NULL && result != MXGUARD_OK)

@@ -243,7 +243,8 @@ static void serve_tcp(struct site_server *s)
 		close(s->connections[i]);
 		s->connections[i] = s->connections[--s->connection_count];
 	}
-	int fd = s->tcp < 0 || s->connection_count == SITE_CONNECTIONS ? -1 : accept4(s->tcp, NULL, NULL, SOCK_NONBLOCK);
+	int fd =
+		s->tcp < 0 || s->connection_count == SITE_CONNECTIONS ? -1 : accept4(s->tcp, NULL, NULL, SOCK_NONBLOCK);
 	if (fd >= 0 && s->manner == SITE_TRUNCATES_CLOSES)
 		close(fd);
 	else if (fd >= 0)
@@ -256,10 +257,11 @@ static struct mxguard_policy *make_policy(const char *servers, const char *timeo
 {
 	char text[800], message[300];
 	struct mxguard_policy *policy;
-	int n = snprintf(text, sizeof(text),
-			 "mode = \"enforce\"; self = [ \"198.51.100.1\" ]; gateways = ( { name = \"mx\"; allow = \"mx\"; } );"
-			 "dns = { servers = [ %s ]; timeout = \"%s\"; };",
-			 servers, timeout);
+	int n = snprintf(
+		text, sizeof(text),
+		"mode = \"enforce\"; self = [ \"198.51.100.1\" ]; gateways = ( { name = \"mx\"; allow = \"mx\"; } );"
+		"dns = { servers = [ %s ]; timeout = \"%s\"; };",
+		servers, timeout);
 	if (mxguard_policy_parse(&policy, text, (size_t)n, "test.conf", 0, message, sizeof(message)) != MXGUARD_OK)
 		fail_msg("%s", message);
 	return policy;

@@ -15,7 +15,10 @@ struct scripted_record {
 	const char *rdata;
 	size_t len;
 };
-#define RECORD(question, rdata) { question, rdata, sizeof(rdata) - 1 }
+#define RECORD(question, rdata) \
+	{ \
+		question, rdata, sizeof(rdata) - 1 \
+	}
 
 static inline void scripted_put16(uint8_t *at, unsigned value)
 {

@@ -22,13 +22,11 @@
 static const char static_conf[] =
 	"mode = \"enforce\"; hostname = \"mx.example.com\"; authserv_id = \"id.example.com\";"
 	"gateways = ( { name = \"filters\"; allow = \"ip4:192.0.2.0/24 ip6:2001:db8::/32\"; } );";
-static const char dns_conf[] =
-	"mode = \"enforce\"; hostname = \"mx.example.com\"; authserv_id = \"id.example.com\";"
-	"gateways = ( { name = \"cloud\"; allow = \"include:spf.example.net\"; } );";
-static const char token_conf[] =
-	"mode = \"enforce\"; hostname = \"mx.example.com\"; authserv_id = \"id.example.com\";"
-	"gateways = ( { name = \"shared\"; allow = \"ip4:192.0.2.0/24\";"
-	"  header = { name = \"X-Token\"; value = \"s3cret\"; }; } );";
+static const char dns_conf[] = "mode = \"enforce\"; hostname = \"mx.example.com\"; authserv_id = \"id.example.com\";"
+			       "gateways = ( { name = \"cloud\"; allow = \"include:spf.example.net\"; } );";
+static const char token_conf[] = "mode = \"enforce\"; hostname = \"mx.example.com\"; authserv_id = \"id.example.com\";"
+				 "gateways = ( { name = \"shared\"; allow = \"ip4:192.0.2.0/24\";"
+				 "  header = { name = \"X-Token\"; value = \"s3cret\"; }; } );";
 
 static struct mxguard_policy *policy_of(const char *text)
 {
@@ -148,15 +146,17 @@ static void test_bad_arguments(void **state)
 /* An address that cannot be read must never pass for "no peer", which is trusted more. */
 static void test_unreadable_peers(void **state)
 {
-	static const char *const texts[] = { "x", "192.0.2", "192.0.2.010", "0xc0000201", "192.0.2.1:25", "fe80::1%eth0",
-					     " 192.0.2.10", "192.0.2.10 ", "[192.0.2.10", "unknown" };
+	static const char *const texts[] = { "x",           "192.0.2",      "192.0.2.010",
+					     "0xc0000201",  "192.0.2.1:25", "fe80::1%eth0",
+					     " 192.0.2.10", "192.0.2.10 ",  "[192.0.2.10",
+					     "unknown" };
 	const struct sockaddr other = { .sa_family = AF_PACKET };
 	for (size_t i = 0; i < COUNT(texts) + 2; i++) {
 		struct mxguard_check *c = check_of(static_conf);
 		mxguard_check_add_recipient(c, "a@example.com");
-		int result = i < COUNT(texts)	   ? mxguard_check_set_peer_text(c, texts[i])
+		int result = i < COUNT(texts)    ? mxguard_check_set_peer_text(c, texts[i])
 			     : i == COUNT(texts) ? mxguard_check_set_peer(c, &other)
-						   : mxguard_check_set_peer_bytes(c, (const uint8_t *)"12345", 5);
+						 : mxguard_check_set_peer_bytes(c, (const uint8_t *)"12345", 5);
 		assert_int_equal(result, MXGUARD_ERROR_INVALID);
 		assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_DONE);
 		assert_reason(c, 0, MXGUARD_VERDICT_UNKNOWN, "peer-unreadable");
@@ -228,7 +228,8 @@ static void test_reset_and_reuse(void **state)
 		assert_int_equal(mxguard_check_set_peer_text(c, i == 1 ? SPAMMER : GATEWAY), MXGUARD_OK);
 		assert_int_equal(mxguard_check_add_recipient(c, "bob@example.org"), 0);
 		assert_int_equal(scripted_run(c, script, COUNT(script), NOW), MXGUARD_DONE);
-		assert_int_equal(mxguard_check_verdict(c, 0), i == 1 ? MXGUARD_VERDICT_DIRECT : MXGUARD_VERDICT_AUTHORIZED);
+		assert_int_equal(mxguard_check_verdict(c, 0),
+				 i == 1 ? MXGUARD_VERDICT_DIRECT : MXGUARD_VERDICT_AUTHORIZED);
 		mxguard_check_log_line(c, 0, line, sizeof(line));
 		assert_non_null(strstr(line, " place=door "));
 		assert_null(strstr(line, "alice"));
@@ -332,9 +333,9 @@ static void test_mapped_peers(void **state)
 	for (size_t i = 0; i < COUNT(texts) + 2; i++) {
 		struct mxguard_check *c = check_of(static_conf);
 		mxguard_check_add_recipient(c, "alice@example.com");
-		int result = i < COUNT(texts)	   ? mxguard_check_set_peer_text(c, texts[i])
+		int result = i < COUNT(texts)    ? mxguard_check_set_peer_text(c, texts[i])
 			     : i == COUNT(texts) ? mxguard_check_set_peer(c, (const struct sockaddr *)&six)
-						   : mxguard_check_set_peer_bytes(c, six.sin6_addr.s6_addr, 16);
+						 : mxguard_check_set_peer_bytes(c, six.sin6_addr.s6_addr, 16);
 		assert_int_equal(result, MXGUARD_OK);
 		assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_DONE);
 		assert_reason(c, 0, MXGUARD_VERDICT_AUTHORIZED, "gateway-match");
@@ -388,7 +389,8 @@ static const struct override_row override_rows[] = {
 	{ "mode", "monitor", SPAMMER, MXGUARD_PLACE_DOOR, MXGUARD_VERDICT_DIRECT, MXGUARD_ACTION_ACCEPT },
 	{ "exempt", "alice@example.com", SPAMMER, MXGUARD_PLACE_DOOR, MXGUARD_VERDICT_EXEMPT, MXGUARD_ACTION_ACCEPT },
 	{ "exempt", "x@y ,\tALICE@", SPAMMER, MXGUARD_PLACE_DOOR, MXGUARD_VERDICT_EXEMPT, MXGUARD_ACTION_ACCEPT },
-	{ "exempt", "lice@ ice@example.com alice", SPAMMER, MXGUARD_PLACE_DOOR, MXGUARD_VERDICT_DIRECT, MXGUARD_ACTION_REJECT },
+	{ "exempt", "lice@ ice@example.com alice", SPAMMER, MXGUARD_PLACE_DOOR, MXGUARD_VERDICT_DIRECT,
+	  MXGUARD_ACTION_REJECT },
 	{ "exempt", "@ @example.com", SPAMMER, MXGUARD_PLACE_DOOR, MXGUARD_VERDICT_DIRECT, MXGUARD_ACTION_REJECT },
 	{ "on_direct", "quarantine", SPAMMER, MXGUARD_PLACE_DOOR, MXGUARD_VERDICT_DIRECT, MXGUARD_ACTION_QUARANTINE },
 	{ "on_direct", "tag", SPAMMER, MXGUARD_PLACE_QUEUED, MXGUARD_VERDICT_DIRECT, MXGUARD_ACTION_QUARANTINE },
@@ -435,8 +437,14 @@ static void test_overrides(void **state)
 static void test_overrides_that_are_wrong(void **state)
 {
 	static const char *const wrong[][2] = {
-		{ "mode", "on" },	  { "mode", "" },	  { "Mode", "off" },	{ "on_direct", "refuse" },
-		{ "on_untraced", "tag" }, { "tag", "sometimes" }, { "gateways", "mx" }, { "", "" },
+		{ "mode", "on" },
+		{ "mode", "" },
+		{ "Mode", "off" },
+		{ "on_direct", "refuse" },
+		{ "on_untraced", "tag" },
+		{ "tag", "sometimes" },
+		{ "gateways", "mx" },
+		{ "", "" },
 		{ "quarantine_mailbox", "" },
 	};
 	struct mxguard_check *c = check_from(static_conf, SPAMMER, "alice@example.com");
@@ -558,9 +566,10 @@ static void test_log_line(void **state)
 	mxguard_check_run(c, NOW);
 	size_t len = mxguard_check_log_line(c, 0, line, sizeof(line));
 	assert_int_equal(len, strlen(line));
-	assert_string_equal(line, "mxguard: verdict=direct action=reject would=- mode=enforce place=door "
-				  "peer=203.0.113.66 boundary=203.0.113.66 hop=0 gateway=- term=- from=<spam@example.net> "
-				  "rcpt=<Alice@example.com> id=<4F2> msgid=<\\x3c1@x\\x3e> reason=peer-not-a-gateway");
+	assert_string_equal(line,
+			    "mxguard: verdict=direct action=reject would=- mode=enforce place=door "
+			    "peer=203.0.113.66 boundary=203.0.113.66 hop=0 gateway=- term=- from=<spam@example.net> "
+			    "rcpt=<Alice@example.com> id=<4F2> msgid=<\\x3c1@x\\x3e> reason=peer-not-a-gateway");
 	mxguard_check_free(c);
 }
 
@@ -568,14 +577,17 @@ static void test_log_line(void **state)
 static void test_log_line_sizes(void **state)
 {
 	static const struct scripted_record script[] = {
-		RECORD("spf.example.net TXT", "\377v=spf1 \001\001\001\001\001\001\001\001\001\001\001\001\001\001\001\001"),
+		RECORD("spf.example.net TXT",
+		       "\377v=spf1 \001\001\001\001\001\001\001\001\001\001\001\001\001\001\001\001"),
 	};
 	char text[1000], whole[5000], name[200];
 	char conf[700];
 	memset(text, '"', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
 	memset(name, 'n', sizeof(name));
-	snprintf(conf, sizeof(conf), "mode = \"enforce\"; gateways = ( { name = \"%.60s\"; allow = \"include:%.63s.%.63s.example.net\"; } );",
+	snprintf(conf, sizeof(conf),
+		 "mode = \"enforce\"; gateways = ( { name = \"%.60s\"; allow = \"include:%.63s.%.63s.example.net\"; } "
+		 ");",
 		 name, name, name);
 	struct mxguard_check *c = check_of(conf);
 	mxguard_check_set_peer_text(c, "2001:db8:1111:2222:3333:4444:5555:6666");
@@ -614,14 +626,15 @@ static void assert_tag(struct mxguard_check *c, const char *expected)
 
 static void test_tag_of_each_verdict(void **state)
 {
-	assert_tag(check_from(static_conf, GATEWAY, "a@example.com"),
-		   AR "pass reason=\"gateway-match\"\r\n\tpolicy.peer=\"192.0.2.10\"\r\n\tpolicy.gateway=\"filters\"\r\n");
+	assert_tag(check_from(static_conf, GATEWAY, "a@example.com"), AR
+		   "pass reason=\"gateway-match\"\r\n\tpolicy.peer=\"192.0.2.10\"\r\n\tpolicy.gateway=\"filters\"\r\n");
 	assert_tag(check_from(static_conf, SPAMMER, "a@example.com"),
 		   AR "fail reason=\"peer-not-a-gateway\"\r\n\tpolicy.peer=\"203.0.113.66\"\r\n");
 	assert_tag(check_from(static_conf, "2001:db9::1", "a@example.com"),
 		   AR "fail reason=\"peer-not-a-gateway\"\r\n\tpolicy.peer=\"2001:db9::1\"\r\n");
-	assert_tag(check_from(dns_conf, GATEWAY, "a@example.com"),
-		   AR "temperror reason=\"dns-cancelled\"\r\n\tpolicy.peer=\"192.0.2.10\"\r\n\tpolicy.gateway=\"cloud\"\r\n");
+	assert_tag(
+		check_from(dns_conf, GATEWAY, "a@example.com"), AR
+		"temperror reason=\"dns-cancelled\"\r\n\tpolicy.peer=\"192.0.2.10\"\r\n\tpolicy.gateway=\"cloud\"\r\n");
 	assert_tag(check_from(static_conf, "", "a@example.com"), AR "permerror reason=\"no-header\"\r\n");
 	struct mxguard_check *c = check_from(static_conf, SPAMMER, "a@example.com");
 	mxguard_check_set_login(c, "alice");
@@ -638,10 +651,14 @@ static void test_tag_settings(void **state)
 		const char *tag, *on_direct, *mode, *peer;
 		int wanted;
 	} rows[] = {
-		{ "never", "reject", "enforce", SPAMMER, 0 },	    { "never", "tag", "enforce", SPAMMER, 1 },
-		{ "never", "reject", "monitor", SPAMMER, 0 },	    { "not-accepted", "reject", "monitor", SPAMMER, 1 },
-		{ "not-accepted", "reject", "enforce", GATEWAY, 0 }, { "always", "reject", "enforce", GATEWAY, 1 },
-		{ "always", "reject", "off", GATEWAY, 0 },	    { "not-accepted", "accept", "enforce", SPAMMER, 0 },
+		{ "never", "reject", "enforce", SPAMMER, 0 },
+		{ "never", "tag", "enforce", SPAMMER, 1 },
+		{ "never", "reject", "monitor", SPAMMER, 0 },
+		{ "not-accepted", "reject", "monitor", SPAMMER, 1 },
+		{ "not-accepted", "reject", "enforce", GATEWAY, 0 },
+		{ "always", "reject", "enforce", GATEWAY, 1 },
+		{ "always", "reject", "off", GATEWAY, 0 },
+		{ "not-accepted", "accept", "enforce", SPAMMER, 0 },
 	};
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct mxguard_check *c = check_from(static_conf, rows[i].peer, "alice@example.com");
@@ -750,7 +767,11 @@ static void test_recipient_domains_in_lower_case(void **state)
 		for (size_t i = 0; i < len; i++) {
 			char byte = alphabet[(len * 7 + i) % (sizeof(alphabet) - 1)];
 			recipient[3 + i] = byte == '@' ? 'Q' : byte; /* the last @ divides */
-			expected[3 + i] = byte == '@' ? 'q' : byte == 'A' ? 'a' : byte == 'Z' ? 'z' : byte == 'M' ? 'm' : byte;
+			expected[3 + i] = byte == '@'   ? 'q'
+					  : byte == 'A' ? 'a'
+					  : byte == 'Z' ? 'z'
+					  : byte == 'M' ? 'm'
+							: byte;
 		}
 		int index = mxguard_check_add_recipient(c, recipient);
 		assert_int_equal(index, len - 1);

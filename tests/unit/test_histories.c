@@ -19,7 +19,7 @@
 
 #include "failing_memory.h"
 #include "histories.h"
-#include "policy.h"
+#include "policy/policy.h"
 #include "scripted.h"
 
 #define BEGIN 1700000000
@@ -162,8 +162,10 @@ static const char *reason_of(const struct naive_decision *d)
 	static const char *const matches[] = { "gateway-match", "gateway-match-stale", "gateway-match-grace" };
 	if (d->verdict == MXGUARD_VERDICT_AUTHORIZED)
 		return matches[d->why];
-	return d->why == NAIVE_SELF ? "mx-is-self" : d->why == NAIVE_EMPTY ? "no-gateway-published"
-	       : d->verdict == MXGUARD_VERDICT_DIRECT ? "peer-not-a-gateway" : NULL;
+	return d->why == NAIVE_SELF                   ? "mx-is-self"
+	       : d->why == NAIVE_EMPTY                ? "no-gateway-published"
+	       : d->verdict == MXGUARD_VERDICT_DIRECT ? "peer-not-a-gateway"
+						      : NULL;
 }
 
 static enum mxguard_action action_of(const struct naive_decision *d)
@@ -188,7 +190,8 @@ static const char *difference(struct mxguard_check *c, const struct naive_decisi
 		return "another verdict";
 	if (mxguard_check_action(c, 0) != action_of(want))
 		return "another action";
-	if (reason_of(want) != NULL ? strcmp(reason, reason_of(want)) != 0 : strcmp(reason, "no-gateway-published") == 0)
+	if (reason_of(want) != NULL ? strcmp(reason, reason_of(want)) != 0
+				    : strcmp(reason, "no-gateway-published") == 0)
 		return "another reason";
 	snprintf(entry, sizeof(entry), "%d", want->entry);
 	if (want->entry >= 0 && strcmp(gateway, entry) != 0)
@@ -200,7 +203,8 @@ static void explain(struct mxguard_check *c, const struct naive_case *k, const s
 		    const char *what, unsigned number)
 {
 	char peer[MXG_ADDRESS_TEXT_MAX];
-	fprintf(stderr, "history %u, policy %d, peer %s: %s: naive says %s, entry %d, why %d, settling %d; it is %s, %s\n",
+	fprintf(stderr,
+		"history %u, policy %d, peer %s: %s: naive says %s, entry %d, why %d, settling %d; it is %s, %s\n",
 		number, (int)(k->policy - rules), mxg_address_format(&k->peer, peer), what,
 		mxguard_verdict_name(want->verdict), want->entry, (int)want->why, want->settling,
 		mxguard_verdict_name(mxguard_check_verdict(c, 0)), mxguard_check_text(c, 0, MXGUARD_TEXT_REASON));
@@ -212,8 +216,10 @@ static void explain(struct mxguard_check *c, const struct naive_case *k, const s
 
 static void count(const struct naive_decision *d)
 {
-	static const unsigned columns[] = { [MXGUARD_VERDICT_AUTHORIZED] = 0, [MXGUARD_VERDICT_EXEMPT] = 1,
-					    [MXGUARD_VERDICT_DIRECT] = 2, [MXGUARD_VERDICT_UNKNOWN] = 3 };
+	static const unsigned columns[] = { [MXGUARD_VERDICT_AUTHORIZED] = 0,
+					    [MXGUARD_VERDICT_EXEMPT] = 1,
+					    [MXGUARD_VERDICT_DIRECT] = 2,
+					    [MXGUARD_VERDICT_UNKNOWN] = 3 };
 	figures[columns[d->verdict]][d->settling || d->why == NAIVE_EMPTY]++;
 	if (d->verdict == MXGUARD_VERDICT_AUTHORIZED)
 		authorized[d->why]++;
@@ -261,8 +267,7 @@ static void run_some(size_t p, unsigned first, size_t some)
 
 /* Memory runs out at each allocation in turn: then it is what it should be, or open. Where all
  * replies are lost, something else may be known; nobody is refused for it. */
-static void compare_without_memory(struct mxguard_snapshot *s, const struct naive_case *k, unsigned flags,
-				   bool lasting)
+static void compare_without_memory(struct mxguard_snapshot *s, const struct naive_case *k, unsigned flags, bool lasting)
 {
 	const struct naive_decision want = naive_decide(k);
 	memory_failed = true;
@@ -400,7 +405,8 @@ static void test_domains_are_in_the_snapshot(void **state)
 	(void)state;
 	int n = snprintf(text, sizeof(text),
 			 "mode = \"enforce\"; self = []; state_dir = \"%s\"; domains_file = \"/nonexistent/domains\";"
-			 "gateways = ( { name = \"filter\"; allow = \"include:spf.%%{d}\"; } );", folders[0]);
+			 "gateways = ( { name = \"filter\"; allow = \"include:spf.%%{d}\"; } );",
+			 folders[0]);
 	if (mxguard_policy_parse(&policy, text, (size_t)n, "d.conf", 0, message, sizeof(message)) != MXGUARD_OK)
 		fail_msg("%s", message);
 	add(&both[0], "spf.d.test", "v=spf1 ip4:192.0.2.1 -all", "");

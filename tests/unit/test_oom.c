@@ -29,8 +29,10 @@ static const char conf[] =
 	"gateways = ( { name = \"static\"; allow = \"ip4:198.51.100.1 ip6:2001:db8::1\"; },"
 	"  { name = \"shared\"; allow = \"ip4:198.51.100.2\"; header = { name = \"X-Token\"; value = \"s3cret\"; }; },"
 	"  { name = \"mx\"; allow = \"mx\"; },"
-	"  { name = \"cloud\"; allow = \"include:spf.example.net ptr:filter.example exists:%{ir}.list.example.net\"; } );"
-	"policies = ( { domains = [ \"strict.example\", \".sub.example\" ]; gateways = ( { name = \"one\"; allow = \"mx a:gw.%{d}\"; } ); } );";
+	"  { name = \"cloud\"; allow = \"include:spf.example.net ptr:filter.example exists:%{ir}.list.example.net\"; } "
+	");"
+	"policies = ( { domains = [ \"strict.example\", \".sub.example\" ]; gateways = ( { name = \"one\"; allow = "
+	"\"mx a:gw.%{d}\"; } ); } );";
 
 /* 192.0.2.10: by include; 192.0.2.20: by mx; 192.0.2.99: by mx of the name before aliases, which
  * the trace tells. Everybody else is no gateway. */
@@ -180,7 +182,8 @@ static struct mxguard_policy *load(void)
 {
 	struct mxguard_policy *policy;
 	char message[500];
-	if (mxguard_policy_parse(&policy, conf, sizeof(conf) - 1, "oom.conf", 0, message, sizeof(message)) != MXGUARD_OK)
+	if (mxguard_policy_parse(&policy, conf, sizeof(conf) - 1, "oom.conf", 0, message, sizeof(message)) !=
+	    MXGUARD_OK)
 		fail_msg("%s", message);
 	return policy;
 }

@@ -73,7 +73,8 @@ static const char text[] =
 	" { name = \"b\"; allow = \"ip4:192.0.2.1\"; header = { name = \"X-Gw\"; value = \"s3cret\"; }; } );\n"
 	"exempt = [ \"postmaster@\" ]; reply_text = \"no\"; quarantine_mailbox = \"Spam\"; hostname = \"mx.example\";\n"
 	"trace = { mta = [ \"postfix\" ]; }; dns = { servers = [ \"127.0.0.1\" ]; };\n"
-	"policies = ( { domains = [ \"c.example\", \".d.example\" ]; gateways = ( { name = \"c\"; allow = \"a\"; } ); } );\n";
+	"policies = ( { domains = [ \"c.example\", \".d.example\" ]; gateways = ( { name = \"c\"; allow = \"a\"; } ); "
+	"} );\n";
 
 /* Trimming what was made is the one failure that changes nothing. */
 static void attempt(const char *config, int without)

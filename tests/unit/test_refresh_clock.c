@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#include "asker.h"
+#include "resolver/asker.h"
 #include "refresh.h"
 #include "snapshot_write.h"
 #include "zone.h"
@@ -111,8 +111,13 @@ static void refresh_so(int64_t now, bool strict, const char *forget)
 	struct mxg_string_list names = { .items = &forget, .count = forget == NULL ? 0 : 1 };
 	static struct mxg_refresh run;
 	struct mxguard_snapshot *before = NULL;
-	run = (struct mxg_refresh){ .policy = policy, .now = now, .strict = strict, .quiet = true,
-				    .concurrency = CONCURRENCY, .domains = domains, .domain_count = 2 };
+	run = (struct mxg_refresh){ .policy = policy,
+				    .now = now,
+				    .strict = strict,
+				    .quiet = true,
+				    .concurrency = CONCURRENCY,
+				    .domains = domains,
+				    .domain_count = 2 };
 	mxg_snapshot_open_any(&before, policy, NULL, 0);
 	assert_true(mxg_store_init(&run.store, before, &names));
 	assert_true(mxg_refresh_run(&run));
@@ -188,10 +193,13 @@ static int set_up(void **state)
 	strcpy(folder, "/tmp/mxg-unit-XXXXXX");
 	if (mkdtemp(folder) == NULL || chmod(folder, 0755) != 0)
 		return -1;
-	int n = snprintf(text, sizeof(text),
-			 "mode = \"enforce\"; self = [ \"198.51.100.200\" ]; domains = [ \"d.test\" ]; state_dir = \"%s\";"
-			 "gateways = ( { name = \"mx\"; allow = \"mx\"; }, { name = \"filter\"; allow = \"include:spf.test\"; } );"
-			 "dns = { grace = \"2d\"; keep_stale = \"7d\"; settle = \"0s\"; };", folder);
+	int n = snprintf(
+		text, sizeof(text),
+		"mode = \"enforce\"; self = [ \"198.51.100.200\" ]; domains = [ \"d.test\" ]; state_dir = \"%s\";"
+		"gateways = ( { name = \"mx\"; allow = \"mx\"; }, { name = \"filter\"; allow = \"include:spf.test\"; } "
+		");"
+		"dns = { grace = \"2d\"; keep_stale = \"7d\"; settle = \"0s\"; };",
+		folder);
 	if (mxguard_policy_parse(&policy, text, (size_t)n, "clock.conf", 0, message, sizeof(message)) != MXGUARD_OK) {
 		print_error("%s\n", message);
 		return -1;

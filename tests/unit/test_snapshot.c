@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "policy.h"
-#include "snapshot.h"
+#include "policy/policy.h"
+#include "snapshot/snapshot.h"
 #include "snapshot_write.h"
 
 #define NOW 1000000000
@@ -39,9 +39,14 @@ static struct mxg_question question(int i)
 static size_t versions_of(int i, struct mxg_answer v[2], uint8_t data[2][128])
 {
 	for (int n = 0; n < 2; n++) {
-		v[n] = (struct mxg_answer){ .kind = MXG_ANSWER_RECORDS, .from = NOW - 100 * n, .confirmed = NOW,
-					    .superseded = n == 0 ? 0 : NOW, .ttl = 300, .data = data[n],
-					    .count = (uint16_t)(i + 1), .size = (uint32_t)(6 * (i + 1)) };
+		v[n] = (struct mxg_answer){ .kind = MXG_ANSWER_RECORDS,
+					    .from = NOW - 100 * n,
+					    .confirmed = NOW,
+					    .superseded = n == 0 ? 0 : NOW,
+					    .ttl = 300,
+					    .data = data[n],
+					    .count = (uint16_t)(i + 1),
+					    .size = (uint32_t)(6 * (i + 1)) };
 		for (int r = 0; r <= i; r++) {
 			const uint8_t item[6] = { 0, 4, 192, (uint8_t)n, (uint8_t)i, (uint8_t)r };
 			memcpy(data[n] + 6 * r, item, 6);
@@ -91,7 +96,8 @@ static int set_up(void **state)
 	strcpy(folder, "/tmp/mxg-unit-XXXXXX");
 	if (mkdtemp(folder) == NULL)
 		return -1;
-	policy = (struct mxguard_policy){ .path = folder, .state_dir = folder, .keep_stale = 7 * 86400, .grace = 86400 };
+	policy =
+		(struct mxguard_policy){ .path = folder, .state_dir = folder, .keep_stale = 7 * 86400, .grace = 86400 };
 	memset(policy.hash, 0x5a, sizeof(policy.hash));
 	write_snapshot();
 	path_of(path);
@@ -249,7 +255,8 @@ static void test_hostile_offsets(void **state)
 	uint8_t *copy = malloc(size), *header;
 	assert_non_null(copy);
 	for (size_t n = 0; n < 8 * 8; n++) {
-		uint32_t place = n % 8 == 7 ? (uint32_t)size - 1 : places[n % 8], slots = n / 8 == 7 ? 3 : places[n / 8];
+		uint32_t place = n % 8 == 7 ? (uint32_t)size - 1 : places[n % 8],
+			 slots = n / 8 == 7 ? 3 : places[n / 8];
 		memcpy(copy, bytes, size);
 		for (size_t i = 0; i < 256; i++) {
 			uint8_t *p = copy + i * 8;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "doctor.h"
-#include "host.h"
+#include "base/host.h"
 
 #define DOMAINS_MAX 50 /* `mxguard refresh` tells of all of them */
 
@@ -27,12 +27,14 @@ static struct mxguard_policy *make_probe(const struct mxg_doctor *d)
 	FILE *file = open_memstream(&text, &len);
 	if (file == NULL)
 		return NULL;
-	fputs("mode = \"enforce\"; state_dir = \"/nonexistent\"; gateways = ( { name = \"mx\"; allow = \"mx\"; } ); self = [ ",
+	fputs("mode = \"enforce\"; state_dir = \"/nonexistent\"; gateways = ( { name = \"mx\"; allow = \"mx\"; } ); "
+	      "self = [ ",
 	      file);
 	if (d->policy->self.count > 0) {
 		for (size_t i = 0; i < d->policy->self.count; i++) {
 			char prefix[MXG_PREFIX_TEXT_MAX];
-			fprintf(file, "%s\"%s\"", i == 0 ? "" : ", ", mxg_prefix_format(&d->policy->self.items[i], prefix));
+			fprintf(file, "%s\"%s\"", i == 0 ? "" : ", ",
+				mxg_prefix_format(&d->policy->self.items[i], prefix));
 		}
 	} else if (mxg_host_addresses(&addresses, &count)) {
 		put_addresses(file, addresses, count);
@@ -77,11 +79,13 @@ void mxg_doctor_domains(struct mxg_doctor *d)
 	/* the resolver of the real policy: its servers, its time limit */
 	struct mxguard_resolver *resolver = mxguard_resolver_new(d->policy);
 	size_t seen = 0;
-	for (size_t i = 0; probe != NULL && resolver != NULL && i < d->policy->domains.count && seen < DOMAINS_MAX; i++, seen++)
+	for (size_t i = 0; probe != NULL && resolver != NULL && i < d->policy->domains.count && seen < DOMAINS_MAX;
+	     i++, seen++)
 		check_domain(d, probe, resolver, d->policy->domains.items[i]);
 	const char *listed;
 	for (size_t i = 0; probe != NULL && resolver != NULL && seen < DOMAINS_MAX &&
-			   (listed = mxg_policy_listed_domain(d->policy, i)) != NULL; i++, seen++)
+			   (listed = mxg_policy_listed_domain(d->policy, i)) != NULL;
+	     i++, seen++)
 		check_domain(d, probe, resolver, listed);
 	mxguard_resolver_free(resolver);
 	mxguard_policy_unref(probe);
