@@ -139,9 +139,9 @@ static int decide_by_header(struct transaction *t)
 
 	(void)mxguard_check_header_end(t->check);
 	progress = transaction_run(t);
-	if (progress == MXGUARD_NEED_HEADER)
+	if (progress == MXGUARD_PROGRESS_NEED_HEADER)
 		progress = mxguard_check_give_up(t->check, ioloop_time);
-	return progress == MXGUARD_NEED_DNS ? 0 : progress < 0 ? -1 : 1;
+	return progress == MXGUARD_PROGRESS_NEED_DNS ? 0 : progress < 0 ? -1 : 1;
 }
 
 int plugin_cmd_data(struct client *client, struct smtp_server_cmd_ctx *cmd, struct smtp_server_transaction *trans,

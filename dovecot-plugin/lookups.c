@@ -27,7 +27,8 @@ struct lookups {
 
 struct lookups *lookups_new(struct mxguard_policy *policy)
 {
-	struct mxguard_resolver *resolver = mxguard_resolver_new(policy);
+	struct mxguard_resolver *resolver = NULL;
+	mxguard_resolver_new(&resolver, policy);
 	struct lookups *lookups;
 
 	if (resolver == NULL)
@@ -188,7 +189,7 @@ int lookups_start(struct lookups *lookups, struct mxguard_check *check, lookups_
 
 	detach(lookups);
 	progress = mxguard_resolver_start(lookups->resolver, check, -1);
-	if (progress == MXGUARD_NEED_DNS)
+	if (progress == MXGUARD_PROGRESS_NEED_DNS)
 		array_push_back(&lookups->pending, &lookup);
 	else
 		mxguard_resolver_cancel(lookups->resolver, check);

@@ -22,7 +22,8 @@ struct recipient {
 	struct transaction *transaction; /* NULL: it does not wait */
 	struct lmtp_recipient *lrcpt;
 	struct smtp_server_cmd_ctx *cmd;
-	int index; /* in the check; -1: not there yet */
+	size_t index; /* in the check, */
+	bool added; /* … once it is there */
 	bool judged; /* the user's own settings are taken into account */
 	bool broken; /* they cannot be read: 451 4.3.5 */
 	bool reported;

@@ -23,7 +23,7 @@
 struct request {
 	const char *config, *peer, *helo, *from, *login, *message;
 	const char *recipients[RECIPIENTS_MAX];
-	int recipient_count;
+	size_t recipient_count;
 	enum mxguard_place place;
 	bool json, no_snapshot;
 };
@@ -173,15 +173,15 @@ static int feed_header(struct mxguard_check *check, const char *path)
 static int decide(struct request *q, struct mxguard_check *check, struct mxguard_resolver *resolver)
 {
 	int progress = mxguard_resolver_run(resolver, check, -1);
-	if (progress == MXGUARD_NEED_HEADER && q->message != NULL) {
+	if (progress == MXGUARD_PROGRESS_NEED_HEADER && q->message != NULL) {
 		int result = feed_header(check, q->message);
 		if (result != 0)
 			return result;
 		progress = mxguard_resolver_run(resolver, check, -1);
 	}
-	if (progress == MXGUARD_NEED_HEADER)
+	if (progress == MXGUARD_PROGRESS_NEED_HEADER)
 		progress = mxguard_check_give_up(check, mxg_wall_clock());
-	if (progress == MXGUARD_DONE)
+	if (progress == MXGUARD_PROGRESS_DONE)
 		return 0;
 	fputs("mxguard check: out of memory\n", stderr);
 	return EX_TEMPFAIL;
@@ -194,7 +194,7 @@ static json_t *text_or_null(const char *text)
 	return text[0] == '\0' ? json_null() : json_string(text);
 }
 
-static json_t *steps_array(const struct mxguard_check *check, int i)
+static json_t *steps_array(const struct mxguard_check *check, size_t i)
 {
 	json_t *steps = json_array();
 	const char *step;
@@ -203,13 +203,13 @@ static json_t *steps_array(const struct mxguard_check *check, int i)
 	return steps;
 }
 
-static const char *would_name(const struct mxguard_check *check, int i)
+static const char *would_name(const struct mxguard_check *check, size_t i)
 {
 	return mxguard_check_mode(check, i) == MXGUARD_MODE_MONITOR ? mxguard_action_name(mxguard_check_would(check, i))
 								    : "";
 }
 
-static int print_json(const struct request *q, const struct mxguard_check *c, int i)
+static int print_json(const struct request *q, const struct mxguard_check *c, size_t i)
 {
 	json_t *o = json_object();
 	json_object_set_new(o, "verdict", json_string(mxguard_verdict_name(mxguard_check_verdict(c, i))));
@@ -251,7 +251,7 @@ static void print_row(const char *label, const char *value)
 		printf("  %-14s %s\n", label, value);
 }
 
-static void print_answer(const struct mxguard_check *c, int i)
+static void print_answer(const struct mxguard_check *c, size_t i)
 {
 	enum mxguard_verdict verdict = mxguard_check_verdict(c, i);
 	const char *would = would_name(c, i);
@@ -263,7 +263,7 @@ static void print_answer(const struct mxguard_check *c, int i)
 	printf("\n  %s\n", mxguard_check_text(c, i, MXGUARD_TEXT_EXPLANATION));
 }
 
-static void print_people(const struct mxguard_check *c, int i)
+static void print_people(const struct mxguard_check *c, size_t i)
 {
 	char hop[32];
 	const char *step;
@@ -302,7 +302,7 @@ static int exit_status(enum mxguard_action action)
 static int tell(const struct request *q, const struct mxguard_check *check)
 {
 	int status = 0;
-	for (int i = 0; i < q->recipient_count; i++) {
+	for (size_t i = 0; i < q->recipient_count; i++) {
 		int own = exit_status(mxguard_check_action(check, i));
 		if (own > status)
 			status = own;
@@ -324,16 +324,18 @@ static int fill(const struct request *q, struct mxguard_check *check)
 		mxguard_check_set_helo(check, q->helo);
 	if (q->login != NULL)
 		mxguard_check_set_login(check, q->login);
-	for (int i = 0; i < q->recipient_count; i++)
-		if (mxguard_check_add_recipient(check, q->recipients[i]) < 0)
+	for (size_t i = 0; i < q->recipient_count; i++)
+		if (mxguard_check_add_recipient(check, q->recipients[i], NULL) < 0)
 			return EX_TEMPFAIL;
 	return 0;
 }
 
 static int run(struct request *q, struct mxguard_policy *policy, struct mxguard_snapshot *snapshot)
 {
-	struct mxguard_check *check = mxguard_check_new(policy, snapshot, MXGUARD_CHECK_STEPS);
-	struct mxguard_resolver *resolver = mxguard_resolver_new(policy);
+	struct mxguard_check *check = NULL;
+	mxguard_check_new(&check, policy, snapshot, MXGUARD_CHECK_FLAG_STEPS);
+	struct mxguard_resolver *resolver = NULL;
+	mxguard_resolver_new(&resolver, policy);
 	int status = check == NULL || resolver == NULL ? EX_TEMPFAIL : fill(q, check);
 	if (status == 0)
 		status = decide(q, check, resolver);

@@ -125,7 +125,7 @@ static int load(struct settings *s, struct mxg_doctor *d)
 {
 	char message[MESSAGE_MAX] = "";
 	int result = mxguard_policy_load(&d->policy, s->config, 0, message, sizeof(message));
-	if (result == MXGUARD_OK)
+	if (result == MXGUARD_ERROR_NONE)
 		return 0;
 	mxg_finding_add(&d->findings, MXG_FINDING_ERROR, "configuration", NULL, "%s",
 			message[0] != '\0' ? message : "the configuration cannot be read");

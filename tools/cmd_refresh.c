@@ -138,7 +138,7 @@ static struct mxguard_snapshot *open_before(const struct mxguard_policy *policy,
 	struct mxguard_snapshot *before;
 	errno = 0;
 	int result = mxg_snapshot_open_any(&before, policy, message, sizeof(message));
-	if (result != MXGUARD_OK && !(result == MXGUARD_ERROR_IO && errno == ENOENT) && !quiet)
+	if (result != MXGUARD_ERROR_NONE && !(result == MXGUARD_ERROR_IO && errno == ENOENT) && !quiet)
 		fprintf(stderr, "mxguard refresh: warning: %s; its history is not used\n", message);
 	return before;
 }
@@ -178,7 +178,7 @@ static int check_written(const struct mxguard_policy *policy)
 	struct mxguard_snapshot *s;
 	int result = mxguard_snapshot_open(&s, policy, 0, message, sizeof(message));
 	mxguard_snapshot_unref(s);
-	if (result == MXGUARD_OK)
+	if (result == MXGUARD_ERROR_NONE)
 		return 0;
 	fprintf(stderr, "mxguard refresh: warning: deliveries will not use what was written: %s\n", message);
 	return EX_NOPERM;

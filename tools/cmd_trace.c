@@ -377,18 +377,22 @@ static void conclude_with_policy(const struct message *m, const struct mxguard_c
 
 static struct mxguard_check *make_check(const struct request *q)
 {
-	return q->policy == NULL || q->json ? NULL : mxguard_check_new(q->policy, NULL, 0);
+	struct mxguard_check *check = NULL;
+	if (q->policy != NULL && !q->json)
+		mxguard_check_new(&check, q->policy, NULL, 0);
+	return check;
 }
 
 static void decide(const struct message *m, struct mxguard_check *check)
 {
 	const struct request *q = m->request;
-	struct mxguard_resolver *resolver = mxguard_resolver_new(q->policy);
+	struct mxguard_resolver *resolver = NULL;
+	mxguard_resolver_new(&resolver, q->policy);
 	const char *recipient = q->recipient != NULL ? q->recipient : m->trace.for_address;
 	mxguard_check_header_end(check);
-	if (resolver == NULL || mxguard_check_add_recipient(check, recipient) < 0)
+	if (resolver == NULL || mxguard_check_add_recipient(check, recipient, NULL) < 0)
 		fputs(NAME ": out of memory\n", stderr);
-	else if (mxguard_resolver_run(resolver, check, -1) != MXGUARD_DONE)
+	else if (mxguard_resolver_run(resolver, check, -1) != MXGUARD_PROGRESS_DONE)
 		mxguard_check_give_up(check, mxg_wall_clock());
 	conclude_with_policy(m, check);
 	mxguard_resolver_free(resolver);

@@ -43,7 +43,7 @@ static int read_file(struct names *n, const char *path, size_t *wrong)
 	char message[512] = "";
 	const char *name;
 	int more, status = 0;
-	if (mxg_domains_open(&reader, path, message, sizeof(message)) != MXGUARD_OK) {
+	if (mxg_domains_open(&reader, path, message, sizeof(message)) != MXGUARD_ERROR_NONE) {
 		fprintf(stderr, "mxguard: %s\n", message);
 		return EX_CONFIG;
 	}

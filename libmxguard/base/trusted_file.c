@@ -61,7 +61,7 @@ static int judge_folder(int fd, char why[MXG_TRUSTED_WHY_MAX])
 		return refuse(MXGUARD_ERROR_UNTRUSTED, why,
 			      "found its folder with mode %04o; expected no write permission for group and others",
 			      (unsigned)st.st_mode & 07777);
-	return MXGUARD_OK;
+	return MXGUARD_ERROR_NONE;
 }
 
 static int judge_file(int fd, unsigned flags, size_t most, char why[MXG_TRUSTED_WHY_MAX])
@@ -83,7 +83,7 @@ static int judge_file(int fd, unsigned flags, size_t most, char why[MXG_TRUSTED_
 	if ((uintmax_t)st.st_size > most)
 		return refuse(MXGUARD_ERROR_CONFIG, why, "found %ju bytes; expected at most %zu", (uintmax_t)st.st_size,
 			      most);
-	return MXGUARD_OK;
+	return MXGUARD_ERROR_NONE;
 }
 
 /* The folder is opened first and the file below it, so that both that are judged are
@@ -114,10 +114,10 @@ int mxg_trusted_open(const char *path, unsigned flags, size_t most, char why[MXG
 	int fd = openat(folder, file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	int error = errno;
 	int result = fd < 0 ? refuse_open(error, why) : judge_file(fd, flags, most, why);
-	if (result == MXGUARD_OK)
+	if (result == MXGUARD_ERROR_NONE)
 		result = judge_folder(folder, why);
 	close(folder);
-	if (result == MXGUARD_OK)
+	if (result == MXGUARD_ERROR_NONE)
 		return fd;
 	if (fd >= 0)
 		close(fd);
@@ -151,7 +151,7 @@ static int read_all(int fd, size_t most, size_t spare, char **text, size_t *len,
 		*text = all;
 		*len = used;
 		if (n == 0)
-			return MXGUARD_OK;
+			return MXGUARD_ERROR_NONE;
 		int error = errno;
 		free(all);
 		*text = NULL;

@@ -37,7 +37,7 @@ static void conclude_peer(struct mxguard_check *c, const struct mxg_address *pee
 
 static void step(struct mxguard_check *c, const char *what)
 {
-	if ((c->flags & MXGUARD_CHECK_STEPS) != 0)
+	if ((c->flags & MXGUARD_CHECK_FLAG_STEPS) != 0)
 		mxg_text_list_add(&c->steps, "%s", what);
 }
 
@@ -102,7 +102,7 @@ static void begin(struct mxguard_check *c, struct mxg_trace_reading *r)
 		.by = p->by.items,
 		.by_count = p->by.count,
 		.mta_mask = p->trace_mta,
-		.on_hop = (c->flags & MXGUARD_CHECK_STEPS) != 0 ? tell_hop : NULL,
+		.on_hop = (c->flags & MXGUARD_CHECK_FLAG_STEPS) != 0 ? tell_hop : NULL,
 		.context = c,
 	};
 	mxg_trace_init(&r->trace, &rules);
@@ -130,7 +130,7 @@ static void take_for(struct mxguard_check *c, const struct mxg_trace *t)
 		return;
 	c->for_address = mxg_check_keep(c, t->for_address, strlen(t->for_address));
 	for (size_t i = 0; c->for_address != NULL && i < c->recipient_count; i++)
-		mxguard_check_add_recipient_name(c, (int)i, c->for_address);
+		mxguard_check_add_recipient_name(c, i, c->for_address);
 }
 
 static void conclude_unreadable(struct mxguard_check *c, const struct mxg_trace *t)

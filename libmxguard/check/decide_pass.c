@@ -36,7 +36,7 @@ const struct mxg_gateway *mxg_pass_gateway(const struct mxg_domain_check *d, con
 
 struct mxg_text_list *mxg_pass_steps(const struct mxguard_check *c, struct mxg_domain_check *d)
 {
-	return (c->flags & MXGUARD_CHECK_STEPS) != 0 ? &d->steps : NULL;
+	return (c->flags & MXGUARD_CHECK_FLAG_STEPS) != 0 ? &d->steps : NULL;
 }
 
 void mxg_pass_fail(struct mxg_pass *p, const struct mxg_gateway_term *term, enum mxg_reason reason)

@@ -89,7 +89,7 @@ static bool judge(struct mxg_policy_build *b, const struct mxg_ruleset *rules, c
 		if (group == b->root || gateways != NULL)
 			mxg_build_warn(b, gateways, "%sno gateway is configured, so no peer is ever authorized",
 				       gateways == NULL ? "gateways: " : "");
-		return b->error == MXGUARD_OK;
+		return b->error == MXGUARD_ERROR_NONE;
 	}
 	return mxg_build_fail(
 		b,

@@ -91,7 +91,7 @@ static bool take_terms(struct mxg_policy_build *b, struct mxg_ruleset *rules, ui
 		warn_of_width(b, setting, &term->term);
 	}
 	gateway->term_count = rules->term_count - gateway->first_term;
-	return b->error == MXGUARD_OK;
+	return b->error == MXGUARD_ERROR_NONE;
 }
 
 static bool is_entry_name(const char *name)
@@ -238,5 +238,5 @@ bool mxg_take_gateways(struct mxg_policy_build *b, struct mxg_ruleset *rules, co
 	if (!make_set(b, rules))
 		return false;
 	warn_of_covered(b, rules, setting);
-	return b->error == MXGUARD_OK;
+	return b->error == MXGUARD_ERROR_NONE;
 }

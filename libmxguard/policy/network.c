@@ -124,7 +124,7 @@ static bool default_self(struct mxg_policy_build *b)
 			return mxg_build_no_memory(b);
 		mxg_build_warn(b, NULL, "self: the interfaces' addresses cannot be read (%s): set self",
 			       strerrordesc_np(errno));
-		return b->error == MXGUARD_OK;
+		return b->error == MXGUARD_ERROR_NONE;
 	}
 	self->items = mxg_build_take(b, count, sizeof(*self->items));
 	for (size_t i = 0; self->items != NULL && i < count; i++)

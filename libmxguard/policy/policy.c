@@ -127,7 +127,7 @@ static bool take_all(struct mxg_policy_build *b)
 		return false;
 	b->policy->path = mxg_build_copy(b, b->name, strlen(b->name));
 	mxg_policy_hash(b->policy);
-	return b->error == MXGUARD_OK;
+	return b->error == MXGUARD_ERROR_NONE;
 }
 
 /* ---- libconfig --------------------------------------------------------------------------------------- */
@@ -202,8 +202,8 @@ static int build(struct mxguard_policy **policy, struct mxg_policy_build *b, con
 	b->policy = new_policy(b);
 	if (b->policy == NULL)
 		return b->error;
-	if (b->error == MXGUARD_OK && mxg_policy_text_read(b, &read, text, len) && parse_text(b, &read) &&
-	    b->error == MXGUARD_OK)
+	if (b->error == MXGUARD_ERROR_NONE && mxg_policy_text_read(b, &read, text, len) && parse_text(b, &read) &&
+	    b->error == MXGUARD_ERROR_NONE)
 		*policy = b->policy;
 	else
 		mxguard_policy_unref(b->policy);
@@ -260,7 +260,7 @@ int mxguard_policy_load(struct mxguard_policy **policy, const char *path, unsign
 	if (flags != 0 || path == NULL)
 		return MXGUARD_ERROR_INVALID;
 	int result = mxg_trusted_read(path, 0, FILE_MOST, 0, &text, &len, why);
-	if (result != MXGUARD_OK)
+	if (result != MXGUARD_ERROR_NONE)
 		return load_error(&b, result, why);
 	if (len == 0) {
 		/* It is being written: most programs empty a file first. Its defaults would let mail in. */

@@ -257,7 +257,7 @@ static bool take_mta(struct mxg_policy_build *b, struct mxg_ruleset *rules, cons
 static bool take_by(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *s)
 {
 	b->policy->by_configured = mxg_build_domains(b, s, true, &b->policy->by) && b->policy->by.count > 0;
-	return b->error == MXGUARD_OK;
+	return b->error == MXGUARD_ERROR_NONE;
 }
 
 static bool take_trace(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *s)
@@ -305,7 +305,7 @@ static bool take_insecure(struct mxg_policy_build *b, struct mxg_ruleset *rules,
 		return false;
 	if (b->policy->insecure_client_macros)
 		mxg_build_warn(b, s, "true lets the sender of a message choose whose DNS is asked");
-	return b->error == MXGUARD_OK;
+	return b->error == MXGUARD_ERROR_NONE;
 }
 
 static bool take_require_dnssec(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *s)

@@ -74,9 +74,9 @@ static bool read_value(struct mxg_policy_build *b, struct mxg_token *token, cons
 	int result = mxg_trusted_read(token->value_file, MXG_TRUSTED_SECRET, FILE_MOST, 0, &text, &len, why);
 	if (result == MXGUARD_ERROR_NOMEM)
 		return mxg_build_no_memory(b);
-	if (result != MXGUARD_OK && (errno == EACCES || errno == EPERM))
+	if (result != MXGUARD_ERROR_NONE && (errno == EACCES || errno == EPERM))
 		return true; /* another uid may: who needs the value and has it not, defers */
-	if (result != MXGUARD_OK)
+	if (result != MXGUARD_ERROR_NONE)
 		return mxg_build_fail(b, setting, "\"%s\": %s", token->value_file, why);
 	if (len > 0 && text[len - 1] == '\n')
 		len--;

@@ -34,7 +34,7 @@ struct mxg_query {
 struct waiter {
 	struct waiter *next;
 	struct mxg_job *job;
-	unsigned number;
+	size_t number;
 };
 
 /* ---- questions ------------------------------------------------------------------------- */
@@ -155,7 +155,7 @@ static void on_reply(struct mxg_call *call, const uint8_t *reply, size_t len, en
 		settle(query, reply, len, why);
 }
 
-static bool join(struct mxg_query *query, struct mxg_job *job, unsigned number)
+static bool join(struct mxg_query *query, struct mxg_job *job, size_t number)
 {
 	struct waiter *w = calloc(1, sizeof(*w));
 	if (w == NULL)
@@ -201,8 +201,7 @@ static struct mxg_query *new_query(struct mxguard_resolver *r, struct mxg_server
 	return q;
 }
 
-bool mxg_resolver_ask(struct mxguard_resolver *r, struct mxg_job *job, unsigned number, const uint8_t *bytes,
-		      size_t len)
+bool mxg_resolver_ask(struct mxguard_resolver *r, struct mxg_job *job, size_t number, const uint8_t *bytes, size_t len)
 {
 	struct mxg_query *query = find_query(r, bytes, len);
 	if (query != NULL)

@@ -59,7 +59,7 @@ static unsigned decide(struct mxguard_check *check, uint32_t address)
 			     (uint8_t)address };
 	mxguard_check_reset(check);
 	mxguard_check_set_peer_bytes(check, bytes, sizeof(bytes));
-	mxguard_check_add_recipient(check, "alice@example.com");
+	mxguard_check_add_recipient(check, "alice@example.com", NULL);
 	mxguard_check_run(check, 1000000000);
 	return mxguard_check_verdict(check, 0) == MXGUARD_VERDICT_AUTHORIZED;
 }
@@ -81,7 +81,8 @@ static void measure(size_t prefixes)
 {
 	static double times[ROUNDS];
 	struct mxguard_policy *policy = make_policy(prefixes);
-	struct mxguard_check *check = mxguard_check_new(policy, NULL, 0);
+	struct mxguard_check *check = NULL;
+	mxguard_check_new(&check, policy, NULL, 0);
 	unsigned authorized = 0;
 	for (int i = 0; i < 100000; i++) /* the processor and its caches wake up */
 		decide(check, next_random());
@@ -108,7 +109,8 @@ int main(int argc, char **argv)
 {
 	if (argc > 1 && strcmp(argv[1], "callgrind") == 0) {
 		struct mxguard_policy *policy = make_policy(1000);
-		struct mxguard_check *check = mxguard_check_new(policy, NULL, 0);
+		struct mxguard_check *check = NULL;
+		mxguard_check_new(&check, policy, NULL, 0);
 		for (int i = 0; i < 10000; i++)
 			decide(check, next_random());
 		mxguard_check_free(check);

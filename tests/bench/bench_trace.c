@@ -100,8 +100,8 @@ static void run_check(const struct header *h, void *context)
 	struct mxguard_check *check = context;
 	mxguard_check_reset(check);
 	mxguard_check_set_place(check, MXGUARD_PLACE_QUEUED);
-	mxguard_check_add_recipient(check, "alice@example.com");
-	if (mxguard_check_run(check, 1000000000) == MXGUARD_NEED_HEADER) {
+	mxguard_check_add_recipient(check, "alice@example.com", NULL);
+	if (mxguard_check_run(check, 1000000000) == MXGUARD_PROGRESS_NEED_HEADER) {
 		mxguard_check_header(check, h->text, h->len);
 		mxguard_check_header_end(check);
 		mxguard_check_run(check, 1000000000);
@@ -146,7 +146,8 @@ int main(int argc, char **argv)
 	const char *mode = argc > 1 ? argv[1] : "";
 	struct mxg_prefix internal;
 	struct mxguard_policy *policy = make_policy();
-	struct mxguard_check *check = mxguard_check_new(policy, NULL, 0);
+	struct mxguard_check *check = NULL;
+	mxguard_check_new(&check, policy, NULL, 0);
 	mxg_prefix_parse(&internal, "10.0.0.0/8", 10);
 	struct mxg_trace_rules rules = {
 		.internal = &internal, .internal_count = 1, .belief = MXG_TRACE_NAMED, .by = by, .by_count = 1

@@ -74,7 +74,8 @@ static void set_up(void)
 		"{ name = \"filter\"; allow = \"include:spf.test\"; }, { name = \"a\"; allow = \"a:old.test\"; } );"
 		"dns = { grace = \"2d\"; keep_stale = \"7d\"; settle = \"1d\"; };",
 		folder);
-	require(mxguard_policy_parse(&policy, text, (size_t)n, "fuzz.conf", 0, message, sizeof(message)) == MXGUARD_OK);
+	require(mxguard_policy_parse(&policy, text, (size_t)n, "fuzz.conf", 0, message, sizeof(message)) ==
+		MXGUARD_ERROR_NONE);
 	atexit(clean_up);
 }
 
@@ -247,12 +248,12 @@ static size_t make_reply(uint8_t reply[4096], const uint8_t *query, uint16_t typ
 	return n;
 }
 
-static void answer(struct mxguard_check *c, unsigned number, const uint8_t *query, const struct set sets[QUESTIONS],
+static void answer(struct mxguard_check *c, size_t number, const uint8_t *query, const struct set sets[QUESTIONS],
 		   const unsigned fails[QUESTIONS], int64_t now)
 {
 	static const struct set nothing = { .kind = MXG_ANSWER_NXDOMAIN };
-	static const enum mxguard_dns_failure failures[] = { MXGUARD_DNS_TIMEOUT, MXGUARD_DNS_SERVFAIL,
-							     MXGUARD_DNS_REFUSED, MXGUARD_DNS_BROKEN };
+	static const enum mxguard_dns_failure failures[] = { MXGUARD_DNS_FAILURE_TIMEOUT, MXGUARD_DNS_FAILURE_SERVFAIL,
+							     MXGUARD_DNS_FAILURE_REFUSED, MXGUARD_DNS_FAILURE_BROKEN };
 	uint8_t reply[4096];
 	const struct set *s = &nothing;
 	uint16_t type = mxg_get16(query + 12 + strlen((const char *)query + 12) + 1);
@@ -274,13 +275,14 @@ static enum mxguard_verdict decide(struct mxguard_snapshot *snapshot, unsigned h
 				   const struct set sets[QUESTIONS], const unsigned fails[QUESTIONS])
 {
 	const uint8_t peer[4] = { 192, 0, 2, (uint8_t)host };
-	struct mxguard_check *c = mxguard_check_new(policy, snapshot, MXGUARD_CHECK_STEPS);
+	struct mxguard_check *c = NULL;
+	mxguard_check_new(&c, policy, snapshot, MXGUARD_CHECK_FLAG_STEPS);
 	uint8_t query[512];
-	unsigned number, rounds = 0;
+	size_t number, rounds = 0;
 	size_t len;
-	require(c != NULL && mxguard_check_set_peer_bytes(c, peer, 4) == MXGUARD_OK);
-	require(mxguard_check_add_recipient(c, "a@d.test") == 0);
-	while (mxguard_check_run(c, now) == MXGUARD_NEED_DNS) {
+	require(c != NULL && mxguard_check_set_peer_bytes(c, peer, 4) == MXGUARD_ERROR_NONE);
+	require(mxguard_check_add_recipient(c, "a@d.test", NULL) == 0);
+	while (mxguard_check_run(c, now) == MXGUARD_PROGRESS_NEED_DNS) {
 		unsigned asked = 0;
 		for (; mxguard_check_next_question(c, &number, query, sizeof(query), &len) == 1; asked++)
 			answer(c, number, query, sets, fails, now);
@@ -307,7 +309,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		take_set(&in, questions[i].type, &live[i]);
 	}
 	write_snapshot(&in);
-	require(mxguard_snapshot_open(&snapshot, policy, 0, NULL, 0) == MXGUARD_OK);
+	require(mxguard_snapshot_open(&snapshot, policy, 0, NULL, 0) == MXGUARD_ERROR_NONE);
 	for (unsigned host = 0; host < HOSTS; host++) {
 		enum mxguard_verdict verdict = decide(snapshot, host, now, live, fails);
 		require(verdict == MXGUARD_VERDICT_AUTHORIZED || verdict == MXGUARD_VERDICT_DIRECT ||

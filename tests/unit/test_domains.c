@@ -122,7 +122,7 @@ static void test_reader(void **context)
 	const char *domain;
 	char message[300] = "", line[300];
 	write_file(text, sizeof(text) - 1);
-	assert_int_equal(mxg_domains_open(&reader, path, message, sizeof(message)), MXGUARD_OK);
+	assert_int_equal(mxg_domains_open(&reader, path, message, sizeof(message)), MXGUARD_ERROR_NONE);
 	assert_int_equal(mxg_domains_next(reader, &domain, message, sizeof(message)), 1);
 	assert_string_equal(domain, "example.com");
 	assert_int_equal(mxg_domains_next(reader, &domain, message, sizeof(message)), MXGUARD_ERROR_CONFIG);
@@ -155,7 +155,7 @@ static void test_long_lines(void **context)
 	at += (size_t)sprintf(text + at, "\nbehind.example\n");
 	write_file(text, at);
 	free(text);
-	assert_int_equal(mxg_domains_open(&reader, path, message, sizeof(message)), MXGUARD_OK);
+	assert_int_equal(mxg_domains_open(&reader, path, message, sizeof(message)), MXGUARD_ERROR_NONE);
 	while ((got = mxg_domains_next(reader, &domain, message, sizeof(message))) != 0) {
 		assert_int_not_equal(got, MXGUARD_ERROR_IO);
 		good += got == 1;

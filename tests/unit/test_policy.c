@@ -30,7 +30,7 @@ static struct mxguard_policy *parse(const char *text)
 	struct mxguard_policy *policy = NULL;
 	int result = mxguard_policy_parse(&policy, text, strlen(text), "t.conf", 0, message, sizeof(message));
 	assert_string_equal(message, "");
-	assert_int_equal(result, MXGUARD_OK);
+	assert_int_equal(result, MXGUARD_ERROR_NONE);
 	assert_non_null(policy);
 	return policy;
 }
@@ -661,7 +661,7 @@ static void assert_load(int expected, const char *text)
 		snprintf(line, sizeof(line), "%s: %s", path, text);
 	assert_string_equal(message, line);
 	assert_int_equal(result, expected);
-	assert_int_equal(policy != NULL, expected == MXGUARD_OK);
+	assert_int_equal(policy != NULL, expected == MXGUARD_ERROR_NONE);
 	mxguard_policy_unref(policy);
 }
 
@@ -672,7 +672,7 @@ static void test_files(void **context)
 	write_file(path, "", 0, 0644);
 	assert_load(MXGUARD_ERROR_CONFIG, "found an empty file; expected settings");
 	write_file(path, "mode = \"off\";", 13, 0644);
-	assert_load(MXGUARD_OK, NULL);
+	assert_load(MXGUARD_ERROR_NONE, NULL);
 	assert_int_equal(chmod(path, 0664), 0);
 	assert_load(MXGUARD_ERROR_UNTRUSTED, "found mode 0664; expected no write permission for group and others");
 	assert_int_equal(chmod(path, 0646), 0);
@@ -681,7 +681,7 @@ static void test_files(void **context)
 	assert_load(MXGUARD_ERROR_UNTRUSTED,
 		    "found its folder with mode 0777; expected no write permission for group and others");
 	assert_int_equal(chmod(folder, 01777), 0);
-	assert_load(MXGUARD_OK, NULL);
+	assert_load(MXGUARD_ERROR_NONE, NULL);
 	assert_int_equal(chmod(folder, 0700), 0);
 	unlink(path);
 	assert_int_equal(symlink("/etc/passwd", path), 0);
@@ -703,7 +703,7 @@ static void test_large_file(void **context)
 	write_file(path, text, size, 0644);
 	assert_load(MXGUARD_ERROR_CONFIG, "found 1048577 bytes; expected at most 1048576");
 	write_file(path, text, size - 1, 0644);
-	assert_load(MXGUARD_OK, NULL);
+	assert_load(MXGUARD_ERROR_NONE, NULL);
 	free(text);
 }
 
@@ -726,7 +726,7 @@ static void test_token_file(void **context)
 	char line[300];
 	write_file(path, text, sizeof(text) - 1, 0644);
 	write_file(token_path, "s3cret\n", 7, 0600);
-	assert_int_equal(mxguard_policy_load(&policy, path, 0, message, sizeof(message)), MXGUARD_OK);
+	assert_int_equal(mxguard_policy_load(&policy, path, 0, message, sizeof(message)), MXGUARD_ERROR_NONE);
 	assert_string_equal(policy->rulesets[0].gateways[0].token.value, "s3cret");
 	assert_int_equal(policy->rulesets[0].gateways[0].token.value_len, 6);
 	assert_string_equal(policy->rulesets[0].gateways[0].token.value_file, token_path);
@@ -760,7 +760,7 @@ static void test_token_unreadable(void **context)
 	int result = mxguard_policy_load(&policy, path, 0, message, sizeof(message));
 	assert_int_equal(seteuid(0), 0);
 	assert_string_equal(message, "");
-	assert_int_equal(result, MXGUARD_OK);
+	assert_int_equal(result, MXGUARD_ERROR_NONE);
 	assert_string_equal(policy->rulesets[0].gateways[0].token.field, "X-Gw");
 	assert_null(policy->rulesets[0].gateways[0].token.value);
 	mxguard_policy_unref(policy);

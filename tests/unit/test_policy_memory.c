@@ -95,7 +95,7 @@ static void attempt(const char *config, int without)
 		} else {
 			assert_int_equal(result, without);
 		}
-		mxguard_policy_unref(result == MXGUARD_OK ? policy : NULL);
+		mxguard_policy_unref(result == MXGUARD_ERROR_NONE ? policy : NULL);
 		assert_true(number < 10000);
 	} while (fired > 0);
 	assert_true(number > 3);
@@ -103,7 +103,7 @@ static void attempt(const char *config, int without)
 
 static void test_policy(void **context)
 {
-	attempt(text, MXGUARD_OK);
+	attempt(text, MXGUARD_ERROR_NONE);
 }
 
 static void test_mistake(void **context)

@@ -135,7 +135,7 @@ static void refresh(int64_t now)
 
 /* ---- deciding ---------------------------------------------------------------------------- */
 
-static void reply_to(struct mxguard_check *c, unsigned number, int64_t now)
+static void reply_to(struct mxguard_check *c, size_t number, int64_t now)
 {
 	uint8_t bytes[9000];
 	char name[256], type[8];
@@ -150,21 +150,22 @@ static void reply_to(struct mxguard_check *c, unsigned number, int64_t now)
 	if (len > 0)
 		mxguard_check_reply(c, number, bytes, len, now);
 	else
-		mxguard_check_no_reply(c, number, MXGUARD_DNS_TIMEOUT, now);
+		mxguard_check_no_reply(c, number, MXGUARD_DNS_FAILURE_TIMEOUT, now);
 }
 
 static struct mxguard_check *decide(int64_t now, const char *peer)
 {
 	struct mxguard_snapshot *s;
 	uint8_t query[512];
-	unsigned number;
+	size_t number;
 	size_t len;
-	assert_int_equal(mxguard_snapshot_open(&s, policy, 0, NULL, 0), MXGUARD_OK);
-	struct mxguard_check *c = mxguard_check_new(policy, s, 0);
+	assert_int_equal(mxguard_snapshot_open(&s, policy, 0, NULL, 0), MXGUARD_ERROR_NONE);
+	struct mxguard_check *c = NULL;
+	mxguard_check_new(&c, policy, s, 0);
 	mxguard_snapshot_unref(s);
-	assert_int_equal(mxguard_check_set_peer_text(c, peer), MXGUARD_OK);
-	assert_int_equal(mxguard_check_add_recipient(c, "a@d.test"), 0);
-	while (mxguard_check_run(c, now) == MXGUARD_NEED_DNS)
+	assert_int_equal(mxguard_check_set_peer_text(c, peer), MXGUARD_ERROR_NONE);
+	assert_int_equal(mxguard_check_add_recipient(c, "a@d.test", NULL), 0);
+	while (mxguard_check_run(c, now) == MXGUARD_PROGRESS_NEED_DNS)
 		while (mxguard_check_next_question(c, &number, query, sizeof(query), &len) == 1)
 			reply_to(c, number, now);
 	return c;
@@ -200,7 +201,8 @@ static int set_up(void **state)
 		");"
 		"dns = { grace = \"2d\"; keep_stale = \"7d\"; settle = \"0s\"; };",
 		folder);
-	if (mxguard_policy_parse(&policy, text, (size_t)n, "clock.conf", 0, message, sizeof(message)) != MXGUARD_OK) {
+	if (mxguard_policy_parse(&policy, text, (size_t)n, "clock.conf", 0, message, sizeof(message)) !=
+	    MXGUARD_ERROR_NONE) {
 		print_error("%s\n", message);
 		return -1;
 	}

@@ -51,14 +51,15 @@ static void check_domain(struct mxg_doctor *d, struct mxguard_policy *probe, str
 			 const char *domain)
 {
 	static const uint8_t nobody[4] = { 192, 0, 0, 8 }; /* RFC 7600: never anybody's gateway */
-	struct mxguard_check *check = mxguard_check_new(probe, NULL, 0);
+	struct mxguard_check *check = NULL;
+	mxguard_check_new(&check, probe, NULL, 0);
 	char address[300];
 	if (check == NULL)
 		return;
 	snprintf(address, sizeof(address), "postmaster-probe@%s", domain);
-	if (mxguard_check_set_peer_bytes(check, nobody, sizeof(nobody)) == MXGUARD_OK &&
-	    mxguard_check_add_recipient(check, address) == 0 &&
-	    mxguard_resolver_run(resolver, check, -1) == MXGUARD_DONE) {
+	if (mxguard_check_set_peer_bytes(check, nobody, sizeof(nobody)) == MXGUARD_ERROR_NONE &&
+	    mxguard_check_add_recipient(check, address, NULL) == 0 &&
+	    mxguard_resolver_run(resolver, check, -1) == MXGUARD_PROGRESS_DONE) {
 		const char *reason = mxguard_check_text(check, 0, MXGUARD_TEXT_REASON);
 		if (strcmp(reason, "mx-is-self") == 0)
 			mxg_finding_add(&d->findings, MXG_FINDING_WARNING, "mx-is-self",
@@ -77,7 +78,8 @@ void mxg_doctor_domains(struct mxg_doctor *d)
 		return;
 	struct mxguard_policy *probe = make_probe(d);
 	/* the resolver of the real policy: its servers, its time limit */
-	struct mxguard_resolver *resolver = mxguard_resolver_new(d->policy);
+	struct mxguard_resolver *resolver = NULL;
+	mxguard_resolver_new(&resolver, d->policy);
 	size_t seen = 0;
 	for (size_t i = 0; probe != NULL && resolver != NULL && i < d->policy->domains.count && seen < DOMAINS_MAX;
 	     i++, seen++)

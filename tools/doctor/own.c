@@ -74,7 +74,7 @@ static void check_snapshot(struct mxg_doctor *d)
 	static const char advice[] = "mxguard refresh, and systemctl enable --now mxguard-refresh.timer";
 	char message[MESSAGE_MAX] = "", span[MXG_SPAN_MAX];
 	struct mxguard_snapshot *snapshot = NULL;
-	if (mxguard_snapshot_open(&snapshot, d->policy, 0, message, sizeof(message)) != MXGUARD_OK) {
+	if (mxguard_snapshot_open(&snapshot, d->policy, 0, message, sizeof(message)) != MXGUARD_ERROR_NONE) {
 		mxg_finding_add(&d->findings, MXG_FINDING_WARNING, "snapshot", advice, "%s", message);
 		return;
 	}
