@@ -42,7 +42,7 @@ struct mxg_setting {
 	size_t field; /* in struct mxg_ruleset where a block may have it, else in struct mxguard_policy */
 	const char *expected; /* "found …; expected …" */
 	const char *fallback; /* the default, as it would be written; NULL: `otherwise` says what holds */
-	const char *otherwise;
+	const char *otherwise; /* both NULL: a group, whose settings have their own */
 	/* One string: MXGUARD_ERROR_NONE, _INVALID (it is not what is expected) or _NOMEM. */
 	int (*read)(const struct mxg_setting *row, const char *text, void *field, struct mxg_arena *arena);
 	const void *detail; /* for `read` */

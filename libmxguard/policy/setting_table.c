@@ -162,7 +162,7 @@ static bool take_dns(struct mxg_policy_build *b, const struct mxg_setting *row, 
  * they inherit. What stands in an entry of `gateways` is taken by gateways.c and token_value.c. */
 const struct mxg_setting mxg_settings[] = {
 	{ "mode", BOTH, MXG_OVERRIDE_MODE, RULES(mode), MODES, "monitor", NULL, mxg_read_word, modes, NULL },
-	{ "dns", MXG_PLACE_FILE, 0, 0, "a group { }", NULL, "its settings' own", NULL, NULL, take_dns },
+	{ "dns", MXG_PLACE_FILE, 0, 0, "a group { }", NULL, NULL, NULL, NULL, take_dns },
 	{ "timeout", MXG_PLACE_DNS, 0, POLICY(timeout_ms), "a time from \"1ms\" to \"300s\", such as \"5s\"", "5s",
 	  NULL, mxg_read_milliseconds, NULL, NULL },
 	{ "grace", MXG_PLACE_DNS, 0, POLICY(grace), SECONDS, "2d", NULL, mxg_read_seconds, NULL, NULL },
@@ -175,7 +175,7 @@ const struct mxg_setting mxg_settings[] = {
 	  NULL, NULL, take_insecure },
 	{ "require_dnssec", MXG_PLACE_DNS, 0, POLICY(require_dnssec), "true or false", NULL, "false", NULL, NULL,
 	  mxg_take_bool },
-	{ "trace", MXG_PLACE_FILE, 0, 0, "a group { }", NULL, "its settings' own", NULL, NULL, take_trace },
+	{ "trace", MXG_PLACE_FILE, 0, 0, "a group { }", NULL, NULL, NULL, NULL, take_trace },
 	{ "mta", MXG_PLACE_TRACE, 0, 0,
 	  "an MTA's name, such as \"postfix\" or \"exim\"; mxguard.conf(5) lists them", NULL,
 	  "the form of the field tells", NULL, NULL, take_mta },
@@ -215,7 +215,7 @@ const struct mxg_setting mxg_settings[] = {
 	{ "reply_text", BOTH, 0, RULES(reply_text),
 	  "one line of 1 to 450 bytes of printable text without a status code",
 	  NULL, "the reason", mxg_read_text, &is_reply_text, NULL },
-	{ "gateways", BOTH, 0, 0, "a list of groups", NULL, "none", NULL, NULL, mxg_take_gateways },
+	{ "gateways", BOTH, 0, 0, "a list of groups", NULL, NULL, NULL, NULL, mxg_take_gateways },
 	{ "name", MXG_PLACE_GATEWAY, 0, 0, "1 to 64 letters, digits, dots, hyphens and underscores", NULL, "required",
 	  NULL, NULL, NULL },
 	{ "allow", MXG_PLACE_GATEWAY, 0, 0, "terms, such as \"ip4:192.0.2.10 mx\"", NULL, "required", NULL, NULL, NULL },
@@ -225,7 +225,7 @@ const struct mxg_setting mxg_settings[] = {
 	{ "value", MXG_PLACE_HEADER, 0, 0, "1 to 800 printable ASCII characters", NULL, "required without value_file",
 	  NULL, NULL, NULL },
 	{ "value_file", MXG_PLACE_HEADER, 0, 0, "an absolute path", NULL, "required without value", NULL, NULL, NULL },
-	{ "policies", MXG_PLACE_FILE, 0, 0, "a list of groups", NULL, "none", NULL, NULL, mxg_take_policies },
+	{ "policies", MXG_PLACE_FILE, 0, 0, "a list of groups", NULL, NULL, NULL, NULL, mxg_take_policies },
 };
 /* clang-format on */
 const size_t mxg_setting_count = sizeof(mxg_settings) / sizeof(mxg_settings[0]);
