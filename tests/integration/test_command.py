@@ -111,13 +111,3 @@ def test_table_fits_the_screen(config):
 def test_hostile_text_of_the_command_line(config):
     result = mxguard("gateways", "-c", config, "\x1b]0;x\x07.test")
     assert result.returncode == 64 and b"\x07" not in result.stderr
-
-
-def test_completion_knows_the_commands():
-    script = build.ROOT / "tools" / "completion" / "mxguard"
-    words = subprocess.run(
-        ["bash", "-c", 'PATH=$1:$PATH; . "$2"; COMP_WORDS=(mxguard re); COMP_CWORD=1; _mxguard; '
-         'echo "${COMPREPLY[*]}"; COMP_WORDS=(mxguard refresh --for); COMP_CWORD=2; _mxguard; '
-         'echo "${COMPREPLY[*]}"', "bash", str(build.command().parent), str(script)],
-        capture_output=True, text=True)
-    assert words.stdout.split() == ["refresh", "--forget"], words.stderr
