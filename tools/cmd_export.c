@@ -16,6 +16,7 @@
 #include "flatten.h"
 #include "load.h"
 #include "options.h"
+#include "output_file.h"
 #include "refresh.h"
 
 struct request {
@@ -199,31 +200,19 @@ static int collect_named(struct collection *c, const struct request *q, int argc
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
-static int cannot_write(const struct request *q, int status)
+static int cannot_write(const struct request *q, const char *why, int status)
 {
-	fprintf(stderr, "%s: %s: %s; it is as it was\n", q->command, q->output, strerror(errno));
+	fprintf(stderr, "%s: %s: %s; it is as it was\n", q->command, q->output, why);
 	return status;
 }
 
 static int write_file(const struct request *q, const struct mxg_export *e)
 {
-	char path[PATH_MAX];
-	int n = snprintf(path, sizeof(path), "%s.XXXXXX", q->output);
-	int fd = n < 0 || n >= (int)sizeof(path) ? -1 : mkostemp(path, O_CLOEXEC);
-	FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
-	if (file == NULL)
-		return cannot_write(q, EX_CANTCREAT);
-	q->writer(e, file);
-	bool good = fflush(file) == 0 && !ferror(file) && fchmod(fd, 0644) == 0 && fsync(fd) == 0;
-	int error = errno;
-	good &= fclose(file) == 0;
-	if (good && rename(path, q->output) == 0)
-		return 0;
-	if (good)
-		error = errno;
-	unlink(path);
-	errno = error;
-	return cannot_write(q, EX_IOERR);
+	struct mxg_output_file output;
+	if (!mxg_output_open(&output, q->output))
+		return cannot_write(q, output.why, EX_CANTCREAT);
+	q->writer(e, output.file);
+	return mxg_output_finish(&output) ? 0 : cannot_write(q, output.why, EX_IOERR);
 }
 
 static int write_out(struct collection *c, const struct request *q)

@@ -14,6 +14,7 @@
 #include "commands.h"
 #include "load.h"
 #include "options.h"
+#include "output_file.h"
 #include "scan/reader.h"
 #include "scan/report.h"
 #include "scan/source.h"
@@ -178,6 +179,18 @@ static bool gather(struct job *job, struct worker *workers, struct mxg_tally *su
 	return complete;
 }
 
+static bool write_page(const struct mxg_scan_report *report, const char *path)
+{
+	struct mxg_output_file output;
+	if (mxg_output_open(&output, path)) {
+		mxg_report_html(report, output.file);
+		if (mxg_output_finish(&output))
+			return true;
+	}
+	fprintf(stderr, "mxguard scan: %s: %s\n", path, output.why);
+	return false;
+}
+
 static int tell(const struct job *job, struct mxg_tally *sum)
 {
 	struct mxg_scan_report report = {
@@ -190,10 +203,8 @@ static int tell(const struct job *job, struct mxg_tally *sum)
 		mxg_report_csv(&report, stdout);
 	else
 		mxg_report_people(&report, stdout);
-	if (job->html != NULL && mxg_report_html(&report, job->html) != 0) {
-		fprintf(stderr, "mxguard scan: %s: %s\n", job->html, strerror(errno));
+	if (job->html != NULL && !write_page(&report, job->html))
 		return EX_CANTCREAT;
-	}
 	return sum->messages == 0 && sum->failed > 0 ? EX_NOINPUT : 0;
 }
 

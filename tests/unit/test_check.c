@@ -500,6 +500,17 @@ static void test_overrides_that_are_wrong(void **state)
 	mxguard_check_free(c);
 }
 
+/* Nothing is left out of a sentence where a domain would stand. */
+static void test_recipient_without_domain(void **state)
+{
+	struct mxguard_check *c = check_from(static_conf, SPAMMER, "alice");
+	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_PROGRESS_DONE);
+	assert_int_equal(mxguard_check_action(c, 0), MXGUARD_ACTION_REJECT);
+	assert_string_equal(mxguard_check_text(c, 0, MXGUARD_TEXT_REPLY),
+			    "Refused: " SPAMMER " is not an authorized gateway for a recipient without a domain");
+	mxguard_check_free(c);
+}
+
 /* ---- what is printed ---------------------------------------------------------------------- */
 
 static void assert_plain(const char *text, const char *also)
@@ -840,6 +851,7 @@ int main(void)
 		cmocka_unit_test(test_real_peer_in_the_log),
 		cmocka_unit_test(test_overrides),
 		cmocka_unit_test(test_overrides_that_are_wrong),
+		cmocka_unit_test(test_recipient_without_domain),
 		cmocka_unit_test(test_hostile_text),
 		cmocka_unit_test(test_hostile_records),
 		cmocka_unit_test(test_log_line),

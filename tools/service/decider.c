@@ -266,13 +266,13 @@ static void reply_trouble(struct mxg_response *reply, const char *what)
 	mxg_log_error("mxguard: policy: %s: no reply is given, so that the MTA defers", what);
 }
 
-/* Something of ours stands between the client and us: who the boundary peer is, only the
- * header tells, and the plugin or the wrapper will read it. */
+/* Something of ours stands between the client and us, or a gateway shares its addresses with others:
+ * only the header tells, and the plugin or the wrapper will read it. */
 static void reply_internal(struct mxg_response *reply, const struct mxguard_check *check)
 {
 	const char *peer = mxguard_check_text(check, 0, MXGUARD_TEXT_PEER);
 	reply->kind = MXG_RESPONSE_PASS;
-	mxg_log_info("mxguard: policy: peer=%s is internal: rcpt=<%s> is decided after the header",
+	mxg_log_info("mxguard: policy: peer=%s needs the header: rcpt=<%s> is decided after it",
 		     peer[0] == '\0' ? "-" : peer, mxguard_check_text(check, 0, MXGUARD_TEXT_RECIPIENT));
 }
 
