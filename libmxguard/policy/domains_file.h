@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MXG_DOMAINS_H
+#define MXG_DOMAINS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * domains_file: the local domains, one a line; blank lines and #-comments do not count.
+ * Read in pieces, so that 100,000 lines cost time but no memory, under the same rules of
+ * trust as the configuration (trusted_file.h).
+ */
+
+/* Whether the file lists the domain (lower case, A-label): 1, 0, or -1 where it cannot be read or
+ * trusted. Wrong lines are passed over. */
+int mxg_domains_find(const char *path, const char *domain, size_t len);
+
+/* One domain after the other, for those who need them all. */
+struct mxg_domains_reader;
+
+/* MXGUARD_ERROR_NONE, or an error with a message. */
+int mxg_domains_open(struct mxg_domains_reader **reader, const char *path, char *message, size_t size);
+/* 1 and the normalized domain (valid until the next call), 0 at the end, or an error with a
+ * message (file:line) for a line that is wrong; the next call goes on behind it. */
+int mxg_domains_next(struct mxg_domains_reader *reader, const char **domain, char *message, size_t size);
+void mxg_domains_close(struct mxg_domains_reader *reader); /* NULL is allowed */
+
+#endif
