@@ -24,7 +24,7 @@ struct mxg_lda_feeder {
 	size_t fellow_count;
 };
 
-/* Before anything else, and before a fork of our own. */
+/* As early as the descriptors are in order, and before a fork of our own. */
 void mxg_lda_feeder_open(struct mxg_lda_feeder *feeder);
 /* What the administrator, or else what can be seen, says of an init process that is our parent. */
 void mxg_lda_feeder_judge(struct mxg_lda_feeder *feeder, enum mxg_lda_init init);

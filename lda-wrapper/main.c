@@ -108,8 +108,8 @@ int main(int argc, char **argv)
 	struct mxg_lda_feeder feeder;
 	char message[MESSAGE_MAX] = "";
 	int status;
-	mxg_lda_feeder_open(&feeder);
 	bool had_input = open_descriptors();
+	mxg_lda_feeder_open(&feeder);
 	ignore_signals();
 	enum mxg_lda_next next = mxg_lda_options_read(&options, argc, argv, message, sizeof(message));
 	if (next == MXG_LDA_DONE)
