@@ -10,18 +10,15 @@
 #undef DEF
 #define DEF(name) SETTING_DEFINE_STRUCT_STR(#name, name, struct mxguard_settings)
 
-static const struct setting_define defines[] = {
-	DEF(mxguard_config),
+static const struct setting_define defines[] = { DEF(mxguard_config),
 #define X(UPPER, lower) DEF(mxguard_##lower),
-	MXG_OVERRIDES(X)
+						 MXG_OVERRIDES(X)
 #undef X
-		SETTING_DEFINE_LIST_END
-};
+							 SETTING_DEFINE_LIST_END };
 
-static const struct mxguard_settings defaults = {
-	.mxguard_config = "/etc/mxguard/mxguard.conf",
+static const struct mxguard_settings defaults = { .mxguard_config = "/etc/mxguard/mxguard.conf",
 #define X(UPPER, lower) .mxguard_##lower = "",
-	MXG_OVERRIDES(X)
+						  MXG_OVERRIDES(X)
 #undef X
 };
 

@@ -20,27 +20,41 @@ static const struct mxg_option_word logs[] = {
 	{ NULL, 0 },
 };
 
+static const struct mxg_option_word inits[] = {
+	{ "feeds", MXG_LDA_INIT_FEEDS },
+	{ "adopts", MXG_LDA_INIT_ADOPTS },
+	{ NULL, 0 },
+};
+
 #define FIELD(member) offsetof(struct mxg_lda_options, member)
 static const struct mxg_option options[] = {
-	{ 'p', "peer", "ADDRESS", "the client that the MTA saw; '' where there was none", .kind = MXG_OPTION_TEXT, .field = FIELD(peer) },
-	{ 'r', "rcpt", "ADDRESS", "the recipient; may be given several times", .kind = MXG_OPTION_LIST, .field = FIELD(rcpts),
-	  .max = MXG_LDA_RECIPIENTS_MAX, .count = FIELD(rcpt_count) },
+	{ 'p', "peer", "ADDRESS", "the client that the MTA saw; '' where there was none", .kind = MXG_OPTION_TEXT,
+	  .field = FIELD(peer) },
+	{ 'r', "rcpt", "ADDRESS", "the recipient; may be given several times", .kind = MXG_OPTION_LIST,
+	  .field = FIELD(rcpts), .max = MXG_LDA_RECIPIENTS_MAX, .count = FIELD(rcpt_count) },
 	{ 0, "original-rcpt", "ADDRESS", "the same before aliases, one for each --rcpt", .kind = MXG_OPTION_LIST,
 	  .field = FIELD(originals), .max = MXG_LDA_RECIPIENTS_MAX, .count = FIELD(original_count) },
 	{ 'f', "from", "ADDRESS", "the sender", .kind = MXG_OPTION_TEXT, .field = FIELD(from) },
 	{ 0, "helo", "NAME", "what the client said in HELO or EHLO", .kind = MXG_OPTION_TEXT, .field = FIELD(helo) },
 	{ 0, "login", "NAME", "the login that the MTA vouches for", .kind = MXG_OPTION_TEXT, .field = FIELD(login) },
 	{ 0, "id", "ID", "queue id, for the log", .kind = MXG_OPTION_TEXT, .field = FIELD(id) },
-	{ 0, "place", "PLACE", "queued (default) or door", .kind = MXG_OPTION_WORD, .field = FIELD(place), .words = mxg_option_places },
+	{ 0, "place", "PLACE", "queued (default) or door", .kind = MXG_OPTION_WORD, .field = FIELD(place),
+	  .words = mxg_option_places },
 	MXG_OPTION_CONFIG(struct mxg_lda_options),
 	{ 0, "quarantine-command", "WORDS",
 	  "what to run instead of COMMAND to put a message aside; words\nare parted by blanks, no shell is used",
 	  .kind = MXG_OPTION_TEXT, .field = FIELD(quarantine) },
-	{ 0, "timeout", "SECONDS", "for deciding (60)", .kind = MXG_OPTION_NUMBER, .field = FIELD(timeout), .min = 1, .max = 600 },
-	{ 0, "signal-exit", "STATUS", "end with it where COMMAND dies by a signal (Exim: 75)", .kind = MXG_OPTION_NUMBER,
-	  .field = FIELD(signal_exit), .min = 1, .max = 255 },
-	{ 0, "spool-dir", "FOLDER", "for messages over 1 MiB (/var/tmp, /tmp)", .kind = MXG_OPTION_TEXT, .field = FIELD(spool_dir) },
-	{ 0, "log", "WHERE", "syslog (default), stderr or none", .kind = MXG_OPTION_WORD, .field = FIELD(log), .words = logs },
+	{ 0, "timeout", "SECONDS", "for deciding (60)", .kind = MXG_OPTION_NUMBER, .field = FIELD(timeout), .min = 1,
+	  .max = 600 },
+	{ 0, "signal-exit", "STATUS", "end with it where COMMAND dies by a signal (Exim: 75)",
+	  .kind = MXG_OPTION_NUMBER, .field = FIELD(signal_exit), .min = 1, .max = 255 },
+	{ 0, "spool-dir", "FOLDER", "for messages over 1 MiB (/var/tmp, /tmp)", .kind = MXG_OPTION_TEXT,
+	  .field = FIELD(spool_dir) },
+	{ 0, "init", "WHAT",
+	  "feeds or adopts: what an MTA that is PID 1 of a container does\n(default: what can be seen)",
+	  .kind = MXG_OPTION_WORD, .field = FIELD(init), .words = inits },
+	{ 0, "log", "WHERE", "syslog (default), stderr or none", .kind = MXG_OPTION_WORD, .field = FIELD(log),
+	  .words = logs },
 	{ 0, "version", NULL, "which mxguard this is", .kind = MXG_OPTION_FLAG, .field = FIELD(version) },
 };
 

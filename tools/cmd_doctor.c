@@ -23,14 +23,16 @@ struct settings {
 
 static const struct mxg_option options[] = {
 	MXG_OPTION_CONFIG(struct settings),
-	{ 0, "postfix", "FOLDER", "the folder of main.cf and master.cf, as postconf -c takes it", .kind = MXG_OPTION_TEXT,
-	  .field = offsetof(struct settings, doctor.postfix) },
+	{ 0, "postfix", "FOLDER", "the folder of main.cf and master.cf, as postconf -c takes it",
+	  .kind = MXG_OPTION_TEXT, .field = offsetof(struct settings, doctor.postfix) },
 	{ 0, "dovecot", "FILE", "dovecot.conf, as doveconf -c takes it", .kind = MXG_OPTION_TEXT,
 	  .field = offsetof(struct settings, doctor.dovecot) },
 	{ 0, "no-dns", NULL, "do not ask for the local domains' MX", .kind = MXG_OPTION_FLAG,
 	  .field = offsetof(struct settings, doctor.no_dns) },
-	{ 'v', "verbose", NULL, "also what is well", .kind = MXG_OPTION_FLAG, .field = offsetof(struct settings, verbose) },
-	{ 0, "json", NULL, "one JSON object a finding, for scripts", .kind = MXG_OPTION_FLAG, .field = offsetof(struct settings, json) },
+	{ 'v', "verbose", NULL, "also what is well", .kind = MXG_OPTION_FLAG,
+	  .field = offsetof(struct settings, verbose) },
+	{ 0, "json", NULL, "one JSON object a finding, for scripts", .kind = MXG_OPTION_FLAG,
+	  .field = offsetof(struct settings, json) },
 };
 
 const struct mxg_usage usage_doctor = {

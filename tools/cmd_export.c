@@ -41,7 +41,8 @@ static const struct mxg_option options[] = {
 	  .field = offsetof(struct request, output) },
 	{ 0, "partial", NULL, "write even if something could not be asked", .kind = MXG_OPTION_FLAG,
 	  .field = offsetof(struct request, partial) },
-	{ 0, "no-snapshot", NULL, "ask DNS for everything", .kind = MXG_OPTION_FLAG, .field = offsetof(struct request, no_snapshot) },
+	{ 0, "no-snapshot", NULL, "ask DNS for everything", .kind = MXG_OPTION_FLAG,
+	  .field = offsetof(struct request, no_snapshot) },
 };
 
 const struct mxg_usage usage_export = {

@@ -20,10 +20,12 @@ struct request {
 
 static const struct mxg_option options[] = {
 	MXG_OPTION_CONFIG(struct request),
-	{ 0, "no-snapshot", NULL, "ask DNS for everything", .kind = MXG_OPTION_FLAG, .field = offsetof(struct request, no_snapshot) },
+	{ 0, "no-snapshot", NULL, "ask DNS for everything", .kind = MXG_OPTION_FLAG,
+	  .field = offsetof(struct request, no_snapshot) },
 	{ 0, "no-dns", NULL, "ask DNS for nothing: only what the snapshot knows", .kind = MXG_OPTION_FLAG,
 	  .field = offsetof(struct request, no_dns) },
-	{ 0, "json", NULL, "one JSON object a domain, for scripts", .kind = MXG_OPTION_FLAG, .field = offsetof(struct request, json) },
+	{ 0, "json", NULL, "one JSON object a domain, for scripts", .kind = MXG_OPTION_FLAG,
+	  .field = offsetof(struct request, json) },
 };
 
 const struct mxg_usage usage_gateways = {

@@ -36,17 +36,18 @@ static const struct mxg_option options[] = {
 	MXG_OPTION_CONFIG(struct request),
 	{ 0, "strict", NULL, "a set with an alarm keeps its old answers", .kind = MXG_OPTION_FLAG,
 	  .field = offsetof(struct request, strict) },
-	{ 0, "forget", "NAME",
-	  "drop all that is known about NAME at once, then ask anew;\nmay be given several times", .kind = MXG_OPTION_LIST,
-	  .field = offsetof(struct request, forget), .max = FORGET_MAX,
+	{ 0, "forget", "NAME", "drop all that is known about NAME at once, then ask anew;\nmay be given several times",
+	  .kind = MXG_OPTION_LIST, .field = offsetof(struct request, forget), .max = FORGET_MAX,
 	  .count = offsetof(struct request, forget_list) + offsetof(struct mxg_string_list, count), .take = is_domain,
 	  .takes = "a domain name" },
 	{ 0, "concurrency", "N", "questions that are out at a time (64)", .kind = MXG_OPTION_NUMBER,
 	  .field = offsetof(struct request, concurrency), .min = 1, .max = 4096 },
 	{ 0, "state-dir", "FOLDER", "instead of the configuration's state_dir", .kind = MXG_OPTION_TEXT,
 	  .field = offsetof(struct request, state_dir) },
-	{ 'q', "quiet", NULL, "say nothing but errors", .kind = MXG_OPTION_FLAG, .field = offsetof(struct request, quiet) },
-	{ 0, "json", NULL, "one JSON object, for scripts", .kind = MXG_OPTION_FLAG, .field = offsetof(struct request, json) },
+	{ 'q', "quiet", NULL, "say nothing but errors", .kind = MXG_OPTION_FLAG,
+	  .field = offsetof(struct request, quiet) },
+	{ 0, "json", NULL, "one JSON object, for scripts", .kind = MXG_OPTION_FLAG,
+	  .field = offsetof(struct request, json) },
 };
 
 const struct mxg_usage usage_refresh = {

@@ -57,14 +57,17 @@ static const struct mxg_option options[] = {
 	MXG_OPTION_CONFIG(struct request),
 	{ 'i', "internal", "CIDR",
 	  "our own relays, exactly these; no configuration is needed then;\nmay be given several times",
-	  .kind = MXG_OPTION_OWN, .take = take_internal, .takes = "an address or a range such as 10.0.0.0/8, 256 times" },
+	  .kind = MXG_OPTION_OWN, .take = take_internal,
+	  .takes = "an address or a range such as 10.0.0.0/8, 256 times" },
 	{ 0, "by", "NAME", "names of our hosts, exact or .suffix; may be given several times", .kind = MXG_OPTION_LIST,
 	  .field = offsetof(struct request, by), .max = LIST_MAX, .count = offsetof(struct request, by_count) },
-	{ 0, "mta", "TYPE", "MTA that writes our fields, such as postfix; may be given several times", .kind = MXG_OPTION_OWN,
-	  .take = take_mta, .takes = "an MTA such as postfix, exim or sendmail (mxguard-trace(1) has them all)" },
+	{ 0, "mta", "TYPE", "MTA that writes our fields, such as postfix; may be given several times",
+	  .kind = MXG_OPTION_OWN, .take = take_mta,
+	  .takes = "an MTA such as postfix, exim or sendmail (mxguard-trace(1) has them all)" },
 	{ 'r', "rcpt", "ADDRESS", "recipient (default: the one in the boundary hop)", .kind = MXG_OPTION_TEXT,
 	  .field = offsetof(struct request, recipient) },
-	{ 0, "json", NULL, "one JSON object a message, a line each", .kind = MXG_OPTION_FLAG, .field = offsetof(struct request, json) },
+	{ 0, "json", NULL, "one JSON object a message, a line each", .kind = MXG_OPTION_FLAG,
+	  .field = offsetof(struct request, json) },
 };
 
 const struct mxg_usage usage_trace = {

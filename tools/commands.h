@@ -10,8 +10,8 @@
  * argv[0] is "mxguard NAME", which messages begin with; the value returned is the exit status (sysexits.h).
  * --color=WHEN has been taken out of argv by main().
  */
-#define MXG_COMMAND(NAME)                                                                                              \
-	int cmd_##NAME(int argc, char **argv);                                                                         \
+#define MXG_COMMAND(NAME) \
+	int cmd_##NAME(int argc, char **argv); \
 	extern const struct mxg_usage usage_##NAME
 
 MXG_COMMAND(check);

@@ -90,7 +90,8 @@ static void print_bash(const struct script *s)
 		"  local words='' options='' arguments='' kind=''\n"
 		"  COMPREPLY=()\n"
 		"  # bash parts words at \"=\"\n"
-		"  if [ \"$cur\" = = ]; then cur=''; elif [ \"$prev\" = = ]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi\n",
+		"  if [ \"$cur\" = = ]; then cur=''; elif [ \"$prev\" = = ]; then prev=${COMP_WORDS[COMP_CWORD-2]}; "
+		"fi\n",
 		s->program, s->program, has_commands(s) ? "${COMP_WORDS[1]}" : "''");
 	if (has_commands(s))
 		put_first_bash(s);

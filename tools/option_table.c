@@ -105,7 +105,7 @@ static enum mxg_options_next refuse_word(struct reading *r, const struct mxg_opt
 	size_t at = 0;
 	for (const struct mxg_option_word *w = o->words; w->text != NULL && at < sizeof(words); w++)
 		at += (size_t)snprintf(words + at, sizeof(words) - at, "%s%s",
-				       w == o->words          ? ""
+				       w == o->words       ? ""
 				       : w[1].text == NULL ? " or "
 							   : ", ",
 				       w->text);

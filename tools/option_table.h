@@ -48,10 +48,10 @@ struct mxg_usage {
 	const char *const *(*first)(void); /* the words that the first argument may be, up to NULL; NULL: any */
 };
 
-#define MXG_OPTION_CONFIG(TYPE)                                                                                        \
-	{                                                                                                              \
-		'c', "config", "FILE", "configuration (/etc/mxguard/mxguard.conf)", .kind = MXG_OPTION_TEXT,                   \
-			.field = offsetof(TYPE, config)                                                                         \
+#define MXG_OPTION_CONFIG(TYPE) \
+	{ \
+		'c', "config", "FILE", "configuration (/etc/mxguard/mxguard.conf)", .kind = MXG_OPTION_TEXT, \
+										    .field = offsetof(TYPE, config) \
 	}
 
 extern const struct mxg_option_word mxg_option_places[]; /* enum mxguard_place */

@@ -105,8 +105,8 @@ static bool map_domains(struct mxg_policy_build *b)
 
 static bool take_all(struct mxg_policy_build *b)
 {
-	if (!mxg_settings_take(b, &b->policy->rulesets[0], b->root, MXG_PLACE_FILE) || !mxg_rulesets_judge(b) || !mxg_network_defaults(b) || !map_domains(b) ||
-	    !list_warnings(b))
+	if (!mxg_settings_take(b, &b->policy->rulesets[0], b->root, MXG_PLACE_FILE) || !mxg_rulesets_judge(b) ||
+	    !mxg_network_defaults(b) || !map_domains(b) || !list_warnings(b))
 		return false;
 	b->policy->path = mxg_build_copy(b, b->name, strlen(b->name));
 	mxg_policy_hash(b->policy);

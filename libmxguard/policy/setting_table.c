@@ -21,12 +21,9 @@ static const struct mxg_word modes[] = {
 
 #define ACTIONS "\"accept\", \"tag\", \"quarantine\", \"defer\" or \"reject\""
 static const struct mxg_word actions[] = {
-	{ "accept", MXGUARD_ACTION_ACCEPT },
-	{ "tag", MXGUARD_ACTION_TAG },
-	{ "quarantine", MXGUARD_ACTION_QUARANTINE },
-	{ "defer", MXGUARD_ACTION_DEFER },
-	{ "reject", MXGUARD_ACTION_REJECT },
-	{ NULL, 0 },
+	{ "accept", MXGUARD_ACTION_ACCEPT },         { "tag", MXGUARD_ACTION_TAG },
+	{ "quarantine", MXGUARD_ACTION_QUARANTINE }, { "defer", MXGUARD_ACTION_DEFER },
+	{ "reject", MXGUARD_ACTION_REJECT },         { NULL, 0 },
 };
 
 #define UNTRACED "\"unknown\", \"accept\" or \"direct\""

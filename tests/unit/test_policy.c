@@ -43,8 +43,8 @@ struct mistake {
 
 #define GATEWAY(term) "gateways = ( { name = \"g\"; allow = \"" term "\"; } );"
 
-#define NEIGHBOURS(line, first, second)                                                                               \
-	"t.conf:" line ": found \"" first "\" and \"" second                                                          \
+#define NEIGHBOURS(line, first, second) \
+	"t.conf:" line ": found \"" first "\" and \"" second \
 	"\" with nothing between them; expected a comma in a list, a semicolon behind a value, or one string"
 
 static const struct mistake mistakes[] = {
@@ -78,8 +78,7 @@ static const struct mistake mistakes[] = {
 	/* what libconfig refuses itself */
 	{ "dns = { timeout = \"1s\";\n timeout = \"2s\"; };",
 	  "t.conf:2: found \"timeout = \"2s\"; };\", a setting for the second time; expected each once" },
-	{ "mode = \"off\";\ngarbage",
-	  "t.conf:3: found a syntax error in or before \"\"; expected name = value;" },
+	{ "mode = \"off\";\ngarbage", "t.conf:3: found a syntax error in or before \"\"; expected name = value;" },
 	{ "mode = \"off\";\n}", "t.conf:2: found a syntax error in or before \"}\"; expected name = value;" },
 	{ "mode = \"off\";\n5", "t.conf:2: found a syntax error in or before \"5\"; expected name = value;" },
 	{ "exempt = [ \"a@\", ];",
@@ -90,14 +89,11 @@ static const struct mistake mistakes[] = {
 	  "t.conf:1: found \"99999999999999999999\"; expected a number of at most 9 digits" },
 	{ "dns = { timeout = 4294967297L; };",
 	  "t.conf:1: found \"4294967297L\"; expected a plain decimal number, or text in quotes" },
-	{ "dns = { timeout = 1e3; };",
-	  "t.conf:1: found \"1e3\"; expected a plain decimal number, or text in quotes" },
+	{ "dns = { timeout = 1e3; };", "t.conf:1: found \"1e3\"; expected a plain decimal number, or text in quotes" },
 	{ "dns = {\n timeout = 0x1f; };",
 	  "t.conf:2: found \"0x1f\"; expected a plain decimal number, or text in quotes" },
-	{ "dns = {\n timeout = 010; };",
-	  "t.conf:2: found \"010\"; expected a decimal number without a zero in front" },
-	{ "dns = { timeout = -010; };",
-	  "t.conf:1: found \"-010\"; expected a decimal number without a zero in front" },
+	{ "dns = {\n timeout = 010; };", "t.conf:2: found \"010\"; expected a decimal number without a zero in front" },
+	{ "dns = { timeout = -010; };", "t.conf:1: found \"-010\"; expected a decimal number without a zero in front" },
 	{ "dns = { timeout = 5; };",
 	  "t.conf:1: dns.timeout: found an integer; expected a time from \"1ms\" to \"300s\", such as \"5s\"" },
 	{ "dns = {\n timeout = 5.0; };",
@@ -253,16 +249,17 @@ static const struct mistake mistakes[] = {
 	{ "state_dir = \"\";", "t.conf:1: state_dir: found \"\"; expected an absolute path" },
 	{ "authserv_id = \"a b\";", "t.conf:1: authserv_id: found \"a b\"; expected a name of 1 to 253 letters, "
 				    "digits, dots, hyphens and underscores" },
-	{ "reply_text = \"two\\r\\nlines\";",
-	  "t.conf:1: reply_text: found \"two\\x0d\\x0alines\"; expected one line of 1 to 450 bytes of printable text without a status code" },
-	{ "reply_text = \"550 5.7.1 go away\";", "t.conf:1: reply_text: found \"550 5.7.1 go away\"; expected one line of "
-						 "1 to 450 bytes of printable text without a status code" },
+	{ "reply_text = \"two\\r\\nlines\";", "t.conf:1: reply_text: found \"two\\x0d\\x0alines\"; expected one line "
+					      "of 1 to 450 bytes of printable text without a status code" },
+	{ "reply_text = \"550 5.7.1 go away\";",
+	  "t.conf:1: reply_text: found \"550 5.7.1 go away\"; expected one line of "
+	  "1 to 450 bytes of printable text without a status code" },
 	{ "reply_text = \"5.7.1 go away\";", "t.conf:1: reply_text: found \"5.7.1 go away\"; expected one line of 1 to "
 					     "450 bytes of printable text without a status code" },
-	{ "reply_text = \"\xff\";",
-	  "t.conf:1: reply_text: found \"\\xff\"; expected one line of 1 to 450 bytes of printable text without a status code" },
-	{ "reply_text = \"\xc0\xaf\";",
-	  "t.conf:1: reply_text: found \"\\xc0\\xaf\"; expected one line of 1 to 450 bytes of printable text without a status code" },
+	{ "reply_text = \"\xff\";", "t.conf:1: reply_text: found \"\\xff\"; expected one line of 1 to 450 bytes of "
+				    "printable text without a status code" },
+	{ "reply_text = \"\xc0\xaf\";", "t.conf:1: reply_text: found \"\\xc0\\xaf\"; expected one line of 1 to 450 "
+					"bytes of printable text without a status code" },
 	{ "quarantine_mailbox = \"\";",
 	  "t.conf:1: quarantine_mailbox: found \"\"; expected a mailbox name of 1 to 255 bytes of printable text" },
 	/* blocks */

@@ -53,8 +53,8 @@ static bool has_default(const char *item, const struct mxg_setting *row)
 {
 	char line[200];
 	const char *quote = row->fallback != NULL ? "\"" : "";
-	snprintf(line, sizeof(line), "\nDefault: %s%s%s.\n", quote, row->fallback != NULL ? row->fallback : row->otherwise,
-		 quote);
+	snprintf(line, sizeof(line), "\nDefault: %s%s%s.\n", quote,
+		 row->fallback != NULL ? row->fallback : row->otherwise, quote);
 	const char *found = strstr(item, line), *next = strstr(item, "\n.It Ic ");
 	return found != NULL && (next == NULL || found < next);
 }
@@ -193,17 +193,19 @@ static void test_dovecot_manual(void **state)
 /* One matcher: what the file exempts, an override does. */
 static void test_exempt_is_one(void **state)
 {
-	static const char *const addresses[] = { "postmaster", "PostMaster", "postmaster@a.example",
-						 "postmaster@b@a.example", "bob@A.Example", "bob@b.example",
-						 "mypostmaster", "" };
+	static const char *const addresses[] = { "postmaster",           "PostMaster",
+						 "postmaster@a.example", "postmaster@b@a.example",
+						 "bob@A.Example",        "bob@b.example",
+						 "mypostmaster",         "" };
 	const char *expected, *text = "exempt = [ \"postmaster@\", \"Bob@a.example.\" ];";
 	struct mxguard_policy *policy;
 	struct mxg_arena arena = { NULL, NULL };
 	struct mxg_ruleset rules = { .label = NULL };
 	unsigned bit = 0;
 	assert_int_equal(mxguard_policy_parse(&policy, text, strlen(text), "t", 0, NULL, 0), MXGUARD_ERROR_NONE);
-	assert_int_equal(mxg_setting_override(&rules, &arena, "exempt", " postmaster@, Bob@a.example.", &bit, &expected),
-			 MXGUARD_ERROR_NONE);
+	assert_int_equal(
+		mxg_setting_override(&rules, &arena, "exempt", " postmaster@, Bob@a.example.", &bit, &expected),
+		MXGUARD_ERROR_NONE);
 	assert_int_equal(bit, MXG_OVERRIDE_EXEMPT);
 	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
 		size_t len = strlen(addresses[i]);
