@@ -193,6 +193,8 @@ int mxguard_session_open(struct mxguard_session **session, const char *config, u
 			 size_t size)
 {
 	char own[MESSAGE_MAX] = "";
+	if (message != NULL && size > 0)
+		message[0] = '\0';
 	if (session == NULL)
 		return MXGUARD_ERROR_INVALID;
 	*session = NULL;
@@ -208,12 +210,13 @@ int mxguard_session_open(struct mxguard_session **session, const char *config, u
 	} else {
 		snprintf(own, sizeof(own), "out of memory");
 	}
-	if (size > 0)
-		snprintf(message, size, "%s", result == MXGUARD_ERROR_NONE ? "" : own);
-	if (result == MXGUARD_ERROR_NONE)
+	if (result == MXGUARD_ERROR_NONE) {
 		*session = s;
-	else
-		mxguard_session_free(s);
+		return result;
+	}
+	mxguard_session_free(s);
+	if (size > 0)
+		snprintf(message, size, "%s", own);
 	return result;
 }
 
