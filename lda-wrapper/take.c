@@ -79,9 +79,10 @@ int mxg_lda_take(struct mxg_lda_delivery *d)
 		return 0; /* nothing was read, and nothing is to be written */
 	if (!tagged && d->input.is_file && !head_changes(d))
 		return 0; /* pread(2) has not moved it */
-	struct mxg_lda_rewrite rewrite = {
-		.policy = mxguard_session_policy(d->session), .tag = tagged ? tag : NULL, .write = to_spool, .to = &d->spool
-	};
+	struct mxg_lda_rewrite rewrite = { .policy = mxguard_session_policy(d->session),
+					   .tag = tagged ? tag : NULL,
+					   .write = to_spool,
+					   .to = &d->spool };
 	int status = spool_message(d, &rewrite);
 	mxg_lda_rewrite_free(&rewrite);
 	return status;

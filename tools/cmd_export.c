@@ -293,8 +293,8 @@ int cmd_export(int argc, char **argv)
 		return status;
 	struct collection *c = calloc(1, sizeof(*c));
 	status = EX_TEMPFAIL;
-	if (c != NULL && mxg_flattener_init(&c->flattener, mxguard_session_policy(session),
-					    mxguard_session_snapshot(session)))
+	if (c != NULL &&
+	    mxg_flattener_init(&c->flattener, mxguard_session_policy(session), mxguard_session_snapshot(session)))
 		status = export(c, &q, argc, argv);
 	else
 		fprintf(stderr, "%s: out of memory\n", argv[0]);

@@ -18,8 +18,8 @@
 
 /* ---- notices ---------------------------------------------------------------------------- */
 
-static void __attribute__((format(printf, 4, 5))) note(struct mxg_notice *n, enum mxguard_level level, bool again,
-						       const char *format, ...)
+static void __attribute__((format(printf, 4, 5)))
+note(struct mxg_notice *n, enum mxguard_level level, bool again, const char *format, ...)
 {
 	char text[MXG_NOTICE_MAX];
 	va_list args;
