@@ -2,6 +2,7 @@
 #ifndef MXG_LDA_DELIVERY_H
 #define MXG_LDA_DELIVERY_H
 
+#include "feeder.h"
 #include "input.h"
 #include "mxguard.h"
 #include "options.h"
@@ -12,6 +13,7 @@ struct mxg_lda_delivery {
 	const struct mxg_lda_options *options;
 	struct mxguard_session *session;
 	struct mxguard_check *check; /* the session's */
+	const struct mxg_lda_feeder *feeder;
 	struct mxg_lda_input input;
 	struct mxg_lda_spool spool;
 	bool taken; /* of the message on a pipe, something has been read */
