@@ -461,7 +461,7 @@ static void test_everything(void **context)
 	assert_int_equal(p->grace, 43200);
 	assert_int_equal(p->keep_stale, 0);
 	assert_int_equal(p->settle, 604800);
-	assert_true(p->require_dnssec);
+	assert_true(p->reply_rules.need_ad);
 	assert_string_equal(p->dns_servers, "127.0.0.1:53,[::1]:5353,192.0.2.53:54,[2001:db8::53]:53");
 	mxguard_policy_unref(p);
 }
