@@ -158,8 +158,8 @@ static void on_reply(struct mxg_call *call, const uint8_t *bytes, size_t len, en
 		settle_failed(query, why);
 		return;
 	}
-	if (call->silent > 0)
-		mxg_servers_were_silent(query->servers, call->silent);
+	if (call->silent > 0 && may_try(query, MXG_CHANNEL_OTHERS)) /* that one begins elsewhere */
+		mxg_servers_were_silent(query->driver, query->servers, call->silent);
 	if (!mxg_dns_reply_parse(&reply, &query->question, bytes, len)) {
 		settle_failed(query, MXG_DNS_LOCAL);
 		return;

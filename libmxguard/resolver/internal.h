@@ -23,7 +23,7 @@ enum mxg_channel_use {
 struct mxg_servers {
 	struct mxg_servers *older; /* until their questions have ended */
 	struct mxg_channel *channels[MXG_CHANNELS];
-	int64_t opened; /* mxg_monotonic_ms() */
+	int64_t opened; /* or the first ones in this order; mxg_monotonic_ms() */
 	unsigned first; /* the server that comes first */
 	unsigned next_first; /* … the next time */
 	size_t open; /* questions */
@@ -48,7 +48,7 @@ struct mxg_servers *mxg_servers_now(struct mxg_driver *driver);
 struct mxg_channel *mxg_servers_channel(struct mxg_driver *driver, struct mxg_servers *servers,
 					enum mxg_channel_use use);
 /* So many servers did not answer before the one that did: new questions begin at that one. */
-void mxg_servers_were_silent(struct mxg_servers *servers, unsigned silent);
+void mxg_servers_were_silent(struct mxg_driver *driver, const struct mxg_servers *servers, unsigned silent);
 size_t mxg_servers_pollfds(const struct mxg_driver *driver, struct pollfd *fds, size_t count);
 int mxg_servers_timeout(const struct mxg_driver *driver); /* as mxg_channel_timeout() */
 void mxg_servers_process(struct mxg_driver *driver, const struct pollfd *fds, size_t count);

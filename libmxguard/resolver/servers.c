@@ -60,23 +60,38 @@ static void free_servers(struct mxg_servers *s)
 	free(s);
 }
 
-/* After AGE_MS the order is the configured one again: the first server may be back. */
-static bool is_good(const struct mxg_servers *s)
+static bool is_worn(const struct mxg_servers *s)
 {
-	return s->next_first == s->first && mxg_monotonic_ms() - s->opened < AGE_MS;
+	for (unsigned i = 0; i < MXG_CHANNELS; i++)
+		if (s->channels[i] != NULL && mxg_channel_is_worn(s->channels[i]))
+			return true;
+	return false;
+}
+
+/* After AGE_MS the order is the configured one again: the first server may be back. */
+static bool is_old(const struct mxg_servers *s)
+{
+	return mxg_monotonic_ms() - s->opened >= AGE_MS;
+}
+
+/* In the order of the old ones, or in the one that is better by now. */
+static void set_order(struct mxg_servers *s, const struct mxg_servers *old)
+{
+	bool changed = old != NULL && old->next_first != old->first;
+	bool same = old != NULL && !changed && !is_old(old);
+	s->opened = same ? old->opened : mxg_monotonic_ms();
+	s->first = s->next_first = same || changed ? old->next_first : 0;
 }
 
 struct mxg_servers *mxg_servers_now(struct mxg_driver *d)
 {
 	struct mxg_servers *old = d->servers, *s;
-	if (old != NULL && is_good(old))
+	if (old != NULL && old->next_first == old->first && !is_old(old) && !is_worn(old))
 		return old;
 	s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return old;
-	s->opened = mxg_monotonic_ms();
-	s->first = old != NULL && old->next_first != old->first ? old->next_first : 0;
-	s->next_first = s->first;
+	set_order(s, old);
 	if (mxg_servers_channel(d, s, MXG_CHANNEL_USUAL) == NULL) {
 		free(s);
 		return old;
@@ -86,11 +101,11 @@ struct mxg_servers *mxg_servers_now(struct mxg_driver *d)
 	return s;
 }
 
-void mxg_servers_were_silent(struct mxg_servers *s, unsigned silent)
+void mxg_servers_were_silent(struct mxg_driver *d, const struct mxg_servers *s, unsigned silent)
 {
 	size_t count = mxg_channel_servers(s->channels[MXG_CHANNEL_USUAL]);
-	if (count > 1)
-		s->next_first = (unsigned)((s->first + silent) % count);
+	if (count > 1 && d->servers->first == s->first)
+		d->servers->next_first = (unsigned)((s->first + silent) % count);
 }
 
 /* Not from within a channel's callback. */
