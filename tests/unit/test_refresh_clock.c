@@ -423,6 +423,47 @@ static void test_forgotten(void **state)
 	expect(T + DAY + 1, "198.51.100.9", "authorized"); /* not forgotten: in grace */
 }
 
+/* A TTL of 68 years, in answers and in a snapshot of times without max_ttl: it counts as one of a day,
+ * and once it is corrected, grace is what ends it. */
+static void poison(void)
+{
+	publish("d.test MX 10 gw.test\ngw.test A 192.0.2.66\nspf.test TXT v=spf1 ip4:192.0.2.66 -all");
+	for (size_t i = 0; i < zone->count; i++)
+		zone->records[i].ttl = 0x7fffffff;
+	refresh_so(T, false, "gw.test");
+}
+
+static void ends_after_a_day(void)
+{
+	int64_t changed = T + DAY / 2;
+	dead = true;
+	expect(T + DAY - 1, STRANGER, "direct");
+	expect(T + DAY, STRANGER, "unknown");
+	expect(T + DAY + STALE - 1, "192.0.2.66", "authorized");
+	expect(T + DAY + STALE, "192.0.2.66", "unknown");
+	dead = false;
+	publish(site);
+	refresh(changed);
+	expect(changed + GRACE - 1, "192.0.2.66", "authorized");
+	expect(changed + GRACE, "192.0.2.66", "direct");
+	refresh(changed + GRACE + 1);
+	expect(changed + GRACE + 1, "192.0.2.66", "direct");
+}
+
+static void test_endless_ttl(void **state)
+{
+	poison();
+	ends_after_a_day();
+}
+
+static void test_endless_ttl_of_an_old_snapshot(void **state)
+{
+	policy->reply_rules.max_ttl = 0x7fffffff;
+	poison();
+	policy->reply_rules.max_ttl = DAY;
+	ends_after_a_day();
+}
+
 /* The clock jumps back a year and forth again: nobody is authorized who never was. */
 static void test_clock_set_back(void **state)
 {
@@ -453,6 +494,8 @@ int main(void)
 		clock_test(test_strict),
 		clock_test(test_forgotten),
 		clock_test(test_clock_set_back),
+		clock_test(test_endless_ttl),
+		clock_test(test_endless_ttl_of_an_old_snapshot),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
