@@ -225,6 +225,12 @@ void mxg_driver_ask(struct mxg_driver *d, const struct mxg_question *question, s
 	send_through(query, MXG_CHANNEL_USUAL); /* mxg_servers_now() has opened that one */
 }
 
+bool mxg_driver_asks_outside(struct mxg_driver *d)
+{
+	const struct mxg_servers *servers = mxg_servers_now(d);
+	return servers != NULL && !mxg_channel_is_local(servers->channels[MXG_CHANNEL_USUAL]);
+}
+
 uint64_t mxg_driver_sent(const struct mxg_driver *d)
 {
 	return d->sent;

@@ -36,6 +36,8 @@ void mxg_driver_free(struct mxg_driver *driver); /* MXG_DNS_CANCELLED to all who
 void mxg_driver_ask(struct mxg_driver *driver, const struct mxg_question *question, struct mxg_waiter *waiter);
 void mxg_driver_forget(struct mxg_waiter *waiter); /* it is not called any more */
 
+/* Whether some server is not on loopback: what it says can be forged on its way. */
+bool mxg_driver_asks_outside(struct mxg_driver *driver);
 uint64_t mxg_driver_sent(const struct mxg_driver *driver); /* questions, those that were asked again included */
 
 /* Fills up to `count` entries, returns how many there are. */
