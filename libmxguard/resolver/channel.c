@@ -104,12 +104,33 @@ static void note_id(struct mxg_channel *c, const uint8_t *message, size_t len)
 		unsent->id = message[0] << 8 | message[1];
 }
 
-/* What is no reply to anything that was asked is noise, and c-ares must not see it: 1.34 closes the
- * socket over a datagram that it cannot read, and so gives up the questions that are out by it. */
-static bool is_noise(struct mxg_channel *c, const uint8_t *message, size_t len)
+/* What is no reply to anything that was asked (NULL) is noise, and c-ares must not see it: 1.34 closes
+ * the socket over a datagram that it cannot read, and so gives up the questions that are out by it. */
+static struct mxg_call *call_of(struct mxg_channel *c, const uint8_t *message, size_t len)
 {
 	struct mxg_call *unsent = NULL;
-	return len < QUESTION_AT || (message[2] & 0x80) == 0 || find_call(c, message, len, &unsent) == NULL;
+	bool reply = len >= QUESTION_AT && (message[2] & 0x80) != 0;
+	return reply ? find_call(c, message, len, &unsent) : NULL;
+}
+
+static void drop_reply(struct mxg_call *call)
+{
+	free(call->reply);
+	call->reply = NULL;
+}
+
+/* What stands behind the question is for our own reader: 1.34 would refuse the whole for one record
+ * that it does not like, and write the rest anew. Returns what is left for c-ares. */
+static ssize_t take_reply(struct mxg_call *call, uint8_t *message, ssize_t len)
+{
+	drop_reply(call);
+	call->truncated |= (message[2] & 0x02) != 0;
+	if (call->truncated || (call->reply = malloc((size_t)len)) == NULL)
+		return len;
+	memcpy(call->reply, message, (size_t)len);
+	call->reply_len = (size_t)len;
+	memset(message + 6, 0, 6); /* the counts of all records */
+	return (ssize_t)(QUESTION_AT + question_length(message, (size_t)len));
 }
 
 static void add_call(struct mxg_channel *c, struct mxg_call *call)
@@ -161,7 +182,10 @@ static ares_ssize_t receive(ares_socket_t fd, void *buffer, size_t room, int fla
 	ssize_t got = recvfrom(fd, buffer, room, flags, from, len);
 	if (from == NULL) /* TCP: a stream */
 		return got;
-	for (int i = 0; got >= 0 && is_noise(data, buffer, (size_t)got); i++) {
+	for (int i = 0; got >= 0; i++) {
+		struct mxg_call *call = call_of(data, buffer, (size_t)got);
+		if (call != NULL)
+			return take_reply(call, buffer, got);
 		if (i == NOISE_MAX) {
 			errno = EAGAIN;
 			return -1;
@@ -359,10 +383,15 @@ static void on_reply(void *argument, int status, int timeouts, unsigned char *re
 	struct mxg_call *call = argument;
 	remove_call(call->channel, call);
 	call->silent = FORGETS_SERVERS && timeouts > 0 ? (unsigned)timeouts : 0;
-	if (status == ARES_SUCCESS && reply != NULL && len > 0)
+	uint8_t *own = call->reply; /* the call may be sent again, or be gone, when it is told */
+	call->reply = NULL;
+	if (status == ARES_SUCCESS && own != NULL)
+		call->done(call, own, call->reply_len, MXG_DNS_OK);
+	else if (status == ARES_SUCCESS && reply != NULL && len > 0)
 		call->done(call, reply, (size_t)len, MXG_DNS_OK);
 	else
 		call->done(call, NULL, 0, failure_of(call->channel, status));
+	free(own);
 }
 
 void mxg_channel_send(struct mxg_channel *c, const uint8_t *query, size_t len, struct mxg_call *call)
@@ -371,6 +400,8 @@ void mxg_channel_send(struct mxg_channel *c, const uint8_t *query, size_t len, s
 	call->query = query;
 	call->query_len = len;
 	call->id = -1;
+	call->reply = NULL;
+	call->truncated = false;
 	add_call(c, call);
 	c->sent++;
 	ares_send(c->ares, query, (int)len, on_reply, call);
