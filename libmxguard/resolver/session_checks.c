@@ -4,7 +4,7 @@
 #include <time.h>
 
 #include "check/internal.h"
-#include "resolver/internal.h"
+#include "resolver/clock.h"
 #include "resolver/session.h"
 
 int mxguard_session_is_internal(const struct mxguard_session *s, const uint8_t *address, size_t length)
