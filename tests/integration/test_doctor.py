@@ -105,6 +105,12 @@ def test_own_configuration(doctor, mxguard_config):
     assert broken.returncode == 78 and json.loads(broken.stdout)["check"] == "configuration"
 
 
+def test_domains_file_that_is_missing(doctor, folder):
+    found, status = doctor(domains_file=str(folder / "domains"))
+    assert (found["configuration"], status) == ("warning", 1)
+    assert doctor.text.count(f"domains_file: {folder}/domains: ") == 1
+
+
 def test_snapshot(doctor, mxguard_config, folder):
     result = mxguard("doctor", "-c", mxguard_config(settings(state_dir=str(folder))), "--no-dns", "--json")
     assert '"check":"snapshot"' in result.stdout.decode().replace(" ", "") and result.returncode == 1
@@ -117,6 +123,15 @@ def test_own_address_in_the_mx(doctor, scripted_dns):
     found, _ = doctor(ask_dns=True, domains=["own.example", "other.example"], dns={
         "servers": [scripted_dns.server], "timeout": "2s"})
     assert found["mx-is-self"] == "warning" and "own.example" in doctor.text and "other.example" not in doctor.text
+
+
+def test_resolver_outside(doctor):
+    mx = ({"name": "mx", "allow": "mx"},)
+    assert doctor(gateways=mx, dns={"servers": ["192.0.2.53"]})[0]["resolver"] == "warning"
+    assert doctor(gateways=mx, dns={"servers": ["127.0.0.1", "[2001:db8::53]:53"]})[0]["resolver"] == "warning"
+    assert "resolver" not in doctor(gateways=mx, dns={"servers": ["127.0.0.53", "[::1]:5353"]})[0]
+    assert "resolver" not in doctor(gateways=mx, dns={"servers": ["192.0.2.53"], "require_dnssec": True})[0]
+    assert "resolver" not in doctor(dns={"servers": ["192.0.2.53"]})[0]  # nothing is asked
 
 
 def test_bridge(doctor, network, root):
