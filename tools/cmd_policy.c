@@ -10,10 +10,10 @@
 #include "commands.h"
 #include "load.h"
 #include "options.h"
-#include "policy/decider.h"
-#include "policy/listener.h"
-#include "policy/log.h"
-#include "policy/service.h"
+#include "service/decider.h"
+#include "service/listener.h"
+#include "service/log.h"
+#include "service/service.h"
 
 #define NAME "mxguard policy"
 #define DEFAULT_CONNECTIONS 4096

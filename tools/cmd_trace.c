@@ -13,10 +13,10 @@
 #include "load.h"
 #include "mxguard.h"
 #include "options.h"
-#include "policy.h"
+#include "policy/policy.h"
 #include "table.h"
 #include "terminal.h"
-#include "trace.h"
+#include "received/trace.h"
 
 #define NAME "mxguard trace"
 #define LIST_MAX 256

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "address.h"
-#include "text_list.h"
+#include "base/address.h"
+#include "base/text_list.h"
 
 /* What is exported, whatever the format: merged ranges, and remarks, one printable line each. */
 struct mxg_export {

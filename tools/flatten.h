@@ -2,9 +2,9 @@
 #ifndef MXG_FLATTEN_H
 #define MXG_FLATTEN_H
 
-#include "asker.h"
-#include "reach.h"
-#include "snapshot.h"
+#include "resolver/asker.h"
+#include "reach/reach.h"
+#include "snapshot/snapshot.h"
 
 /* Who is authorized for a domain, now and in grace: from the snapshot, and from DNS what is
  * not in it. */

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "neuter.h"
+#include "base/neuter.h"
 #include "text.h"
 
 json_t *mxg_json_text(const char *text)

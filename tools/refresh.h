@@ -2,10 +2,10 @@
 #ifndef MXG_REFRESH_H
 #define MXG_REFRESH_H
 
-#include "asker.h"
-#include "reach.h"
-#include "snapshot.h"
-#include "snapshot_format.h"
+#include "resolver/asker.h"
+#include "reach/reach.h"
+#include "snapshot/snapshot.h"
+#include "snapshot/format.h"
 
 /* `mxguard refresh` in four files: refresh_store.c (what is known about each question),
  * refresh_run.c (asks until every domain is walked), refresh_versions.c (history, and the

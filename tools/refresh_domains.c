@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "domains.h"
+#include "policy/domains_file.h"
 #include "refresh.h"
 
 #define MESSAGES_MAX 20 /* about wrong lines */

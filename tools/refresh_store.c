@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "terms.h"
+#include "spf/terms.h"
 
 const char *mxg_alarm_name(unsigned alarm)
 {

@@ -5,8 +5,8 @@
 #include <cdb.h>
 #include <stdbool.h>
 
-#include "answers.h"
-#include "snapshot_format.h"
+#include "dns/answers.h"
+#include "snapshot/format.h"
 
 /*
  * Writing a snapshot: to a temporary file beside the real one, which takes its place when all

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "prefix_set.h"
+#include "base/prefix_set.h"
 
 #define SAMPLES 50000u
 #define BATCH 16u

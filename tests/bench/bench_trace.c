@@ -12,7 +12,7 @@
 #include <time.h>
 
 #include "mxguard.h"
-#include "trace.h"
+#include "received/trace.h"
 
 #define ROUNDS 1000
 #define BATCH 50 /* headers between two looks at the clock */

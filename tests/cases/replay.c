@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "dns_message.h"
+#include "dns/message.h"
 #include "mxguard.h"
-#include "policy.h"
+#include "policy/policy.h"
 #include "snapshot_write.h"
 
 #define MAX 64

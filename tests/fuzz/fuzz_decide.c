@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "policy.h"
+#include "policy/policy.h"
 #include "snapshot_write.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/request.h"
-#include "policy/response.h"
+#include "service/request.h"
+#include "service/response.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,7 +3,7 @@
  * common: the address that is reported stands in the field, whole, before the
  * "by" that is reported, on the first physical line (the second where the first
  * is one word, or where Exchange folds), and no second line begins with "by". */
-#include "received.h"
+#include "received/received.h"
 
 #include <stdlib.h>
 #include <string.h>

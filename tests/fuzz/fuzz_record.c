@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "macro.h"
-#include "terms.h"
+#include "spf/macro.h"
+#include "spf/terms.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

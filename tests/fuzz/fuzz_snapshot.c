@@ -14,9 +14,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "policy.h"
-#include "snapshot.h"
-#include "snapshot_format.h"
+#include "policy/policy.h"
+#include "snapshot/snapshot.h"
+#include "snapshot/format.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

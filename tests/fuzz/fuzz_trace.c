@@ -2,7 +2,7 @@
 /* A header block. Fed in pieces whose sizes the first bytes give, it must come
  * out as when fed at once; an external address must be one that the hop it is
  * said to come from shows, and every hop above that must be an internal one. */
-#include "trace.h"
+#include "received/trace.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * says right, unreadable or wrong: with the form alone to tell, with the names of
  * the hosts, and (where one MTA wrote all) with that MTA named, too. Exit 1 if any is wrong, or if fewer than 97 % of those
  * that are not hostile come out right. -v lists what is not right. */
-#include "trace.h"
+#include "received/trace.h"
 
 #include <jansson.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #ifndef TEST_NAIVE_SPF_H
 #define TEST_NAIVE_SPF_H
 
-#include "evaluate.h"
+#include "spf/evaluate.h"
 #include "zone.h"
 
 /*

@@ -2,7 +2,7 @@
 #ifndef TEST_SCRIPTED_H
 #define TEST_SCRIPTED_H
 
-#include "evaluate.h"
+#include "spf/evaluate.h"
 #include "zone.h"
 
 /* Drives an evaluation to its end, answering what it asks for from a zone. */

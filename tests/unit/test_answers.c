@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "answers.h"
+#include "dns/answers.h"
 
 static struct mxg_answers *t;
 static int entry;

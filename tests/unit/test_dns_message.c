@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dns_message.h"
+#include "dns/message.h"
 
 static uint8_t msg[65535];
 static size_t used;

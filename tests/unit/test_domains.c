@@ -10,12 +10,12 @@
 
 #include <cmocka.h>
 
-#include "domain_map.h"
-#include "domain_text.h"
-#include "domains.h"
-#include "duration.h"
+#include "base/domain_map.h"
+#include "base/domain_text.h"
+#include "policy/domains_file.h"
+#include "base/duration.h"
 #include "mxguard.h"
-#include "policy.h"
+#include "policy/policy.h"
 
 static char folder[] = "/tmp/mxguard-domains-XXXXXX", path[64];
 

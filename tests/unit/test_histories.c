@@ -19,7 +19,7 @@
 
 #include "failing_memory.h"
 #include "histories.h"
-#include "policy.h"
+#include "policy/policy.h"
 #include "scripted.h"
 
 #define BEGIN 1700000000

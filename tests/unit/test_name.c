@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "name.h"
+#include "dns/name.h"
 
 static struct mxg_name from(const char *text)
 {

@@ -14,7 +14,7 @@
 
 #include <libconfig.h> /* its version only */
 
-#include "policy.h"
+#include "policy/policy.h"
 
 /* libconfig drops the string that a syntax error stands behind. */
 const char *__lsan_default_suppressions(void);

@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
-#include "policy/request.h"
-#include "policy/response.h"
-#include "policy/tagged.h"
+#include "service/request.h"
+#include "service/response.h"
+#include "service/tagged.h"
 
 #define HEAD "request=smtpd_access_policy\n"
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "prefix_set.h"
+#include "base/prefix_set.h"
 
 static uint64_t state = 0x9e3779b97f4a7c15u;
 

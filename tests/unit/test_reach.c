@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "evaluate.h"
-#include "reach.h"
+#include "spf/evaluate.h"
+#include "reach/reach.h"
 
 #define NOW 1000000000
 #define NAMES 9

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "received.h"
+#include "received/received.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The rare forms that are read as whole lines, and what a client might do with
  * the words that he chooses in somebody else's field to bring one about. */
-#include "received.h"
+#include "received/received.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#include "asker.h"
+#include "resolver/asker.h"
 #include "refresh.h"
 #include "snapshot_write.h"
 #include "zone.h"

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "macro.h"
+#include "spf/macro.h"
 #include "naive_spf.h"
 #include "spf_cases.h"
 

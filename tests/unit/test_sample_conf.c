@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "ascii.h"
-#include "policy.h"
+#include "base/ascii.h"
+#include "policy/policy.h"
 
 #define ROOM 16384
 

@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "policy.h"
-#include "snapshot.h"
+#include "policy/policy.h"
+#include "snapshot/snapshot.h"
 #include "snapshot_write.h"
 
 #define NOW 1000000000

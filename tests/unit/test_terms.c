@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "terms.h"
+#include "spf/terms.h"
 
 /* The text stands at the end of its memory: a read behind it shows. */
 static bool parse(const char *text, bool insecure, struct mxg_term *term, struct mxg_term_error *error)

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "token.h"
+#include "check/token_reader.h"
 
 static const char conf[] =
 	"gateways = ( { name = \"a\"; allow = \"ip4:192.0.2.1\"; header = { name = \"X-Token\"; value = \"s3cret\"; }; },"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "trace.h"
+#include "received/trace.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,8 +2,8 @@
 #ifndef TEST_ZONE_H
 #define TEST_ZONE_H
 
-#include "address.h"
-#include "dns_message.h"
+#include "base/address.h"
+#include "dns/message.h"
 
 /*
  * A little DNS for the tests, written as text, a record a line:

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "finding.h"
-#include "policy.h"
+#include "policy/policy.h"
 
 /* What the examinations share. */
 struct mxg_doctor {

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "doctor.h"
-#include "host.h"
+#include "base/host.h"
 
 #define DOMAINS_MAX 50 /* `mxguard refresh` tells of all of them */
 

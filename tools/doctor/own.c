@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "doctor.h"
-#include "snapshot.h"
+#include "snapshot/snapshot.h"
 #include "text.h"
 
 #define MESSAGE_MAX 1024

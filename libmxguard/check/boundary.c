@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/* Which host handed the message to *us* (DESIGN §2.2): the peer, or what the trace shows
+ * behind our own relays. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "check/internal.h"
+#include "base/neuter.h"
+#include "received/trace.h"
+
+struct mxg_trace_reading {
+	bool begun;
+	struct mxg_trace trace;
+};
+
+static bool in_list(const struct mxg_prefix_list *list, const struct mxg_address *a)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (mxg_prefix_contains(&list->items[i], a))
+			return true;
+	return false;
+}
+
+static void conclude(struct mxguard_check *c, enum mxguard_verdict verdict, enum mxg_reason reason, const char *detail)
+{
+	c->boundary_outcome = (struct mxg_outcome){ .verdict = verdict, .reason = reason, .detail = detail };
+	c->boundary_state = MXG_BOUNDARY_VERDICT;
+}
+
+static void conclude_peer(struct mxguard_check *c, const struct mxg_address *peer, const char *helo, int hop)
+{
+	c->boundary = *peer;
+	c->boundary_helo = helo;
+	c->hop = hop;
+	c->boundary_state = MXG_BOUNDARY_PEER;
+}
+
+static void step(struct mxguard_check *c, const char *what)
+{
+	if ((c->flags & MXGUARD_CHECK_STEPS) != 0)
+		mxg_text_list_add(&c->steps, "%s", what);
+}
+
+void mxg_boundary_decide(struct mxguard_check *c)
+{
+	bool internal = c->peer.family == 0 || in_list(&c->policy->internal, &c->peer);
+	if (c->login[0] != '\0') {
+		c->boundary = c->peer;
+		conclude(c, MXGUARD_VERDICT_AUTHENTICATED, MXG_REASON_LOGIN, NULL);
+	} else if (c->peer_unreadable) {
+		conclude(c, MXGUARD_VERDICT_UNKNOWN, MXG_REASON_PEER_UNREADABLE, NULL);
+	} else if (internal) {
+		step(c, c->peer.family == 0 ? "there is no peer: the trace tells" : "the peer is internal: the trace tells");
+		c->boundary_state = MXG_BOUNDARY_NEEDS_HEADER;
+	} else if (in_list(&c->policy->origins, &c->peer)) {
+		c->boundary = c->peer;
+		conclude(c, MXGUARD_VERDICT_INTERNAL, MXG_REASON_ORIGIN, NULL);
+	} else {
+		conclude_peer(c, &c->peer, c->helo, 0);
+	}
+}
+
+/* ---- the trace ----------------------------------------------------------------------- */
+
+static const char *hop_remark(const struct mxg_trace_hop *hop)
+{
+	if (hop->received->kind == MXG_RECEIVED_UNREADABLE)
+		return "unreadable";
+	if (!hop->ours)
+		return "not ours";
+	if (hop->received->authenticated)
+		return "logged in";
+	if (hop->received->kind == MXG_RECEIVED_LOCAL)
+		return "made there";
+	if (hop->received->kind == MXG_RECEIVED_RETRIEVED)
+		return "fetched from another mailbox";
+	return hop->internal ? "internal" : "the boundary";
+}
+
+static void tell_hop(void *context, const struct mxg_trace_hop *hop)
+{
+	struct mxguard_check *c = context;
+	char address[MXG_ADDRESS_TEXT_MAX], by[256];
+	if (!hop->believed)
+		return;
+	mxg_address_format(&hop->received->address, address);
+	mxg_neuter(by, sizeof(by), hop->received->by.len == 0 ? "" : hop->received->by.at, hop->received->by.len, "");
+	mxg_text_list_add(&c->steps, "hop %u: from %s by %s: %s", hop->number, address[0] == '\0' ? "-" : address,
+			  by[0] == '\0' ? "-" : by, hop_remark(hop));
+}
+
+static void begin(struct mxguard_check *c, struct mxg_trace_reading *r)
+{
+	const struct mxguard_policy *p = c->policy;
+	const struct mxg_trace_rules rules = {
+		.internal = p->internal.items,
+		.internal_count = p->internal.count,
+		.origins = p->origins.items,
+		.origins_count = p->origins.count,
+		.belief = p->by_configured ? MXG_TRACE_NAMED : MXG_TRACE_FIRST_OR_NAMED,
+		.by = p->by.items,
+		.by_count = p->by.count,
+		.mta_mask = p->trace_mta,
+		.on_hop = (c->flags & MXGUARD_CHECK_STEPS) != 0 ? tell_hop : NULL,
+		.context = c,
+	};
+	mxg_trace_init(&r->trace, &rules);
+	r->begun = true;
+}
+
+static struct mxg_trace_reading *reading(struct mxguard_check *c)
+{
+	if (c->reading == NULL) {
+		c->reading = malloc(sizeof(*c->reading)); /* not zeroed: begin() knows what has to be */
+		if (c->reading != NULL)
+			c->reading->begun = false;
+	}
+	if (c->reading == NULL)
+		c->out_of_memory = true;
+	else if (!c->reading->begun)
+		begin(c, c->reading);
+	return c->reading;
+}
+
+/* RFC 5321 §4.4: the `for` that our own MTA wrote names the recipient before aliases. */
+static void take_for(struct mxguard_check *c, const struct mxg_trace *t)
+{
+	if (t->for_address[0] == '\0')
+		return;
+	c->for_address = mxg_check_keep(c, t->for_address, strlen(t->for_address));
+	for (size_t i = 0; c->for_address != NULL && i < c->recipient_count; i++)
+		mxguard_check_add_recipient_name(c, (int)i, c->for_address);
+}
+
+static void conclude_unreadable(struct mxguard_check *c, const struct mxg_trace *t)
+{
+	const char *why = t->reason == MXG_TRACE_FIELD_UNREADABLE ? mxg_received_reason_name(t->field_reason)
+								  : mxg_trace_reason_name(t->reason);
+	enum mxg_reason reason = t->reason == MXG_TRACE_NOT_OURS ? MXG_REASON_FIELD_NOT_OURS
+								 : MXG_REASON_FIELD_UNREADABLE;
+	conclude(c, MXGUARD_VERDICT_UNKNOWN, reason, mxg_check_format(c, "hop %u, %s", t->hop, why));
+}
+
+/* A trace that ends below an internal client: that client made the message itself, if it may. */
+static void conclude_ended(struct mxguard_check *c, const struct mxg_trace *t)
+{
+	char address[MXG_ADDRESS_TEXT_MAX];
+	if (in_list(&c->policy->origins, &t->address)) {
+		conclude(c, MXGUARD_VERDICT_INTERNAL, MXG_REASON_ORIGIN, NULL);
+		return;
+	}
+	mxg_address_format(&t->address, address);
+	conclude(c, MXGUARD_VERDICT_UNKNOWN, MXG_REASON_NO_FIELD_BELOW_INTERNAL,
+		 mxg_check_format(c, "hop %u, client %s", t->hop, address[0] == '\0' ? "without an address" : address));
+}
+
+static void finish(struct mxguard_check *c, const struct mxg_trace *t)
+{
+	c->hop = (int)t->hop;
+	switch (t->outcome) {
+	case MXG_TRACE_EXTERNAL:
+		conclude_peer(c, &t->address, mxg_check_keep(c, t->helo, strlen(t->helo)), (int)t->hop);
+		take_for(c, t);
+		break;
+	case MXG_TRACE_ORIGIN:
+		c->boundary = t->address;
+		conclude(c, MXGUARD_VERDICT_INTERNAL, MXG_REASON_ORIGIN, NULL);
+		break;
+	case MXG_TRACE_AUTHENTICATED:
+		c->boundary = t->address;
+		conclude(c, MXGUARD_VERDICT_AUTHENTICATED, MXG_REASON_TRACE_LOGIN, NULL);
+		break;
+	case MXG_TRACE_LOCAL:
+		conclude(c, MXGUARD_VERDICT_INTERNAL, MXG_REASON_LOCAL_ORIGIN, NULL);
+		break;
+	case MXG_TRACE_RETRIEVED:
+		conclude(c, MXGUARD_VERDICT_INTERNAL, MXG_REASON_RETRIEVED, NULL);
+		break;
+	case MXG_TRACE_ENDED:
+		conclude_ended(c, t);
+		break;
+	case MXG_TRACE_NONE:
+		conclude(c, MXGUARD_VERDICT_UNKNOWN, MXG_REASON_UNTRACED, NULL);
+		break;
+	case MXG_TRACE_TOO_LONG:
+		conclude(c, MXGUARD_VERDICT_UNKNOWN, MXG_REASON_TRACE_TOO_LONG, NULL);
+		break;
+	case MXG_TRACE_UNREADABLE:
+	case MXG_TRACE_PENDING:
+		conclude_unreadable(c, t);
+		break;
+	}
+}
+
+int mxg_boundary_feed(struct mxguard_check *c, const char *bytes, size_t len)
+{
+	if (c->boundary_state == MXG_BOUNDARY_OPEN)
+		mxg_boundary_decide(c);
+	if (c->boundary_state != MXG_BOUNDARY_NEEDS_HEADER)
+		return 0;
+	struct mxg_trace_reading *r = reading(c);
+	if (r == NULL)
+		return MXGUARD_ERROR_NOMEM;
+	if (mxg_trace_feed(&r->trace, bytes, len) == MXG_TRACE_MORE)
+		return 1;
+	return mxg_boundary_end(c);
+}
+
+int mxg_boundary_end(struct mxguard_check *c)
+{
+	if (c->boundary_state == MXG_BOUNDARY_OPEN)
+		mxg_boundary_decide(c);
+	if (c->boundary_state != MXG_BOUNDARY_NEEDS_HEADER)
+		return 0;
+	struct mxg_trace_reading *r = reading(c);
+	if (r == NULL)
+		return MXGUARD_ERROR_NOMEM;
+	mxg_trace_end(&r->trace);
+	finish(c, &r->trace);
+	return 0;
+}
+
+void mxg_boundary_reset(struct mxguard_check *c)
+{
+	if (c->reading != NULL)
+		c->reading->begun = false;
+}
+
+void mxg_boundary_free(struct mxguard_check *c)
+{
+	free(c->reading);
+	c->reading = NULL;
+}

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: MIT */
+/* The state machine of one transaction: who is asked what, and when it is decided. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check/internal.h"
+
+#define ROUNDS_MAX 256 /* passes over the recipients in one run; each one decides or asks something */
+
+struct mxguard_check *mxguard_check_new(struct mxguard_policy *policy, struct mxguard_snapshot *snapshot,
+					unsigned flags)
+{
+	if (policy == NULL || (flags & ~(unsigned)MXGUARD_CHECK_STEPS) != 0)
+		return NULL;
+	struct mxguard_check *c = calloc(1, sizeof(*c));
+	if (c == NULL)
+		return NULL;
+	c->policy = mxguard_policy_ref(policy);
+	c->snapshot = snapshot == NULL ? NULL : mxguard_snapshot_ref(snapshot);
+	c->flags = flags;
+	mxguard_check_reset(c);
+	return c;
+}
+
+static void clear_domains(struct mxguard_check *c)
+{
+	for (size_t i = 0; i < c->domain_count; i++)
+		mxg_text_list_clear(&c->domains[i].steps);
+	c->domain_count = 0;
+}
+
+void mxguard_check_reset(struct mxguard_check *c)
+{
+	clear_domains(c);
+	c->recipient_count = 0;
+	c->peer = c->real_peer = c->boundary = (struct mxg_address){ 0 };
+	c->peer_unreadable = false;
+	c->place = MXGUARD_PLACE_DOOR;
+	c->helo = c->login = c->sender = c->id = c->message_id = "";
+	c->override.set = 0;
+	c->boundary_state = MXG_BOUNDARY_OPEN;
+	c->boundary_helo = NULL;
+	c->hop = 0;
+	c->boundary_outcome = (struct mxg_outcome){ 0 };
+	c->for_address = NULL;
+	c->header_ended = false;
+	c->question_count = c->next_question = 0;
+	c->gave_up = c->out_of_memory = false;
+	if (c->answers != NULL)
+		mxg_answers_clear(c->answers);
+	if (c->steps.room > 0)
+		mxg_text_list_clear(&c->steps);
+	mxg_token_reader_init(&c->tokens, c->policy);
+	mxg_boundary_reset(c);
+	mxg_arena_reset(&c->arena);
+}
+
+void mxguard_check_free(struct mxguard_check *c)
+{
+	if (c == NULL)
+		return;
+	clear_domains(c);
+	mxg_boundary_free(c);
+	mxg_answers_free(c->answers);
+	mxg_text_list_clear(&c->steps);
+	mxg_arena_free(&c->arena);
+	free(c->questions);
+	free(c->recipients);
+	free(c->domains);
+	mxguard_snapshot_unref(c->snapshot);
+	mxguard_policy_unref(c->policy);
+	free(c);
+}
+
+const char *mxg_check_keep(struct mxguard_check *c, const char *text, size_t len)
+{
+	const char *copy = mxg_arena_text(&c->arena, text, len);
+	if (copy == NULL)
+		c->out_of_memory = true;
+	return copy;
+}
+
+const char *mxg_check_format(struct mxguard_check *c, const char *format, ...)
+{
+	char line[1400];
+	va_list args;
+	va_start(args, format);
+	int n = vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	if (n < 0)
+		return NULL;
+	return mxg_check_keep(c, line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1);
+}
+
+/* Room for one more item; false where memory ran out. */
+static bool grow(void **items, size_t *room, size_t count, size_t size)
+{
+	if (count < *room)
+		return true;
+	size_t more = *room == 0 ? 4 : *room * 2;
+	void *bigger = reallocarray(*items, more, size);
+	if (bigger == NULL)
+		return false;
+	*items = bigger;
+	*room = more;
+	return true;
+}
+
+bool mxg_check_ask(struct mxguard_check *c, int entry)
+{
+	if (!grow((void **)&c->questions, &c->question_room, c->question_count, sizeof(int))) {
+		c->out_of_memory = true;
+		return false;
+	}
+	c->questions[c->question_count++] = entry;
+	mxg_answers_set_flags(c->answers, entry, MXG_ENTRY_ASKED, 0);
+	return true;
+}
+
+/* ---- domains ---------------------------------------------------------------- */
+
+/* The number of the domain's check under the ruleset, made where it is new; -1: no memory. */
+static int domain_check(struct mxguard_check *c, const char *domain, size_t len,
+			const struct mxg_ruleset *ruleset)
+{
+	for (size_t i = c->domain_count; i-- > 0;) {
+		const struct mxg_domain_check *d = &c->domains[i];
+		if (d->ruleset == ruleset && d->domain_len == len && memcmp(d->domain, domain, len) == 0)
+			return (int)i;
+	}
+	if (!grow((void **)&c->domains, &c->domain_room, c->domain_count, sizeof(*c->domains))) {
+		c->out_of_memory = true;
+		return -1;
+	}
+	struct mxg_domain_check *d = &c->domains[c->domain_count];
+	d->ruleset = ruleset;
+	d->domain = domain;
+	d->domain_len = len;
+	d->done = d->needs_header = d->settling = false;
+	d->dirty = true;
+	d->waiting_count = 0;
+	d->asked_again = NULL;
+	d->outcome = (struct mxg_outcome){ 0 };
+	d->steps = (struct mxg_text_list){ 0 };
+	return (int)c->domain_count++;
+}
+
+/* Nobody can say whether it is one of ours: it proves nothing, but without it nothing is final.
+ * Under no ruleset, so that it is not taken for the domain of another recipient. */
+static int doubtful_domain_check(struct mxguard_check *c, const char *domain, size_t len)
+{
+	int number = domain_check(c, domain, len, NULL);
+	if (number < 0)
+		return number;
+	c->domains[number].outcome = (struct mxg_outcome){ .verdict = MXGUARD_VERDICT_UNKNOWN,
+							   .reason = MXG_REASON_DOMAINS_UNREADABLE };
+	c->domains[number].done = true;
+	return number;
+}
+
+/* A second domain counts only where it is ours and under the same policy (DESIGN §2.3). */
+static int second_domain_check(struct mxguard_check *c, const struct mxg_recipient *r, const char *domain,
+			       size_t len)
+{
+	if (len == 0 || mxg_policy_ruleset(c->policy, domain, len) != r->ruleset)
+		return -1;
+	int local = mxg_check_is_local(c, domain, len);
+	if (local == 0)
+		return -1;
+	return local < 0 ? doubtful_domain_check(c, domain, len) : domain_check(c, domain, len, r->ruleset);
+}
+
+/* ---- recipients ------------------------------------------------------------- */
+
+struct mxg_recipient *mxg_check_new_recipient(struct mxguard_check *c)
+{
+	if (!grow((void **)&c->recipients, &c->recipient_room, c->recipient_count, sizeof(*c->recipients))) {
+		c->out_of_memory = true;
+		return NULL;
+	}
+	return &c->recipients[c->recipient_count];
+}
+
+static enum mxguard_mode mode_of(const struct mxguard_check *c, const struct mxg_recipient *r)
+{
+	const struct mxg_override *o = mxg_check_override_for(c, r, MXG_OVERRIDE_MODE);
+	return o != NULL ? o->mode : r->ruleset->mode;
+}
+
+static bool address_exempt(const struct mxguard_check *c, const struct mxg_recipient *r, const char *address,
+			   size_t len)
+{
+	const struct mxg_override *o = mxg_check_override_for(c, r, MXG_OVERRIDE_EXEMPT);
+	return mxg_ruleset_exempts(r->ruleset, address, len) ||
+	       (o != NULL && mxg_override_exempts(o, address, len));
+}
+
+static bool recipient_exempt(const struct mxguard_check *c, const struct mxg_recipient *r)
+{
+	if (address_exempt(c, r, r->address, r->len))
+		return true;
+	for (const struct mxg_recipient_name *n = r->names; n != NULL; n = n->next)
+		if (address_exempt(c, r, n->address, n->len))
+			return true;
+	return false;
+}
+
+static void settle_plain(struct mxguard_check *c, struct mxg_recipient *r, enum mxguard_verdict verdict,
+			 enum mxg_reason reason)
+{
+	const struct mxg_outcome outcome = { .verdict = verdict, .reason = reason };
+	mxg_settle_recipient(c, r, &outcome, false);
+}
+
+/* What the trace could not tell, the recipient's own policy judges. */
+static struct mxg_outcome judge_boundary(const struct mxguard_check *c, const struct mxg_recipient *r)
+{
+	struct mxg_outcome out = c->boundary_outcome;
+	const struct mxg_override *o = mxg_check_override_for(c, r, MXG_OVERRIDE_ON_UNTRACED);
+	enum mxguard_verdict untraced = o != NULL ? o->on_untraced : r->ruleset->on_untraced;
+	if (out.reason == MXG_REASON_UNTRACED && untraced == MXGUARD_VERDICT_INTERNAL) {
+		out.verdict = untraced;
+		out.reason = MXG_REASON_UNTRACED_ACCEPTED;
+	} else if (out.reason == MXG_REASON_UNTRACED && untraced == MXGUARD_VERDICT_DIRECT) {
+		out.verdict = untraced;
+		out.reason = MXG_REASON_UNTRACED_DIRECT;
+	} else if (out.reason == MXG_REASON_RETRIEVED && r->ruleset->retrieved == MXGUARD_VERDICT_UNKNOWN) {
+		out.verdict = MXGUARD_VERDICT_UNKNOWN;
+		out.reason = MXG_REASON_RETRIEVED_UNKNOWN;
+	}
+	return out;
+}
+
+/* How much a domain's outcome weighs against another name's: a match wins, then a domain
+ * whose MX is this server, then doubt; `direct` only where every name says so. */
+static int weight(const struct mxg_domain_check *d)
+{
+	switch (d->outcome.verdict) {
+	case MXGUARD_VERDICT_AUTHORIZED:
+		return 4;
+	case MXGUARD_VERDICT_EXEMPT:
+		return 3;
+	case MXGUARD_VERDICT_UNKNOWN:
+		return 2;
+	case MXGUARD_VERDICT_DIRECT:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+/* Takes one domain of the recipient into account; false while it is not decided. */
+static bool weigh_domain(struct mxguard_check *c, int number, const struct mxg_domain_check **best)
+{
+	struct mxg_domain_check *d = &c->domains[number];
+	if (!d->done && d->dirty)
+		mxg_decide_domain(c, d);
+	if (!d->done)
+		return false;
+	if (*best == NULL || weight(d) > weight(*best))
+		*best = d;
+	return true;
+}
+
+/* All domains of the recipient, before any of them is looked at: the array may move. */
+static bool make_domain_checks(struct mxguard_check *c, struct mxg_recipient *r)
+{
+	if (r->domain_check < 0)
+		r->domain_check = domain_check(c, r->domain, r->domain_len, r->ruleset);
+	for (struct mxg_recipient_name *n = r->names; n != NULL; n = n->next)
+		if (n->domain_check == MXG_NAME_UNTRIED)
+			n->domain_check = second_domain_check(c, r, n->domain, n->domain_len);
+	return !c->out_of_memory; /* a name that is lost would turn `authorized` into `direct` */
+}
+
+static void judge_peer(struct mxguard_check *c, struct mxg_recipient *r)
+{
+	const struct mxg_domain_check *best = NULL;
+	if (!make_domain_checks(c, r))
+		return;
+	bool all = weigh_domain(c, r->domain_check, &best);
+	for (struct mxg_recipient_name *n = r->names; n != NULL; n = n->next)
+		if (n->domain_check >= 0)
+			all &= weigh_domain(c, n->domain_check, &best);
+	if (best != NULL && (all || best->outcome.verdict == MXGUARD_VERDICT_AUTHORIZED))
+		mxg_settle_recipient(c, r, &best->outcome, c->domains[r->domain_check].settling);
+}
+
+static void decide_recipient(struct mxguard_check *c, struct mxg_recipient *r)
+{
+	r->mode = mode_of(c, r);
+	if (r->mode == MXGUARD_MODE_OFF) {
+		settle_plain(c, r, MXGUARD_VERDICT_EXEMPT, MXG_REASON_MODE_OFF);
+		return;
+	}
+	if (recipient_exempt(c, r)) {
+		settle_plain(c, r, MXGUARD_VERDICT_EXEMPT, MXG_REASON_RECIPIENT_EXEMPT);
+		return;
+	}
+	if (c->boundary_state == MXG_BOUNDARY_OPEN)
+		mxg_boundary_decide(c);
+	if (c->boundary_state == MXG_BOUNDARY_VERDICT) {
+		struct mxg_outcome outcome = judge_boundary(c, r);
+		mxg_settle_recipient(c, r, &outcome, false);
+	} else if (c->boundary_state == MXG_BOUNDARY_PEER) {
+		judge_peer(c, r);
+	}
+}
+
+/* ---- running ---------------------------------------------------------------- */
+
+static bool any_dirty(const struct mxguard_check *c)
+{
+	for (size_t i = 0; i < c->domain_count; i++)
+		if (!c->domains[i].done && c->domains[i].dirty)
+			return true;
+	return false;
+}
+
+static bool all_decided(const struct mxguard_check *c)
+{
+	for (size_t i = 0; i < c->recipient_count; i++)
+		if (!c->recipients[i].decided)
+			return false;
+	return true;
+}
+
+static bool waits_for_dns(const struct mxguard_check *c)
+{
+	for (size_t i = 0; i < c->domain_count; i++)
+		if (!c->domains[i].done && c->domains[i].waiting_count > 0)
+			return true;
+	return false;
+}
+
+int mxguard_check_run(struct mxguard_check *c, int64_t now)
+{
+	c->now = now;
+	for (int round = 0; round < ROUNDS_MAX && !c->out_of_memory; round++) {
+		for (size_t i = 0; i < c->recipient_count; i++)
+			if (!c->recipients[i].decided)
+				decide_recipient(c, &c->recipients[i]);
+		if (!any_dirty(c))
+			break;
+	}
+	if (c->out_of_memory)
+		return MXGUARD_ERROR_NOMEM;
+	if (all_decided(c))
+		return MXGUARD_DONE;
+	return waits_for_dns(c) ? MXGUARD_NEED_DNS : MXGUARD_NEED_HEADER;
+}
+
+static void set_all_dirty(struct mxguard_check *c)
+{
+	for (size_t i = 0; i < c->domain_count; i++)
+		c->domains[i].dirty = !c->domains[i].done;
+}
+
+int mxguard_check_give_up(struct mxguard_check *c, int64_t now)
+{
+	c->gave_up = true;
+	if (c->boundary_state == MXG_BOUNDARY_NEEDS_HEADER) {
+		c->boundary_outcome = (struct mxg_outcome){ .verdict = MXGUARD_VERDICT_UNKNOWN,
+							    .reason = MXG_REASON_NO_HEADER };
+		c->boundary_state = MXG_BOUNDARY_VERDICT;
+	}
+	set_all_dirty(c);
+	int progress = mxguard_check_run(c, now);
+	for (size_t i = 0; progress > 0 && i < c->recipient_count; i++)
+		if (!c->recipients[i].decided)
+			settle_plain(c, &c->recipients[i], MXGUARD_VERDICT_UNKNOWN, MXG_REASON_NO_HEADER);
+	return progress < 0 ? progress : MXGUARD_DONE;
+}
+
+/* ---- header ----------------------------------------------------------------- */
+
+int mxguard_check_header(struct mxguard_check *c, const void *bytes, size_t length)
+{
+	if (bytes == NULL && length > 0)
+		return MXGUARD_ERROR_INVALID;
+	if (c->header_ended)
+		return MXGUARD_ERROR_STATE;
+	mxg_token_reader_feed(&c->tokens, bytes, length);
+	int more = mxg_boundary_feed(c, bytes, length);
+	if (more < 0)
+		return more;
+	if (more == 1 || (c->tokens.any && !c->tokens.ended))
+		return 1;
+	set_all_dirty(c);
+	return 0;
+}
+
+int mxguard_check_header_end(struct mxguard_check *c)
+{
+	if (c->header_ended)
+		return MXGUARD_ERROR_STATE;
+	c->header_ended = true;
+	mxg_token_reader_end(&c->tokens);
+	set_all_dirty(c);
+	return mxg_boundary_end(c);
+}

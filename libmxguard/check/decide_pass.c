@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/* All DNS terms of a ruleset, evaluated in one view, the present or a past moment: what came of it. */
+#include <string.h>
+
+#include "check/decide_internal.h"
+#include "snapshot/snapshot.h"
+
+/* Everything but `failure`, which is large, and read only where `failed` is set: static
+ * decisions are counted in nanoseconds. */
+void mxg_pass_init(struct mxg_pass *p)
+{
+	p->match = p->token_term = p->failed = NULL;
+	p->match_stale = p->pending = p->needs_header = p->token_missing = false;
+	p->addresses_seen = p->other_family_wanted = p->mx_is_self = false;
+	p->failure_reason = MXG_REASON_UNDECIDED;
+}
+
+enum token_state { TOKEN_HOLDS, TOKEN_MISSING, TOKEN_UNREADABLE, TOKEN_NEEDS_HEADER };
+
+static enum token_state token_state(const struct mxguard_check *c, const struct mxg_gateway *gateway)
+{
+	if (gateway->token.field == NULL)
+		return TOKEN_HOLDS;
+	if (gateway->token.value == NULL)
+		return TOKEN_UNREADABLE;
+	if (mxg_token_reader_saw(&c->tokens, &gateway->token))
+		return TOKEN_HOLDS;
+	/* given up without a header, a secret is not missing: nobody could look */
+	return c->tokens.ended ? TOKEN_MISSING : TOKEN_NEEDS_HEADER;
+}
+
+const struct mxg_gateway *mxg_pass_gateway(const struct mxg_domain_check *d,
+					    const struct mxg_gateway_term *term)
+{
+	return &d->ruleset->gateways[term->gateway];
+}
+
+struct mxg_text_list *mxg_pass_steps(const struct mxguard_check *c, struct mxg_domain_check *d)
+{
+	return (c->flags & MXGUARD_CHECK_STEPS) != 0 ? &d->steps : NULL;
+}
+
+void mxg_pass_fail(struct mxg_pass *p, const struct mxg_gateway_term *term, enum mxg_reason reason)
+{
+	if (p->failed != NULL)
+		return;
+	p->failed = term;
+	p->failure_reason = reason;
+	p->failure = (struct mxg_term_outcome){ 0 };
+}
+
+/* True where the covering term's other condition holds as well, or there is none. */
+static bool accept_match(const struct mxguard_check *c, const struct mxg_domain_check *d,
+			 const struct mxg_gateway_term *term, struct mxg_pass *p)
+{
+	switch (token_state(c, mxg_pass_gateway(d, term))) {
+	case TOKEN_HOLDS:
+		return true;
+	case TOKEN_NEEDS_HEADER:
+		p->needs_header = true;
+		break;
+	case TOKEN_MISSING:
+		p->token_missing = true;
+		break;
+	case TOKEN_UNREADABLE:
+		mxg_pass_fail(p, term, MXG_REASON_TOKEN_UNREADABLE);
+		break;
+	}
+	if (p->token_term == NULL)
+		p->token_term = term;
+	return false;
+}
+
+void mxg_pass_prefixes(struct mxguard_check *c, struct mxg_domain_check *d, struct mxg_pass *p)
+{
+	const struct mxg_ruleset *r = d->ruleset;
+	size_t count;
+	const uint32_t *numbers = mxg_prefix_set_lookup(r->prefixes, &c->boundary, &count);
+	p->addresses_seen = r->dns_count < r->term_count;
+	for (size_t i = 0; i < count; i++) {
+		const struct mxg_gateway_term *term = &r->terms[numbers[i]];
+		if (!accept_match(c, d, term, p))
+			continue;
+		p->match = term;
+		return;
+	}
+}
+
+/* Moves what the last term touched into our own marks; true where it was stale. */
+static bool collect_touched(struct mxg_answers *answers)
+{
+	bool stale = false;
+	for (int e = 0; e < (int)mxg_answers_count(answers); e++) {
+		unsigned flags = mxg_answers_flags(answers, e);
+		if ((flags & MXG_ENTRY_CONSULTED) == 0)
+			continue;
+		unsigned own = MXG_ENTRY_TOUCHED;
+		if ((flags & MXG_ENTRY_STALE) != 0) {
+			own |= MXG_ENTRY_STALE_USED;
+			stale = true;
+		}
+		mxg_answers_set_flags(answers, e, own, MXG_ENTRY_CONSULTED | MXG_ENTRY_STALE);
+	}
+	return stale;
+}
+
+static enum mxg_reason failure_reason(const struct mxg_term_outcome *o)
+{
+	if (o->result == MXG_TERM_CLIENT_CHOSEN)
+		return MXG_REASON_CLIENT_CHOSEN;
+	if (o->result == MXG_TERM_NOMEM)
+		return MXG_REASON_OUT_OF_MEMORY;
+	if (o->result == MXG_TERM_PERMERROR) {
+		switch (o->trouble) {
+		case MXG_TROUBLE_MISSING:
+			return MXG_REASON_RECORD_MISSING;
+		case MXG_TROUBLE_LOOKUPS:
+		case MXG_TROUBLE_VOIDS:
+		case MXG_TROUBLE_MX_NAMES:
+			return MXG_REASON_RECORD_LIMITS;
+		default:
+			return MXG_REASON_RECORD_BROKEN;
+		}
+	}
+	switch (o->failure) {
+	case MXG_DNS_TIMEOUT:
+		return MXG_REASON_DNS_TIMEOUT;
+	case MXG_DNS_REFUSED:
+		return MXG_REASON_DNS_REFUSED;
+	case MXG_DNS_SERVFAIL:
+		return MXG_REASON_DNS_SERVFAIL;
+	case MXG_DNS_INSECURE:
+		return MXG_REASON_DNS_INSECURE;
+	case MXG_DNS_CANCELLED:
+		return MXG_REASON_DNS_CANCELLED;
+	case MXG_DNS_LOCAL:
+		return MXG_REASON_DNS_LOCAL;
+	default:
+		return MXG_REASON_DNS_BROKEN;
+	}
+}
+
+/* One term's outcome into the pass. True: what follows cannot matter any more. */
+static bool add_outcome(const struct mxguard_check *c, const struct mxg_domain_check *d, struct mxg_pass *p,
+			const struct mxg_gateway_term *term, const struct mxg_term_outcome *o, bool stale)
+{
+	p->addresses_seen |= o->addresses_seen;
+	p->other_family_wanted |= o->other_family_wanted;
+	p->mx_is_self |= o->mx_is_self && !stale; /* stale answers prove `authorized` only */
+	switch (o->result) {
+	case MXG_TERM_NO_MATCH:
+		return false;
+	case MXG_TERM_PENDING:
+		p->pending = true;
+		return false;
+	case MXG_TERM_MATCH:
+		if (!accept_match(c, d, term, p))
+			return false;
+		p->match = term;
+		p->match_stale = stale;
+		return true;
+	default:
+		if (p->failed == NULL) {
+			p->failed = term;
+			p->failure = *o;
+			p->failure_reason = failure_reason(o);
+		}
+		return false;
+	}
+}
+
+/* What the snapshot holds about an entry, before the evaluation looks at it. */
+void mxg_pass_load(void *context, int entry)
+{
+	struct mxguard_check *c = context;
+	mxg_answers_set_flags(c->answers, entry, MXG_ENTRY_LOADED, 0);
+	if (c->snapshot != NULL && mxg_snapshot_load(c->snapshot, c->answers, entry) == MXG_SNAPSHOT_NOMEM)
+		c->out_of_memory = true;
+}
+
+static void fill_input(struct mxguard_check *c, const struct mxg_domain_check *d,
+		       struct mxg_eval_input *in, int64_t as_of)
+{
+	*in = (struct mxg_eval_input){
+		.peer = c->boundary,
+		.sender = c->sender,
+		.helo = c->boundary_helo != NULL ? c->boundary_helo : "",
+		.receiver = c->policy->hostname,
+		.view = { .now = c->now, .as_of = as_of, .keep_stale = c->policy->keep_stale },
+		.insecure_macros = c->policy->insecure_client_macros,
+		.self = c->policy->self.items,
+		.self_count = c->policy->self.count,
+		.load = mxg_pass_load,
+		.load_context = c,
+	};
+	mxg_name_from_text(&in->domain, d->domain, d->domain_len);
+}
+
+/* A live answer counts in the place of a stale one for whoever asked for it, once all that he
+ * asked for are in: else which of them comes first, or another recipient's question, could change
+ * the verdict. */
+static void hold_replies(const struct mxguard_check *c, const struct mxg_domain_check *d)
+{
+	for (int e = 0; e < (int)mxg_answers_count(c->answers); e++)
+		mxg_answers_set_flags(c->answers, e, mxg_decide_asked_again(d, e) ? 0 : MXG_ENTRY_HELD,
+				      mxg_decide_asked_again(d, e) ? MXG_ENTRY_HELD : 0);
+}
+
+void mxg_pass_run(struct mxguard_check *c, struct mxg_domain_check *d, int64_t as_of, bool both_families,
+		      struct mxg_pass *p)
+{
+	const struct mxg_ruleset *r = d->ruleset;
+	struct mxg_eval_input in;
+	fill_input(c, d, &in, as_of);
+	hold_replies(c, d);
+	mxg_answers_clear_flags(c->answers, MXG_ENTRY_WANTED | MXG_ENTRY_CONSULTED | MXG_ENTRY_STALE |
+						    MXG_ENTRY_TOUCHED | MXG_ENTRY_STALE_USED);
+	for (size_t i = 0; i < r->dns_count; i++) {
+		const struct mxg_gateway_term *term = &r->terms[r->dns_terms[i]];
+		struct mxg_term_outcome o;
+		mxg_evaluate_term(c->answers, &in, &term->term, both_families, mxg_pass_steps(c, d), &o);
+		if (add_outcome(c, d, p, term, &o, collect_touched(c->answers)))
+			break;
+	}
+}

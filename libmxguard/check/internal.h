@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MXG_CHECK_INTERNAL_H
+#define MXG_CHECK_INTERNAL_H
+
+#include "dns/answers.h"
+#include "base/arena.h"
+#include "spf/evaluate.h"
+#include "mxguard.h"
+#include "policy/policy.h"
+#include "check/reasons.h"
+#include "base/text_list.h"
+#include "check/token_reader.h"
+
+/* What one check consists of; shared by check*.c, boundary.c, decide*.c and report.c only. */
+
+struct mxg_trace_reading;
+
+struct mxg_outcome {
+	enum mxguard_verdict verdict;
+	enum mxg_reason reason;
+	const struct mxg_gateway *gateway; /* NULL: none */
+	const struct mxg_term *term;
+	const char *detail; /* what is wrong, printable; NULL: nothing to add */
+};
+
+/* One domain under one ruleset: evaluated once, however many recipients it has. */
+struct mxg_domain_check {
+	const struct mxg_ruleset *ruleset;
+	const char *domain; /* lower case, without trailing dot; "" where there is none */
+	size_t domain_len;
+	bool done;
+	bool dirty; /* an answer it waited for has come */
+	bool needs_header; /* a token would decide it */
+	bool settling; /* its MX set changed a short time ago */
+	size_t waiting_count;
+	int waiting[32]; /* entries asked for; more than these: always dirty */
+	uint8_t *asked_again; /* a bit for each entry whose stale answer it had asked for again; NULL: none */
+	struct mxg_outcome outcome;
+	struct mxg_text_list steps;
+};
+
+/* Another address by which the recipient is known. */
+struct mxg_recipient_name {
+	struct mxg_recipient_name *next;
+	const char *address;
+	const char *domain;
+	size_t len, domain_len;
+	int domain_check; /* -1: not to be tried */
+};
+#define MXG_NAME_UNTRIED (-2)
+
+/* What the front end's own configuration says instead of the ruleset. */
+struct mxg_override {
+	unsigned set; /* bits, enum mxg_override_bit */
+	enum mxguard_mode mode;
+	enum mxguard_action on_direct, on_direct_queued, on_unknown, on_unreadable;
+	enum mxguard_verdict on_untraced;
+	enum mxg_tag tag;
+	const char *quarantine_mailbox;
+	const char *exempt; /* words between blanks and commas */
+};
+enum mxg_override_bit {
+	MXG_OVERRIDE_MODE = 1 << 0,
+	MXG_OVERRIDE_EXEMPT = 1 << 1,
+	MXG_OVERRIDE_ON_DIRECT = 1 << 2,
+	MXG_OVERRIDE_ON_DIRECT_QUEUED = 1 << 3,
+	MXG_OVERRIDE_ON_UNKNOWN = 1 << 4,
+	MXG_OVERRIDE_ON_UNREADABLE = 1 << 5,
+	MXG_OVERRIDE_ON_UNTRACED = 1 << 6,
+	MXG_OVERRIDE_TAG = 1 << 7,
+	MXG_OVERRIDE_QUARANTINE_MAILBOX = 1 << 8
+};
+
+struct mxg_recipient {
+	const char *address; /* local part as it came, domain in lower case */
+	const char *domain;
+	size_t len, domain_len;
+	const struct mxg_ruleset *ruleset;
+	struct mxg_recipient_name *names;
+	struct mxg_override *override; /* NULL: none of its own */
+	int domain_check; /* -1: not made */
+	bool decided;
+	enum mxguard_mode mode;
+	enum mxguard_action action, would;
+	struct mxg_outcome outcome;
+};
+
+enum mxg_boundary_state {
+	MXG_BOUNDARY_OPEN = 0, /* nobody has looked */
+	MXG_BOUNDARY_NEEDS_HEADER,
+	MXG_BOUNDARY_PEER, /* `boundary` is the host to judge */
+	MXG_BOUNDARY_VERDICT /* boundary_outcome is final for every recipient */
+};
+
+struct mxguard_check {
+	struct mxguard_policy *policy;
+	struct mxguard_snapshot *snapshot;
+	unsigned flags;
+	int64_t now;
+	/* the transaction */
+	struct mxg_address peer, real_peer;
+	bool peer_unreadable;
+	enum mxguard_place place;
+	const char *helo, *login, *sender, *id, *message_id;
+	struct mxg_override override;
+	/* the boundary */
+	enum mxg_boundary_state boundary_state;
+	struct mxg_address boundary;
+	const char *boundary_helo;
+	int hop;
+	struct mxg_outcome boundary_outcome;
+	const char *for_address; /* anchored `for <…>` of the boundary hop; NULL: none */
+	bool header_ended;
+	struct mxg_trace_reading *reading; /* made when the first header byte comes */
+	struct mxg_token_reader tokens;
+	/* recipients and their domains */
+	struct mxg_recipient *recipients;
+	size_t recipient_count, recipient_room;
+	struct mxg_domain_check *domains;
+	size_t domain_count, domain_room;
+	/* DNS */
+	struct mxg_answers *answers; /* made at the first DNS term */
+	int *questions; /* entries, in the order in which they became wanted; not reported from next_question on */
+	size_t question_count, question_room, next_question;
+	bool gave_up;
+	bool out_of_memory;
+	struct mxg_text_list steps; /* of the boundary */
+	struct mxg_arena arena;
+};
+
+/* boundary.c */
+void mxg_boundary_decide(struct mxguard_check *check);
+int mxg_boundary_feed(struct mxguard_check *check, const char *bytes, size_t len);
+int mxg_boundary_end(struct mxguard_check *check);
+void mxg_boundary_reset(struct mxguard_check *check);
+void mxg_boundary_free(struct mxguard_check *check);
+
+/* decide.c */
+void mxg_decide_domain(struct mxguard_check *check, struct mxg_domain_check *domain);
+
+/* settle.c: from the outcome to the action */
+void mxg_settle_recipient(struct mxguard_check *check, struct mxg_recipient *recipient,
+			  const struct mxg_outcome *outcome, bool settling);
+
+/* check.c */
+const char *mxg_check_keep(struct mxguard_check *check, const char *text, size_t len);
+/* printf into the check's memory; NULL where there is none */
+const char *mxg_check_format(struct mxguard_check *check, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* Appends a question to those that are to be asked. False: no memory. */
+bool mxg_check_ask(struct mxguard_check *check, int entry);
+
+struct mxg_recipient *mxg_check_new_recipient(struct mxguard_check *check);
+
+/* transaction.c: whether the domain is one of ours (`domains`, `domains_file`): 1, 0, or -1 where
+ * the file cannot be read */
+int mxg_check_is_local(const struct mxguard_check *check, const char *domain, size_t len);
+
+/* override.c */
+const struct mxg_override *mxg_check_override_for(const struct mxguard_check *check,
+						  const struct mxg_recipient *recipient, unsigned bit);
+bool mxg_override_exempts(const struct mxg_override *override, const char *address, size_t len);
+
+#endif

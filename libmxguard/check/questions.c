@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* A check's questions, out to whoever asks DNS, and the raw replies, in. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check/internal.h"
+
+static const char *type_name(uint16_t type)
+{
+	switch (type) {
+	case MXG_DNS_A:
+		return "A";
+	case MXG_DNS_AAAA:
+		return "AAAA";
+	case MXG_DNS_MX:
+		return "MX";
+	case MXG_DNS_TXT:
+		return "TXT";
+	case MXG_DNS_PTR:
+		return "PTR";
+	default:
+		return "?";
+	}
+}
+
+int mxguard_check_next_question(struct mxguard_check *c, unsigned *number, void *query, size_t room, size_t *length)
+{
+	while (c->next_question < c->question_count) {
+		int entry = c->questions[c->next_question];
+		if ((mxg_answers_flags(c->answers, entry) & MXG_ENTRY_REPLIED) != 0) {
+			c->next_question++; /* answered before it was asked: given up */
+			continue;
+		}
+		*length = mxg_dns_query(query, room, mxg_answers_question(c->answers, entry), 0);
+		if (*length == 0)
+			return MXGUARD_ERROR_INVALID;
+		*number = (unsigned)entry;
+		c->next_question++;
+		return 1;
+	}
+	return 0;
+}
+
+static bool is_question(const struct mxguard_check *c, unsigned number)
+{
+	return c->answers != NULL && number < mxg_answers_count(c->answers) &&
+	       (mxg_answers_flags(c->answers, (int)number) & MXG_ENTRY_ASKED) != 0;
+}
+
+const char *mxguard_check_question_text(struct mxguard_check *c, unsigned number)
+{
+	char name[MXG_NAME_TEXT_MAX];
+	if (!is_question(c, number))
+		return "";
+	const struct mxg_question *q = mxg_answers_question(c->answers, (int)number);
+	const char *text = mxg_check_format(c, "%s %s", mxg_name_format(&q->name, name), type_name(q->type));
+	return text == NULL ? "" : text;
+}
+
+/* Wakes those domains that waited for the entry. */
+static void wake(struct mxguard_check *c, int entry)
+{
+	for (size_t i = 0; i < c->domain_count; i++) {
+		struct mxg_domain_check *d = &c->domains[i];
+		size_t kept = sizeof(d->waiting) / sizeof(d->waiting[0]);
+		bool waits = d->waiting_count > kept;
+		for (size_t w = 0; !waits && w < d->waiting_count; w++)
+			waits = d->waiting[w] == entry;
+		if (waits && !d->done)
+			d->dirty = true;
+	}
+}
+
+static int take(struct mxguard_check *c, unsigned number, struct mxg_reply *reply, int64_t now)
+{
+	if ((mxg_answers_flags(c->answers, (int)number) & MXG_ENTRY_REPLIED) == 0) {
+		mxg_answers_put_live(c->answers, (int)number, reply, now);
+		mxg_answers_set_flags(c->answers, (int)number, MXG_ENTRY_REPLIED, 0);
+		wake(c, (int)number);
+	}
+	free(reply->records.data);
+	return MXGUARD_OK;
+}
+
+int mxguard_check_reply(struct mxguard_check *c, unsigned number, const void *reply, size_t length, int64_t now)
+{
+	struct mxg_reply parsed;
+	if (reply == NULL || !is_question(c, number))
+		return MXGUARD_ERROR_INVALID;
+	if (!mxg_dns_reply_parse(&parsed, mxg_answers_question(c->answers, (int)number), reply, length))
+		return MXGUARD_ERROR_NOMEM;
+	if (c->policy->require_dnssec && !parsed.ad && parsed.kind != MXG_ANSWER_FAILED) {
+		free(parsed.records.data);
+		parsed = (struct mxg_reply){ .kind = MXG_ANSWER_FAILED, .failure = MXG_DNS_INSECURE };
+	}
+	return take(c, number, &parsed, now);
+}
+
+/* Between them stands one that is found here, never told. */
+static bool is_failure(enum mxguard_dns_failure why)
+{
+	return why >= MXGUARD_DNS_TIMEOUT && why <= MXGUARD_DNS_LOCAL && (int)why != MXG_DNS_INSECURE;
+}
+
+int mxguard_check_no_reply(struct mxguard_check *c, unsigned number, enum mxguard_dns_failure why, int64_t now)
+{
+	if (!is_failure(why) || !is_question(c, number))
+		return MXGUARD_ERROR_INVALID;
+	struct mxg_reply none = { .kind = MXG_ANSWER_FAILED, .failure = (enum mxg_dns_failure)why };
+	return take(c, number, &none, now);
+}

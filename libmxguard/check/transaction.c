@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+/* What the front end tells of a transaction: the setters of a check. */
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/ascii.h"
+#include "check/internal.h"
+#include "policy/domains_file.h"
+#include "base/idna.h"
+#include "snapshot/snapshot.h"
+
+/* The transaction must not change under a decision. */
+static bool begun(const struct mxguard_check *c)
+{
+	return c->boundary_state != MXG_BOUNDARY_OPEN;
+}
+
+static int take_peer(struct mxguard_check *c, bool readable)
+{
+	c->peer_unreadable = !readable;
+	mxg_prefix_set_expect(c->policy->rulesets[0].prefixes, &c->peer); /* most domains' */
+	return readable ? MXGUARD_OK : MXGUARD_ERROR_INVALID;
+}
+
+int mxguard_check_set_peer(struct mxguard_check *c, const struct sockaddr *peer)
+{
+	if (begun(c))
+		return MXGUARD_ERROR_STATE;
+	c->peer = (struct mxg_address){ 0 };
+	if (peer == NULL || peer->sa_family == AF_UNIX)
+		return take_peer(c, true);
+	return take_peer(c, mxg_address_from_sockaddr(&c->peer, peer));
+}
+
+int mxguard_check_set_peer_text(struct mxguard_check *c, const char *peer)
+{
+	if (begun(c))
+		return MXGUARD_ERROR_STATE;
+	c->peer = (struct mxg_address){ 0 };
+	if (peer == NULL || peer[0] == '\0')
+		return take_peer(c, true);
+	return take_peer(c, mxg_address_parse(&c->peer, peer, strlen(peer), MXG_ADDRESS_ANY));
+}
+
+int mxguard_check_set_peer_bytes(struct mxguard_check *c, const uint8_t *address, size_t length)
+{
+	if (begun(c))
+		return MXGUARD_ERROR_STATE;
+	c->peer = (struct mxg_address){ 0 };
+	if (address == NULL || (length != 4 && length != 16))
+		return take_peer(c, false);
+	mxg_address_from_bytes(&c->peer, length == 4 ? 4 : 6, address);
+	return take_peer(c, true);
+}
+
+int mxguard_check_set_real_peer(struct mxguard_check *c, const struct sockaddr *peer)
+{
+	c->real_peer = (struct mxg_address){ 0 };
+	if (peer == NULL || peer->sa_family == AF_UNIX)
+		return MXGUARD_OK;
+	return mxg_address_from_sockaddr(&c->real_peer, peer) ? MXGUARD_OK : MXGUARD_ERROR_INVALID;
+}
+
+static int keep(struct mxguard_check *c, const char **field, const char *text, size_t len)
+{
+	if (len == 0) {
+		*field = "";
+		return MXGUARD_OK;
+	}
+	const char *copy = mxg_check_keep(c, text, len);
+	if (copy == NULL)
+		return MXGUARD_ERROR_NOMEM;
+	*field = copy;
+	return MXGUARD_OK;
+}
+
+int mxguard_check_set_helo(struct mxguard_check *c, const char *helo)
+{
+	if (begun(c))
+		return MXGUARD_ERROR_STATE;
+	return keep(c, &c->helo, helo, helo == NULL ? 0 : strlen(helo));
+}
+
+int mxguard_check_set_login(struct mxguard_check *c, const char *login)
+{
+	if (begun(c))
+		return MXGUARD_ERROR_STATE;
+	return keep(c, &c->login, login, login == NULL ? 0 : strlen(login));
+}
+
+/* A path without its angle brackets. */
+static const char *strip_brackets(const char *path, size_t *len)
+{
+	*len = path == NULL ? 0 : strlen(path);
+	if (*len >= 2 && path[0] == '<' && path[*len - 1] == '>') {
+		*len -= 2;
+		return path + 1;
+	}
+	return path;
+}
+
+int mxguard_check_set_sender(struct mxguard_check *c, const char *sender)
+{
+	size_t len;
+	if (begun(c))
+		return MXGUARD_ERROR_STATE;
+	const char *bare = strip_brackets(sender, &len);
+	return keep(c, &c->sender, bare, len);
+}
+
+int mxguard_check_set_place(struct mxguard_check *c, enum mxguard_place place)
+{
+	if (begun(c))
+		return MXGUARD_ERROR_STATE;
+	if (place != MXGUARD_PLACE_DOOR && place != MXGUARD_PLACE_QUEUED)
+		return MXGUARD_ERROR_INVALID;
+	c->place = place;
+	return MXGUARD_OK;
+}
+
+int mxguard_check_set_ids(struct mxguard_check *c, const char *id, const char *message_id)
+{
+	int result = id == NULL ? MXGUARD_OK : keep(c, &c->id, id, strlen(id));
+	if (result == MXGUARD_OK && message_id != NULL)
+		result = keep(c, &c->message_id, message_id, strlen(message_id));
+	return result;
+}
+
+/* ---- recipients --------------------------------------------------------------- */
+
+static void lower(char *to, const char *from, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		to[i] = mxg_ascii_lower(from[i]);
+}
+
+/* Eight bytes at once, none of them above 0x7f: those in A-Z get bit 0x20. */
+static uint64_t lower_word(uint64_t word)
+{
+	const uint64_t ones = 0x0101010101010101u;
+	uint64_t from_a = word + ones * (0x80 - 'A'), past_z = word + ones * (0x80 - 'Z' - 1);
+	return word | ((from_a & ~past_z & ones * 0x80) >> 2);
+}
+
+/* Copies in lower case; false, and nothing of use copied, where not all is ASCII. */
+static bool copy_lower(char *to, const char *from, size_t len)
+{
+	uint64_t word = 0;
+	if (len < sizeof(word)) {
+		memcpy(&word, from, len);
+		if ((word & 0x8080808080808080u) != 0)
+			return false;
+		word = lower_word(word);
+		memcpy(to, &word, len);
+		return true;
+	}
+	for (size_t i = 0; i < len; i += sizeof(word)) { /* the last step overlaps the one before */
+		size_t at = i + sizeof(word) <= len ? i : len - sizeof(word);
+		memcpy(&word, from + at, sizeof(word));
+		if ((word & 0x8080808080808080u) != 0)
+			return false;
+		word = lower_word(word);
+		memcpy(to + at, &word, sizeof(word));
+	}
+	return true;
+}
+
+struct parsed {
+	const char *address, *domain;
+	size_t len, domain_len;
+};
+
+/* Puts local part and domain together again, the domain as DNS has it: lower case, A-labels,
+ * without a trailing dot. A domain that cannot be converted stays as it came: DNS has none
+ * such, and the answer is then `unknown`. */
+static bool compose(struct mxguard_check *c, struct parsed *out, const char *path, size_t local_len,
+		    const char *domain, size_t domain_len)
+{
+	char ascii[256];
+	char *address = mxg_arena_take(&c->arena, local_len + domain_len + 2);
+	c->out_of_memory |= address == NULL;
+	if (address == NULL)
+		return false;
+	char *own = address + local_len + (domain_len > 0);
+	memcpy(address, path, local_len);
+	address[local_len] = '@';
+	if (!copy_lower(own, domain, domain_len)) {
+		if (mxg_idna_to_ascii(ascii, domain, domain_len))
+			return compose(c, out, path, local_len, ascii, strlen(ascii));
+		lower(own, domain, domain_len);
+	}
+	if (domain_len > 1 && own[domain_len - 1] == '.')
+		domain_len--;
+	own[domain_len] = '\0';
+	*out = (struct parsed){ address, own, (size_t)(own - address) + domain_len, domain_len };
+	return true;
+}
+
+/* RFC 5321 §4.1.2; the domain stands behind the last @, since a quoted local part may hold
+ * others. */
+static bool parse_recipient(struct mxguard_check *c, struct parsed *out, const char *recipient)
+{
+	size_t len;
+	const char *path = strip_brackets(recipient, &len);
+	const char *at = len == 0 ? NULL : memrchr(path, '@', len);
+	if (at != NULL)
+		return compose(c, out, path, (size_t)(at - path), at + 1, len - (size_t)(at - path) - 1);
+	const char *fallback = c->policy->default_domain;
+	return compose(c, out, path, len, fallback == NULL ? "" : fallback,
+		       fallback == NULL ? 0 : strlen(fallback));
+}
+
+/* Field by field: compilers clear large structs with string instructions, which take as long
+ * as the lookup of the peer. */
+static void init_recipient(struct mxg_recipient *r, const struct parsed *parsed, const struct mxg_ruleset *ruleset)
+{
+	r->address = parsed->address;
+	r->len = parsed->len;
+	r->domain = parsed->domain;
+	r->domain_len = parsed->domain_len;
+	r->ruleset = ruleset;
+	r->names = NULL;
+	r->override = NULL;
+	r->domain_check = -1;
+	r->decided = false;
+	r->mode = ruleset->mode;
+	r->action = r->would = MXGUARD_ACTION_DEFER;
+	r->outcome = (struct mxg_outcome){ .verdict = MXGUARD_VERDICT_UNDECIDED, .reason = MXG_REASON_UNDECIDED };
+}
+
+int mxguard_check_add_recipient(struct mxguard_check *c, const char *recipient)
+{
+	struct parsed parsed;
+	if (recipient == NULL)
+		return MXGUARD_ERROR_INVALID;
+	struct mxg_recipient *r = mxg_check_new_recipient(c);
+	if (r == NULL || !parse_recipient(c, &parsed, recipient))
+		return MXGUARD_ERROR_NOMEM;
+	init_recipient(r, &parsed, mxg_policy_ruleset(c->policy, parsed.domain, parsed.domain_len));
+	mxg_prefix_set_expect_node(r->ruleset->prefixes, &c->peer);
+	int index = (int)c->recipient_count++;
+	if (c->for_address != NULL)
+		mxguard_check_add_recipient_name(c, index, c->for_address);
+	return index;
+}
+
+int mxguard_check_add_recipient_name(struct mxguard_check *c, int index, const char *name)
+{
+	struct parsed parsed;
+	if (name == NULL || index < 0 || index >= (int)c->recipient_count)
+		return MXGUARD_ERROR_INVALID;
+	struct mxg_recipient *r = &c->recipients[index];
+	if (r->decided)
+		return MXGUARD_ERROR_STATE;
+	struct mxg_recipient_name *n = mxg_arena_take(&c->arena, sizeof(*n));
+	c->out_of_memory |= n == NULL;
+	if (n == NULL || !parse_recipient(c, &parsed, name))
+		return MXGUARD_ERROR_NOMEM;
+	*n = (struct mxg_recipient_name){
+		.next = r->names,
+		.address = parsed.address,
+		.domain = parsed.domain,
+		.len = parsed.len,
+		.domain_len = parsed.domain_len,
+		.domain_check = MXG_NAME_UNTRIED,
+	};
+	r->names = n;
+	return MXGUARD_OK;
+}
+
+int mxg_check_is_local(const struct mxguard_check *c, const char *domain, size_t len)
+{
+	if (mxg_policy_has_domain(c->policy, domain, len))
+		return 1;
+	if (c->policy->domains_file == NULL)
+		return 0;
+	int known = c->snapshot == NULL ? -1 : mxg_snapshot_has_domain(c->snapshot, domain, len);
+	return known >= 0 ? known : mxg_domains_find(c->policy->domains_file, domain, len);
+}

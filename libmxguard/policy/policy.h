@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MXG_POLICY_H
+#define MXG_POLICY_H
+
+#include <stdatomic.h>
+
+#include "mxguard.h"
+#include "dns/name.h"
+#include "base/prefix_set.h"
+#include "spf/terms.h"
+
+/* What mxguard.conf(5) says, read once, immutable. Only policy*.c know libconfig. */
+
+enum mxg_tag { MXG_TAG_NEVER = 0, MXG_TAG_NOT_ACCEPTED, MXG_TAG_ALWAYS };
+
+/* A second condition on an entry whose addresses are shared: a header field with a secret. */
+struct mxg_token {
+	const char *field; /* NULL: no condition */
+	const char *value_file; /* where `value` came from; NULL where given inline */
+	const char *value; /* NULL: the file could not be read (451/75 when needed) */
+	size_t value_len;
+};
+
+struct mxg_gateway {
+	const char *name;
+	struct mxg_token token;
+	size_t first_term, term_count; /* its terms in the ruleset, configuration order */
+};
+
+/* One term of one gateway. Its index in ruleset->terms is its number: lower is earlier
+ * in the configuration, over all gateways. */
+struct mxg_gateway_term {
+	struct mxg_term term;
+	uint32_t gateway;
+};
+
+/* Settings that a `policies` block may have of its own; the rest it inherits. */
+struct mxg_ruleset {
+	const char *label; /* for people: "default", or the block's first domain */
+	enum mxguard_mode mode;
+	size_t gateway_count;
+	struct mxg_gateway *gateways;
+	size_t term_count;
+	struct mxg_gateway_term *terms;
+	struct mxg_prefix_set *prefixes; /* ip4 and ip6 terms; an item's number is the term's */
+	size_t dns_count; /* the other terms: numbers, ascending */
+	uint32_t *dns_terms;
+	size_t exempt_count;
+	const char **exempt; /* lower case; "user@domain" or "user@" */
+	enum mxguard_action on_direct, on_direct_queued, on_unknown; /* never ACCEPT unless written so */
+	enum mxguard_action on_unreadable_door, on_unreadable_queued;
+	enum mxguard_verdict on_untraced; /* UNKNOWN (default) or INTERNAL ("accept") or DIRECT ("direct") */
+	enum mxguard_verdict retrieved; /* INTERNAL ("accept", default) or UNKNOWN */
+	enum mxg_tag tag; /* default not-accepted */
+	const char *quarantine_mailbox; /* default "Junk" */
+	const char *reply_text; /* NULL: the reason's own */
+};
+
+struct mxg_prefix_list {
+	struct mxg_prefix *items;
+	size_t count;
+};
+
+struct mxg_string_list {
+	const char **items;
+	size_t count;
+};
+
+struct mxguard_policy {
+	atomic_uint refs;
+	const char *path;
+	uint8_t hash[32]; /* over the settings that decide what a snapshot must hold: policy_hash.c */
+	size_t ruleset_count; /* [0] is the default */
+	struct mxg_ruleset *rulesets;
+	struct mxg_domain_map *map; /* recipient domain → ruleset index */
+	struct mxg_string_list domains; /* inline, lower-case A-labels */
+	struct mxg_domain_map *domain_set; /* the same, for mxg_policy_has_domain(); NULL: none */
+	const char *domains_file; /* NULL: none. Read on demand: see domains.h */
+	const char *default_domain; /* NULL: none */
+	struct mxg_prefix_list internal; /* loopback included */
+	struct mxg_prefix_list origins;
+	struct mxg_prefix_list self; /* configured, or (where a term is mx) the interfaces' addresses */
+	struct mxg_string_list by; /* trace.by; lower case */
+	bool by_configured; /* else `by` holds this host's names */
+	unsigned trace_mta; /* mask for the trace reader, 0: the form must tell */
+	struct mxg_string_list trace_mta_names;
+	const char *authserv_id; /* default: this host's name */
+	const char *hostname; /* this host's name, for %{r} and defaults */
+	const char *state_dir; /* default /var/lib/mxguard */
+	int timeout_ms;
+	uint32_t grace, keep_stale, settle; /* seconds */
+	bool insecure_client_macros;
+	bool require_dnssec;
+	const char *dns_servers; /* as ares_set_servers_ports_csv wants it; NULL: the system's */
+	struct mxg_string_list warnings;
+	void *memory; /* everything above in one arena */
+};
+
+/* The ruleset that governs a domain (exact, then the longest .suffix, then the default).
+ * domain: lower-case ASCII, no trailing dot. No allocation. */
+const struct mxg_ruleset *mxg_policy_ruleset(const struct mxguard_policy *policy, const char *domain, size_t len);
+
+/* Whether the domain is listed in `domains` (inline only). */
+bool mxg_policy_has_domain(const struct mxguard_policy *policy, const char *domain, size_t len);
+
+/* The exact names (not ".suffix") that `policies` blocks list, 0, 1, 2 …; NULL past the last. */
+const char *mxg_policy_listed_domain(const struct mxguard_policy *policy, size_t index);
+
+/* exempt of the ruleset; address: lower-case domain, the local part as it came. The
+ * local part is compared without regard to ASCII case. */
+bool mxg_ruleset_exempts(const struct mxg_ruleset *ruleset, const char *address, size_t len);
+
+/* One line of domains_file: true and the normalized domain in out (lower case A-label,
+ * 254 bytes) for an entry; false for blanks and comments; *error set where it is wrong. */
+bool mxg_domains_line(char out[256], const char *line, size_t len, const char **error);
+
+/* The value of a word in the configuration, for overrides as well; false: unknown. */
+bool mxg_policy_mode_word(const char *word, enum mxguard_mode *out);
+bool mxg_policy_action_word(const char *word, enum mxguard_action *out);
+bool mxg_policy_untraced_word(const char *word, enum mxguard_verdict *out);
+bool mxg_policy_tag_word(const char *word, enum mxg_tag *out);
+bool mxg_policy_retrieved_word(const char *word, enum mxguard_verdict *out);
+
+#endif

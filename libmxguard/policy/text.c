@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The text before libconfig sees it. libconfig 1.5 follows @include (and calls exit(2) where
+ * it names a folder), cuts at a NUL, takes the end of the file for the end of a comment or
+ * a string, and refuses a comment in a last line without line end. This follows its scanner
+ * (strings, escapes, three kinds of comments) just far enough to know what it is looking at.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/build.h"
+
+struct scan {
+	struct mxg_policy_build *b;
+	struct mxg_policy_text *out;
+	const char *at, *end;
+	unsigned line;
+	bool after_string; /* the next string continues it */
+};
+
+static bool note_line(struct scan *s)
+{
+	struct mxg_policy_text *t = s->out;
+	if (t->line_count == t->line_room) {
+		size_t room = t->line_room == 0 ? 64 : t->line_room * 2;
+		unsigned *lines = reallocarray(t->lines, room, sizeof(*lines));
+		if (lines == NULL)
+			return mxg_build_no_memory(s->b);
+		t->lines = lines;
+		t->line_room = room;
+	}
+	t->lines[t->line_count++] = s->line;
+	return true;
+}
+
+static bool begins(const struct scan *s, const char *what)
+{
+	size_t len = strlen(what);
+	return (size_t)(s->end - s->at) >= len && memcmp(s->at, what, len) == 0;
+}
+
+static void skip_line(struct scan *s)
+{
+	while (s->at < s->end && *s->at != '\n')
+		s->at++;
+}
+
+static bool skip_comment(struct scan *s)
+{
+	unsigned start = s->line;
+	for (s->at += 2; s->at < s->end && !begins(s, "*/"); s->at++)
+		s->line += *s->at == '\n';
+	if (s->at == s->end)
+		return mxg_build_fail_line(s->b, start, "found a comment that does not end; expected */");
+	s->at += 2;
+	return true;
+}
+
+static bool skip_string(struct scan *s)
+{
+	unsigned start = s->line;
+	if (!s->after_string && !note_line(s))
+		return false;
+	for (s->at++; s->at < s->end && *s->at != '"'; s->at++) {
+		if (begins(s, "\\x00") || begins(s, "\\X00"))
+			return mxg_build_fail_line(s->b, s->line, "found \\x00 in a string; expected text");
+		if (*s->at == '\\' && s->at + 1 < s->end)
+			s->at++;
+		s->line += *s->at == '\n';
+	}
+	if (s->at >= s->end)
+		return mxg_build_fail_line(s->b, start, "found a string that does not end; expected a closing \"");
+	s->at++;
+	s->after_string = true;
+	return true;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f';
+}
+
+static bool step(struct scan *s)
+{
+	if (*s->at == '"')
+		return skip_string(s);
+	if (begins(s, "/*"))
+		return skip_comment(s);
+	if (*s->at == '#' || begins(s, "//")) {
+		skip_line(s);
+		return true;
+	}
+	if (begins(s, "@include"))
+		return mxg_build_fail_line(s->b, s->line, "found @include; expected all settings in this file");
+	s->line += *s->at == '\n';
+	if (!is_blank(*s->at))
+		s->after_string = false;
+	s->at++;
+	return true;
+}
+
+static bool refuse_nul(struct mxg_policy_build *b, const char *text, size_t len)
+{
+	const char *nul = len == 0 ? NULL : memchr(text, '\0', len);
+	unsigned line = 1;
+	if (nul == NULL)
+		return true;
+	for (const char *p = text; p < nul; p++)
+		line += *p == '\n';
+	return mxg_build_fail_line(b, line, "found a NUL byte; expected text");
+}
+
+bool mxg_policy_text_read(struct mxg_policy_build *b, struct mxg_policy_text *out, const char *text, size_t len)
+{
+	*out = (struct mxg_policy_text){ 0 };
+	if (!refuse_nul(b, text, len))
+		return false;
+	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
+		text += 3; /* a byte order mark */
+		len -= 3;
+	}
+	out->text = malloc(len + 2);
+	if (out->text == NULL)
+		return mxg_build_no_memory(b);
+	if (len > 0)
+		memcpy(out->text, text, len);
+	memcpy(out->text + len, "\n", 2);
+	struct scan s = { .b = b, .out = out, .at = out->text, .end = out->text + len, .line = 1 };
+	while (s.at < s.end)
+		if (!step(&s))
+			return false;
+	return true;
+}
+
+void mxg_policy_text_clear(struct mxg_policy_text *text)
+{
+	free(text->text);
+	free(text->lines);
+	*text = (struct mxg_policy_text){ 0 };
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/* The walk: which hop is the boundary. trace_feed.c cuts the header for it. */
+#include "received/trace.h"
+
+#include "received/trace_walk.h"
+
+#include <string.h>
+
+void mxg_trace_init(struct mxg_trace *t, const struct mxg_trace_rules *rules)
+{
+	/* not the field buffer: it is the larger part, and holds nothing yet */
+	memset(t, 0, offsetof(struct mxg_trace, field));
+	t->rules = *rules;
+	t->line_start = t->first_line = true;
+}
+
+static bool covered(const struct mxg_prefix *set, size_t count, const struct mxg_address *a)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (mxg_prefix_contains(&set[i], a))
+			return true;
+	}
+	return false;
+}
+
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+static bool same_folded(const char *a, const char *b, size_t n)
+{
+	if (memcmp(a, b, n) == 0)
+		return true;
+	for (size_t i = 0; i < n; i++) {
+		if (lower(a[i]) != lower(b[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool is_our_name(const struct mxg_trace_rules *rules, struct mxg_slice by)
+{
+	for (size_t i = 0; i < rules->by_count; i++) {
+		const char *name = rules->by[i];
+		size_t n = strlen(name);
+		bool suffix = name[0] == '.';
+		if ((suffix ? by.len > n : by.len == n) && same_folded(by.at + by.len - n, name, n))
+			return true;
+	}
+	return false;
+}
+
+/* qmail's and the null clients' lines have no name. On top only our own MTA can
+ * have written them. Lower they could be anybody's, unless their MTA is named
+ * in the configuration. */
+static bool nameless_is_ours(const struct mxg_trace *t, const struct mxg_received *r)
+{
+	if (r->kind == MXG_RECEIVED_MARKER)
+		return true;
+	if (r->kind != MXG_RECEIVED_LOCAL)
+		return t->rules.belief == MXG_TRACE_ANY;
+	if ((t->rules.mta_mask & r->mta) != 0 || t->hops == 1)
+		return true;
+	return t->rules.belief == MXG_TRACE_ANY && t->marker == 0;
+}
+
+static bool is_ours(const struct mxg_trace *t, const struct mxg_received *r)
+{
+	if (t->rules.belief == MXG_TRACE_FIRST_HOP || (t->rules.belief == MXG_TRACE_FIRST_OR_NAMED && t->hops == 1))
+		return t->hops == 1;
+	if (r->by.len == 0)
+		return nameless_is_ours(t, r);
+	return t->rules.belief == MXG_TRACE_ANY || is_our_name(&t->rules, r->by);
+}
+
+static void copy_cut(char *to, size_t room, struct mxg_slice from)
+{
+	size_t n = from.len < room ? from.len : room - 1;
+	if (n > 0)
+		memcpy(to, from.at, n);
+	to[n] = '\0';
+}
+
+static void conclude(struct mxg_trace *t, enum mxg_trace_outcome outcome, enum mxg_trace_reason reason)
+{
+	t->outcome = outcome;
+	t->reason = reason;
+	t->hop = t->hops;
+	/* until now the last internal client, which only this one is about */
+	if (outcome != MXG_TRACE_ENDED)
+		memset(&t->address, 0, sizeof(t->address));
+}
+
+/* The boundary hop's own words; t->field does not outlive the walk. */
+static void conclude_at(struct mxg_trace *t, enum mxg_trace_outcome outcome, const struct mxg_received *r)
+{
+	conclude(t, outcome, MXG_TRACE_REASON_NONE);
+	t->address = r->address;
+	t->mta = r->mta;
+	t->date = mxg_received_date(r);
+	copy_cut(t->helo, sizeof(t->helo), r->helo);
+	copy_cut(t->hostname, sizeof(t->hostname), r->hostname);
+	copy_cut(t->by, sizeof(t->by), r->by);
+	copy_cut(t->protocol, sizeof(t->protocol), r->protocol);
+	if (r->for_address.len < sizeof(t->for_address))
+		copy_cut(t->for_address, sizeof(t->for_address), r->for_address);
+}
+
+/* A marker leaves the peer to the field below it, which the same program
+ * writes: qmail-smtpd below qmail-queue, Haraka's own below its outbound. */
+static bool follows_marker(const struct mxg_trace *t, const struct mxg_received *r)
+{
+	if (t->marker == MXG_MTA_QMAIL)
+		return r->mta == MXG_MTA_QMAIL && r->kind == MXG_RECEIVED_PEER;
+	return t->marker != MXG_MTA_HARAKA || r->mta == MXG_MTA_HARAKA;
+}
+
+static void step_peer(struct mxg_trace *t, const struct mxg_received *r, bool internal)
+{
+	if (r->kind == MXG_RECEIVED_RETRIEVED) {
+		/* a fetch is believed only under a name of ours */
+		if (!internal && t->rules.belief == MXG_TRACE_ANY)
+			conclude(t, MXG_TRACE_UNREADABLE, MXG_TRACE_NOT_OURS);
+		else if (!internal)
+			conclude_at(t, MXG_TRACE_RETRIEVED, r);
+	} else if (r->authenticated) {
+		conclude_at(t, MXG_TRACE_AUTHENTICATED, r);
+	} else if (!internal) {
+		bool origin = covered(t->rules.origins, t->rules.origins_count, &r->address);
+		conclude_at(t, origin ? MXG_TRACE_ORIGIN : MXG_TRACE_EXTERNAL, r);
+	}
+	if (t->outcome == MXG_TRACE_PENDING)
+		t->address = r->address;
+	t->marker = 0;
+}
+
+static void step_readable(struct mxg_trace *t, const struct mxg_received *r, bool ours, bool internal)
+{
+	if (!ours)
+		conclude(t, MXG_TRACE_UNREADABLE, MXG_TRACE_NOT_OURS);
+	else if (!follows_marker(t, r))
+		conclude(t, MXG_TRACE_UNREADABLE, MXG_TRACE_MARKER_ALONE);
+	else if (r->kind == MXG_RECEIVED_LOCAL && (r->local_if_last || (r->mta == MXG_MTA_QMAIL && r->by.len == 0))) {
+		t->resubmitter = r->mta;
+		t->local_if_last = r->local_if_last;
+	} else if (r->kind == MXG_RECEIVED_LOCAL)
+		conclude_at(t, MXG_TRACE_LOCAL, r);
+	else if (r->kind == MXG_RECEIVED_MARKER) {
+		t->marker = r->mta;
+		t->marker_local = r->local_if_last;
+		memset(&t->address, 0, sizeof(t->address));
+	} else
+		step_peer(t, r, internal);
+}
+
+/* qpsmtpd and scanners hand mail from the network to qmail-queue as a local
+ * user, and qmail-local forwards it as one: "invoked by uid N" on top of their
+ * fields is not local. */
+static void settle_resubmitted(struct mxg_trace *t, const struct mxg_received *r)
+{
+	bool scanned = t->local_if_last || r->local_if_last || r->mta == MXG_MTA_QPSMTPD ||
+		       r->kind == MXG_RECEIVED_UNREADABLE || r->kind == MXG_RECEIVED_MARKER;
+	conclude(t, scanned ? MXG_TRACE_UNREADABLE : MXG_TRACE_LOCAL,
+		scanned ? MXG_TRACE_REINJECTED : MXG_TRACE_REASON_NONE);
+	t->mta = t->resubmitter;
+	t->resubmitter = 0;
+	t->hop = t->hops - 1;
+}
+
+static void step(struct mxg_trace *t, const struct mxg_received *r, bool ours, bool internal)
+{
+	if (t->hops > MXG_TRACE_HOPS_MAX) {
+		conclude(t, MXG_TRACE_TOO_LONG, MXG_TRACE_MANY_HOPS);
+	} else if (t->resubmitter != 0) {
+		settle_resubmitted(t, r);
+	} else if (t->overlong) {
+		conclude(t, MXG_TRACE_UNREADABLE, MXG_TRACE_FIELD_TOO_LONG);
+	} else if (r->kind == MXG_RECEIVED_UNREADABLE) {
+		conclude(t, MXG_TRACE_UNREADABLE, MXG_TRACE_FIELD_UNREADABLE);
+		t->field_reason = r->reason;
+	} else {
+		step_readable(t, r, ours, internal);
+	}
+}
+
+void mxg_trace_take_field(struct mxg_trace *t)
+{
+	struct mxg_received r;
+	struct mxg_trace_hop hop = { .received = &r, .believed = t->outcome == MXG_TRACE_PENDING };
+	if (t->hops > MXG_TRACE_HOPS_MAX)
+		return;
+	hop.number = ++t->hops;
+	if (t->overlong)
+		r = (struct mxg_received){ .reason = MXG_RECEIVED_NO_GRAMMAR };
+	else
+		mxg_received_parse(&r, t->field, t->used, t->rules.mta_mask);
+	hop.ours = r.kind != MXG_RECEIVED_UNREADABLE && is_ours(t, &r);
+	hop.internal = covered(t->rules.internal, t->rules.internal_count, &r.address);
+	if (hop.believed)
+		step(t, &r, hop.ours, hop.internal);
+	hop.boundary = hop.believed && t->outcome != MXG_TRACE_PENDING && t->hop == hop.number;
+	hop.believed = hop.believed && (t->outcome == MXG_TRACE_PENDING || hop.boundary);
+	if (t->rules.on_hop != NULL)
+		t->rules.on_hop(t->rules.context, &hop);
+}
+
+void mxg_trace_take_end(struct mxg_trace *t)
+{
+	if (t->outcome != MXG_TRACE_PENDING)
+		return;
+	if (t->hops == 0)
+		conclude(t, MXG_TRACE_NONE, MXG_TRACE_REASON_NONE);
+	else if (t->resubmitter != 0 || (t->marker != 0 && t->marker_local))
+		conclude(t, MXG_TRACE_LOCAL, MXG_TRACE_REASON_NONE);
+	else if (t->marker == MXG_MTA_QMAIL)
+		conclude(t, MXG_TRACE_UNREADABLE, MXG_TRACE_MARKER_ALONE);
+	else
+		conclude(t, MXG_TRACE_ENDED, MXG_TRACE_REASON_NONE);
+}
+
+void mxg_trace_take_trouble(struct mxg_trace *t, enum mxg_trace_outcome outcome, enum mxg_trace_reason reason)
+{
+	if (t->outcome == MXG_TRACE_PENDING)
+		conclude(t, outcome, reason);
+}

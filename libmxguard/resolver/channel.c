@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * DNS over c-ares 1.18 to 1.34; the only file that knows it.
+ *
+ * c-ares itself tries again and at the next server when nothing comes, asks over TCP where a
+ * reply is truncated, and drops replies that do not belong to a question. Its process-wide
+ * initialisation (ares_library_init) does something on Windows only and is left out here.
+ */
+#include "resolver/channel.h"
+
+/* What newer ones deprecate is all that 1.18 has. */
+#define CARES_NO_DEPRECATED
+#include <ares.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define EDNS_PAYLOAD 1232 /* as mxg_dns_query() says; else c-ares takes over 512 bytes for a fault */
+#define SOCKET_QUERIES 64 /* a new port after so many questions, where c-ares can */
+#define FORGETS_SERVERS (ARES_VERSION < 0x011800)
+
+struct mxg_channel {
+	ares_channel ares;
+	struct pollfd *fds;
+	size_t fd_count, fd_room;
+	size_t servers;
+	bool no_socket; /* the last one that was wanted was not to be had */
+};
+
+/* ---- sockets --------------------------------------------------------------------------- */
+
+/* Ours, because c-ares 1.18 writes to a TCP connection that the server has closed without
+ * MSG_NOSIGNAL: SIGPIPE would end the process whose guests we are. */
+
+static ares_socket_t open_socket(int domain, int type, int protocol, void *data)
+{
+	struct mxg_channel *c = data;
+	int on = 1, fd = socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+	c->no_socket = fd < 0;
+	if (fd >= 0 && type == SOCK_STREAM)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	return fd;
+}
+
+static int close_socket(ares_socket_t fd, void *data)
+{
+	(void)data;
+	return close(fd);
+}
+
+static int connect_socket(ares_socket_t fd, const struct sockaddr *to, ares_socklen_t len, void *data)
+{
+	(void)data;
+	return connect(fd, to, len);
+}
+
+static ares_ssize_t receive(ares_socket_t fd, void *buffer, size_t room, int flags, struct sockaddr *from,
+			    ares_socklen_t *len, void *data)
+{
+	(void)data;
+	return recvfrom(fd, buffer, room, flags, from, len);
+}
+
+static ares_ssize_t transmit(ares_socket_t fd, const struct iovec *pieces, int count, void *data)
+{
+	struct msghdr message = { .msg_iovlen = (size_t)count };
+	(void)data;
+	memcpy(&message.msg_iov, &pieces, sizeof(pieces)); /* which takes it without const */
+	return sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
+static const struct ares_socket_functions sockets = { open_socket, close_socket, connect_socket, receive,
+						      transmit };
+
+static void watch(struct mxg_channel *c, size_t i, int fd, short events)
+{
+	if (i == c->fd_room) {
+		struct pollfd *fds = reallocarray(c->fds, c->fd_room * 2 + 8, sizeof(*fds));
+		if (fds == NULL)
+			return; /* its questions then end by their time limit */
+		c->fds = fds;
+		c->fd_room = c->fd_room * 2 + 8;
+	}
+	if (i == c->fd_count)
+		c->fd_count++;
+	c->fds[i] = (struct pollfd){ .fd = fd, .events = events };
+}
+
+static void on_socket(void *data, ares_socket_t fd, int readable, int writable)
+{
+	struct mxg_channel *c = data;
+	short events = (short)((readable ? POLLIN : 0) | (writable ? POLLOUT : 0));
+	size_t i = 0;
+	while (i < c->fd_count && c->fds[i].fd != fd)
+		i++;
+	if (events != 0)
+		watch(c, i, fd, events);
+	else if (i < c->fd_count)
+		c->fds[i] = c->fds[--c->fd_count];
+}
+
+static bool init(struct mxg_channel *c, const struct mxg_channel_options *o)
+{
+	struct ares_options options = { .timeout = o->try_ms,
+					.tries = o->tries,
+					.ednspsz = EDNS_PAYLOAD,
+					.sock_state_cb = on_socket,
+					.sock_state_cb_data = c };
+	int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_EDNSPSZ | ARES_OPT_SOCK_STATE_CB;
+	options.flags |= o->plain ? 0 : ARES_FLAG_EDNS;
+	options.flags |= o->refusals ? ARES_FLAG_NOCHECKRESP : 0;
+	options.flags |= o->rotate ? ARES_FLAG_STAYOPEN : 0;
+	mask |= o->rotate ? ARES_OPT_ROTATE : ARES_OPT_NOROTATE;
+#ifdef ARES_FLAG_DNS0x20
+	options.flags |= ARES_FLAG_DNS0x20;
+#endif
+#ifdef ARES_OPT_QUERY_CACHE
+	mask |= ARES_OPT_QUERY_CACHE; /* qcache_max_ttl 0: off; the snapshot is our memory */
+#endif
+#ifdef ARES_OPT_UDP_MAX_QUERIES
+	mask |= ARES_OPT_UDP_MAX_QUERIES;
+	options.udp_max_queries = SOCKET_QUERIES;
+#endif
+	if (ares_init_options(&c->ares, &options, mask) != ARES_SUCCESS)
+		return false;
+	ares_set_socket_functions(c->ares, &sockets, c);
+	return true;
+}
+
+static size_t count_servers(const struct ares_addr_port_node *servers)
+{
+	size_t count = 0;
+	for (; servers != NULL; servers = servers->next)
+		count++;
+	return count;
+}
+
+/* The list with its first `turn` members at its end. */
+static struct ares_addr_port_node *turn_list(struct ares_addr_port_node *servers, size_t turn)
+{
+	struct ares_addr_port_node *cut = servers, *last = servers;
+	if (turn == 0)
+		return servers;
+	for (; turn > 1; turn--)
+		cut = cut->next;
+	while (last->next != NULL)
+		last = last->next;
+	struct ares_addr_port_node *head = cut->next;
+	cut->next = NULL;
+	last->next = servers;
+	return head;
+}
+
+static bool order_servers(struct mxg_channel *c, unsigned first)
+{
+	struct ares_addr_port_node *servers = NULL;
+	if (ares_get_servers_ports(c->ares, &servers) != ARES_SUCCESS)
+		return false;
+	c->servers = count_servers(servers);
+	size_t turn = c->servers == 0 ? 0 : first % c->servers;
+	servers = turn_list(servers, turn);
+	bool done = turn == 0 || ares_set_servers_ports(c->ares, servers) == ARES_SUCCESS;
+	ares_free_data(servers);
+	return done;
+}
+
+static bool set_servers(struct mxg_channel *c, const struct mxg_channel_options *o)
+{
+	if (o->servers != NULL && ares_set_servers_ports_csv(c->ares, o->servers) != ARES_SUCCESS)
+		return false;
+	return order_servers(c, o->first);
+}
+
+struct mxg_channel *mxg_channel_new(const struct mxg_channel_options *o)
+{
+	struct mxg_channel *c = calloc(1, sizeof(*c));
+	if (c == NULL || !init(c, o)) {
+		free(c);
+		return NULL;
+	}
+	if (set_servers(c, o))
+		return c;
+	mxg_channel_free(c);
+	return NULL;
+}
+
+void mxg_channel_free(struct mxg_channel *c)
+{
+	if (c == NULL)
+		return;
+	ares_destroy(c->ares);
+	free(c->fds);
+	free(c);
+}
+
+size_t mxg_channel_servers(const struct mxg_channel *c)
+{
+	return c->servers;
+}
+
+/* ---- questions ------------------------------------------------------------------------- */
+
+static enum mxg_dns_failure failure_of(const struct mxg_channel *c, int status)
+{
+	switch (status) {
+	case ARES_ECONNREFUSED: /* no server took it, or there was no socket to ask one with */
+		return c->no_socket ? MXG_DNS_LOCAL : MXG_DNS_TIMEOUT;
+	case ARES_ETIMEOUT:
+		return MXG_DNS_TIMEOUT;
+	case ARES_ESERVFAIL:
+	case ARES_ENOTIMP:
+	case ARES_EFORMERR:
+		return MXG_DNS_SERVFAIL;
+	case ARES_EREFUSED:
+		return MXG_DNS_REFUSED;
+	case ARES_EBADRESP:
+	case ARES_EBADNAME:
+		return MXG_DNS_BROKEN;
+	case ARES_ECANCELLED:
+	case ARES_EDESTRUCTION:
+		return MXG_DNS_CANCELLED;
+	default:
+		return MXG_DNS_LOCAL;
+	}
+}
+
+static void on_reply(void *argument, int status, int timeouts, unsigned char *reply, int len)
+{
+	struct mxg_call *call = argument;
+	call->silent = FORGETS_SERVERS && timeouts > 0 ? (unsigned)timeouts : 0;
+	if (status == ARES_SUCCESS && reply != NULL && len > 0)
+		call->done(call, reply, (size_t)len, MXG_DNS_OK);
+	else
+		call->done(call, NULL, 0, failure_of(call->channel, status));
+}
+
+void mxg_channel_send(struct mxg_channel *c, const uint8_t *query, size_t len, struct mxg_call *call)
+{
+	call->channel = c;
+	ares_send(c->ares, query, (int)len, on_reply, call);
+}
+
+/* ---- polling ----------------------------------------------------------------------------- */
+
+size_t mxg_channel_pollfds(const struct mxg_channel *c, struct pollfd *fds, size_t count)
+{
+	for (size_t i = 0; i < c->fd_count && i < count; i++)
+		fds[i] = c->fds[i];
+	return c->fd_count;
+}
+
+int mxg_channel_timeout(const struct mxg_channel *c)
+{
+	struct timeval tv;
+	if (ares_timeout(c->ares, NULL, &tv) == NULL)
+		return -1;
+	int64_t ms = (int64_t)tv.tv_sec * 1000 + (tv.tv_usec + 999) / 1000;
+	return ms < 0 ? 0 : ms > 3600000 ? 3600000 : (int)ms;
+}
+
+static bool watches(const struct mxg_channel *c, int fd)
+{
+	for (size_t i = 0; i < c->fd_count; i++)
+		if (c->fds[i].fd == fd)
+			return true;
+	return false; /* another's, or closed while one before it was worked on */
+}
+
+void mxg_channel_process(struct mxg_channel *c, const struct pollfd *fds, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		bool in = (fds[i].revents & (POLLIN | POLLERR | POLLHUP)) != 0;
+		bool out = (fds[i].revents & (POLLOUT | POLLERR)) != 0;
+		if ((in || out) && watches(c, fds[i].fd))
+			ares_process_fd(c->ares, in ? fds[i].fd : ARES_SOCKET_BAD, out ? fds[i].fd : ARES_SOCKET_BAD);
+	}
+}
+
+void mxg_channel_expire(struct mxg_channel *c)
+{
+	ares_process_fd(c->ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MXG_SNAPSHOT_INTERNAL_H
+#define MXG_SNAPSHOT_INTERNAL_H
+
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#include "snapshot/snapshot.h"
+#include "snapshot/format.h"
+
+/* Shared by snapshot.c (reading) and snapshot_open.c only. */
+
+#define MXG_SNAPSHOT_FIRST_READ 1024 /* a record's head, key, and nearly always all of its value */
+
+/*
+ * Values that have been read and believed, for those who keep a snapshot open: the records of
+ * filter vendors are wanted by every decision. A place is filled once and never again, so
+ * that readers need no lock; bounded by MXG_CACHE_PLACES * MXG_CACHE_VALUE_MAX.
+ */
+#define MXG_CACHE_PLACES 128
+#define MXG_CACHE_VALUE_MAX 4096
+
+struct mxg_cached {
+	size_t key_len, len;
+	uint8_t bytes[]; /* the key, then the value */
+};
+
+struct mxg_cache {
+	_Atomic(struct mxg_cached *) places[MXG_CACHE_PLACES];
+};
+
+struct mxguard_snapshot {
+	atomic_uint refs;
+	struct mxg_cache *cache; /* NULL: no memory for it */
+	int fd;
+	dev_t device;
+	ino_t inode;
+	uint64_t size;
+	int64_t written;
+	bool only_validated; /* require_dnssec: what came without AD is not there */
+	uint8_t table[MXG_CDB_TABLE_SIZE];
+	uint8_t header[MXG_SNAPSHOT_HEADER_SIZE];
+};
+
+/* One value as it was read; heap is NULL where it fitted into `first`. */
+struct mxg_snapshot_value {
+	const uint8_t *bytes;
+	size_t len;
+	uint8_t first[MXG_SNAPSHOT_FIRST_READ];
+	uint8_t *heap;
+};
+
+/* All of it or nothing; false where the file has become shorter or cannot be read. */
+bool mxg_snapshot_read_at(const struct mxguard_snapshot *snapshot, void *buffer, size_t len, uint64_t at);
+/* The value of the key, its CRC not looked at; value->heap is the caller's to free, whatever is
+ * returned. */
+enum mxg_snapshot_result mxg_snapshot_find(const struct mxguard_snapshot *snapshot, const uint8_t *key,
+					   size_t key_len, struct mxg_snapshot_value *value);
+
+#endif

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading a snapshot. With pread(2) only: a mapped file that shrinks kills the host with
+ * SIGBUS. The file is hostile: every offset is checked against the size it had when it was
+ * opened, every value against its CRC.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "snapshot/internal.h"
+
+#define SLOTS_AT_ONCE 16 /* of 8 bytes: at a load of one half, hardly ever a second read */
+
+bool mxg_snapshot_read_at(const struct mxguard_snapshot *s, void *buffer, size_t len, uint64_t at)
+{
+	uint8_t *p = buffer;
+	if (at > s->size || len > s->size - at)
+		return false;
+	while (len > 0) {
+		ssize_t n = pread(s->fd, p, len, (off_t)at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		p += n;
+		at += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+/* ---- cdb ---------------------------------------------------------------------------- */
+
+struct bucket {
+	uint64_t at;
+	uint32_t slots;
+};
+
+/* False: not within the file. */
+static bool find_bucket(const struct mxguard_snapshot *s, uint32_t hash, struct bucket *out)
+{
+	const uint8_t *p = s->table + (hash & 0xff) * 8;
+	out->at = mxg_get32le(p);
+	out->slots = mxg_get32le(p + 4);
+	if (out->slots == 0)
+		return true;
+	return out->at >= MXG_CDB_TABLE_SIZE && out->at <= s->size && out->slots <= (s->size - out->at) / 8;
+}
+
+/* Reads the record at `at` if it has this key: FOUND, ABSENT where the key is another's. */
+static enum mxg_snapshot_result read_record(const struct mxguard_snapshot *s, uint64_t at, const uint8_t *key,
+					    size_t key_len, struct mxg_snapshot_value *v)
+{
+	uint64_t left = at < s->size ? s->size - at : 0;
+	size_t got = left < MXG_SNAPSHOT_FIRST_READ ? (size_t)left : MXG_SNAPSHOT_FIRST_READ;
+	if (at < MXG_CDB_TABLE_SIZE || got < 8 || !mxg_snapshot_read_at(s, v->first, got, at))
+		return MXG_SNAPSHOT_DAMAGED;
+	uint32_t stored_key = mxg_get32le(v->first), len = mxg_get32le(v->first + 4);
+	if (stored_key > MXG_SNAPSHOT_KEY_MAX || got < 8 + stored_key)
+		return MXG_SNAPSHOT_DAMAGED;
+	if (stored_key != key_len || memcmp(v->first + 8, key, key_len) != 0) {
+		/* another key with the same hash; or this one, damaged: then "absent" would be a lie */
+		bool other = mxg_cdb_hash(v->first + 8, stored_key) == mxg_cdb_hash(key, key_len);
+		return other ? MXG_SNAPSHOT_ABSENT : MXG_SNAPSHOT_DAMAGED;
+	}
+	if (len > MXG_SNAPSHOT_VALUE_MAX || len > left - 8 - key_len)
+		return MXG_SNAPSHOT_DAMAGED;
+	v->len = len;
+	v->bytes = v->first + 8 + key_len;
+	if (8 + key_len + len <= got)
+		return MXG_SNAPSHOT_FOUND;
+	v->bytes = v->heap = malloc(len);
+	if (v->heap == NULL)
+		return MXG_SNAPSHOT_NOMEM;
+	return mxg_snapshot_read_at(s, v->heap, len, at + 8 + key_len) ? MXG_SNAPSHOT_FOUND : MXG_SNAPSHOT_DAMAGED;
+}
+
+enum mxg_snapshot_result mxg_snapshot_find(const struct mxguard_snapshot *s, const uint8_t *key, size_t key_len,
+					   struct mxg_snapshot_value *v)
+{
+	uint8_t slots[SLOTS_AT_ONCE * 8];
+	uint32_t hash = mxg_cdb_hash(key, key_len);
+	struct bucket b;
+	v->heap = NULL;
+	if (!find_bucket(s, hash, &b))
+		return MXG_SNAPSHOT_DAMAGED;
+	uint32_t slot = b.slots == 0 ? 0 : (hash >> 8) % b.slots;
+	for (uint32_t seen = 0; seen < b.slots;) {
+		uint32_t n = b.slots - slot < SLOTS_AT_ONCE ? b.slots - slot : SLOTS_AT_ONCE;
+		if (!mxg_snapshot_read_at(s, slots, (size_t)n * 8, b.at + (uint64_t)slot * 8))
+			return MXG_SNAPSHOT_DAMAGED;
+		for (uint32_t i = 0; i < n && seen < b.slots; i++, seen++) {
+			uint32_t at = mxg_get32le(slots + (size_t)i * 8 + 4);
+			if (at == 0)
+				return MXG_SNAPSHOT_ABSENT;
+			if (mxg_get32le(slots + (size_t)i * 8) != hash)
+				continue;
+			enum mxg_snapshot_result r = read_record(s, at, key, key_len, v);
+			if (r != MXG_SNAPSHOT_ABSENT)
+				return r;
+		}
+		slot = slot + n == b.slots ? 0 : slot + n;
+	}
+	return MXG_SNAPSHOT_ABSENT;
+}
+
+/* The CRC in a value's first four bytes, over the key and the rest. */
+static bool crc_holds(const uint8_t *key, size_t key_len, const struct mxg_snapshot_value *v)
+{
+	if (v->len < 4)
+		return false;
+	uint32_t crc = mxg_crc32(mxg_crc32(0, key, key_len), v->bytes + 4, v->len - 4);
+	return crc == mxg_get32(v->bytes);
+}
+
+static const struct mxg_cached *find_cached(const struct mxguard_snapshot *s, const uint8_t *key, size_t key_len)
+{
+	if (s->cache == NULL)
+		return NULL;
+	const struct mxg_cached *c = atomic_load_explicit(&s->cache->places[mxg_cdb_hash(key, key_len) % MXG_CACHE_PLACES],
+						      memory_order_acquire);
+	return c != NULL && c->key_len == key_len && memcmp(c->bytes, key, key_len) == 0 ? c : NULL;
+}
+
+static void put_cached(const struct mxguard_snapshot *s, const uint8_t *key, size_t key_len,
+		       const struct mxg_snapshot_value *v)
+{
+	if (s->cache == NULL || v->len > MXG_CACHE_VALUE_MAX)
+		return;
+	_Atomic(struct mxg_cached *) *place = &s->cache->places[mxg_cdb_hash(key, key_len) % MXG_CACHE_PLACES];
+	struct mxg_cached *none = NULL, *c;
+	if (atomic_load_explicit(place, memory_order_relaxed) != NULL ||
+	    (c = malloc(sizeof(*c) + key_len + v->len)) == NULL)
+		return;
+	c->key_len = key_len;
+	c->len = v->len;
+	memcpy(c->bytes, key, key_len);
+	memcpy(c->bytes + key_len, v->bytes, v->len);
+	if (!atomic_compare_exchange_strong_explicit(place, &none, c, memory_order_release, memory_order_relaxed))
+		free(c);
+}
+
+/* ---- answers ------------------------------------------------------------------------- */
+
+/* The items of an answer fill its data exactly, and are as many as it says. */
+static bool items_hold(const uint8_t *data, size_t size, unsigned count)
+{
+	const uint8_t *item;
+	size_t at = 0, len;
+	unsigned n = 0;
+	while (mxg_rrset_next(data, size, &at, &item, &len))
+		n++;
+	return n == count && at == size;
+}
+
+static bool kind_holds(const struct mxg_answer *a)
+{
+	switch (a->kind) {
+	case MXG_ANSWER_RECORDS:
+		return true;
+	case MXG_ANSWER_NODATA:
+	case MXG_ANSWER_NXDOMAIN:
+		return a->count == 0 && a->size == 0;
+	default:
+		return false;
+	}
+}
+
+/* One version at *at; moves *at behind it. */
+static bool read_version(const struct mxg_snapshot_value *v, size_t *at, struct mxg_answer *out)
+{
+	if (v->len - *at < MXG_VERSION_HEAD_SIZE)
+		return false;
+	const uint8_t *p = v->bytes + *at;
+	*out = (struct mxg_answer){
+		.from = (int64_t)mxg_get64(p + MXG_VERSION_AT_FROM),
+		.superseded = (int64_t)mxg_get64(p + MXG_VERSION_AT_SUPERSEDED),
+		.confirmed = (int64_t)mxg_get64(p + MXG_VERSION_AT_CONFIRMED),
+		.ttl = mxg_get32(p + MXG_VERSION_AT_TTL),
+		.kind = (enum mxg_answer_kind)p[MXG_VERSION_AT_KIND],
+		.ad = (p[MXG_VERSION_AT_FLAGS] & MXG_VERSION_FLAG_AD) != 0,
+		.count = mxg_get16(p + MXG_VERSION_AT_COUNT),
+		.size = mxg_get32(p + MXG_VERSION_AT_SIZE),
+		.data = p + MXG_VERSION_HEAD_SIZE,
+	};
+	*at += MXG_VERSION_HEAD_SIZE;
+	if (out->size > MXG_RRSET_MAX || out->size > v->len - *at)
+		return false;
+	*at += out->size;
+	return kind_holds(out) && items_hold(out->data, out->size, out->count);
+}
+
+/* Times that no refresh can have written: they would overflow sums or never expire. */
+static bool times_hold(const struct mxg_answer *a)
+{
+	const int64_t most = INT64_MAX / 4;
+	return a->from > 0 && a->from < most && a->confirmed >= a->from && a->confirmed < most &&
+	       a->ttl <= 0x7fffffffu && (a->superseded == 0 || (a->superseded >= a->from && a->superseded < most));
+}
+
+/* Everything is looked at before the first version goes into the table: half a history
+ * would be another history. */
+static bool read_versions(const struct mxg_snapshot_value *v, struct mxg_answer versions[MXG_VERSIONS_MAX],
+			  size_t *count)
+{
+	size_t at = 5;
+	if (v->len < 5)
+		return false;
+	*count = v->bytes[4];
+	if (*count == 0 || *count > MXG_VERSIONS_MAX)
+		return false;
+	for (size_t i = 0; i < *count; i++) {
+		if (!read_version(v, &at, &versions[i]) || !times_hold(&versions[i]))
+			return false;
+		if (i > 0 && (versions[i].superseded == 0 || versions[i].superseded > versions[i - 1].from))
+			return false;
+	}
+	return at == v->len;
+}
+
+/* A refresh takes history over from snapshots of other configurations, so what came before
+ * require_dnssec may stand beside what came after it. */
+static enum mxg_snapshot_result put_versions(const struct mxguard_snapshot *s, struct mxg_answers *answers,
+					     int entry, const struct mxg_snapshot_value *v)
+{
+	struct mxg_answer versions[MXG_VERSIONS_MAX];
+	enum mxg_snapshot_result result = MXG_SNAPSHOT_ABSENT;
+	size_t count;
+	if (!read_versions(v, versions, &count))
+		return MXG_SNAPSHOT_DAMAGED;
+	for (size_t i = 0; i < count; i++) {
+		if (s->only_validated && !versions[i].ad)
+			continue;
+		if (!mxg_answers_put_version(answers, entry, &versions[i]))
+			return MXG_SNAPSHOT_NOMEM;
+		result = MXG_SNAPSHOT_FOUND;
+	}
+	return result;
+}
+
+enum mxg_snapshot_result mxg_snapshot_load(const struct mxguard_snapshot *s, struct mxg_answers *answers, int entry)
+{
+	const struct mxg_question *q = mxg_answers_question(answers, entry);
+	uint8_t key[MXG_SNAPSHOT_KEY_MAX] = { 'Q' };
+	size_t key_len = 3u + q->name.len;
+	struct mxg_snapshot_value v;
+	mxg_put16(key + 1, q->type);
+	memcpy(key + 3, q->name.wire, q->name.len);
+	const struct mxg_cached *c = find_cached(s, key, key_len);
+	if (c != NULL) {
+		v.bytes = c->bytes + key_len;
+		v.len = c->len;
+		return put_versions(s, answers, entry, &v);
+	}
+	enum mxg_snapshot_result r = mxg_snapshot_find(s, key, key_len, &v);
+	if (r == MXG_SNAPSHOT_FOUND)
+		r = crc_holds(key, key_len, &v) ? put_versions(s, answers, entry, &v) : MXG_SNAPSHOT_DAMAGED;
+	if (r == MXG_SNAPSHOT_FOUND)
+		put_cached(s, key, key_len, &v);
+	free(v.heap);
+	return r;
+}
+
+/* A "no" is only as good as the hash table that it came out of. */
+static bool bucket_holds(const struct mxguard_snapshot *s, uint32_t hash)
+{
+	uint8_t piece[4096];
+	struct bucket b;
+	uint32_t crc = 0;
+	if (!find_bucket(s, hash, &b))
+		return false;
+	for (uint64_t left = (uint64_t)b.slots * 8, at = b.at; left > 0;) {
+		size_t n = left < sizeof(piece) ? (size_t)left : sizeof(piece);
+		if (!mxg_snapshot_read_at(s, piece, n, at))
+			return false;
+		crc = mxg_crc32(crc, piece, n);
+		at += n;
+		left -= n;
+	}
+	return crc == mxg_get32(s->header + MXG_SNAPSHOT_AT_BUCKET_CRC + (hash & 0xff) * 4);
+}
+
+int mxg_snapshot_has_domain(const struct mxguard_snapshot *s, const char *domain, size_t len)
+{
+	uint8_t key[MXG_SNAPSHOT_KEY_MAX] = { 'D' };
+	struct mxg_snapshot_value v;
+	if (len > 255)
+		return 0;
+	memcpy(key + 1, domain, len);
+	enum mxg_snapshot_result r = mxg_snapshot_find(s, key, len + 1, &v);
+	if (r == MXG_SNAPSHOT_FOUND && !crc_holds(key, len + 1, &v))
+		r = MXG_SNAPSHOT_DAMAGED;
+	free(v.heap);
+	if (r == MXG_SNAPSHOT_FOUND)
+		return 1;
+	return r == MXG_SNAPSHOT_ABSENT && bucket_holds(s, mxg_cdb_hash(key, len + 1)) ? 0 : -1;
+}
+
+/* ---- listing ------------------------------------------------------------------------- */
+
+/* The records end where the first hash table begins. */
+static uint64_t records_end(const struct mxguard_snapshot *s)
+{
+	uint64_t end = s->size;
+	for (size_t i = 0; i < 256; i++) {
+		uint64_t at = mxg_get32le(s->table + i * 8);
+		if (at < end)
+			end = at;
+	}
+	return end;
+}
+
+static bool question_of(const uint8_t *key, size_t len, struct mxg_question *out)
+{
+	if (len < 4 || len > MXG_SNAPSHOT_KEY_MAX || key[0] != 'Q')
+		return false;
+	*out = (struct mxg_question){ .type = mxg_get16(key + 1), .name.len = (uint8_t)(len - 3) };
+	memcpy(out->name.wire, key + 3, len - 3);
+	return true;
+}
+
+bool mxg_snapshot_next(const struct mxguard_snapshot *s, uint64_t *at, struct mxg_question *out)
+{
+	uint8_t head[8 + MXG_SNAPSHOT_KEY_MAX];
+	uint64_t end = records_end(s);
+	if (*at < MXG_CDB_TABLE_SIZE)
+		*at = MXG_CDB_TABLE_SIZE;
+	while (*at + 8 <= end) {
+		size_t got = end - *at < sizeof(head) ? (size_t)(end - *at) : sizeof(head);
+		if (!mxg_snapshot_read_at(s, head, got, *at))
+			return false;
+		uint64_t key_len = mxg_get32le(head), all = 8 + key_len + mxg_get32le(head + 4);
+		if (all > end - *at)
+			return false;
+		*at += all;
+		if (key_len <= got - 8 && question_of(head + 8, (size_t)key_len, out))
+			return true;
+	}
+	return false;
+}
+
+int64_t mxg_snapshot_written(const struct mxguard_snapshot *s)
+{
+	return s->written;
+}
