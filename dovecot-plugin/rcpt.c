@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* RCPT: refused here, one by one, where the peer alone decides. */
+#include "connection.h"
 #include "transaction.h"
 
 #include "llist.h"
@@ -103,7 +104,10 @@ static struct recipient *take_oldest(struct transaction *t)
 /* Each reply can bring the next command, or the end of the connection. */
 void transaction_go_on(struct transaction *t)
 {
+	struct connection_visit visit;
+
 	transaction_ref(t);
+	connection_enter(&visit, t->session->client->conn);
 	if (t->data_continue != NULL) {
 		data_continue_t *go_on = t->data_continue;
 
@@ -113,5 +117,6 @@ void transaction_go_on(struct transaction *t)
 		while (t->session != NULL && !t->running && t->waiting != NULL)
 			finish(t, take_oldest(t));
 	}
+	connection_leave(&visit);
 	transaction_unref(&t);
 }
