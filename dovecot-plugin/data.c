@@ -114,8 +114,7 @@ static void deliver_later(struct transaction *t)
 	i_stream_unref(&input);
 }
 
-static void wait_for_check(struct transaction *t, struct smtp_server_cmd_ctx *cmd, struct istream *input,
-			   uoff_t size)
+static void wait_for_check(struct transaction *t, struct smtp_server_cmd_ctx *cmd, struct istream *input, uoff_t size)
 {
 	t->data_cmd = cmd;
 	t->data_input = input;
@@ -140,13 +139,13 @@ static int decide_by_header(struct transaction *t)
 
 	(void)mxguard_check_header_end(t->check);
 	progress = transaction_run(t);
-	if (progress == MXGUARD_NEED_HEADER)
+	if (progress == MXGUARD_PROGRESS_NEED_HEADER)
 		progress = mxguard_check_give_up(t->check, ioloop_time);
-	return progress == MXGUARD_NEED_DNS ? 0 : progress < 0 ? -1 : 1;
+	return progress == MXGUARD_PROGRESS_NEED_DNS ? 0 : progress < 0 ? -1 : 1;
 }
 
-int plugin_cmd_data(struct client *client, struct smtp_server_cmd_ctx *cmd,
-		    struct smtp_server_transaction *trans, struct istream *data_input, uoff_t data_size)
+int plugin_cmd_data(struct client *client, struct smtp_server_cmd_ctx *cmd, struct smtp_server_transaction *trans,
+		    struct istream *data_input, uoff_t data_size)
 {
 	struct transaction *t = transaction_get(session_of(client));
 	bool decided;

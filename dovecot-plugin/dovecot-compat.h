@@ -79,8 +79,8 @@ static inline int lookup_recipient(struct client *client, struct lmtp_recipient 
 	const char *username, *detail;
 	char delim;
 
-	smtp_address_detail_parse_temp(client_lda_set(client)->recipient_delimiter, rcpt->path, &username,
-				       &delim, &detail);
+	smtp_address_detail_parse_temp(client_lda_set(client)->recipient_delimiter, rcpt->path, &username, &delim,
+				       &detail);
 	i_zero(&input);
 	input.service = "lmtp";
 	input.username = username;

@@ -52,9 +52,9 @@ static void mark_file(const char *path, struct file_mark *mark)
 
 static bool marks_equal(const struct file_mark *a, const struct file_mark *b)
 {
-	return a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
-	       a->mtime.tv_sec == b->mtime.tv_sec && a->mtime.tv_nsec == b->mtime.tv_nsec &&
-	       a->ctime.tv_sec == b->ctime.tv_sec && a->ctime.tv_nsec == b->ctime.tv_nsec;
+	return a->dev == b->dev && a->ino == b->ino && a->size == b->size && a->mtime.tv_sec == b->mtime.tv_sec &&
+	       a->mtime.tv_nsec == b->mtime.tv_nsec && a->ctime.tv_sec == b->ctime.tv_sec &&
+	       a->ctime.tv_nsec == b->ctime.tv_nsec;
 }
 
 /* One error for each state of the file, not one a message. Warnings go where people look for
@@ -201,7 +201,7 @@ int engine_run(struct engine *engine, struct mxguard_check *check, engine_callba
 {
 	int progress = mxguard_check_run(check, ioloop_time);
 
-	if (progress != MXGUARD_NEED_DNS)
+	if (progress != MXGUARD_PROGRESS_NEED_DNS)
 		return progress;
 	if (engine->lookups == NULL)
 		engine->lookups = lookups_new(engine->policy);
@@ -232,15 +232,16 @@ int check_set_peer_ip(struct mxguard_check *check, const struct ip_addr *ip)
  * boundary is known, only where the peer itself is looked through. */
 static bool ask_whether_internal(struct engine *engine, const struct ip_addr *peer)
 {
-	struct mxguard_check *check = mxguard_check_new(engine->policy, NULL, 0);
+	struct mxguard_check *check = NULL;
+	mxguard_check_new(&check, engine->policy, NULL, 0);
 	bool internal = FALSE;
 
 	if (check == NULL)
 		return FALSE;
-	if (check_set_peer_ip(check, peer) == MXGUARD_OK &&
-	    mxguard_check_override(check, -1, "mode", "enforce", NULL, 0) == MXGUARD_OK &&
-	    mxguard_check_add_recipient(check, "mxguard-probe@invalid") >= 0)
-		internal = mxguard_check_run(check, ioloop_time) == MXGUARD_NEED_HEADER &&
+	if (check_set_peer_ip(check, peer) == MXGUARD_ERROR_NONE &&
+	    mxguard_check_override(check, MXGUARD_ALL, "mode", "enforce", NULL, 0) == MXGUARD_ERROR_NONE &&
+	    mxguard_check_add_recipient(check, "mxguard-probe@invalid", NULL) >= 0)
+		internal = mxguard_check_run(check, ioloop_time) == MXGUARD_PROGRESS_NEED_HEADER &&
 			   *mxguard_check_text(check, 0, MXGUARD_TEXT_BOUNDARY_PEER) == '\0';
 	mxguard_check_free(check);
 	return internal;

@@ -143,8 +143,8 @@ static void scan_stream(struct scanner *s, struct istream *input)
 		end_field(s);
 }
 
-int header_scan(struct istream *input, const struct mxguard_policy *policy, struct mxguard_check *check,
-		pool_t pool, struct header_scan *scan_r)
+int header_scan(struct istream *input, const struct mxguard_policy *policy, struct mxguard_check *check, pool_t pool,
+		struct header_scan *scan_r)
 {
 	struct scanner s = { .policy = policy, .check = check, .pool = pool, .out = scan_r, .line_start = TRUE };
 	uoff_t start = input->v_offset;

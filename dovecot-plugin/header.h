@@ -22,8 +22,8 @@ struct header_scan {
  * removed, and feeds the check, where one is given, as long as it wants more. 0, or -1 where
  * the stream failed.
  */
-int header_scan(struct istream *input, const struct mxguard_policy *policy, struct mxguard_check *check,
-		pool_t pool, struct header_scan *scan_r);
+int header_scan(struct istream *input, const struct mxguard_policy *policy, struct mxguard_check *check, pool_t pool,
+		struct header_scan *scan_r);
 
 /* The message with `field` on top and without the cuts; the same stream, with one more
  * reference, where nothing changes. */

@@ -50,8 +50,8 @@ static const char *apply(struct mxguard_check *check, const struct plugin_settin
 
 	for (unsigned i = 0; i < OVERRIDE_COUNT; i++) {
 		message[0] = '\0';
-		if (set->values[i] != NULL && mxguard_check_override(check, -1, override_names[i], set->values[i],
-								     message, sizeof(message)) < 0)
+		if (set->values[i] != NULL && mxguard_check_override(check, MXGUARD_ALL, override_names[i],
+								     set->values[i], message, sizeof(message)) < 0)
 			return t_strdup_printf("mxguard_%s", message[0] != '\0' ? message : override_names[i]);
 	}
 	return NULL;
@@ -89,23 +89,23 @@ static int read_header(struct mxguard_check *check, struct mail_deliver_context 
 /* Nothing else goes on in this process: it may wait, for dns.timeout at the most. */
 static int decide(struct mxguard_check *check, struct mail_deliver_context *ctx, struct mxguard_policy *policy)
 {
-	struct mxguard_resolver *resolver = mxguard_resolver_new(policy);
+	struct mxguard_resolver *resolver = NULL;
+	mxguard_resolver_new(&resolver, policy);
 	int progress = MXGUARD_ERROR_NOMEM;
 
 	if (resolver == NULL)
 		return -1;
-	if (mxguard_check_add_recipient(check, smtp_address_encode(ctx->rcpt_to)) == 0)
+	if (mxguard_check_add_recipient(check, smtp_address_encode(ctx->rcpt_to), NULL) == 0)
 		progress = mxguard_resolver_run(resolver, check, -1);
-	if (progress == MXGUARD_NEED_HEADER && read_header(check, ctx, policy) == 0)
+	if (progress == MXGUARD_PROGRESS_NEED_HEADER && read_header(check, ctx, policy) == 0)
 		progress = mxguard_resolver_run(resolver, check, -1);
-	if (progress > 0 && progress != MXGUARD_DONE)
+	if (progress > 0 && progress != MXGUARD_PROGRESS_DONE)
 		progress = mxguard_check_give_up(check, ioloop_time);
 	mxguard_resolver_free(resolver);
 	return progress < 0 ? -1 : 0;
 }
 
-static int quarantine(struct mxguard_check *check, struct mail_deliver_context *ctx,
-		      struct mail_storage **storage_r)
+static int quarantine(struct mxguard_check *check, struct mail_deliver_context *ctx, struct mail_storage **storage_r)
 {
 	const char *mailbox = mxguard_check_text(check, 0, MXGUARD_TEXT_QUARANTINE_MAILBOX);
 	struct quarantine_box box;
@@ -144,8 +144,8 @@ static int act(struct mxguard_check *check, struct mail_deliver_context *ctx, st
 					  mxguard_check_text(check, 0, MXGUARD_TEXT_REPLY)));
 }
 
-static int deliver_checked(struct mail_deliver_context *ctx, struct engine *engine,
-			   const struct plugin_settings *set, struct mail_storage **storage_r)
+static int deliver_checked(struct mail_deliver_context *ctx, struct engine *engine, const struct plugin_settings *set,
+			   struct mail_storage **storage_r)
 {
 	struct mxguard_policy *policy = engine_policy(engine);
 	struct mxguard_check *check;
@@ -154,7 +154,7 @@ static int deliver_checked(struct mail_deliver_context *ctx, struct engine *engi
 
 	if (policy == NULL)
 		return defer_for_configuration(ctx, set->config);
-	check = mxguard_check_new(policy, engine_snapshot(engine), 0);
+	mxguard_check_new(&check, policy, engine_snapshot(engine), 0);
 	if (check == NULL)
 		return defer(ctx, "4.3.0 out of memory");
 	describe(check, ctx);

@@ -27,7 +27,8 @@ struct lookups {
 
 struct lookups *lookups_new(struct mxguard_policy *policy)
 {
-	struct mxguard_resolver *resolver = mxguard_resolver_new(policy);
+	struct mxguard_resolver *resolver = NULL;
+	mxguard_resolver_new(&resolver, policy);
 	struct lookups *lookups;
 
 	if (resolver == NULL)
@@ -93,13 +94,15 @@ static void attach(struct lookups *lookups)
 	int msecs;
 
 	detach(lookups);
-	T_BEGIN {
+	T_BEGIN
+	{
 		size_t count;
 		const struct pollfd *fds = sockets(lookups, &count);
 
 		for (size_t i = 0; i < count; i++)
 			attach_fd(lookups, &fds[i]);
-	} T_END;
+	}
+	T_END;
 	msecs = mxguard_resolver_timeout(lookups->resolver);
 	if (msecs >= 0)
 		lookups->to = timeout_add_short(I_MAX((unsigned int)msecs, 1), on_event, lookups);
@@ -165,7 +168,8 @@ static void dispatch(struct lookups *lookups)
 
 static void on_event(struct lookups *lookups)
 {
-	T_BEGIN {
+	T_BEGIN
+	{
 		size_t count;
 		struct pollfd *fds = sockets(lookups, &count);
 
@@ -173,19 +177,19 @@ static void on_event(struct lookups *lookups)
 			count = 0;
 		detach(lookups);
 		(void)mxguard_resolver_process(lookups->resolver, fds, count);
-	} T_END;
+	}
+	T_END;
 	dispatch(lookups);
 }
 
-int lookups_start(struct lookups *lookups, struct mxguard_check *check, lookups_callback_t *callback,
-		  void *context)
+int lookups_start(struct lookups *lookups, struct mxguard_check *check, lookups_callback_t *callback, void *context)
 {
 	struct lookup lookup = { .check = check, .callback = callback, .context = context };
 	int progress;
 
 	detach(lookups);
 	progress = mxguard_resolver_start(lookups->resolver, check, -1);
-	if (progress == MXGUARD_NEED_DNS)
+	if (progress == MXGUARD_PROGRESS_NEED_DNS)
 		array_push_back(&lookups->pending, &lookup);
 	else
 		mxguard_resolver_cancel(lookups->resolver, check);

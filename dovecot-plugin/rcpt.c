@@ -53,7 +53,7 @@ static int decide(struct transaction *t, struct recipient *r)
 		r->broken = TRUE;
 		return refuse(t, r);
 	}
-	if (progress == MXGUARD_NEED_DNS && !recipient_decided(t, r)) {
+	if (progress == MXGUARD_PROGRESS_NEED_DNS && !recipient_decided(t, r)) {
 		wait_for_check(t, r);
 		return 0;
 	}
@@ -83,7 +83,7 @@ static void finish(struct transaction *t, struct recipient *r)
 	int ret;
 
 	smtp_server_command_ref(command);
-	ret = r->index < 0 ? decide(t, r) : conclude(t, r);
+	ret = !r->added ? decide(t, r) : conclude(t, r);
 	if (ret > 0 && !smtp_server_command_is_replied(command))
 		smtp_server_cmd_rcpt_reply_success(cmd);
 	smtp_server_command_unref(&command);

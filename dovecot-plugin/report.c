@@ -22,7 +22,7 @@ static struct event_passthrough *decision(struct event *parent)
 	return e->replace_log_prefix(i_get_failure_prefix());
 }
 
-void report_check(const struct mxguard_check *check, int index, struct event *parent)
+void report_check(const struct mxguard_check *check, size_t index, struct event *parent)
 {
 	struct event_passthrough *e = decision(parent);
 	char line[LINE_MAX_LEN];
@@ -60,7 +60,7 @@ void report_recipient(struct transaction *t, struct recipient *r)
 	if (r->reported)
 		return;
 	r->reported = TRUE;
-	if (t->broken != NULL || r->broken || r->index < 0)
+	if (t->broken != NULL || r->broken || !r->added)
 		report_broken(t, r);
 	else
 		report_check(t->check, r->index, r->lrcpt->rcpt->event);

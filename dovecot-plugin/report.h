@@ -11,6 +11,6 @@ struct transaction;
 /* One log line and one event mxguard_decision, once a recipient. */
 void report_recipient(struct transaction *t, struct recipient *r);
 /* The same for a check outside of LMTP. */
-void report_check(const struct mxguard_check *check, int index, struct event *parent);
+void report_check(const struct mxguard_check *check, size_t index, struct event *parent);
 
 #endif

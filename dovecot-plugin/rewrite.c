@@ -7,7 +7,7 @@
 #define COPIED_MOST 32768 /* a message that is copied; a larger one is read through slices */
 #define COPIED_USUAL 4096
 
-static void add_range(ARRAY_TYPE(istream_list) *parts, struct istream *input, uoff_t from, uoff_t size)
+static void add_range(ARRAY_TYPE(istream_list) * parts, struct istream *input, uoff_t from, uoff_t size)
 {
 	struct istream *part;
 
@@ -44,8 +44,7 @@ static struct istream *slice(struct istream *input, const char *field, const str
 }
 
 /* What stays of DATA, which stands at offset AT of the message. */
-static void add_kept(buffer_t *copy, const unsigned char *data, size_t size, uoff_t at,
-		     const struct header_scan *scan)
+static void add_kept(buffer_t *copy, const unsigned char *data, size_t size, uoff_t at, const struct header_scan *scan)
 {
 	const struct header_cut *cut;
 	uoff_t end = at + size, from = at;

@@ -10,8 +10,8 @@ static const char *keep(pool_t pool, const char *value)
 	return *value == '\0' ? NULL : p_strdup(pool, value);
 }
 
-static int read_settings(struct event *event, enum settings_get_flags flags, pool_t pool,
-			 struct plugin_settings *set_r, const char **error_r)
+static int read_settings(struct event *event, enum settings_get_flags flags, pool_t pool, struct plugin_settings *set_r,
+			 const char **error_r)
 {
 	const struct mxguard_settings *set;
 
@@ -47,8 +47,8 @@ int settings_of_client(struct client *client, pool_t pool, struct plugin_setting
 	return ret;
 }
 
-int settings_of_service_user(struct mail_storage_service_user *user, struct event *event ATTR_UNUSED,
-			     pool_t pool, struct plugin_settings *set_r, const char **error_r)
+int settings_of_service_user(struct mail_storage_service_user *user, struct event *event ATTR_UNUSED, pool_t pool,
+			     struct plugin_settings *set_r, const char **error_r)
 {
 	return read_settings(mail_storage_service_user_get_event(user), 0, pool, set_r, error_r);
 }

@@ -10,13 +10,17 @@
 #undef DEF
 #define DEF(name) SETTING_DEFINE_STRUCT_STR(#name, name, struct mxguard_settings)
 
-static const struct setting_define defines[] = {
-	DEF(mxguard_config),	     DEF(mxguard_mode),	       DEF(mxguard_exempt),
-	DEF(mxguard_on_direct),	     DEF(mxguard_on_direct_queued), DEF(mxguard_on_unknown),
-	DEF(mxguard_on_unreadable),  DEF(mxguard_on_untraced), DEF(mxguard_tag),
-	DEF(mxguard_quarantine_mailbox),
-	SETTING_DEFINE_LIST_END
-};
+static const struct setting_define defines[] = { DEF(mxguard_config),
+						 DEF(mxguard_mode),
+						 DEF(mxguard_exempt),
+						 DEF(mxguard_on_direct),
+						 DEF(mxguard_on_direct_queued),
+						 DEF(mxguard_on_unknown),
+						 DEF(mxguard_on_unreadable),
+						 DEF(mxguard_on_untraced),
+						 DEF(mxguard_tag),
+						 DEF(mxguard_quarantine_mailbox),
+						 SETTING_DEFINE_LIST_END };
 
 static const struct mxguard_settings defaults = {
 	.mxguard_config = "/etc/mxguard/mxguard.conf",

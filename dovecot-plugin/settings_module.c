@@ -11,7 +11,4 @@ extern const char *mxguard_settings_version;
 extern const struct setting_parser_info *mxguard_settings_set_infos[];
 
 EXPORTED const char *mxguard_settings_version = DOVECOT_ABI_VERSION;
-EXPORTED const struct setting_parser_info *mxguard_settings_set_infos[] = {
-	&mxguard_setting_parser_info,
-	NULL
-};
+EXPORTED const struct setting_parser_info *mxguard_settings_set_infos[] = { &mxguard_setting_parser_info, NULL };

@@ -28,7 +28,6 @@ struct recipient *recipient_new(struct lmtp_recipient *lrcpt, struct smtp_server
 
 	r->lrcpt = lrcpt;
 	r->cmd = cmd;
-	r->index = -1;
 	MODULE_CONTEXT_SET(lrcpt, recipient_module, r);
 	smtp_server_recipient_add_hook(lrcpt->rcpt, SMTP_SERVER_RECIPIENT_HOOK_DESTROY, recipient_destroyed, r);
 	return r;
@@ -36,12 +35,12 @@ struct recipient *recipient_new(struct lmtp_recipient *lrcpt, struct smtp_server
 
 bool recipient_decided(const struct transaction *t, const struct recipient *r)
 {
-	return mxguard_check_verdict(t->check, r->index) != MXGUARD_VERDICT_UNDECIDED;
+	return r->added && mxguard_check_verdict(t->check, r->index) != MXGUARD_VERDICT_UNDECIDED;
 }
 
 /* ---- a new transaction ------------------------------------------------------ */
 
-static const char *apply(struct mxguard_check *check, int index, const struct plugin_settings *set, pool_t pool)
+static const char *apply(struct mxguard_check *check, size_t index, const struct plugin_settings *set, pool_t pool)
 {
 	char message[MESSAGE_MAX];
 
@@ -49,10 +48,9 @@ static const char *apply(struct mxguard_check *check, int index, const struct pl
 		if (set->values[i] == NULL)
 			continue;
 		message[0] = '\0';
-		if (mxguard_check_override(check, index, override_names[i], set->values[i], message,
-					   sizeof(message)) < 0)
-			return p_strconcat(pool, "mxguard_", message[0] != '\0' ? message : override_names[i],
-					   NULL);
+		if (mxguard_check_override(check, index, override_names[i], set->values[i], message, sizeof(message)) <
+		    0)
+			return p_strconcat(pool, "mxguard_", message[0] != '\0' ? message : override_names[i], NULL);
 	}
 	return NULL;
 }
@@ -131,10 +129,10 @@ static const char *prepare(struct transaction *t)
 	policy = engine_policy(t->engine);
 	if (policy == NULL)
 		return "configuration"; /* logged when it was read */
-	t->check = mxguard_check_new(policy, engine_snapshot(t->engine), 0);
+	mxguard_check_new(&t->check, policy, engine_snapshot(t->engine), 0);
 	if (t->check == NULL)
 		return "memory";
-	error = apply(t->check, -1, &t->settings, t->pool);
+	error = apply(t->check, MXGUARD_ALL, &t->settings, t->pool);
 	if (error != NULL) {
 		e_error(client->event, "mxguard: all recipients are deferred with 451 4.3.5: %s", error);
 		return "settings";
@@ -210,8 +208,13 @@ void transaction_end(struct session *session)
 
 bool transaction_add(struct transaction *t, struct recipient *r)
 {
-	r->index = mxguard_check_add_recipient(t->check, smtp_address_encode(r->lrcpt->rcpt->path));
-	return r->index >= 0;
+	size_t index;
+
+	if (mxguard_check_add_recipient(t->check, smtp_address_encode(r->lrcpt->rcpt->path), &index) < 0)
+		return FALSE;
+	r->index = index;
+	r->added = TRUE;
+	return TRUE;
 }
 
 static void check_finished(void *context)
@@ -226,7 +229,7 @@ int transaction_run(struct transaction *t)
 {
 	int progress = engine_run(t->engine, t->check, check_finished, t);
 
-	t->running = progress == MXGUARD_NEED_DNS;
+	t->running = progress == MXGUARD_PROGRESS_NEED_DNS;
 	return progress;
 }
 
@@ -261,13 +264,11 @@ static int user_settings(struct transaction *t, struct recipient *r, struct plug
  * settings. Its domain is already evaluated, so that nothing is asked again. */
 static const char *decide_again(struct transaction *t, struct recipient *r, const struct plugin_settings *set)
 {
-	int before = r->index;
+	size_t before = r->index;
 	const char *error;
 
-	if (!transaction_add(t, r)) {
-		r->index = before;
+	if (!transaction_add(t, r))
 		return "out of memory";
-	}
 	error = apply(t->check, r->index, set, t->pool);
 	if (error != NULL) {
 		r->index = before;
@@ -318,7 +319,7 @@ enum mxguard_action recipient_action(const struct transaction *t, const struct r
 void recipient_refuse(struct transaction *t, struct recipient *r)
 {
 	struct smtp_server_recipient *rcpt = r->lrcpt->rcpt;
-	int code = t->check == NULL || r->index < 0 ? 451 : mxguard_check_reply_code(t->check, r->index);
+	int code = t->check == NULL || !r->added ? 451 : mxguard_check_reply_code(t->check, r->index);
 
 	if (t->broken != NULL || r->broken || (code != 451 && code != 550))
 		smtp_server_recipient_reply(rcpt, 451, "4.3.5", "Mail system configuration error; try again later");

@@ -22,7 +22,8 @@ struct recipient {
 	struct transaction *transaction; /* NULL: it does not wait */
 	struct lmtp_recipient *lrcpt;
 	struct smtp_server_cmd_ctx *cmd;
-	int index; /* in the check; -1: not there yet */
+	size_t index; /* in the check, */
+	bool added; /* … once it is there */
 	bool judged; /* the user's own settings are taken into account */
 	bool broken; /* they cannot be read: 451 4.3.5 */
 	bool reported;
@@ -85,8 +86,8 @@ void recipient_refuse(struct transaction *t, struct recipient *r);
 
 /* rcpt.c, data.c: the client's commands */
 int plugin_cmd_rcpt(struct client *client, struct smtp_server_cmd_ctx *cmd, struct lmtp_recipient *lrcpt);
-int plugin_cmd_data(struct client *client, struct smtp_server_cmd_ctx *cmd,
-		    struct smtp_server_transaction *trans, struct istream *data_input, uoff_t data_size);
+int plugin_cmd_data(struct client *client, struct smtp_server_cmd_ctx *cmd, struct smtp_server_transaction *trans,
+		    struct istream *data_input, uoff_t data_size);
 int plugin_local_deliver(struct client *client, struct lmtp_recipient *lrcpt, struct smtp_server_cmd_ctx *cmd,
 			 struct smtp_server_transaction *trans, struct lmtp_local_deliver_context *lldctx);
 

@@ -31,9 +31,9 @@ static int decide(struct mxguard_resolver *resolver, struct mxguard_check *check
 {
 	char line[4096];
 	int progress = mxguard_resolver_run(resolver, check, -1);
-	if (progress == MXGUARD_NEED_HEADER)
+	if (progress == MXGUARD_PROGRESS_NEED_HEADER)
 		progress = mxguard_check_give_up(check, (int64_t)time(NULL));
-	if (progress != MXGUARD_DONE)
+	if (progress != MXGUARD_PROGRESS_DONE)
 		return EX_TEMPFAIL;
 	mxguard_check_log_line(check, 0, line, sizeof(line));
 	puts(line);
@@ -42,13 +42,15 @@ static int decide(struct mxguard_resolver *resolver, struct mxguard_check *check
 
 static int run(struct mxguard_policy *policy, const char *peer, const char *recipient)
 {
-	struct mxguard_resolver *resolver = mxguard_resolver_new(policy);
-	struct mxguard_check *check = mxguard_check_new(policy, NULL, 0);
+	struct mxguard_resolver *resolver = NULL;
+	mxguard_resolver_new(&resolver, policy);
+	struct mxguard_check *check = NULL;
+	mxguard_check_new(&check, policy, NULL, 0);
 	int status = EX_TEMPFAIL;
 	if (resolver != NULL && check != NULL) {
 		/* an address that cannot be read makes the answer `unknown`: nothing to do here */
 		mxguard_check_set_peer_text(check, peer);
-		if (mxguard_check_add_recipient(check, recipient) == 0)
+		if (mxguard_check_add_recipient(check, recipient, NULL) == 0)
 			status = decide(resolver, check);
 	}
 	mxguard_check_free(check);
@@ -64,7 +66,7 @@ int main(int argc, char **argv)
 		fputs("Usage: blocking CONFIG PEER RECIPIENT\n", stderr);
 		return EX_TEMPFAIL;
 	}
-	if (mxguard_policy_load(&policy, argv[1], 0, message, sizeof(message)) != MXGUARD_OK) {
+	if (mxguard_policy_load(&policy, argv[1], 0, message, sizeof(message)) != MXGUARD_ERROR_NONE) {
 		fprintf(stderr, "%s\n", message);
 		return EX_TEMPFAIL;
 	}

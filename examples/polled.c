@@ -35,9 +35,9 @@ static int finish(struct mxguard_check *check, int progress)
 {
 	char line[4096];
 	int status = EX_TEMPFAIL;
-	if (progress == MXGUARD_NEED_HEADER)
+	if (progress == MXGUARD_PROGRESS_NEED_HEADER)
 		progress = mxguard_check_give_up(check, (int64_t)time(NULL));
-	if (progress == MXGUARD_DONE) {
+	if (progress == MXGUARD_PROGRESS_DONE) {
 		mxguard_check_log_line(check, 0, line, sizeof(line));
 		puts(line);
 		status = exit_status(mxguard_check_action(check, 0));
@@ -55,7 +55,8 @@ static void keep_worst(int *worst, int status)
 /* Starts one transaction. True where it is now under way; else `worst` knows its end. */
 static int start(struct mxguard_resolver *resolver, struct mxguard_policy *policy, char **pair, int *worst)
 {
-	struct mxguard_check *check = mxguard_check_new(policy, NULL, 0);
+	struct mxguard_check *check = NULL;
+	mxguard_check_new(&check, policy, NULL, 0);
 	int progress = MXGUARD_ERROR_NOMEM;
 	if (check == NULL) {
 		keep_worst(worst, EX_TEMPFAIL);
@@ -63,9 +64,9 @@ static int start(struct mxguard_resolver *resolver, struct mxguard_policy *polic
 	}
 	/* an address that cannot be read makes the answer `unknown` */
 	mxguard_check_set_peer_text(check, pair[0]);
-	if (mxguard_check_add_recipient(check, pair[1]) == 0)
+	if (mxguard_check_add_recipient(check, pair[1], NULL) == 0)
 		progress = mxguard_resolver_start(resolver, check, -1);
-	if (progress == MXGUARD_NEED_DNS)
+	if (progress == MXGUARD_PROGRESS_NEED_DNS)
 		return 1;
 	keep_worst(worst, finish(check, progress));
 	return 0;
@@ -107,11 +108,12 @@ int main(int argc, char **argv)
 		fputs("Usage: polled CONFIG PEER RECIPIENT [PEER RECIPIENT]...\n", stderr);
 		return EX_TEMPFAIL;
 	}
-	if (mxguard_policy_load(&policy, argv[1], 0, message, sizeof(message)) != MXGUARD_OK) {
+	if (mxguard_policy_load(&policy, argv[1], 0, message, sizeof(message)) != MXGUARD_ERROR_NONE) {
 		fprintf(stderr, "%s\n", message);
 		return EX_TEMPFAIL;
 	}
-	struct mxguard_resolver *resolver = mxguard_resolver_new(policy);
+	struct mxguard_resolver *resolver = NULL;
+	mxguard_resolver_new(&resolver, policy);
 	int status = resolver == NULL ? EX_TEMPFAIL : decide_all(resolver, policy, argv + 2, argc - 2);
 	mxguard_resolver_free(resolver);
 	mxguard_policy_unref(policy);

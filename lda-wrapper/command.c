@@ -108,11 +108,13 @@ static char **split(const char *line, char **copy)
 /* What makes a loader, a shell or a C library do something else than the administrator wrote. */
 static bool is_dangerous(const char *variable)
 {
-	static const char *const names[] = { "IFS=", "ENV=", "BASH_ENV=", "BASH_FUNC_", "SHELLOPTS=", "BASHOPTS=",
-					     "PS4=", "CDPATH=", "GLIBC_TUNABLES=", "GCONV_PATH=", "NLSPATH=",
-					     "LOCPATH=", "MALLOC_", "RES_OPTIONS=", "LOCALDOMAIN=", "HOSTALIASES=",
-					     "PERL5LIB=", "PERL5OPT=", "PYTHONPATH=", "PYTHONHOME=", "LD_",
-					     "MXGUARD_" };
+	static const char *const names[] = {
+		"IFS=",         "ENV=",      "BASH_ENV=", "BASH_FUNC_",      "SHELLOPTS=",
+		"BASHOPTS=",    "PS4=",      "CDPATH=",   "GLIBC_TUNABLES=", "GCONV_PATH=",
+		"NLSPATH=",     "LOCPATH=",  "MALLOC_",   "RES_OPTIONS=",    "LOCALDOMAIN=",
+		"HOSTALIASES=", "PERL5LIB=", "PERL5OPT=", "PYTHONPATH=",     "PYTHONHOME=",
+		"LD_",          "MXGUARD_"
+	};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strncmp(variable, names[i], strlen(names[i])) == 0)
 			return true;
@@ -124,7 +126,7 @@ static char **make_environment(const struct mxg_lda_values *v)
 	const struct {
 		const char *name, *value;
 	} ours[] = { { "MXGUARD_VERDICT", v->verdict }, { "MXGUARD_ACTION", v->action },
-		     { "MXGUARD_REASON", v->reason },	{ "MXGUARD_PEER", v->peer },
+		     { "MXGUARD_REASON", v->reason },   { "MXGUARD_PEER", v->peer },
 		     { "MXGUARD_GATEWAY", v->gateway }, { "MXGUARD_MAILBOX", v->mailbox },
 		     { "MXGUARD_RCPT", v->rcpt } };
 	size_t count = 0, own = sizeof(ours) / sizeof(ours[0]);
@@ -160,8 +162,10 @@ static void restore_signals(void)
 
 static void exec_in_folders(char **argv, char **environment)
 {
-	static const char *const folders[] = { "/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin",
-					       "/sbin", "/usr/lib/dovecot", "/usr/libexec/dovecot" };
+	static const char *const folders[] = {
+		"/usr/local/bin",      "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/lib/dovecot",
+		"/usr/libexec/dovecot"
+	};
 	char path[4096];
 	int seen = ENOENT;
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {

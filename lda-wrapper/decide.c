@@ -15,29 +15,29 @@ static int load(struct mxg_lda_delivery *d)
 {
 	char message[MESSAGE_MAX] = "";
 	int result = mxguard_policy_load(&d->policy, d->options->config, 0, message, sizeof(message));
-	if (result != MXGUARD_OK)
+	if (result != MXGUARD_ERROR_NONE)
 		return mxg_lda_defer(result == MXGUARD_ERROR_NOMEM ? "4.3.0" : "4.3.5", "%s",
 				     message[0] != '\0' ? message : "the configuration cannot be read");
-	if (mxguard_snapshot_open(&d->snapshot, d->policy, 0, message, sizeof(message)) != MXGUARD_OK)
+	if (mxguard_snapshot_open(&d->snapshot, d->policy, 0, message, sizeof(message)) != MXGUARD_ERROR_NONE)
 		d->snapshot = NULL; /* `mxguard refresh` and `doctor` tell; each delivery would be too often */
-	d->check = mxguard_check_new(d->policy, d->snapshot, 0);
+	mxguard_check_new(&d->check, d->policy, d->snapshot, 0);
 	return d->check == NULL ? mxg_lda_defer("4.3.0", "out of memory") : 0;
 }
 
 static int set_transaction(struct mxguard_check *check, const struct mxg_lda_options *o)
 {
-	int result = o->peer == NULL ? MXGUARD_OK : mxguard_check_set_peer_text(check, o->peer);
+	int result = o->peer == NULL ? MXGUARD_ERROR_NONE : mxguard_check_set_peer_text(check, o->peer);
 	if (result == MXGUARD_ERROR_INVALID)
-		result = MXGUARD_OK; /* the check answers `unknown` */
-	if (result == MXGUARD_OK && o->helo != NULL)
+		result = MXGUARD_ERROR_NONE; /* the check answers `unknown` */
+	if (result == MXGUARD_ERROR_NONE && o->helo != NULL)
 		result = mxguard_check_set_helo(check, o->helo);
-	if (result == MXGUARD_OK && o->login != NULL)
+	if (result == MXGUARD_ERROR_NONE && o->login != NULL)
 		result = mxguard_check_set_login(check, o->login);
-	if (result == MXGUARD_OK && o->from != NULL)
+	if (result == MXGUARD_ERROR_NONE && o->from != NULL)
 		result = mxguard_check_set_sender(check, o->from);
-	if (result == MXGUARD_OK)
+	if (result == MXGUARD_ERROR_NONE)
 		result = mxguard_check_set_place(check, o->place);
-	if (result == MXGUARD_OK)
+	if (result == MXGUARD_ERROR_NONE)
 		result = mxguard_check_set_ids(check, o->id == NULL ? "" : o->id, NULL);
 	return result;
 }
@@ -45,15 +45,15 @@ static int set_transaction(struct mxguard_check *check, const struct mxg_lda_opt
 static int add_recipients(struct mxguard_check *check, const struct mxg_lda_options *o)
 {
 	for (size_t i = 0; i < o->rcpt_count; i++) {
-		int index = mxguard_check_add_recipient(check, o->rcpts[i]);
-		if (index < 0)
-			return index;
-		if (i < o->original_count && o->originals[i][0] != '\0' &&
-		    strcmp(o->originals[i], o->rcpts[i]) != 0 &&
+		size_t index;
+		int result = mxguard_check_add_recipient(check, o->rcpts[i], &index);
+		if (result < 0)
+			return result;
+		if (i < o->original_count && o->originals[i][0] != '\0' && strcmp(o->originals[i], o->rcpts[i]) != 0 &&
 		    mxguard_check_add_recipient_name(check, index, o->originals[i]) == MXGUARD_ERROR_NOMEM)
 			return MXGUARD_ERROR_NOMEM;
 	}
-	return MXGUARD_OK;
+	return MXGUARD_ERROR_NONE;
 }
 
 static int failed(const struct mxg_lda_delivery *d, const char *doing)
@@ -95,15 +95,15 @@ static int run(struct mxg_lda_delivery *d, struct mxguard_resolver *resolver)
 static int finish(struct mxg_lda_delivery *d, struct mxguard_resolver *resolver)
 {
 	int progress = run(d, resolver);
-	if (progress == MXGUARD_NEED_HEADER) {
+	if (progress == MXGUARD_PROGRESS_NEED_HEADER) {
 		int status = feed_header(d);
 		if (status != 0)
 			return status;
 		progress = run(d, resolver);
 	}
-	if (progress == MXGUARD_NEED_HEADER)
+	if (progress == MXGUARD_PROGRESS_NEED_HEADER)
 		progress = mxguard_check_give_up(d->check, (int64_t)time(NULL));
-	return progress == MXGUARD_DONE ? 0 : mxg_lda_defer("4.3.0", "out of memory");
+	return progress == MXGUARD_PROGRESS_DONE ? 0 : mxg_lda_defer("4.3.0", "out of memory");
 }
 
 static void log_decisions(const struct mxg_lda_delivery *d)
@@ -112,7 +112,7 @@ static void log_decisions(const struct mxg_lda_delivery *d)
 	if (d->options->log == MXG_LDA_LOG_NONE)
 		return;
 	for (size_t i = 0; i < d->options->rcpt_count; i++) {
-		mxguard_check_log_line(d->check, (int)i, line, sizeof(line));
+		mxguard_check_log_line(d->check, i, line, sizeof(line));
 		mxg_lda_log("%s", line);
 	}
 }
@@ -122,9 +122,11 @@ int mxg_lda_decide(struct mxg_lda_delivery *d)
 	int status = load(d);
 	if (status != 0)
 		return status;
-	if (set_transaction(d->check, d->options) != MXGUARD_OK || add_recipients(d->check, d->options) != MXGUARD_OK)
+	if (set_transaction(d->check, d->options) != MXGUARD_ERROR_NONE ||
+	    add_recipients(d->check, d->options) != MXGUARD_ERROR_NONE)
 		return mxg_lda_defer("4.3.0", "out of memory");
-	struct mxguard_resolver *resolver = mxguard_resolver_new(d->policy);
+	struct mxguard_resolver *resolver = NULL;
+	mxguard_resolver_new(&resolver, d->policy);
 	if (resolver == NULL)
 		return mxg_lda_defer("4.3.0", "out of memory");
 	status = finish(d, resolver);
@@ -144,11 +146,11 @@ static bool delivers(enum mxguard_action action)
 /* One delivery cannot be refused for one and made for another. So: a deferral defers all; a
  * refusal is one only where all are refused; else what is not welcome to everybody is put
  * aside, where nobody loses it. */
-enum mxguard_action mxg_lda_action(const struct mxg_lda_delivery *d, int *index)
+enum mxguard_action mxg_lda_action(const struct mxg_lda_delivery *d, size_t *index)
 {
 	enum mxguard_action whole = mxguard_check_action(d->check, 0);
 	*index = 0;
-	for (int i = 1; i < (int)d->options->rcpt_count; i++) {
+	for (size_t i = 1; i < d->options->rcpt_count; i++) {
 		enum mxguard_action action = mxguard_check_action(d->check, i);
 		if (action == whole || (delivers(action) && delivers(whole)))
 			continue;

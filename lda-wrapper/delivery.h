@@ -22,7 +22,7 @@ struct mxg_lda_delivery {
 /* Decides. 0, or an exit status after a message. */
 int mxg_lda_decide(struct mxg_lda_delivery *delivery);
 /* What is done with the message as a whole: the recipients' actions put together. */
-enum mxguard_action mxg_lda_action(const struct mxg_lda_delivery *delivery, int *index);
+enum mxguard_action mxg_lda_action(const struct mxg_lda_delivery *delivery, size_t *index);
 /* Makes standard input what COMMAND is to read. 0, or an exit status after a message. */
 int mxg_lda_take(struct mxg_lda_delivery *delivery);
 

@@ -39,7 +39,7 @@ static void ignore_signals(void)
 	signal(SIGXFSZ, SIG_IGN);
 }
 
-static void fill_values(struct mxg_lda_values *v, const struct mxg_lda_delivery *d, int index, bool quarantine)
+static void fill_values(struct mxg_lda_values *v, const struct mxg_lda_delivery *d, size_t index, bool quarantine)
 {
 	*v = (struct mxg_lda_values){
 		.mailbox = quarantine ? mxguard_check_text(d->check, index, MXGUARD_TEXT_QUARANTINE_MAILBOX) : "INBOX",
@@ -52,7 +52,7 @@ static void fill_values(struct mxg_lda_values *v, const struct mxg_lda_delivery 
 	};
 }
 
-static int deliver(struct mxg_lda_delivery *d, int index, bool quarantine)
+static int deliver(struct mxg_lda_delivery *d, size_t index, bool quarantine)
 {
 	struct mxg_lda_values values;
 	int status = mxg_lda_take(d);
@@ -64,7 +64,7 @@ static int deliver(struct mxg_lda_delivery *d, int index, bool quarantine)
 
 static int act(struct mxg_lda_delivery *d)
 {
-	int index;
+	size_t index;
 	enum mxguard_action action = mxg_lda_action(d, &index);
 	switch (action) {
 	case MXGUARD_ACTION_ACCEPT:
@@ -85,8 +85,7 @@ static int act(struct mxg_lda_delivery *d)
 /* Returns only where COMMAND was not started. */
 static int run(const struct mxg_lda_options *options)
 {
-	struct mxg_lda_delivery delivery = { .options = options,
-					     .spool = { .fd = -1, .folder = options->spool_dir } };
+	struct mxg_lda_delivery delivery = { .options = options, .spool = { .fd = -1, .folder = options->spool_dir } };
 	delivery.deadline = delivery.input.deadline = mxg_lda_now() + options->timeout * 1000;
 	int error = mxg_lda_input_open(&delivery.input);
 	if (error != 0)

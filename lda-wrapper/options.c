@@ -37,8 +37,17 @@ static const char usage[] =
 	"  -m %{mailbox}\n";
 
 enum {
-	OPTION_HELO = 256, OPTION_ORIGINAL, OPTION_LOGIN, OPTION_ID, OPTION_PLACE, OPTION_QUARANTINE, OPTION_TIMEOUT,
-	OPTION_SIGNAL_EXIT, OPTION_SPOOL_DIR, OPTION_LOG, OPTION_VERSION
+	OPTION_HELO = 256,
+	OPTION_ORIGINAL,
+	OPTION_LOGIN,
+	OPTION_ID,
+	OPTION_PLACE,
+	OPTION_QUARANTINE,
+	OPTION_TIMEOUT,
+	OPTION_SIGNAL_EXIT,
+	OPTION_SPOOL_DIR,
+	OPTION_LOG,
+	OPTION_VERSION
 };
 
 static const struct option long_options[] = {
@@ -181,7 +190,8 @@ static bool is_macro(const char *text)
 		return true;
 	for (const unsigned char *p = (const unsigned char *)text; *p != '\0';) {
 		unsigned char first = *p++;
-		if (first < 0x20 || first == 0x7f || (first >= 0x80 && (first < 0xc2 || first > 0xf4 || (*p & 0xc0) != 0x80)))
+		if (first < 0x20 || first == 0x7f ||
+		    (first >= 0x80 && (first < 0xc2 || first > 0xf4 || (*p & 0xc0) != 0x80)))
 			return true;
 		while (first >= 0xc2 && (*p & 0xc0) == 0x80)
 			p++;
@@ -194,9 +204,11 @@ static enum mxg_lda_next validate(struct reading *r)
 {
 	const struct mxg_lda_options *o = r->options;
 	if (is_macro(o->peer))
-		return wrong(r, "--peer holds a macro that the MTA does not know here; mxguard-lda(8) has the MTA's own");
+		return wrong(r,
+			     "--peer holds a macro that the MTA does not know here; mxguard-lda(8) has the MTA's own");
 	if (is_macro(o->login))
-		return wrong(r, "--login holds a macro that the MTA does not know here; mxguard-lda(8) has the MTA's own");
+		return wrong(r,
+			     "--login holds a macro that the MTA does not know here; mxguard-lda(8) has the MTA's own");
 	if (o->command[0] == NULL)
 		return wrong(r, "COMMAND is missing: mxguard-lda [OPTION]… -- COMMAND ARG…");
 	if (o->rcpt_count == 0)

@@ -64,8 +64,8 @@ static int spool_message(struct mxg_lda_delivery *d, struct mxg_lda_rewrite *rew
 static bool head_changes(const struct mxg_lda_delivery *d)
 {
 	struct mxg_lda_rewrite dry = { .policy = d->policy, .write = to_nowhere };
-	bool changes = mxg_lda_rewrite_feed(&dry, d->input.head, d->input.head_len) != 0 ||
-		       (!dry.in_body && !d->input.ended);
+	bool changes =
+		mxg_lda_rewrite_feed(&dry, d->input.head, d->input.head_len) != 0 || (!dry.in_body && !d->input.ended);
 	changes |= mxg_lda_rewrite_end(&dry) != 0 || dry.removed > 0;
 	mxg_lda_rewrite_free(&dry);
 	return changes;
@@ -74,7 +74,7 @@ static bool head_changes(const struct mxg_lda_delivery *d)
 int mxg_lda_take(struct mxg_lda_delivery *d)
 {
 	char tag[TAG_MAX];
-	bool tagged = mxguard_check_tag(d->check, -1, tag, sizeof(tag)) == 1;
+	bool tagged = mxguard_check_tag(d->check, MXGUARD_ALL, tag, sizeof(tag)) == 1;
 	if (!tagged && !d->taken)
 		return 0; /* nothing was read, and nothing is to be written */
 	if (!tagged && d->input.is_file && !head_changes(d))

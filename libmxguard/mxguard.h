@@ -34,7 +34,7 @@ struct mxguard_resolver;
 
 /* Failures of a call, negative. They are never verdicts: see mxguard_check_verdict(). */
 enum mxguard_error {
-	MXGUARD_OK = 0,
+	MXGUARD_ERROR_NONE = 0,
 	MXGUARD_ERROR_NOMEM = -1,
 	MXGUARD_ERROR_INVALID = -2, /* an argument is out of its range; an unknown flag */
 	MXGUARD_ERROR_STATE = -3, /* not at this stage of the check */
@@ -72,20 +72,19 @@ enum mxguard_place {
 
 /* What became of a DNS question that got no usable reply. */
 enum mxguard_dns_failure {
-	MXGUARD_DNS_TIMEOUT = 1,
-	MXGUARD_DNS_SERVFAIL = 2,
-	MXGUARD_DNS_REFUSED = 3,
-	MXGUARD_DNS_BROKEN = 4,
-	MXGUARD_DNS_CANCELLED = 6,
-	MXGUARD_DNS_LOCAL = 7 /* no socket, no memory */
+	MXGUARD_DNS_FAILURE_TIMEOUT = 1,
+	MXGUARD_DNS_FAILURE_SERVFAIL = 2,
+	MXGUARD_DNS_FAILURE_REFUSED = 3,
+	MXGUARD_DNS_FAILURE_BROKEN = 4,
+	MXGUARD_DNS_FAILURE_CANCELLED = 6,
+	MXGUARD_DNS_FAILURE_LOCAL = 7 /* no socket, no memory */
 };
 
 /* What mxguard_check_run() wants next. */
-enum mxguard_progress {
-	MXGUARD_DONE = 1,
-	MXGUARD_NEED_HEADER = 2,
-	MXGUARD_NEED_DNS = 3
-};
+enum mxguard_progress { MXGUARD_PROGRESS_DONE = 1, MXGUARD_PROGRESS_NEED_HEADER = 2, MXGUARD_PROGRESS_NEED_DNS = 3 };
+
+/* In place of a recipient's index: all of them. */
+#define MXGUARD_ALL ((size_t)-1)
 
 const char *mxguard_version(void);
 const char *mxguard_verdict_name(enum mxguard_verdict verdict); /* "authorized", …; never NULL */
@@ -99,10 +98,9 @@ const char *mxguard_place_name(enum mxguard_place place);
  * Reads mxguard.conf(5). flags must be 0. On failure *policy is NULL and message (of
  * `size` bytes, always terminated; may be NULL with size 0) holds one line for the
  * administrator: file:line, setting, what was found, what would be right.
- * Returns MXGUARD_OK, _NOMEM, _INVALID, _CONFIG, _IO or _UNTRUSTED.
+ * Returns MXGUARD_ERROR_NONE, _NOMEM, _INVALID, _CONFIG, _IO or _UNTRUSTED.
  */
-int mxguard_policy_load(struct mxguard_policy **policy, const char *path, unsigned flags, char *message,
-			size_t size);
+int mxguard_policy_load(struct mxguard_policy **policy, const char *path, unsigned flags, char *message, size_t size);
 /* The same from memory; `name` stands for the file in messages, relative paths are
  * refused in it. */
 int mxguard_policy_parse(struct mxguard_policy **policy, const char *text, size_t length, const char *name,
@@ -123,10 +121,10 @@ int mxguard_policy_removes_field(const struct mxguard_policy *policy, const char
 
 /* Opens what `mxguard refresh` wrote in the policy's state_dir. flags must be 0. A
  * missing, damaged, foreign or untrusted snapshot is an error with a message, and the
- * caller goes on without one (NULL): DNS is then asked for everything. With MXGUARD_OK the
+ * caller goes on without one (NULL): DNS is then asked for everything. With MXGUARD_ERROR_NONE the
  * message is empty, or a warning that it is too old to be of use. */
-int mxguard_snapshot_open(struct mxguard_snapshot **snapshot, const struct mxguard_policy *policy,
-			  unsigned flags, char *message, size_t size);
+int mxguard_snapshot_open(struct mxguard_snapshot **snapshot, const struct mxguard_policy *policy, unsigned flags,
+			  char *message, size_t size);
 struct mxguard_snapshot *mxguard_snapshot_ref(struct mxguard_snapshot *snapshot);
 void mxguard_snapshot_unref(struct mxguard_snapshot *snapshot); /* NULL is allowed */
 /* 1 where the policy's state_dir now holds another file than the one that is open
@@ -136,21 +134,25 @@ int mxguard_snapshot_changed(const struct mxguard_snapshot *snapshot, const stru
 /* ---- check: one transaction ----------------------------------------------- */
 
 enum mxguard_check_flag {
-	MXGUARD_CHECK_STEPS = 1 << 0 /* keep the steps, for people */
+	MXGUARD_CHECK_FLAG_STEPS = 1 << 0 /* keep the steps, for people */
 };
 
-/* snapshot may be NULL. The check holds references to both. NULL: out of memory or an
- * unknown flag. */
-struct mxguard_check *mxguard_check_new(struct mxguard_policy *policy, struct mxguard_snapshot *snapshot,
-					unsigned flags);
+/* snapshot may be NULL. The check holds references to both. flags: enum mxguard_check_flag.
+ * MXGUARD_ERROR_NONE, _NOMEM or _INVALID; on failure *check is NULL. */
+int mxguard_check_new(struct mxguard_check **check, struct mxguard_policy *policy, struct mxguard_snapshot *snapshot,
+		      unsigned flags);
 void mxguard_check_free(struct mxguard_check *check); /* NULL is allowed */
 /* Forgets the transaction, keeps policy, snapshot and memory. */
 void mxguard_check_reset(struct mxguard_check *check);
 
 /*
- * The transaction. All before the first recipient that is run; a check starts with no
+ * The transaction. All before the first run; a check starts with no
  * peer, no HELO, no login, the null sender, and place `door`. Text is hostile: bytes
  * that mean nothing are kept and never printed raw.
+ *
+ * These calls may be chained without a look at each result: the first that fails is
+ * remembered until mxguard_check_reset(), and mxguard_check_run() returns it. (A peer that
+ * cannot be read is no such failure: the check answers `unknown`.)
  */
 /* AF_INET, AF_INET6; NULL or AF_UNIX: no peer. Others: _INVALID. */
 int mxguard_check_set_peer(struct mxguard_check *check, const struct sockaddr *peer);
@@ -163,7 +165,7 @@ int mxguard_check_set_peer_bytes(struct mxguard_check *check, const uint8_t *add
  * socket's own peer, for the log only. */
 int mxguard_check_set_real_peer(struct mxguard_check *check, const struct sockaddr *peer);
 int mxguard_check_set_helo(struct mxguard_check *check, const char *helo);
-/* A SASL login that the front end vouches for (DESIGN: never one that a client merely
+/* A SASL login that the front end vouches for (docs/design.md, "Logins": never one that a client merely
  * claims). NULL or "": none. */
 int mxguard_check_set_login(struct mxguard_check *check, const char *login);
 /* RFC 5321 reverse-path with or without <>; "" is the null sender. */
@@ -175,17 +177,18 @@ int mxguard_check_set_ids(struct mxguard_check *check, const char *id, const cha
  * What the front end's own configuration says instead of the policy: settings "mode",
  * "exempt" (addresses in blanks or commas, added), "on_direct", "on_direct_queued", "on_unknown",
  * "on_unreadable", "on_untraced", "tag", "quarantine_mailbox". For recipient `index`, or
- * all with -1. _INVALID with a message for unknown settings and values.
+ * all with MXGUARD_ALL. _INVALID with a message for unknown settings and values.
  */
-int mxguard_check_override(struct mxguard_check *check, int index, const char *setting, const char *value,
+int mxguard_check_override(struct mxguard_check *check, size_t index, const char *setting, const char *value,
 			   char *message, size_t size);
 
-/* RFC 5321 forward-path with or without <>. Returns its index: 0, 1, 2 …, or an error.
- * Recipients may be added after a run; those that are decided stay decided. */
-int mxguard_check_add_recipient(struct mxguard_check *check, const char *recipient);
+/* RFC 5321 forward-path with or without <>. Recipients are numbered 0, 1, 2 … in the order in
+ * which they are added; *index (which may be NULL) gets the number. They may be added after a
+ * run; those that are decided stay decided. */
+int mxguard_check_add_recipient(struct mxguard_check *check, const char *recipient, size_t *index);
 /* Another name of the recipient that the *front end* vouches for (the address before
  * alias expansion); never ORCPT. */
-int mxguard_check_add_recipient_name(struct mxguard_check *check, int index, const char *name);
+int mxguard_check_add_recipient_name(struct mxguard_check *check, size_t index, const char *name);
 
 /*
  * Goes as far as is possible. now: seconds since the epoch. Returns an enum
@@ -209,25 +212,22 @@ int mxguard_check_header_end(struct mxguard_check *check);
  * truncated. Returns 1 and the question's number in *number, or 0 when there are no more.
  * 512 bytes are room enough; _INVALID where `room` is too small.
  */
-int mxguard_check_next_question(struct mxguard_check *check, unsigned *number, void *query, size_t room,
-				size_t *length);
+int mxguard_check_next_question(struct mxguard_check *check, size_t *number, void *query, size_t room, size_t *length);
 /* The question's name and type, for people. */
-const char *mxguard_check_question_text(struct mxguard_check *check, unsigned number);
+const char *mxguard_check_question_text(struct mxguard_check *check, size_t number);
 /* A raw reply, or its absence. The reply is checked (QR, question, class, lengths, …); what
  * cannot be believed counts as a failure. Then run again. Late replies to a check that is
  * DONE are ignored. */
-int mxguard_check_reply(struct mxguard_check *check, unsigned number, const void *reply, size_t length,
-			int64_t now);
-int mxguard_check_no_reply(struct mxguard_check *check, unsigned number, enum mxguard_dns_failure why,
-			   int64_t now);
+int mxguard_check_reply(struct mxguard_check *check, size_t number, const void *reply, size_t length, int64_t now);
+int mxguard_check_no_reply(struct mxguard_check *check, size_t number, enum mxguard_dns_failure why, int64_t now);
 
 /* ---- results, by recipient index ------------------------------------------ */
 
-enum mxguard_verdict mxguard_check_verdict(const struct mxguard_check *check, int index);
-enum mxguard_action mxguard_check_action(const struct mxguard_check *check, int index);
+enum mxguard_verdict mxguard_check_verdict(const struct mxguard_check *check, size_t index);
+enum mxguard_action mxguard_check_action(const struct mxguard_check *check, size_t index);
 /* What enforce mode would do; the action itself in enforce mode. */
-enum mxguard_action mxguard_check_would(const struct mxguard_check *check, int index);
-enum mxguard_mode mxguard_check_mode(const struct mxguard_check *check, int index);
+enum mxguard_action mxguard_check_would(const struct mxguard_check *check, size_t index);
+enum mxguard_mode mxguard_check_mode(const struct mxguard_check *check, size_t index);
 
 enum mxguard_text {
 	MXGUARD_TEXT_REASON = 1, /* stable code, e.g. "peer-not-a-gateway" */
@@ -242,25 +242,25 @@ enum mxguard_text {
 	MXGUARD_TEXT_QUARANTINE_MAILBOX
 };
 /* Never NULL. Text that came from outside is neutered: printable, on one line. */
-const char *mxguard_check_text(const struct mxguard_check *check, int index, enum mxguard_text what);
+const char *mxguard_check_text(const struct mxguard_check *check, size_t index, enum mxguard_text what);
 /* 250, 550 or 451. */
-int mxguard_check_reply_code(const struct mxguard_check *check, int index);
+int mxguard_check_reply_code(const struct mxguard_check *check, size_t index);
 /* The hop that the verdict came from; 0: the peer itself. */
-int mxguard_check_hop(const struct mxguard_check *check, int index);
-/* Steps 0, 1, 2 …; NULL past the last. Only with MXGUARD_CHECK_STEPS. */
-const char *mxguard_check_step(const struct mxguard_check *check, int index, size_t step);
-/* The log line (DESIGN §6) without a line end. Returns its length; what does not fit is
+int mxguard_check_hop(const struct mxguard_check *check, size_t index);
+/* Steps 0, 1, 2 …; NULL past the last. Only with MXGUARD_CHECK_FLAG_STEPS. */
+const char *mxguard_check_step(const struct mxguard_check *check, size_t index, size_t step);
+/* The log line (docs/design.md, "Log line") without a line end. Returns its length; what does not fit is
  * cut (4,096 bytes always do). */
-size_t mxguard_check_log_line(const struct mxguard_check *check, int index, char *buffer, size_t size);
+size_t mxguard_check_log_line(const struct mxguard_check *check, size_t index, char *buffer, size_t size);
 /* 1 and the Authentication-Results field (RFC 8601) with CRLF in buffer where the policy
- * wants a tag; 0 where not. 2,048 bytes always do. index -1: for all recipients, the worst. */
-int mxguard_check_tag(const struct mxguard_check *check, int index, char *buffer, size_t size);
+ * wants a tag; 0 where not. 2,048 bytes always do. index MXGUARD_ALL: for all recipients, the worst. */
+int mxguard_check_tag(const struct mxguard_check *check, size_t index, char *buffer, size_t size);
 
 /* ---- resolver ------------------------------------------------------------- */
 
 /* Over c-ares, to the policy's dns.servers or the system's. Sockets open at the first
- * question. NULL: out of memory. */
-struct mxguard_resolver *mxguard_resolver_new(struct mxguard_policy *policy);
+ * question. MXGUARD_ERROR_NONE, _NOMEM or _INVALID; on failure *resolver is NULL. */
+int mxguard_resolver_new(struct mxguard_resolver **resolver, struct mxguard_policy *policy);
 void mxguard_resolver_free(struct mxguard_resolver *resolver); /* cancels; NULL is allowed */
 
 /* Blocking: runs the check, asking DNS, until DONE or NEED_HEADER, in at most timeout_ms

@@ -23,39 +23,44 @@
 struct request {
 	const char *config, *peer, *helo, *from, *login, *message;
 	const char *recipients[RECIPIENTS_MAX];
-	int recipient_count;
+	size_t recipient_count;
 	enum mxguard_place place;
 	bool json, no_snapshot;
 };
 
-static const char usage[] =
-	"Usage: mxguard check [-c CONF] --peer ADDRESS --rcpt ADDRESS [OPTION]…\n"
-	"Says what would be decided about a message from this peer to this recipient, and why.\n"
-	"\n"
-	"  -c, --config FILE    configuration (/etc/mxguard/mxguard.conf)\n"
-	"  -p, --peer ADDRESS   the host that connects; '' where there is none (socket, pipe)\n"
-	"  -r, --rcpt ADDRESS   a recipient; may be given several times\n"
-	"      --helo NAME      what the client says in HELO or EHLO\n"
-	"  -f, --from ADDRESS   envelope sender; '' for the null sender (default)\n"
-	"      --login NAME     the login that the MTA vouches for\n"
-	"      --place PLACE    door (default) or queued\n"
-	"  -m, --message FILE   the message, for its Received fields; - is standard input\n"
-	"      --no-snapshot    ask DNS for everything\n"
-	"      --json           one JSON object a recipient, for scripts\n"
-	"\n"
-	"Exit status: 0 accept or tag, 1 quarantine or reject, 75 defer or cannot tell,\n"
-	"64 wrong use, 78 wrong configuration.\n"
-	"Example: mxguard check --peer 203.0.113.66 --rcpt alice@example.com\n";
+static const char usage[] = "Usage: mxguard check [-c CONF] --peer ADDRESS --rcpt ADDRESS [OPTION]…\n"
+			    "Says what would be decided about a message from this peer to this recipient, and why.\n"
+			    "\n"
+			    "  -c, --config FILE    configuration (/etc/mxguard/mxguard.conf)\n"
+			    "  -p, --peer ADDRESS   the host that connects; '' where there is none (socket, pipe)\n"
+			    "  -r, --rcpt ADDRESS   a recipient; may be given several times\n"
+			    "      --helo NAME      what the client says in HELO or EHLO\n"
+			    "  -f, --from ADDRESS   envelope sender; '' for the null sender (default)\n"
+			    "      --login NAME     the login that the MTA vouches for\n"
+			    "      --place PLACE    door (default) or queued\n"
+			    "  -m, --message FILE   the message, for its Received fields; - is standard input\n"
+			    "      --no-snapshot    ask DNS for everything\n"
+			    "      --json           one JSON object a recipient, for scripts\n"
+			    "\n"
+			    "Exit status: 0 accept or tag, 1 quarantine or reject, 75 defer or cannot tell,\n"
+			    "64 wrong use, 78 wrong configuration.\n"
+			    "Example: mxguard check --peer 203.0.113.66 --rcpt alice@example.com\n";
 
 enum { OPTION_HELO = 256, OPTION_LOGIN, OPTION_PLACE, OPTION_JSON, OPTION_NO_SNAPSHOT };
 
 static const struct option long_options[] = {
-	{ "config", required_argument, NULL, 'c' },	{ "peer", required_argument, NULL, 'p' },
-	{ "rcpt", required_argument, NULL, 'r' },	{ "from", required_argument, NULL, 'f' },
-	{ "message", required_argument, NULL, 'm' },	{ "helo", required_argument, NULL, OPTION_HELO },
-	{ "login", required_argument, NULL, OPTION_LOGIN }, { "place", required_argument, NULL, OPTION_PLACE },
-	{ "json", no_argument, NULL, OPTION_JSON },	{ "no-snapshot", no_argument, NULL, OPTION_NO_SNAPSHOT },
-	{ "help", no_argument, NULL, 'h' },		{ NULL, 0, NULL, 0 },
+	{ "config", required_argument, NULL, 'c' },
+	{ "peer", required_argument, NULL, 'p' },
+	{ "rcpt", required_argument, NULL, 'r' },
+	{ "from", required_argument, NULL, 'f' },
+	{ "message", required_argument, NULL, 'm' },
+	{ "helo", required_argument, NULL, OPTION_HELO },
+	{ "login", required_argument, NULL, OPTION_LOGIN },
+	{ "place", required_argument, NULL, OPTION_PLACE },
+	{ "json", no_argument, NULL, OPTION_JSON },
+	{ "no-snapshot", no_argument, NULL, OPTION_NO_SNAPSHOT },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
 };
 
 static int set_place(struct request *q, const char *word)
@@ -168,15 +173,15 @@ static int feed_header(struct mxguard_check *check, const char *path)
 static int decide(struct request *q, struct mxguard_check *check, struct mxguard_resolver *resolver)
 {
 	int progress = mxguard_resolver_run(resolver, check, -1);
-	if (progress == MXGUARD_NEED_HEADER && q->message != NULL) {
+	if (progress == MXGUARD_PROGRESS_NEED_HEADER && q->message != NULL) {
 		int result = feed_header(check, q->message);
 		if (result != 0)
 			return result;
 		progress = mxguard_resolver_run(resolver, check, -1);
 	}
-	if (progress == MXGUARD_NEED_HEADER)
+	if (progress == MXGUARD_PROGRESS_NEED_HEADER)
 		progress = mxguard_check_give_up(check, mxg_wall_clock());
-	if (progress == MXGUARD_DONE)
+	if (progress == MXGUARD_PROGRESS_DONE)
 		return 0;
 	fputs("mxguard check: out of memory\n", stderr);
 	return EX_TEMPFAIL;
@@ -189,7 +194,7 @@ static json_t *text_or_null(const char *text)
 	return text[0] == '\0' ? json_null() : json_string(text);
 }
 
-static json_t *steps_array(const struct mxguard_check *check, int i)
+static json_t *steps_array(const struct mxguard_check *check, size_t i)
 {
 	json_t *steps = json_array();
 	const char *step;
@@ -198,14 +203,13 @@ static json_t *steps_array(const struct mxguard_check *check, int i)
 	return steps;
 }
 
-static const char *would_name(const struct mxguard_check *check, int i)
+static const char *would_name(const struct mxguard_check *check, size_t i)
 {
-	return mxguard_check_mode(check, i) == MXGUARD_MODE_MONITOR
-		       ? mxguard_action_name(mxguard_check_would(check, i))
-		       : "";
+	return mxguard_check_mode(check, i) == MXGUARD_MODE_MONITOR ? mxguard_action_name(mxguard_check_would(check, i))
+								    : "";
 }
 
-static int print_json(const struct request *q, const struct mxguard_check *c, int i)
+static int print_json(const struct request *q, const struct mxguard_check *c, size_t i)
 {
 	json_t *o = json_object();
 	json_object_set_new(o, "verdict", json_string(mxguard_verdict_name(mxguard_check_verdict(c, i))));
@@ -247,19 +251,19 @@ static void print_row(const char *label, const char *value)
 		printf("  %-14s %s\n", label, value);
 }
 
-static void print_answer(const struct mxguard_check *c, int i)
+static void print_answer(const struct mxguard_check *c, size_t i)
 {
 	enum mxguard_verdict verdict = mxguard_check_verdict(c, i);
 	const char *would = would_name(c, i);
 	printf("%s: %s%s%s, %s", mxguard_check_text(c, i, MXGUARD_TEXT_RECIPIENT),
-	       mxg_colour_begin(stdout, verdict_colour(verdict)), mxguard_verdict_name(verdict),
-	       mxg_colour_end(stdout), mxguard_action_name(mxguard_check_action(c, i)));
+	       mxg_colour_begin(stdout, verdict_colour(verdict)), mxguard_verdict_name(verdict), mxg_colour_end(stdout),
+	       mxguard_action_name(mxguard_check_action(c, i)));
 	if (would[0] != '\0' && mxguard_check_would(c, i) != mxguard_check_action(c, i))
 		printf(" (monitor mode; enforce would %s)", would);
 	printf("\n  %s\n", mxguard_check_text(c, i, MXGUARD_TEXT_EXPLANATION));
 }
 
-static void print_people(const struct mxguard_check *c, int i)
+static void print_people(const struct mxguard_check *c, size_t i)
 {
 	char hop[32];
 	const char *step;
@@ -298,7 +302,7 @@ static int exit_status(enum mxguard_action action)
 static int tell(const struct request *q, const struct mxguard_check *check)
 {
 	int status = 0;
-	for (int i = 0; i < q->recipient_count; i++) {
+	for (size_t i = 0; i < q->recipient_count; i++) {
 		int own = exit_status(mxguard_check_action(check, i));
 		if (own > status)
 			status = own;
@@ -320,16 +324,18 @@ static int fill(const struct request *q, struct mxguard_check *check)
 		mxguard_check_set_helo(check, q->helo);
 	if (q->login != NULL)
 		mxguard_check_set_login(check, q->login);
-	for (int i = 0; i < q->recipient_count; i++)
-		if (mxguard_check_add_recipient(check, q->recipients[i]) < 0)
+	for (size_t i = 0; i < q->recipient_count; i++)
+		if (mxguard_check_add_recipient(check, q->recipients[i], NULL) < 0)
 			return EX_TEMPFAIL;
 	return 0;
 }
 
 static int run(struct request *q, struct mxguard_policy *policy, struct mxguard_snapshot *snapshot)
 {
-	struct mxguard_check *check = mxguard_check_new(policy, snapshot, MXGUARD_CHECK_STEPS);
-	struct mxguard_resolver *resolver = mxguard_resolver_new(policy);
+	struct mxguard_check *check = NULL;
+	mxguard_check_new(&check, policy, snapshot, MXGUARD_CHECK_FLAG_STEPS);
+	struct mxguard_resolver *resolver = NULL;
+	mxguard_resolver_new(&resolver, policy);
 	int status = check == NULL || resolver == NULL ? EX_TEMPFAIL : fill(q, check);
 	if (status == 0)
 		status = decide(q, check, resolver);

@@ -38,10 +38,14 @@ struct settings {
 enum { OPTION_POSTFIX = 256, OPTION_DOVECOT, OPTION_NO_DNS, OPTION_JSON };
 
 static const struct option long_options[] = {
-	{ "config", required_argument, NULL, 'c' },   { "postfix", required_argument, NULL, OPTION_POSTFIX },
-	{ "dovecot", required_argument, NULL, OPTION_DOVECOT }, { "no-dns", no_argument, NULL, OPTION_NO_DNS },
-	{ "verbose", no_argument, NULL, 'v' },	      { "json", no_argument, NULL, OPTION_JSON },
-	{ "help", no_argument, NULL, 'h' },	      { NULL, 0, NULL, 0 },
+	{ "config", required_argument, NULL, 'c' },
+	{ "postfix", required_argument, NULL, OPTION_POSTFIX },
+	{ "dovecot", required_argument, NULL, OPTION_DOVECOT },
+	{ "no-dns", no_argument, NULL, OPTION_NO_DNS },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "json", no_argument, NULL, OPTION_JSON },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
 };
 
 /* 0: go on; else an exit status, or -1 after --help. */
@@ -121,7 +125,7 @@ static int load(struct settings *s, struct mxg_doctor *d)
 {
 	char message[MESSAGE_MAX] = "";
 	int result = mxguard_policy_load(&d->policy, s->config, 0, message, sizeof(message));
-	if (result == MXGUARD_OK)
+	if (result == MXGUARD_ERROR_NONE)
 		return 0;
 	mxg_finding_add(&d->findings, MXG_FINDING_ERROR, "configuration", NULL, "%s",
 			message[0] != '\0' ? message : "the configuration cannot be read");

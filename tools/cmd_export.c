@@ -98,8 +98,8 @@ static int read_options(struct request *q, int argc, char **argv)
 	if (q->writer != NULL)
 		return 0;
 	const char *near = mxg_nearest(argv[optind], mxg_export_format_names());
-	return mxg_wrong_use(argv[0], "there is no format '%s'%s%s", argv[optind], near == NULL ? "" : "; did you mean ",
-			     near == NULL ? "" : near);
+	return mxg_wrong_use(argv[0], "there is no format '%s'%s%s", argv[optind],
+			     near == NULL ? "" : "; did you mean ", near == NULL ? "" : near);
 }
 
 /* ---- collecting --------------------------------------------------------------------------- */
@@ -148,8 +148,10 @@ static void take_ranges(struct collection *c, const char *command, const struct 
 		const struct mxg_reach_range *r = &c->flat.ranges[i].range;
 		const struct mxg_gateway *g = &ruleset->gateways[ruleset->terms[r->term].gateway];
 		if (g->token.field != NULL) {
-			snprintf(text, sizeof(text), "not in this list: entry %.100s: it asks for the header field "
-				 "%.100s as well", g->name, g->token.field);
+			snprintf(text, sizeof(text),
+				 "not in this list: entry %.100s: it asks for the header field "
+				 "%.100s as well",
+				 g->name, g->token.field);
 			remark(c, command, text);
 		} else {
 			c->nomem = !add_prefix(c, &r->prefix);

@@ -157,14 +157,16 @@ static void print_range(struct mxg_table *table, const struct mxg_ruleset *rules
 {
 	char prefix[MXG_PREFIX_TEXT_MAX], learned[64], state[160];
 	const struct mxg_gateway *g = gateway_of(ruleset, r->range.term);
-	const char *cells[] = { mxg_prefix_format(&r->range.prefix, prefix), g->name,
+	const char *cells[] = { mxg_prefix_format(&r->range.prefix, prefix),
+				g->name,
 				since(now, r->range.learned, learned, sizeof(learned)),
-				state_of(r, g, now, state, sizeof(state)), r->range.text, r->range.via };
+				state_of(r, g, now, state, sizeof(state)),
+				r->range.text,
+				r->range.via };
 	mxg_table_add(table, r->grace_until != 0 || r->range.stale ? MXG_YELLOW : MXG_PLAIN, cells);
 }
 
-static int print_people(const struct mxg_ruleset *ruleset, const struct mxg_flat *flat, const char *domain,
-			int64_t now)
+static int print_people(const struct mxg_ruleset *ruleset, const struct mxg_flat *flat, const char *domain, int64_t now)
 {
 	static const char *const headings[] = { "ADDRESS", "ENTRY", "LEARNED", "STATE", "TERM", "VIA", NULL };
 	struct mxg_table *table = mxg_table_new(headings);
@@ -193,7 +195,8 @@ static int show(struct mxg_flattener *f, struct mxg_flat *flat, const struct req
 	char domain[256];
 	const char *error = NULL;
 	struct mxg_name name;
-	if (!mxg_domains_line(domain, typed, strlen(typed), &error) || !mxg_name_from_text(&name, domain, strlen(domain)))
+	if (!mxg_domains_line(domain, typed, strlen(typed), &error) ||
+	    !mxg_name_from_text(&name, domain, strlen(domain)))
 		return mxg_wrong_use(command, "'%s' is not a domain", typed);
 	const struct mxg_ruleset *ruleset = mxg_policy_ruleset(f->policy, domain, strlen(domain));
 	if (!mxg_flatten(f, flat, ruleset, &name, false)) {
@@ -210,8 +213,8 @@ static int show(struct mxg_flattener *f, struct mxg_flat *flat, const struct req
 	return EX_TEMPFAIL;
 }
 
-static int show_all(struct mxguard_policy *policy, struct mxguard_snapshot *snapshot, const struct request *q,
-		    int argc, char **argv)
+static int show_all(struct mxguard_policy *policy, struct mxguard_snapshot *snapshot, const struct request *q, int argc,
+		    char **argv)
 {
 	struct mxg_flattener f;
 	struct mxg_flat *flat = calloc(1, sizeof(*flat));

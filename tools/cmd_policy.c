@@ -81,7 +81,8 @@ static int take_option(struct settings *s, int option, const char *value)
 	case 'l':
 		return add_listen(s, value);
 	case OPTION_MAX_CONNECTIONS:
-		return mxg_number_option(NAME, "--max-connections", value, 1, 1000000, &s->max_connections) ? 0 : EX_USAGE;
+		return mxg_number_option(NAME, "--max-connections", value, 1, 1000000, &s->max_connections) ? 0
+													    : EX_USAGE;
 	case OPTION_LOG:
 		return set_log(s, value);
 	case 'h':

@@ -18,25 +18,24 @@
 #define FORGET_MAX 64
 #define EXIT_HELD 1 /* --strict, and there were alarms */
 
-static const char usage[] =
-	"Usage: mxguard refresh [-c CONF] [OPTION]…\n"
-	"Asks DNS for everything that the configuration reaches for every local domain and\n"
-	"keeps it in state_dir, where deliveries find it.\n"
-	"\n"
-	"  -c, --config FILE      configuration (/etc/mxguard/mxguard.conf)\n"
-	"      --strict           a set with an alarm keeps its old answers\n"
-	"      --forget NAME      drop all that is known about NAME at once, then ask anew;\n"
-	"                         may be given several times\n"
-	"      --concurrency N    questions that are out at a time (64)\n"
-	"      --state-dir DIR    instead of the configuration's state_dir\n"
-	"  -q, --quiet            say nothing but errors\n"
-	"      --json             one JSON object, for scripts\n"
-	"\n"
-	"Exit status: 0 done; 1 done, but --strict held something back; 75 done, but some names\n"
-	"gave no answer and keep their old ones, or nothing could be done now (another refresh\n"
-	"runs, DNS is dead); 73 or 74 the snapshot cannot be written, the old one stays;\n"
-	"64 wrong use; 78 wrong configuration, or done, but domains_file has wrong lines.\n"
-	"Example: mxguard refresh --forget relay.filter.example\n";
+static const char usage[] = "Usage: mxguard refresh [-c CONF] [OPTION]…\n"
+			    "Asks DNS for everything that the configuration reaches for every local domain and\n"
+			    "keeps it in state_dir, where deliveries find it.\n"
+			    "\n"
+			    "  -c, --config FILE      configuration (/etc/mxguard/mxguard.conf)\n"
+			    "      --strict           a set with an alarm keeps its old answers\n"
+			    "      --forget NAME      drop all that is known about NAME at once, then ask anew;\n"
+			    "                         may be given several times\n"
+			    "      --concurrency N    questions that are out at a time (64)\n"
+			    "      --state-dir DIR    instead of the configuration's state_dir\n"
+			    "  -q, --quiet            say nothing but errors\n"
+			    "      --json             one JSON object, for scripts\n"
+			    "\n"
+			    "Exit status: 0 done; 1 done, but --strict held something back; 75 done, but some names\n"
+			    "gave no answer and keep their old ones, or nothing could be done now (another refresh\n"
+			    "runs, DNS is dead); 73 or 74 the snapshot cannot be written, the old one stays;\n"
+			    "64 wrong use; 78 wrong configuration, or done, but domains_file has wrong lines.\n"
+			    "Example: mxguard refresh --forget relay.filter.example\n";
 
 struct request {
 	const char *config, *state_dir;
@@ -139,7 +138,7 @@ static struct mxguard_snapshot *open_before(const struct mxguard_policy *policy,
 	struct mxguard_snapshot *before;
 	errno = 0;
 	int result = mxg_snapshot_open_any(&before, policy, message, sizeof(message));
-	if (result != MXGUARD_OK && !(result == MXGUARD_ERROR_IO && errno == ENOENT) && !quiet)
+	if (result != MXGUARD_ERROR_NONE && !(result == MXGUARD_ERROR_IO && errno == ENOENT) && !quiet)
 		fprintf(stderr, "mxguard refresh: warning: %s; its history is not used\n", message);
 	return before;
 }
@@ -179,7 +178,7 @@ static int check_written(const struct mxguard_policy *policy)
 	struct mxguard_snapshot *s;
 	int result = mxguard_snapshot_open(&s, policy, 0, message, sizeof(message));
 	mxguard_snapshot_unref(s);
-	if (result == MXGUARD_OK)
+	if (result == MXGUARD_ERROR_NONE)
 		return 0;
 	fprintf(stderr, "mxguard refresh: warning: deliveries will not use what was written: %s\n", message);
 	return EX_NOPERM;
@@ -187,8 +186,10 @@ static int check_written(const struct mxguard_policy *policy)
 
 static int no_dns(const struct mxg_refresh *run, char *text, size_t size)
 {
-	snprintf(text, size, "not one of %zu questions was answered: is the resolver running? "
-		 "(dns.servers, or /etc/resolv.conf); the old snapshot stays", run->failed);
+	snprintf(text, size,
+		 "not one of %zu questions was answered: is the resolver running? "
+		 "(dns.servers, or /etc/resolv.conf); the old snapshot stays",
+		 run->failed);
 	fprintf(stderr, "mxguard refresh: %s\n", text);
 	return EX_TEMPFAIL;
 }
@@ -268,8 +269,11 @@ int cmd_refresh(int argc, char **argv)
 	if (status == 0) {
 		struct mxg_refresh *run = calloc(1, sizeof(*run));
 		if (run != NULL) {
-			*run = (struct mxg_refresh){ .policy = policy, .now = mxg_wall_clock(), .strict = q.strict,
-						     .quiet = q.quiet, .concurrency = (size_t)q.concurrency };
+			*run = (struct mxg_refresh){ .policy = policy,
+						     .now = mxg_wall_clock(),
+						     .strict = q.strict,
+						     .quiet = q.quiet,
+						     .concurrency = (size_t)q.concurrency };
 			status = refresh(run, &q, folder);
 		} else {
 			status = out_of_memory();

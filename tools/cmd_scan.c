@@ -66,11 +66,16 @@ static void on_signal(int number)
 enum { SINCE = 256, RCPT, PLACE, TOP, WORKERS, HTML, JSON, CSV };
 
 static const struct option long_options[] = {
-	{ "config", required_argument, NULL, 'c' }, { "since", required_argument, NULL, SINCE },
-	{ "rcpt", required_argument, NULL, RCPT },  { "place", required_argument, NULL, PLACE },
-	{ "top", required_argument, NULL, TOP },    { "workers", required_argument, NULL, WORKERS },
-	{ "html", required_argument, NULL, HTML },  { "json", no_argument, NULL, JSON },
-	{ "csv", no_argument, NULL, CSV },	    { "help", no_argument, NULL, 'h' },
+	{ "config", required_argument, NULL, 'c' },
+	{ "since", required_argument, NULL, SINCE },
+	{ "rcpt", required_argument, NULL, RCPT },
+	{ "place", required_argument, NULL, PLACE },
+	{ "top", required_argument, NULL, TOP },
+	{ "workers", required_argument, NULL, WORKERS },
+	{ "html", required_argument, NULL, HTML },
+	{ "json", no_argument, NULL, JSON },
+	{ "csv", no_argument, NULL, CSV },
+	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -109,7 +114,8 @@ static int take_option(struct job *job, int option, const char *value)
 	case TOP:
 		return mxg_number_option("mxguard scan", "--top", value, 0, MXG_TALLY_PEERS, &job->top) ? 0 : EX_USAGE;
 	case WORKERS:
-		return mxg_number_option("mxguard scan", "--workers", value, 1, WORKERS_MAX, &job->workers) ? 0 : EX_USAGE;
+		return mxg_number_option("mxguard scan", "--workers", value, 1, WORKERS_MAX, &job->workers) ? 0
+													    : EX_USAGE;
 	case HTML:
 		job->html = value;
 		return 0;
@@ -196,8 +202,8 @@ static void start_workers(struct job *job, struct worker *workers)
 	for (long i = 0; i < job->workers; i++) {
 		workers[i].job = job;
 		workers[i].tally = calloc(1, sizeof(*workers[i].tally));
-		workers[i].started = workers[i].tally != NULL &&
-				     pthread_create(&workers[i].thread, NULL, work, &workers[i]) == 0;
+		workers[i].started =
+			workers[i].tally != NULL && pthread_create(&workers[i].thread, NULL, work, &workers[i]) == 0;
 	}
 }
 

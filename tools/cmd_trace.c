@@ -42,9 +42,9 @@ enum { BY = 256, MTA, JSON };
 
 static const struct option long_options[] = {
 	{ "config", required_argument, NULL, 'c' }, { "internal", required_argument, NULL, 'i' },
-	{ "by", required_argument, NULL, BY },	    { "mta", required_argument, NULL, MTA },
+	{ "by", required_argument, NULL, BY },      { "mta", required_argument, NULL, MTA },
 	{ "rcpt", required_argument, NULL, 'r' },   { "json", no_argument, NULL, JSON },
-	{ "help", no_argument, NULL, 'h' },	    { NULL, 0, NULL, 0 },
+	{ "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
 };
 
 struct request {
@@ -83,7 +83,8 @@ static int add_mta(struct request *q, const char *name)
 {
 	unsigned mta = mxg_mta_parse(name, strlen(name));
 	if (mta == 0)
-		return mxg_wrong_use(NAME, "--mta: unknown MTA; postfix, exim, sendmail and others are in mxguard-trace(1)");
+		return mxg_wrong_use(NAME,
+				     "--mta: unknown MTA; postfix, exim, sendmail and others are in mxguard-trace(1)");
 	q->mta |= mta;
 	return 0;
 }
@@ -363,7 +364,8 @@ static void conclude_with_policy(const struct message *m, const struct mxguard_c
 		       mxguard_check_text(c, 0, MXGUARD_TEXT_GATEWAY), peer, place(&m->trace));
 		break;
 	case MXGUARD_VERDICT_DIRECT:
-		printf("this message never passed a gateway: %s delivered it straight to %s.\n", peer, place(&m->trace));
+		printf("this message never passed a gateway: %s delivered it straight to %s.\n", peer,
+		       place(&m->trace));
 		break;
 	default:
 		printf("%s: %s.\n", mxguard_verdict_name(mxguard_check_verdict(c, 0)),
@@ -375,18 +377,22 @@ static void conclude_with_policy(const struct message *m, const struct mxguard_c
 
 static struct mxguard_check *make_check(const struct request *q)
 {
-	return q->policy == NULL || q->json ? NULL : mxguard_check_new(q->policy, NULL, 0);
+	struct mxguard_check *check = NULL;
+	if (q->policy != NULL && !q->json)
+		mxguard_check_new(&check, q->policy, NULL, 0);
+	return check;
 }
 
 static void decide(const struct message *m, struct mxguard_check *check)
 {
 	const struct request *q = m->request;
-	struct mxguard_resolver *resolver = mxguard_resolver_new(q->policy);
+	struct mxguard_resolver *resolver = NULL;
+	mxguard_resolver_new(&resolver, q->policy);
 	const char *recipient = q->recipient != NULL ? q->recipient : m->trace.for_address;
 	mxguard_check_header_end(check);
-	if (resolver == NULL || mxguard_check_add_recipient(check, recipient) < 0)
+	if (resolver == NULL || mxguard_check_add_recipient(check, recipient, NULL) < 0)
 		fputs(NAME ": out of memory\n", stderr);
-	else if (mxguard_resolver_run(resolver, check, -1) != MXGUARD_DONE)
+	else if (mxguard_resolver_run(resolver, check, -1) != MXGUARD_PROGRESS_DONE)
 		mxguard_check_give_up(check, mxg_wall_clock());
 	conclude_with_policy(m, check);
 	mxguard_resolver_free(resolver);

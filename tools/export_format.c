@@ -99,16 +99,16 @@ static void write_json(const struct mxg_export *e, FILE *to)
 	json_t *prefixes = json_array();
 	for (size_t i = 0; i < e->count; i++)
 		json_array_append_new(prefixes, json_string(text_of(&e->prefixes[i], text)));
-	json_t *o = json_pack("{s:o, s:o, s:o, s:o}", "prefixes", prefixes, "remarks", text_array(e->remarks), "domains",
-			      text_array(e->domains), "written", mxg_json_time(e->now));
+	json_t *o = json_pack("{s:o, s:o, s:o, s:o}", "prefixes", prefixes, "remarks", text_array(e->remarks),
+			      "domains", text_array(e->domains), "written", mxg_json_time(e->now));
 	json_dumpf(o, to, JSON_COMPACT | JSON_ENSURE_ASCII);
 	json_decref(o);
 	fputc('\n', to);
 }
 
 static const char *const names[] = { "postfix", "nftables", "exim", "rspamd", "spamassassin", "plain", "json", NULL };
-static mxg_export_writer *const writers[] = { write_postfix,	   write_nftables, write_exim, write_rspamd,
-					      write_spamassassin, write_plain,	   write_json };
+static mxg_export_writer *const writers[] = { write_postfix,      write_nftables, write_exim, write_rspamd,
+					      write_spamassassin, write_plain,    write_json };
 
 const char *const *mxg_export_format_names(void)
 {

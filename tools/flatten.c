@@ -203,7 +203,9 @@ bool mxg_flatten(struct mxg_flattener *f, struct mxg_flat *out, const struct mxg
 		 const struct mxg_name *domain, bool only_own)
 {
 	struct moment moments[MXG_STATES_MAX];
-	struct mxg_reach_input in = { .policy = f->policy, .ruleset = ruleset, .only_own = only_own,
+	struct mxg_reach_input in = { .policy = f->policy,
+				      .ruleset = ruleset,
+				      .only_own = only_own,
 				      .only_shared = domain == NULL,
 				      .view = { .now = f->now, .keep_stale = f->policy->keep_stale } };
 	if (domain != NULL)

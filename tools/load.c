@@ -20,7 +20,7 @@ int mxg_load_policy(struct mxguard_policy **policy, const char *path)
 {
 	char message[MESSAGE_MAX] = "";
 	int result = mxguard_policy_load(policy, path, 0, message, sizeof(message));
-	if (result != MXGUARD_OK) {
+	if (result != MXGUARD_ERROR_NONE) {
 		fprintf(stderr, "mxguard: %s\n", message[0] != '\0' ? message : "the configuration cannot be read");
 		tell_how_to_begin(path);
 		return result == MXGUARD_ERROR_NOMEM ? EX_TEMPFAIL : EX_CONFIG;
@@ -35,7 +35,7 @@ struct mxguard_snapshot *mxg_load_snapshot(const struct mxguard_policy *policy)
 {
 	char message[MESSAGE_MAX] = "";
 	struct mxguard_snapshot *snapshot = NULL;
-	if (mxguard_snapshot_open(&snapshot, policy, 0, message, sizeof(message)) == MXGUARD_OK) {
+	if (mxguard_snapshot_open(&snapshot, policy, 0, message, sizeof(message)) == MXGUARD_ERROR_NONE) {
 		if (message[0] != '\0')
 			fprintf(stderr, "mxguard: warning: %s\n", message);
 		return snapshot;

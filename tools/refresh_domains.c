@@ -43,7 +43,7 @@ static int read_file(struct names *n, const char *path, size_t *wrong)
 	char message[512] = "";
 	const char *name;
 	int more, status = 0;
-	if (mxg_domains_open(&reader, path, message, sizeof(message)) != MXGUARD_OK) {
+	if (mxg_domains_open(&reader, path, message, sizeof(message)) != MXGUARD_ERROR_NONE) {
 		fprintf(stderr, "mxguard: %s\n", message);
 		return EX_CONFIG;
 	}
@@ -108,7 +108,8 @@ int mxg_refresh_domains(struct mxg_refresh *run)
 		return no_memory();
 	}
 	for (size_t i = 0; i < rulesets; i++)
-		run->domains[i] = (struct mxg_local_domain){ .name = "", .ruleset = &run->policy->rulesets[i], .shared = true };
+		run->domains[i] =
+			(struct mxg_local_domain){ .name = "", .ruleset = &run->policy->rulesets[i], .shared = true };
 	for (size_t i = 0; i < n.count; i++)
 		run->domains[rulesets + i] = (struct mxg_local_domain){
 			.name = n.items[i], .ruleset = mxg_policy_ruleset(run->policy, n.items[i], strlen(n.items[i]))

@@ -118,12 +118,12 @@ void mxg_refresh_print_json(const struct mxg_refresh *run, const struct mxg_refr
 	for (size_t i = 0; i < run->domain_count; i++)
 		if (run->domains[i].mx_is_self)
 			json_array_append_new(self, json_string(run->domains[i].name));
-	mxg_json_print(json_pack("{s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "written", error == NULL,
-				 "error", mxg_json_text(error), "domains", (json_int_t)f->domains, "questions",
-				 (json_int_t)f->questions, "sent", (json_int_t)mxg_asker_sent(run->asker), "changed",
-				 (json_int_t)f->changed, "kept", (json_int_t)(f->held + f->failures), "stored",
-				 (json_int_t)run->written, "alarms", alarms, "failures", failures, "live_terms", live,
-				 "mx_is_self", self));
+	mxg_json_print(json_pack("{s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "written",
+				 error == NULL, "error", mxg_json_text(error), "domains", (json_int_t)f->domains,
+				 "questions", (json_int_t)f->questions, "sent", (json_int_t)mxg_asker_sent(run->asker),
+				 "changed", (json_int_t)f->changed, "kept", (json_int_t)(f->held + f->failures),
+				 "stored", (json_int_t)run->written, "alarms", alarms, "failures", failures,
+				 "live_terms", live, "mx_is_self", self));
 }
 
 /* ---- people ----------------------------------------------------------------------------- */
@@ -159,7 +159,8 @@ static void failure_row(struct mxg_table *table, const struct mxg_item *item)
 }
 
 static void print_items(const struct mxg_refresh *run, const char *const *headings, size_t count,
-			bool (*wanted)(const struct mxg_item *), void (*row)(struct mxg_table *, const struct mxg_item *))
+			bool (*wanted)(const struct mxg_item *),
+			void (*row)(struct mxg_table *, const struct mxg_item *))
 {
 	struct mxg_table *table = count == 0 ? NULL : mxg_table_new(headings);
 	struct mxg_item *item = NULL;

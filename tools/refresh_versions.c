@@ -9,9 +9,8 @@ static int64_t most(int64_t a, int64_t b)
 }
 
 /* Whether a version that stands no more may still matter: for grace, and an MX set for
- * `settle` (DESIGN §2.4). */
-static bool still_matters(const struct mxg_answer *v, uint16_t type, const struct mxguard_policy *policy,
-			  int64_t now)
+ * `settle` (docs/design.md, "Settle"). */
+static bool still_matters(const struct mxg_answer *v, uint16_t type, const struct mxguard_policy *policy, int64_t now)
 {
 	int64_t span = most(v->ttl, policy->grace);
 	if (type == MXG_DNS_MX)
@@ -25,8 +24,14 @@ static struct mxg_answer new_version(const struct mxg_item *item, int64_t now)
 	const struct mxg_reply *r = &item->reply;
 	if (item->old_count > 0)
 		now = most(now, most(item->old[0].from, item->old[0].superseded));
-	return (struct mxg_answer){ .kind = r->kind, .ad = r->ad, .from = now, .confirmed = now, .ttl = r->ttl,
-				    .count = r->records.count, .size = r->records.size, .data = r->records.data };
+	return (struct mxg_answer){ .kind = r->kind,
+				    .ad = r->ad,
+				    .from = now,
+				    .confirmed = now,
+				    .ttl = r->ttl,
+				    .count = r->records.count,
+				    .size = r->records.size,
+				    .data = r->records.data };
 }
 
 size_t mxg_item_versions(const struct mxg_item *item, const struct mxguard_policy *policy, int64_t now,

@@ -30,8 +30,8 @@ int mxg_state_lock(const char *state_dir, int *folder);
 bool mxg_writer_open(struct mxg_writer *w, int folder);
 void mxg_writer_domain(struct mxg_writer *w, const char *domain);
 /* Newest first, 1 to MXG_VERSIONS_MAX. */
-void mxg_writer_answer(struct mxg_writer *w, const struct mxg_question *question,
-		       const struct mxg_answer *versions, size_t count);
+void mxg_writer_answer(struct mxg_writer *w, const struct mxg_question *question, const struct mxg_answer *versions,
+		       size_t count);
 /* Everything to the disk, then the rename. False with w->error: the old snapshot stands. */
 bool mxg_writer_commit(struct mxg_writer *w, const uint8_t hash[32], int64_t now);
 void mxg_writer_abort(struct mxg_writer *w);

@@ -54,7 +54,7 @@ static bool coloured(FILE *stream)
 const char *mxg_colour_begin(FILE *stream, enum mxg_colour colour)
 {
 	static const char *const sequences[] = {
-		[MXG_PLAIN] = "",	    [MXG_RED] = "\033[31m",  [MXG_GREEN] = "\033[32m",
+		[MXG_PLAIN] = "",          [MXG_RED] = "\033[31m", [MXG_GREEN] = "\033[32m",
 		[MXG_YELLOW] = "\033[33m", [MXG_BOLD] = "\033[1m", [MXG_FAINT] = "\033[2m",
 	};
 	return coloured(stream) ? sequences[colour] : "";
@@ -76,8 +76,7 @@ static int64_t milliseconds(void)
 
 void mxg_progress_begin(struct mxg_progress *p, const char *label, const char *unit, size_t total)
 {
-	*p = (struct mxg_progress){ .label = label, .unit = unit, .total = total,
-				    .on = mxg_is_terminal(stderr) };
+	*p = (struct mxg_progress){ .label = label, .unit = unit, .total = total, .on = mxg_is_terminal(stderr) };
 	p->started = milliseconds();
 }
 
@@ -87,8 +86,8 @@ static void draw(const struct mxg_progress *p, size_t done, int64_t elapsed)
 	size_t total = p->total > done ? p->total : done;
 	int filled = total == 0 ? BAR_WIDTH : (int)(done * BAR_WIDTH / total);
 	double rate = elapsed > 0 ? (double)done * 1000 / (double)elapsed : 0;
-	fprintf(stderr, "\r\033[K%s [%.*s%.*s] %zu/%zu %s, %.0f/s", p->label, filled, full, BAR_WIDTH - filled,
-		empty, done, total, p->unit, rate);
+	fprintf(stderr, "\r\033[K%s [%.*s%.*s] %zu/%zu %s, %.0f/s", p->label, filled, full, BAR_WIDTH - filled, empty,
+		done, total, p->unit, rate);
 	if (rate > 0 && elapsed > 1000)
 		fprintf(stderr, ", %.0f s left", (double)(total - done) / rate);
 	fflush(stderr);

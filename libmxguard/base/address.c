@@ -100,8 +100,8 @@ static bool parse_groups(uint8_t out[16], const char *s, size_t len)
 
 static bool has_tag(const char *s, size_t len)
 {
-	return len > 5 && (s[0] | 0x20) == 'i' && (s[1] | 0x20) == 'p' && (s[2] | 0x20) == 'v' &&
-	       s[3] == '6' && s[4] == ':';
+	return len > 5 && (s[0] | 0x20) == 'i' && (s[1] | 0x20) == 'p' && (s[2] | 0x20) == 'v' && s[3] == '6' &&
+	       s[4] == ':';
 }
 
 static bool parse_unbracketed(struct mxg_address *out, const char *s, size_t len, bool bare, bool tagged)
@@ -132,7 +132,7 @@ bool mxg_address_parse(struct mxg_address *out, const char *text, size_t len, un
 		return false;
 	if (text[0] != '[')
 		return parse_unbracketed(out, text, len, (forms & MXG_ADDRESS_BARE) != 0,
-			(forms & MXG_ADDRESS_TAGGED) != 0);
+					 (forms & MXG_ADDRESS_TAGGED) != 0);
 	if ((forms & MXG_ADDRESS_BRACKETED) == 0 || text[len - 1] != ']' || len < 3)
 		return false;
 	return parse_unbracketed(out, text + 1, len - 2, true, (forms & MXG_ADDRESS_TAGGED) != 0);
@@ -307,7 +307,6 @@ const char *mxg_prefix_format(const struct mxg_prefix *p, char buf[MXG_PREFIX_TE
 	char text[MXG_ADDRESS_TEXT_MAX];
 	buf[0] = '\0';
 	if (p->base.family != 0)
-		snprintf(buf, MXG_PREFIX_TEXT_MAX, "%s/%u", mxg_address_format(&p->base, text),
-			(unsigned)p->bits);
+		snprintf(buf, MXG_PREFIX_TEXT_MAX, "%s/%u", mxg_address_format(&p->base, text), (unsigned)p->bits);
 	return buf;
 }

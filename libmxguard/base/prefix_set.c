@@ -104,8 +104,7 @@ void mxg_prefix_set_expect_node(const struct mxg_prefix_set *set, const struct m
 	__builtin_prefetch(set->words + (*slot_of(set, a) & PLACE));
 }
 
-const uint32_t *mxg_prefix_set_lookup(const struct mxg_prefix_set *set, const struct mxg_address *a,
-				      size_t *count)
+const uint32_t *mxg_prefix_set_lookup(const struct mxg_prefix_set *set, const struct mxg_address *a, size_t *count)
 {
 	uint32_t list = 0;
 	if (a->family == 4 || a->family == 6)
@@ -152,8 +151,7 @@ static size_t find_slot(const struct builder *b, const uint32_t *list)
 	for (size_t i = 0; i <= list[0]; i++)
 		hash = (hash ^ list[i]) * 16777619u;
 	size_t at = (hash ^ hash >> 15) & (b->table_size - 1);
-	while (b->table[at] != 0 &&
-	       memcmp(b->words + b->table[at], list, ((size_t)list[0] + 1) * sizeof(*list)) != 0)
+	while (b->table[at] != 0 && memcmp(b->words + b->table[at], list, ((size_t)list[0] + 1) * sizeof(*list)) != 0)
 		at = (at + 1) & (b->table_size - 1);
 	return at;
 }
@@ -236,9 +234,9 @@ static unsigned common_bits(const struct item *items, size_t count)
 {
 	uint64_t high = items[0].base.high ^ items[count - 1].base.high;
 	uint64_t low = items[0].base.low ^ items[count - 1].base.low;
-	unsigned common = high != 0 ? (unsigned)__builtin_clzll(high)
-			: low != 0  ? 64 + (unsigned)__builtin_clzll(low)
-				    : 128;
+	unsigned common = high != 0  ? (unsigned)__builtin_clzll(high)
+			  : low != 0 ? 64 + (unsigned)__builtin_clzll(low)
+				     : 128;
 	for (size_t i = 0; i < count; i++)
 		if (items[i].bits < common)
 			common = items[i].bits;
@@ -274,8 +272,7 @@ static void fill(struct builder *b, uint32_t *slots, unsigned stride, const stru
 	}
 }
 
-static uint32_t put_node(struct builder *b, const struct item *items, size_t count, unsigned at,
-			 uint32_t inherited)
+static uint32_t put_node(struct builder *b, const struct item *items, size_t count, unsigned at, uint32_t inherited)
 {
 	uint32_t slots[SLOTS], values[SLOTS];
 	uint64_t map = 0;

@@ -14,8 +14,7 @@ struct mxg_text_list {
 	bool lost;
 };
 
-void mxg_text_list_add(struct mxg_text_list *list, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+void mxg_text_list_add(struct mxg_text_list *list, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A mark to cut back to. */
 struct mxg_text_mark {
 	size_t used, count;

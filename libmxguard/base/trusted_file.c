@@ -39,8 +39,8 @@ static int refuse_open(int error, char why[MXG_TRUSTED_WHY_MAX])
 		return refuse(MXGUARD_ERROR_CONFIG, why, "found a symbolic link; expected a regular file");
 	case EACCES:
 	case EPERM:
-		return refuse(MXGUARD_ERROR_CONFIG, why, "found a file that uid %u may not read; expected a readable one",
-			      (unsigned)geteuid());
+		return refuse(MXGUARD_ERROR_CONFIG, why,
+			      "found a file that uid %u may not read; expected a readable one", (unsigned)geteuid());
 	case ENXIO:
 		return refuse(MXGUARD_ERROR_CONFIG, why, "found a socket or a device; expected a regular file");
 	case ENOMEM:
@@ -61,7 +61,7 @@ static int judge_folder(int fd, char why[MXG_TRUSTED_WHY_MAX])
 		return refuse(MXGUARD_ERROR_UNTRUSTED, why,
 			      "found its folder with mode %04o; expected no write permission for group and others",
 			      (unsigned)st.st_mode & 07777);
-	return MXGUARD_OK;
+	return MXGUARD_ERROR_NONE;
 }
 
 static int judge_file(int fd, unsigned flags, size_t most, char why[MXG_TRUSTED_WHY_MAX])
@@ -74,7 +74,8 @@ static int judge_file(int fd, unsigned flags, size_t most, char why[MXG_TRUSTED_
 		return refuse(MXGUARD_ERROR_CONFIG, why, "found %s; expected a regular file",
 			      S_ISDIR(st.st_mode) ? "a folder" : "a pipe or a device");
 	if ((st.st_mode & (secret ? 077 : 022)) != 0)
-		return refuse(MXGUARD_ERROR_UNTRUSTED, why, "found mode %04o; expected no %s permission for group and others",
+		return refuse(MXGUARD_ERROR_UNTRUSTED, why,
+			      "found mode %04o; expected no %s permission for group and others",
 			      (unsigned)st.st_mode & 07777, secret ? "read or write" : "write");
 	if (!secret && st.st_uid != 0 && st.st_uid != geteuid())
 		return refuse(MXGUARD_ERROR_UNTRUSTED, why, "found owner uid %u; expected root or uid %u",
@@ -82,7 +83,7 @@ static int judge_file(int fd, unsigned flags, size_t most, char why[MXG_TRUSTED_
 	if ((uintmax_t)st.st_size > most)
 		return refuse(MXGUARD_ERROR_CONFIG, why, "found %ju bytes; expected at most %zu", (uintmax_t)st.st_size,
 			      most);
-	return MXGUARD_OK;
+	return MXGUARD_ERROR_NONE;
 }
 
 /* The folder is opened first and the file below it, so that both that are judged are
@@ -113,10 +114,10 @@ int mxg_trusted_open(const char *path, unsigned flags, size_t most, char why[MXG
 	int fd = openat(folder, file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	int error = errno;
 	int result = fd < 0 ? refuse_open(error, why) : judge_file(fd, flags, most, why);
-	if (result == MXGUARD_OK)
+	if (result == MXGUARD_ERROR_NONE)
 		result = judge_folder(folder, why);
 	close(folder);
-	if (result == MXGUARD_OK)
+	if (result == MXGUARD_ERROR_NONE)
 		return fd;
 	if (fd >= 0)
 		close(fd);
@@ -150,12 +151,13 @@ static int read_all(int fd, size_t most, size_t spare, char **text, size_t *len,
 		*text = all;
 		*len = used;
 		if (n == 0)
-			return MXGUARD_OK;
+			return MXGUARD_ERROR_NONE;
 		int error = errno;
 		free(all);
 		*text = NULL;
 		return n < 0 ? refuse_open(error, why)
-			     : refuse(MXGUARD_ERROR_CONFIG, why, "found more than %zu bytes; expected at most so many", most);
+			     : refuse(MXGUARD_ERROR_CONFIG, why, "found more than %zu bytes; expected at most so many",
+				      most);
 	}
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* From the fact to the policy's answer (DESIGN §2.4). */
+/* From the fact to the policy's answer (docs/design.md, "Action"). */
 #include "check/internal.h"
 
 static enum mxguard_action direct_action(const struct mxguard_check *c, const struct mxg_recipient *r)
@@ -24,8 +24,7 @@ static enum mxguard_action unknown_action(const struct mxguard_check *c, const s
 	o = mxg_check_override_for(c, r, MXG_OVERRIDE_ON_UNREADABLE);
 	if (o != NULL)
 		return o->on_unreadable;
-	return c->place == MXGUARD_PLACE_QUEUED ? r->ruleset->on_unreadable_queued
-						: r->ruleset->on_unreadable_door;
+	return c->place == MXGUARD_PLACE_QUEUED ? r->ruleset->on_unreadable_queued : r->ruleset->on_unreadable_door;
 }
 
 static enum mxguard_action would_be(const struct mxguard_check *c, const struct mxg_recipient *r,

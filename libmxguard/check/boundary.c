@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which host handed the message to *us* (DESIGN §2.2): the peer, or what the trace shows
+/* Which host handed the message to *us* (docs/design.md, "Boundary peer"): the peer, or what the trace shows
  * behind our own relays. */
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +37,7 @@ static void conclude_peer(struct mxguard_check *c, const struct mxg_address *pee
 
 static void step(struct mxguard_check *c, const char *what)
 {
-	if ((c->flags & MXGUARD_CHECK_STEPS) != 0)
+	if ((c->flags & MXGUARD_CHECK_FLAG_STEPS) != 0)
 		mxg_text_list_add(&c->steps, "%s", what);
 }
 
@@ -50,7 +50,8 @@ void mxg_boundary_decide(struct mxguard_check *c)
 	} else if (c->peer_unreadable) {
 		conclude(c, MXGUARD_VERDICT_UNKNOWN, MXG_REASON_PEER_UNREADABLE, NULL);
 	} else if (internal) {
-		step(c, c->peer.family == 0 ? "there is no peer: the trace tells" : "the peer is internal: the trace tells");
+		step(c, c->peer.family == 0 ? "there is no peer: the trace tells"
+					    : "the peer is internal: the trace tells");
 		c->boundary_state = MXG_BOUNDARY_NEEDS_HEADER;
 	} else if (in_list(&c->policy->origins, &c->peer)) {
 		c->boundary = c->peer;
@@ -101,7 +102,7 @@ static void begin(struct mxguard_check *c, struct mxg_trace_reading *r)
 		.by = p->by.items,
 		.by_count = p->by.count,
 		.mta_mask = p->trace_mta,
-		.on_hop = (c->flags & MXGUARD_CHECK_STEPS) != 0 ? tell_hop : NULL,
+		.on_hop = (c->flags & MXGUARD_CHECK_FLAG_STEPS) != 0 ? tell_hop : NULL,
 		.context = c,
 	};
 	mxg_trace_init(&r->trace, &rules);
@@ -129,15 +130,15 @@ static void take_for(struct mxguard_check *c, const struct mxg_trace *t)
 		return;
 	c->for_address = mxg_check_keep(c, t->for_address, strlen(t->for_address));
 	for (size_t i = 0; c->for_address != NULL && i < c->recipient_count; i++)
-		mxguard_check_add_recipient_name(c, (int)i, c->for_address);
+		mxguard_check_add_recipient_name(c, i, c->for_address);
 }
 
 static void conclude_unreadable(struct mxguard_check *c, const struct mxg_trace *t)
 {
 	const char *why = t->reason == MXG_TRACE_FIELD_UNREADABLE ? mxg_received_reason_name(t->field_reason)
 								  : mxg_trace_reason_name(t->reason);
-	enum mxg_reason reason = t->reason == MXG_TRACE_NOT_OURS ? MXG_REASON_FIELD_NOT_OURS
-								 : MXG_REASON_FIELD_UNREADABLE;
+	enum mxg_reason reason =
+		t->reason == MXG_TRACE_NOT_OURS ? MXG_REASON_FIELD_NOT_OURS : MXG_REASON_FIELD_UNREADABLE;
 	conclude(c, MXGUARD_VERDICT_UNKNOWN, reason, mxg_check_format(c, "hop %u, %s", t->hop, why));
 }
 

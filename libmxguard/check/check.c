@@ -9,19 +9,21 @@
 
 #define ROUNDS_MAX 256 /* passes over the recipients in one run; each one decides or asks something */
 
-struct mxguard_check *mxguard_check_new(struct mxguard_policy *policy, struct mxguard_snapshot *snapshot,
-					unsigned flags)
+int mxguard_check_new(struct mxguard_check **check, struct mxguard_policy *policy, struct mxguard_snapshot *snapshot,
+		      unsigned flags)
 {
-	if (policy == NULL || (flags & ~(unsigned)MXGUARD_CHECK_STEPS) != 0)
-		return NULL;
+	*check = NULL;
+	if (policy == NULL || (flags & ~(unsigned)MXGUARD_CHECK_FLAG_STEPS) != 0)
+		return MXGUARD_ERROR_INVALID;
 	struct mxguard_check *c = calloc(1, sizeof(*c));
 	if (c == NULL)
-		return NULL;
+		return MXGUARD_ERROR_NOMEM;
 	c->policy = mxguard_policy_ref(policy);
 	c->snapshot = snapshot == NULL ? NULL : mxguard_snapshot_ref(snapshot);
 	c->flags = flags;
 	mxguard_check_reset(c);
-	return c;
+	*check = c;
+	return MXGUARD_ERROR_NONE;
 }
 
 static void clear_domains(struct mxguard_check *c)
@@ -48,6 +50,7 @@ void mxguard_check_reset(struct mxguard_check *c)
 	c->header_ended = false;
 	c->question_count = c->next_question = 0;
 	c->gave_up = c->out_of_memory = false;
+	c->setter_error = MXGUARD_ERROR_NONE;
 	if (c->answers != NULL)
 		mxg_answers_clear(c->answers);
 	if (c->steps.room > 0)
@@ -122,8 +125,7 @@ bool mxg_check_ask(struct mxguard_check *c, int entry)
 /* ---- domains ---------------------------------------------------------------- */
 
 /* The number of the domain's check under the ruleset, made where it is new; -1: no memory. */
-static int domain_check(struct mxguard_check *c, const char *domain, size_t len,
-			const struct mxg_ruleset *ruleset)
+static int domain_check(struct mxguard_check *c, const char *domain, size_t len, const struct mxg_ruleset *ruleset)
 {
 	for (size_t i = c->domain_count; i-- > 0;) {
 		const struct mxg_domain_check *d = &c->domains[i];
@@ -154,15 +156,14 @@ static int doubtful_domain_check(struct mxguard_check *c, const char *domain, si
 	int number = domain_check(c, domain, len, NULL);
 	if (number < 0)
 		return number;
-	c->domains[number].outcome = (struct mxg_outcome){ .verdict = MXGUARD_VERDICT_UNKNOWN,
-							   .reason = MXG_REASON_DOMAINS_UNREADABLE };
+	c->domains[number].outcome =
+		(struct mxg_outcome){ .verdict = MXGUARD_VERDICT_UNKNOWN, .reason = MXG_REASON_DOMAINS_UNREADABLE };
 	c->domains[number].done = true;
 	return number;
 }
 
-/* A second domain counts only where it is ours and under the same policy (DESIGN §2.3). */
-static int second_domain_check(struct mxguard_check *c, const struct mxg_recipient *r, const char *domain,
-			       size_t len)
+/* A second domain counts only where it is ours and under the same policy (docs/design.md, "Second names"). */
+static int second_domain_check(struct mxguard_check *c, const struct mxg_recipient *r, const char *domain, size_t len)
 {
 	if (len == 0 || mxg_policy_ruleset(c->policy, domain, len) != r->ruleset)
 		return -1;
@@ -193,8 +194,7 @@ static bool address_exempt(const struct mxguard_check *c, const struct mxg_recip
 			   size_t len)
 {
 	const struct mxg_override *o = mxg_check_override_for(c, r, MXG_OVERRIDE_EXEMPT);
-	return mxg_ruleset_exempts(r->ruleset, address, len) ||
-	       (o != NULL && mxg_override_exempts(o, address, len));
+	return mxg_ruleset_exempts(r->ruleset, address, len) || (o != NULL && mxg_override_exempts(o, address, len));
 }
 
 static bool recipient_exempt(const struct mxguard_check *c, const struct mxg_recipient *r)
@@ -338,6 +338,8 @@ static bool waits_for_dns(const struct mxguard_check *c)
 int mxguard_check_run(struct mxguard_check *c, int64_t now)
 {
 	c->now = now;
+	if (c->setter_error != MXGUARD_ERROR_NONE)
+		return c->setter_error;
 	for (int round = 0; round < ROUNDS_MAX && !c->out_of_memory; round++) {
 		for (size_t i = 0; i < c->recipient_count; i++)
 			if (!c->recipients[i].decided)
@@ -348,8 +350,8 @@ int mxguard_check_run(struct mxguard_check *c, int64_t now)
 	if (c->out_of_memory)
 		return MXGUARD_ERROR_NOMEM;
 	if (all_decided(c))
-		return MXGUARD_DONE;
-	return waits_for_dns(c) ? MXGUARD_NEED_DNS : MXGUARD_NEED_HEADER;
+		return MXGUARD_PROGRESS_DONE;
+	return waits_for_dns(c) ? MXGUARD_PROGRESS_NEED_DNS : MXGUARD_PROGRESS_NEED_HEADER;
 }
 
 static void set_all_dirty(struct mxguard_check *c)
@@ -362,8 +364,8 @@ int mxguard_check_give_up(struct mxguard_check *c, int64_t now)
 {
 	c->gave_up = true;
 	if (c->boundary_state == MXG_BOUNDARY_NEEDS_HEADER) {
-		c->boundary_outcome = (struct mxg_outcome){ .verdict = MXGUARD_VERDICT_UNKNOWN,
-							    .reason = MXG_REASON_NO_HEADER };
+		c->boundary_outcome =
+			(struct mxg_outcome){ .verdict = MXGUARD_VERDICT_UNKNOWN, .reason = MXG_REASON_NO_HEADER };
 		c->boundary_state = MXG_BOUNDARY_VERDICT;
 	}
 	set_all_dirty(c);
@@ -371,7 +373,7 @@ int mxguard_check_give_up(struct mxguard_check *c, int64_t now)
 	for (size_t i = 0; progress > 0 && i < c->recipient_count; i++)
 		if (!c->recipients[i].decided)
 			settle_plain(c, &c->recipients[i], MXGUARD_VERDICT_UNKNOWN, MXG_REASON_NO_HEADER);
-	return progress < 0 ? progress : MXGUARD_DONE;
+	return progress < 0 ? progress : MXGUARD_PROGRESS_DONE;
 }
 
 /* ---- header ----------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Is the boundary peer a gateway of this domain? DESIGN §2.3 and §4: static ranges first,
+ * Is the boundary peer a gateway of this domain? docs/design.md, "Gateways" and "Grace": static ranges first,
  * then the DNS terms over the table of answers, as things stand now; then, where that does
  * not authorize, as they stood just before each recent change.
  */
@@ -74,7 +74,8 @@ static void tell_change(struct mxguard_check *c, struct mxg_domain_check *d, con
 {
 	char name[MXG_NAME_TEXT_MAX];
 	if (mxg_pass_steps(c, d) != NULL)
-		mxg_text_list_add(&d->steps, "as things stood %lld s ago, before %s changed (in grace for %lld s more):",
+		mxg_text_list_add(&d->steps,
+				  "as things stood %lld s ago, before %s changed (in grace for %lld s more):",
 				  (long long)(c->now - change->at),
 				  mxg_name_format(&mxg_answers_question(c->answers, change->entry)->name, name),
 				  (long long)(change->until - c->now));
@@ -119,8 +120,7 @@ static void conclude_without_match(struct mxguard_check *c, struct mxg_domain_ch
 	if (p->mx_is_self) {
 		conclude(d, MXGUARD_VERDICT_EXEMPT, MXG_REASON_MX_IS_SELF, NULL, NULL);
 	} else if (p->failed != NULL) {
-		conclude(d, MXGUARD_VERDICT_UNKNOWN, p->failure_reason, p->failed,
-			 failure_detail(c, &p->failure));
+		conclude(d, MXGUARD_VERDICT_UNKNOWN, p->failure_reason, p->failed, failure_detail(c, &p->failure));
 	} else if (!p->addresses_seen) {
 		conclude(d, MXGUARD_VERDICT_UNKNOWN, MXG_REASON_NO_GATEWAY_PUBLISHED, NULL, NULL);
 	} else if (p->token_missing) {
@@ -148,7 +148,7 @@ static void fail_on_pending(const struct mxg_domain_check *d, struct mxg_pass *p
 
 /* The set may be empty for the peer's family only: then it is not empty. */
 static enum mxg_decide_progress look_at_other_family(struct mxguard_check *c, struct mxg_domain_check *d,
-						      struct mxg_pass *p)
+						     struct mxg_pass *p)
 {
 	struct mxg_text_mark mark = mxg_text_list_mark(&d->steps);
 	struct mxg_pass both;
@@ -181,7 +181,7 @@ static void settle_on_header(struct mxg_domain_check *d)
 
 /* The present, as far as answers are in. */
 static enum mxg_decide_progress evaluate_present(struct mxguard_check *c, struct mxg_domain_check *d,
-						  const struct mxg_pass *fixed)
+						 const struct mxg_pass *fixed)
 {
 	struct mxg_text_mark mark = { 0, 0 };
 	mxg_text_list_cut(&d->steps, mark);
@@ -224,7 +224,7 @@ static enum mxg_decide_progress evaluate_present(struct mxguard_check *c, struct
 }
 
 /* Whether the domain's MX set changed within `settle`: then senders may still hold the old
- * one in their caches, and are to try again, not to be refused (DESIGN §2.4). */
+ * one in their caches, and are to try again, not to be refused (docs/design.md, "Settle"). */
 static bool mx_changed_lately(struct mxguard_check *c, const struct mxg_domain_check *d)
 {
 	struct mxg_name name;

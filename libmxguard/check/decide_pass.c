@@ -29,15 +29,14 @@ static enum token_state token_state(const struct mxguard_check *c, const struct 
 	return c->tokens.ended ? TOKEN_MISSING : TOKEN_NEEDS_HEADER;
 }
 
-const struct mxg_gateway *mxg_pass_gateway(const struct mxg_domain_check *d,
-					    const struct mxg_gateway_term *term)
+const struct mxg_gateway *mxg_pass_gateway(const struct mxg_domain_check *d, const struct mxg_gateway_term *term)
 {
 	return &d->ruleset->gateways[term->gateway];
 }
 
 struct mxg_text_list *mxg_pass_steps(const struct mxguard_check *c, struct mxg_domain_check *d)
 {
-	return (c->flags & MXGUARD_CHECK_STEPS) != 0 ? &d->steps : NULL;
+	return (c->flags & MXGUARD_CHECK_FLAG_STEPS) != 0 ? &d->steps : NULL;
 }
 
 void mxg_pass_fail(struct mxg_pass *p, const struct mxg_gateway_term *term, enum mxg_reason reason)
@@ -178,8 +177,8 @@ void mxg_pass_load(void *context, int entry)
 		c->out_of_memory = true;
 }
 
-static void fill_input(struct mxguard_check *c, const struct mxg_domain_check *d,
-		       struct mxg_eval_input *in, int64_t as_of)
+static void fill_input(struct mxguard_check *c, const struct mxg_domain_check *d, struct mxg_eval_input *in,
+		       int64_t as_of)
 {
 	*in = (struct mxg_eval_input){
 		.peer = c->boundary,
@@ -207,7 +206,7 @@ static void hold_replies(const struct mxguard_check *c, const struct mxg_domain_
 }
 
 void mxg_pass_run(struct mxguard_check *c, struct mxg_domain_check *d, int64_t as_of, bool both_families,
-		      struct mxg_pass *p)
+		  struct mxg_pass *p)
 {
 	const struct mxg_ruleset *r = d->ruleset;
 	struct mxg_eval_input in;

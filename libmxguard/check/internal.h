@@ -124,6 +124,7 @@ struct mxguard_check {
 	size_t question_count, question_room, next_question;
 	bool gave_up;
 	bool out_of_memory;
+	int setter_error; /* of the first setter that failed; enum mxguard_error */
 	struct mxg_text_list steps; /* of the boundary */
 	struct mxg_arena arena;
 };

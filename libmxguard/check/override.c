@@ -123,9 +123,9 @@ static int complain(char *message, size_t size, const char *setting, const char 
 	return MXGUARD_ERROR_INVALID;
 }
 
-static struct mxg_override *override_at(struct mxguard_check *c, int index)
+static struct mxg_override *override_at(struct mxguard_check *c, size_t index)
 {
-	if (index < 0)
+	if (index == MXGUARD_ALL)
 		return &c->override;
 	struct mxg_recipient *r = &c->recipients[index];
 	if (r->override == NULL) {
@@ -136,10 +136,10 @@ static struct mxg_override *override_at(struct mxguard_check *c, int index)
 	return r->override;
 }
 
-int mxguard_check_override(struct mxguard_check *c, int index, const char *setting, const char *value,
-			   char *message, size_t size)
+int mxguard_check_override(struct mxguard_check *c, size_t index, const char *setting, const char *value, char *message,
+			   size_t size)
 {
-	if (setting == NULL || value == NULL || index < -1 || index >= (int)c->recipient_count)
+	if (setting == NULL || value == NULL || (index != MXGUARD_ALL && index >= c->recipient_count))
 		return MXGUARD_ERROR_INVALID;
 	const struct row *row = find_row(setting);
 	if (row == NULL)
@@ -153,5 +153,5 @@ int mxguard_check_override(struct mxguard_check *c, int index, const char *setti
 	if (!row->set(o, kept))
 		return complain(message, size, setting, value, row->expected);
 	o->set |= row->bit;
-	return MXGUARD_OK;
+	return MXGUARD_ERROR_NONE;
 }

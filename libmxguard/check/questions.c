@@ -24,7 +24,7 @@ static const char *type_name(uint16_t type)
 	}
 }
 
-int mxguard_check_next_question(struct mxguard_check *c, unsigned *number, void *query, size_t room, size_t *length)
+int mxguard_check_next_question(struct mxguard_check *c, size_t *number, void *query, size_t room, size_t *length)
 {
 	while (c->next_question < c->question_count) {
 		int entry = c->questions[c->next_question];
@@ -35,20 +35,20 @@ int mxguard_check_next_question(struct mxguard_check *c, unsigned *number, void 
 		*length = mxg_dns_query(query, room, mxg_answers_question(c->answers, entry), 0);
 		if (*length == 0)
 			return MXGUARD_ERROR_INVALID;
-		*number = (unsigned)entry;
+		*number = (size_t)entry;
 		c->next_question++;
 		return 1;
 	}
 	return 0;
 }
 
-static bool is_question(const struct mxguard_check *c, unsigned number)
+static bool is_question(const struct mxguard_check *c, size_t number)
 {
 	return c->answers != NULL && number < mxg_answers_count(c->answers) &&
 	       (mxg_answers_flags(c->answers, (int)number) & MXG_ENTRY_ASKED) != 0;
 }
 
-const char *mxguard_check_question_text(struct mxguard_check *c, unsigned number)
+const char *mxguard_check_question_text(struct mxguard_check *c, size_t number)
 {
 	char name[MXG_NAME_TEXT_MAX];
 	if (!is_question(c, number))
@@ -72,7 +72,7 @@ static void wake(struct mxguard_check *c, int entry)
 	}
 }
 
-static int take(struct mxguard_check *c, unsigned number, struct mxg_reply *reply, int64_t now)
+static int take(struct mxguard_check *c, size_t number, struct mxg_reply *reply, int64_t now)
 {
 	if ((mxg_answers_flags(c->answers, (int)number) & MXG_ENTRY_REPLIED) == 0) {
 		mxg_answers_put_live(c->answers, (int)number, reply, now);
@@ -80,10 +80,10 @@ static int take(struct mxguard_check *c, unsigned number, struct mxg_reply *repl
 		wake(c, (int)number);
 	}
 	free(reply->records.data);
-	return MXGUARD_OK;
+	return MXGUARD_ERROR_NONE;
 }
 
-int mxguard_check_reply(struct mxguard_check *c, unsigned number, const void *reply, size_t length, int64_t now)
+int mxguard_check_reply(struct mxguard_check *c, size_t number, const void *reply, size_t length, int64_t now)
 {
 	struct mxg_reply parsed;
 	if (reply == NULL || !is_question(c, number))
@@ -100,10 +100,10 @@ int mxguard_check_reply(struct mxguard_check *c, unsigned number, const void *re
 /* Between them stands one that is found here, never told. */
 static bool is_failure(enum mxguard_dns_failure why)
 {
-	return why >= MXGUARD_DNS_TIMEOUT && why <= MXGUARD_DNS_LOCAL && (int)why != MXG_DNS_INSECURE;
+	return why >= MXGUARD_DNS_FAILURE_TIMEOUT && why <= MXGUARD_DNS_FAILURE_LOCAL && (int)why != MXG_DNS_INSECURE;
 }
 
-int mxguard_check_no_reply(struct mxguard_check *c, unsigned number, enum mxguard_dns_failure why, int64_t now)
+int mxguard_check_no_reply(struct mxguard_check *c, size_t number, enum mxguard_dns_failure why, int64_t now)
 {
 	if (!is_failure(why) || !is_question(c, number))
 		return MXGUARD_ERROR_INVALID;

@@ -27,18 +27,15 @@
 	  "the domain's MX is this server itself, so no filter can be skipped") \
 	X(UNTRACED_ACCEPTED, "untraced-accepted", NONE, "4.7.1", \
 	  "the message has no trace, and on_untraced accepts it") \
-	X(PEER_NOT_A_GATEWAY, "peer-not-a-gateway", NONE, "4.7.1", \
-	  "the peer is not an authorized gateway") \
+	X(PEER_NOT_A_GATEWAY, "peer-not-a-gateway", NONE, "4.7.1", "the peer is not an authorized gateway") \
 	X(TOKEN_MISSING, "token-missing", NONE, "4.7.1", \
 	  "the address is a gateway's, but its header field with the secret is missing") \
-	X(UNTRACED_DIRECT, "untraced-direct", NONE, "4.7.1", \
-	  "the message has no trace, and on_untraced says direct") \
+	X(UNTRACED_DIRECT, "untraced-direct", NONE, "4.7.1", "the message has no trace, and on_untraced says direct") \
 	X(DNS_TIMEOUT, "dns-timeout", TEMPORARY, "4.4.3", "DNS did not answer in time") \
 	X(DNS_SERVFAIL, "dns-servfail", TEMPORARY, "4.4.3", "the DNS server reported a failure") \
 	X(DNS_REFUSED, "dns-refused", TEMPORARY, "4.4.3", "the DNS server refused the question") \
 	X(DNS_BROKEN, "dns-broken", TEMPORARY, "4.4.3", "the DNS reply cannot be believed") \
-	X(DNS_INSECURE, "dns-insecure", TEMPORARY, "4.4.3", \
-	  "require_dnssec is set and the reply was not validated") \
+	X(DNS_INSECURE, "dns-insecure", TEMPORARY, "4.4.3", "require_dnssec is set and the reply was not validated") \
 	X(DNS_CANCELLED, "dns-cancelled", TEMPORARY, "4.4.3", "the DNS lookup was cancelled") \
 	X(DNS_LOCAL, "dns-local", TEMPORARY, "4.4.3", "no DNS question could be sent from this host") \
 	X(STALE_UNCONFIRMED, "stale-unconfirmed", TEMPORARY, "4.4.3", \
@@ -46,14 +43,12 @@
 	X(RECORD_MISSING, "record-missing", TEMPORARY, "4.4.3", \
 	  "a published record that the configuration names does not exist") \
 	X(RECORD_BROKEN, "record-broken", TEMPORARY, "4.4.3", "a published record is broken") \
-	X(RECORD_LIMITS, "record-limits", TEMPORARY, "4.4.3", \
-	  "a published record goes over the limits of RFC 7208") \
+	X(RECORD_LIMITS, "record-limits", TEMPORARY, "4.4.3", "a published record goes over the limits of RFC 7208") \
 	X(CLIENT_CHOSEN, "client-chosen-macro", TEMPORARY, "4.7.1", \
 	  "a published record asks for a name that the client chooses") \
 	X(NO_GATEWAY_PUBLISHED, "no-gateway-published", TEMPORARY, "4.4.3", \
 	  "the gateway entries yield no address at all") \
-	X(TOKEN_UNREADABLE, "token-unreadable", TEMPORARY, "4.3.5", \
-	  "the file with a gateway's secret cannot be read") \
+	X(TOKEN_UNREADABLE, "token-unreadable", TEMPORARY, "4.3.5", "the file with a gateway's secret cannot be read") \
 	X(DOMAINS_UNREADABLE, "domains-unreadable", TEMPORARY, "4.3.5", \
 	  "the file with our domains cannot be read, and the recipient has another name") \
 	X(NO_RECIPIENT_DOMAIN, "no-recipient-domain", LASTING, "4.3.5", \
@@ -64,12 +59,10 @@
 	  "the trace ends below an internal host that is not among origins") \
 	X(RETRIEVED_UNKNOWN, "retrieved-unknown", LASTING, "4.7.1", \
 	  "the message was fetched from another mailbox, and retrieved says unknown") \
-	X(FIELD_UNREADABLE, "field-unreadable", LASTING, "4.7.1", \
-	  "a Received field cannot be read without doubt") \
+	X(FIELD_UNREADABLE, "field-unreadable", LASTING, "4.7.1", "a Received field cannot be read without doubt") \
 	X(FIELD_NOT_OURS, "field-not-ours", LASTING, "4.7.1", \
 	  "a Received field was not written by a host of ours where it had to be") \
-	X(TRACE_TOO_LONG, "trace-too-long", LASTING, "4.7.1", \
-	  "the header is too long to be read to its boundary") \
+	X(TRACE_TOO_LONG, "trace-too-long", LASTING, "4.7.1", "the header is too long to be read to its boundary") \
 	X(NO_HEADER, "no-header", LASTING, "4.7.1", "the header was needed and could not be had") \
 	X(OUT_OF_MEMORY, "out-of-memory", TEMPORARY, "4.3.0", "memory ran out")
 

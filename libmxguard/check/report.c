@@ -6,42 +6,41 @@
 #include "check/internal.h"
 #include "base/neuter.h"
 
-static const struct mxg_recipient *recipient_at(const struct mxguard_check *c, int index)
+static const struct mxg_recipient *recipient_at(const struct mxguard_check *c, size_t index)
 {
 	static const struct mxg_recipient nobody = { .domain_check = -1 };
-	return index < 0 || index >= (int)c->recipient_count ? &nobody : &c->recipients[index];
+	return index >= c->recipient_count ? &nobody : &c->recipients[index];
 }
 
-enum mxguard_verdict mxguard_check_verdict(const struct mxguard_check *c, int index)
+enum mxguard_verdict mxguard_check_verdict(const struct mxguard_check *c, size_t index)
 {
 	return recipient_at(c, index)->outcome.verdict;
 }
 
-enum mxguard_action mxguard_check_action(const struct mxguard_check *c, int index)
+enum mxguard_action mxguard_check_action(const struct mxguard_check *c, size_t index)
 {
 	return recipient_at(c, index)->action;
 }
 
-enum mxguard_action mxguard_check_would(const struct mxguard_check *c, int index)
+enum mxguard_action mxguard_check_would(const struct mxguard_check *c, size_t index)
 {
 	return recipient_at(c, index)->would;
 }
 
-enum mxguard_mode mxguard_check_mode(const struct mxguard_check *c, int index)
+enum mxguard_mode mxguard_check_mode(const struct mxguard_check *c, size_t index)
 {
 	return recipient_at(c, index)->mode;
 }
 
 /* The hop counts where the boundary was looked for, not for an exempt recipient. */
-int mxguard_check_hop(const struct mxguard_check *c, int index)
+int mxguard_check_hop(const struct mxguard_check *c, size_t index)
 {
 	const struct mxg_recipient *r = recipient_at(c, index);
-	return r->outcome.reason == MXG_REASON_MODE_OFF || r->outcome.reason == MXG_REASON_RECIPIENT_EXEMPT
-		       ? 0
-		       : c->hop;
+	return r->outcome.reason == MXG_REASON_MODE_OFF || r->outcome.reason == MXG_REASON_RECIPIENT_EXEMPT ? 0
+													    : c->hop;
 }
 
-int mxguard_check_reply_code(const struct mxguard_check *c, int index)
+int mxguard_check_reply_code(const struct mxguard_check *c, size_t index)
 {
 	switch (recipient_at(c, index)->action) {
 	case MXGUARD_ACTION_REJECT:
@@ -53,7 +52,7 @@ int mxguard_check_reply_code(const struct mxguard_check *c, int index)
 	}
 }
 
-const char *mxguard_check_step(const struct mxguard_check *c, int index, size_t step)
+const char *mxguard_check_step(const struct mxguard_check *c, size_t index, size_t step)
 {
 	const struct mxg_recipient *r = recipient_at(c, index);
 	if (step < c->steps.count)
@@ -121,8 +120,7 @@ static const char *reply_text(const struct mxguard_check *c, const struct mxg_re
 	char buf[512];
 	if (r->action != MXGUARD_ACTION_REJECT && r->action != MXGUARD_ACTION_DEFER)
 		return "Ok";
-	if (r->ruleset != NULL && r->ruleset->reply_text != NULL &&
-	    r->outcome.verdict == MXGUARD_VERDICT_DIRECT)
+	if (r->ruleset != NULL && r->ruleset->reply_text != NULL && r->outcome.verdict == MXGUARD_VERDICT_DIRECT)
 		return r->ruleset->reply_text;
 	if (r->action == MXGUARD_ACTION_REJECT)
 		snprintf(buf, sizeof(buf), "Refused: %s; deliver to the hosts in the domain's MX record",
@@ -155,7 +153,7 @@ static const char *term_text(const struct mxguard_check *c, const struct mxg_rec
 	return term == NULL ? "" : neutered(c, term->text, term->text_len);
 }
 
-const char *mxguard_check_text(const struct mxguard_check *c, int index, enum mxguard_text what)
+const char *mxguard_check_text(const struct mxguard_check *c, size_t index, enum mxguard_text what)
 {
 	const struct mxg_recipient *r = recipient_at(c, index);
 	switch (what) {
@@ -271,7 +269,7 @@ static void put_number(struct line *line, const char *key, int number)
 	put_name(line, key, buf);
 }
 
-size_t mxguard_check_log_line(const struct mxguard_check *c, int index, char *buffer, size_t size)
+size_t mxguard_check_log_line(const struct mxguard_check *c, size_t index, char *buffer, size_t size)
 {
 	const struct mxg_recipient *r = recipient_at(c, index);
 	struct line line = { buffer, size, 0 };
@@ -335,27 +333,26 @@ static bool wants_tag(const struct mxguard_check *c, const struct mxg_recipient 
 }
 
 /* The recipient whose outcome a field for all of them shows: the worst one. */
-static int worst_tagged(const struct mxguard_check *c)
+static size_t worst_tagged(const struct mxguard_check *c)
 {
 	static const int rank[] = {
-		[MXGUARD_VERDICT_UNDECIDED] = 0,     [MXGUARD_VERDICT_EXEMPT] = 1,
-		[MXGUARD_VERDICT_AUTHENTICATED] = 2, [MXGUARD_VERDICT_INTERNAL] = 3,
-		[MXGUARD_VERDICT_AUTHORIZED] = 4,    [MXGUARD_VERDICT_UNKNOWN] = 5,
+		[MXGUARD_VERDICT_UNDECIDED] = 0, [MXGUARD_VERDICT_EXEMPT] = 1,     [MXGUARD_VERDICT_AUTHENTICATED] = 2,
+		[MXGUARD_VERDICT_INTERNAL] = 3,  [MXGUARD_VERDICT_AUTHORIZED] = 4, [MXGUARD_VERDICT_UNKNOWN] = 5,
 		[MXGUARD_VERDICT_DIRECT] = 6,
 	};
-	int worst = -1;
-	for (int i = 0; i < (int)c->recipient_count; i++) {
+	size_t worst = MXGUARD_ALL; /* none */
+	for (size_t i = 0; i < c->recipient_count; i++) {
 		const struct mxg_recipient *r = &c->recipients[i];
-		if (wants_tag(c, r) && (worst < 0 || rank[r->outcome.verdict] >
-							     rank[c->recipients[worst].outcome.verdict]))
+		if (wants_tag(c, r) &&
+		    (worst == MXGUARD_ALL || rank[r->outcome.verdict] > rank[c->recipients[worst].outcome.verdict]))
 			worst = i;
 	}
 	return worst;
 }
 
-int mxguard_check_tag(const struct mxguard_check *c, int index, char *buffer, size_t size)
+int mxguard_check_tag(const struct mxguard_check *c, size_t index, char *buffer, size_t size)
 {
-	if (index < 0)
+	if (index == MXGUARD_ALL)
 		index = worst_tagged(c);
 	const struct mxg_recipient *r = recipient_at(c, index);
 	struct line line = { buffer, size, 0 };

@@ -67,8 +67,7 @@ static bool value_matches(const struct mxg_token *token, const char *field, size
 
 static void note(struct mxg_token_reader *reader, const struct mxg_token *token)
 {
-	if (!mxg_token_reader_saw(reader, token) &&
-	    reader->seen_count < sizeof(reader->seen) / sizeof(reader->seen[0]))
+	if (!mxg_token_reader_saw(reader, token) && reader->seen_count < sizeof(reader->seen) / sizeof(reader->seen[0]))
 		reader->seen[reader->seen_count++] = token;
 }
 

@@ -15,17 +15,25 @@ static bool begun(const struct mxguard_check *c)
 	return c->boundary_state != MXG_BOUNDARY_OPEN;
 }
 
+/* Setters may be chained: what failed first is what mxguard_check_run() returns. */
+static int failed(struct mxguard_check *c, int error)
+{
+	if (c->setter_error == MXGUARD_ERROR_NONE)
+		c->setter_error = error;
+	return error;
+}
+
 static int take_peer(struct mxguard_check *c, bool readable)
 {
 	c->peer_unreadable = !readable;
 	mxg_prefix_set_expect(c->policy->rulesets[0].prefixes, &c->peer); /* most domains' */
-	return readable ? MXGUARD_OK : MXGUARD_ERROR_INVALID;
+	return readable ? MXGUARD_ERROR_NONE : MXGUARD_ERROR_INVALID;
 }
 
 int mxguard_check_set_peer(struct mxguard_check *c, const struct sockaddr *peer)
 {
 	if (begun(c))
-		return MXGUARD_ERROR_STATE;
+		return failed(c, MXGUARD_ERROR_STATE);
 	c->peer = (struct mxg_address){ 0 };
 	if (peer == NULL || peer->sa_family == AF_UNIX)
 		return take_peer(c, true);
@@ -35,7 +43,7 @@ int mxguard_check_set_peer(struct mxguard_check *c, const struct sockaddr *peer)
 int mxguard_check_set_peer_text(struct mxguard_check *c, const char *peer)
 {
 	if (begun(c))
-		return MXGUARD_ERROR_STATE;
+		return failed(c, MXGUARD_ERROR_STATE);
 	c->peer = (struct mxg_address){ 0 };
 	if (peer == NULL || peer[0] == '\0')
 		return take_peer(c, true);
@@ -45,7 +53,7 @@ int mxguard_check_set_peer_text(struct mxguard_check *c, const char *peer)
 int mxguard_check_set_peer_bytes(struct mxguard_check *c, const uint8_t *address, size_t length)
 {
 	if (begun(c))
-		return MXGUARD_ERROR_STATE;
+		return failed(c, MXGUARD_ERROR_STATE);
 	c->peer = (struct mxg_address){ 0 };
 	if (address == NULL || (length != 4 && length != 16))
 		return take_peer(c, false);
@@ -57,34 +65,34 @@ int mxguard_check_set_real_peer(struct mxguard_check *c, const struct sockaddr *
 {
 	c->real_peer = (struct mxg_address){ 0 };
 	if (peer == NULL || peer->sa_family == AF_UNIX)
-		return MXGUARD_OK;
-	return mxg_address_from_sockaddr(&c->real_peer, peer) ? MXGUARD_OK : MXGUARD_ERROR_INVALID;
+		return MXGUARD_ERROR_NONE;
+	return mxg_address_from_sockaddr(&c->real_peer, peer) ? MXGUARD_ERROR_NONE : MXGUARD_ERROR_INVALID;
 }
 
 static int keep(struct mxguard_check *c, const char **field, const char *text, size_t len)
 {
 	if (len == 0) {
 		*field = "";
-		return MXGUARD_OK;
+		return MXGUARD_ERROR_NONE;
 	}
 	const char *copy = mxg_check_keep(c, text, len);
 	if (copy == NULL)
 		return MXGUARD_ERROR_NOMEM;
 	*field = copy;
-	return MXGUARD_OK;
+	return MXGUARD_ERROR_NONE;
 }
 
 int mxguard_check_set_helo(struct mxguard_check *c, const char *helo)
 {
 	if (begun(c))
-		return MXGUARD_ERROR_STATE;
+		return failed(c, MXGUARD_ERROR_STATE);
 	return keep(c, &c->helo, helo, helo == NULL ? 0 : strlen(helo));
 }
 
 int mxguard_check_set_login(struct mxguard_check *c, const char *login)
 {
 	if (begun(c))
-		return MXGUARD_ERROR_STATE;
+		return failed(c, MXGUARD_ERROR_STATE);
 	return keep(c, &c->login, login, login == NULL ? 0 : strlen(login));
 }
 
@@ -103,7 +111,7 @@ int mxguard_check_set_sender(struct mxguard_check *c, const char *sender)
 {
 	size_t len;
 	if (begun(c))
-		return MXGUARD_ERROR_STATE;
+		return failed(c, MXGUARD_ERROR_STATE);
 	const char *bare = strip_brackets(sender, &len);
 	return keep(c, &c->sender, bare, len);
 }
@@ -111,17 +119,17 @@ int mxguard_check_set_sender(struct mxguard_check *c, const char *sender)
 int mxguard_check_set_place(struct mxguard_check *c, enum mxguard_place place)
 {
 	if (begun(c))
-		return MXGUARD_ERROR_STATE;
+		return failed(c, MXGUARD_ERROR_STATE);
 	if (place != MXGUARD_PLACE_DOOR && place != MXGUARD_PLACE_QUEUED)
-		return MXGUARD_ERROR_INVALID;
+		return failed(c, MXGUARD_ERROR_INVALID);
 	c->place = place;
-	return MXGUARD_OK;
+	return MXGUARD_ERROR_NONE;
 }
 
 int mxguard_check_set_ids(struct mxguard_check *c, const char *id, const char *message_id)
 {
-	int result = id == NULL ? MXGUARD_OK : keep(c, &c->id, id, strlen(id));
-	if (result == MXGUARD_OK && message_id != NULL)
+	int result = id == NULL ? MXGUARD_ERROR_NONE : keep(c, &c->id, id, strlen(id));
+	if (result == MXGUARD_ERROR_NONE && message_id != NULL)
 		result = keep(c, &c->message_id, message_id, strlen(message_id));
 	return result;
 }
@@ -173,8 +181,8 @@ struct parsed {
 /* Puts local part and domain together again, the domain as DNS has it: lower case, A-labels,
  * without a trailing dot. A domain that cannot be converted stays as it came: DNS has none
  * such, and the answer is then `unknown`. */
-static bool compose(struct mxguard_check *c, struct parsed *out, const char *path, size_t local_len,
-		    const char *domain, size_t domain_len)
+static bool compose(struct mxguard_check *c, struct parsed *out, const char *path, size_t local_len, const char *domain,
+		    size_t domain_len)
 {
 	char ascii[256];
 	char *address = mxg_arena_take(&c->arena, local_len + domain_len + 2);
@@ -206,8 +214,7 @@ static bool parse_recipient(struct mxguard_check *c, struct parsed *out, const c
 	if (at != NULL)
 		return compose(c, out, path, (size_t)(at - path), at + 1, len - (size_t)(at - path) - 1);
 	const char *fallback = c->policy->default_domain;
-	return compose(c, out, path, len, fallback == NULL ? "" : fallback,
-		       fallback == NULL ? 0 : strlen(fallback));
+	return compose(c, out, path, len, fallback == NULL ? "" : fallback, fallback == NULL ? 0 : strlen(fallback));
 }
 
 /* Field by field: compilers clear large structs with string instructions, which take as long
@@ -228,26 +235,26 @@ static void init_recipient(struct mxg_recipient *r, const struct parsed *parsed,
 	r->outcome = (struct mxg_outcome){ .verdict = MXGUARD_VERDICT_UNDECIDED, .reason = MXG_REASON_UNDECIDED };
 }
 
-int mxguard_check_add_recipient(struct mxguard_check *c, const char *recipient)
+int mxguard_check_add_recipient(struct mxguard_check *c, const char *recipient, size_t *index)
 {
 	struct parsed parsed;
 	if (recipient == NULL)
-		return MXGUARD_ERROR_INVALID;
+		return failed(c, MXGUARD_ERROR_INVALID);
 	struct mxg_recipient *r = mxg_check_new_recipient(c);
 	if (r == NULL || !parse_recipient(c, &parsed, recipient))
 		return MXGUARD_ERROR_NOMEM;
 	init_recipient(r, &parsed, mxg_policy_ruleset(c->policy, parsed.domain, parsed.domain_len));
 	mxg_prefix_set_expect_node(r->ruleset->prefixes, &c->peer);
-	int index = (int)c->recipient_count++;
-	if (c->for_address != NULL)
-		mxguard_check_add_recipient_name(c, index, c->for_address);
-	return index;
+	size_t own = c->recipient_count++;
+	if (index != NULL)
+		*index = own;
+	return c->for_address == NULL ? MXGUARD_ERROR_NONE : mxguard_check_add_recipient_name(c, own, c->for_address);
 }
 
-int mxguard_check_add_recipient_name(struct mxguard_check *c, int index, const char *name)
+int mxguard_check_add_recipient_name(struct mxguard_check *c, size_t index, const char *name)
 {
 	struct parsed parsed;
-	if (name == NULL || index < 0 || index >= (int)c->recipient_count)
+	if (name == NULL || index >= c->recipient_count)
 		return MXGUARD_ERROR_INVALID;
 	struct mxg_recipient *r = &c->recipients[index];
 	if (r->decided)
@@ -265,7 +272,7 @@ int mxguard_check_add_recipient_name(struct mxguard_check *c, int index, const c
 		.domain_check = MXG_NAME_UNTRIED,
 	};
 	r->names = n;
-	return MXGUARD_OK;
+	return MXGUARD_ERROR_NONE;
 }
 
 int mxg_check_is_local(const struct mxguard_check *c, const char *domain, size_t len)

@@ -276,8 +276,7 @@ static void look_now(const struct entry *e, const struct mxg_view *view, struct 
 	out->stale = view->now - v->confirmed >= (int64_t)v->ttl;
 }
 
-void mxg_answers_lookup(const struct mxg_answers *t, int entry, const struct mxg_view *view,
-			struct mxg_answer *out)
+void mxg_answers_lookup(const struct mxg_answers *t, int entry, const struct mxg_view *view, struct mxg_answer *out)
 {
 	const struct entry *e = entry_at(t, (size_t)entry);
 	*out = (struct mxg_answer){ 0 };

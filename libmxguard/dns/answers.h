@@ -81,7 +81,6 @@ bool mxg_answers_live_differs(const struct mxg_answers *t, int entry);
  * does not say, FAILED: nobody can be asked any more (NONE before it is LOADED). Freshness
  * plays no role in the past. `live` answers are never part of it.
  */
-void mxg_answers_lookup(const struct mxg_answers *t, int entry, const struct mxg_view *view,
-			struct mxg_answer *out);
+void mxg_answers_lookup(const struct mxg_answers *t, int entry, const struct mxg_view *view, struct mxg_answer *out);
 
 #endif

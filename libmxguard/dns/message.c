@@ -363,8 +363,7 @@ static bool is_reply(struct reader *r, const struct mxg_question *question)
 	       ns_msg_getflag(r->msg, ns_f_tc) == 0 && question_is_ours(r, question);
 }
 
-bool mxg_dns_reply_parse(struct mxg_reply *out, const struct mxg_question *question, const uint8_t *reply,
-			 size_t len)
+bool mxg_dns_reply_parse(struct mxg_reply *out, const struct mxg_question *question, const uint8_t *reply, size_t len)
 {
 	struct reader r = { .owner = question->name, .ttl = 0x7fffffff };
 	struct rest rest;

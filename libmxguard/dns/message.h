@@ -79,7 +79,6 @@ size_t mxg_dns_query(uint8_t *buf, size_t room, const struct mxg_question *quest
  * bytes, CNAME chain of at most 8 from the question's name without loops, TTL over
  * 2^31-1 counts as 0, TC means BROKEN. What cannot be believed is FAILED/BROKEN.
  * False only when out of memory. */
-bool mxg_dns_reply_parse(struct mxg_reply *out, const struct mxg_question *question, const uint8_t *reply,
-			 size_t len);
+bool mxg_dns_reply_parse(struct mxg_reply *out, const struct mxg_question *question, const uint8_t *reply, size_t len);
 
 #endif

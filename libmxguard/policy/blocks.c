@@ -11,16 +11,19 @@
 static bool check_blocks(struct mxg_policy_build *b, const config_setting_t *setting, size_t *names)
 {
 	if (!mxg_build_is_list(setting))
-		return mxg_build_unexpected(b, setting, "a list such as ( { domains = [ \"example.com\" ]; mode = \"enforce\"; } )");
+		return mxg_build_unexpected(
+			b, setting, "a list such as ( { domains = [ \"example.com\" ]; mode = \"enforce\"; } )");
 	for (unsigned i = 0; i < (unsigned)config_setting_length(setting); i++) {
 		const config_setting_t *block = config_setting_get_elem(setting, i);
 		if (config_setting_type(block) != CONFIG_TYPE_GROUP)
-			return mxg_build_unexpected(b, block, "a group such as { domains = [ \"example.com\" ]; mode = \"enforce\"; }");
+			return mxg_build_unexpected(
+				b, block, "a group such as { domains = [ \"example.com\" ]; mode = \"enforce\"; }");
 		const config_setting_t *domains = config_setting_get_member(block, "domains");
 		if (domains == NULL)
 			return mxg_build_fail(b, block, "found a block without domains; expected domains = [ ... ]");
 		if (mxg_build_is_list(domains) && config_setting_length(domains) == 0)
-			return mxg_build_fail(b, domains, "found an empty list; expected the domains that the block is for");
+			return mxg_build_fail(b, domains,
+					      "found an empty list; expected the domains that the block is for");
 		*names += (size_t)config_setting_length(domains);
 	}
 	return true;
@@ -33,8 +36,9 @@ static bool map_domains(struct mxg_policy_build *b, uint32_t number, const confi
 		const config_setting_t *one = config_setting_get_elem(setting, (unsigned)i);
 		unsigned line = mxg_build_line(one);
 		if (!mxg_domain_map_add(b->policy->map, names->items[i], number, &line))
-			return mxg_build_fail(b, one, "found \"%s\" for the second time; expected each domain in one place (it "
-						      "stands in line %u)",
+			return mxg_build_fail(b, one,
+					      "found \"%s\" for the second time; expected each domain in one place (it "
+					      "stands in line %u)",
 					      names->items[i], line);
 	}
 	return true;
@@ -85,11 +89,15 @@ static bool judge(struct mxg_policy_build *b, const struct mxg_ruleset *rules, c
 		if (group == b->root || gateways != NULL)
 			mxg_build_warn(b, gateways, "%sno gateway is configured, so no peer is ever authorized",
 				       gateways == NULL ? "gateways: " : "");
-		return b->error == MXGUARD_OK;
+		return b->error == MXGUARD_ERROR_NONE;
 	}
-	return mxg_build_fail(b, gateways != NULL ? gateways : mode != NULL ? mode : group,
-			      "found no gateways in enforce mode, which would refuse everything; expected at least one in "
-			      "gateways");
+	return mxg_build_fail(
+		b,
+		gateways != NULL ? gateways
+		: mode != NULL   ? mode
+				 : group,
+		"found no gateways in enforce mode, which would refuse everything; expected at least one in "
+		"gateways");
 }
 
 bool mxg_rulesets_judge(struct mxg_policy_build *b)

@@ -27,7 +27,7 @@ struct mxg_policy_build {
 	const config_setting_t *root;
 	struct mxg_policy_warning *warnings, **last_warning;
 	size_t warning_count;
-	int error; /* the first one; MXGUARD_OK: none */
+	int error; /* the first one; MXGUARD_ERROR_NONE: none */
 	char *message; /* NULL: nobody wants to know */
 	size_t size;
 };

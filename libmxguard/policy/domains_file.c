@@ -115,8 +115,8 @@ static void report(char *message, size_t size, const struct mxg_domains_reader *
 	mxg_neuter(name, sizeof(name), r->path, strlen(r->path), "");
 	mxg_neuter(found, sizeof(found), line, len > 60 ? 60 : len, "");
 	if (size > 0)
-		snprintf(message, size, "%s:%lu: found \"%s%s\"; expected %s", name, r->line, found, len > 60 ? "..." : "",
-			 expected);
+		snprintf(message, size, "%s:%lu: found \"%s%s\"; expected %s", name, r->line, found,
+			 len > 60 ? "..." : "", expected);
 }
 
 int mxg_domains_open(struct mxg_domains_reader **reader, const char *path, char *message, size_t size)
@@ -131,7 +131,7 @@ int mxg_domains_open(struct mxg_domains_reader **reader, const char *path, char 
 		r->fd = fd;
 		r->path = copy;
 		*reader = r;
-		return MXGUARD_OK;
+		return MXGUARD_ERROR_NONE;
 	}
 	mxg_neuter(name, sizeof(name), path, strlen(path), "");
 	if (size > 0 && fd == MXGUARD_ERROR_NOMEM)
@@ -176,7 +176,7 @@ int mxg_domains_find(const char *path, const char *domain, size_t len)
 	const char *one;
 	int got = 1;
 	bool found = false;
-	if (mxg_domains_open(&reader, path, NULL, 0) != MXGUARD_OK)
+	if (mxg_domains_open(&reader, path, NULL, 0) != MXGUARD_ERROR_NONE)
 		return -1;
 	while (!found && (got = mxg_domains_next(reader, &one, NULL, 0)) != 0 && got != MXGUARD_ERROR_IO)
 		found = got == 1 && strlen(one) == len && memcmp(one, domain, len) == 0;

@@ -18,7 +18,7 @@ int mxg_domains_find(const char *path, const char *domain, size_t len);
 /* One domain after the other, for those who need them all. */
 struct mxg_domains_reader;
 
-/* MXGUARD_OK, or an error with a message. */
+/* MXGUARD_ERROR_NONE, or an error with a message. */
 int mxg_domains_open(struct mxg_domains_reader **reader, const char *path, char *message, size_t size);
 /* 1 and the normalized domain (valid until the next call), 0 at the end, or an error with a
  * message (file:line) for a line that is wrong; the next call goes on behind it. */

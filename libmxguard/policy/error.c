@@ -56,7 +56,7 @@ static bool fail(struct mxg_policy_build *b, const config_setting_t *setting, un
 		 va_list args)
 {
 	char line[LINE_MOST];
-	if (b->error != MXGUARD_OK)
+	if (b->error != MXGUARD_ERROR_NONE)
 		return false;
 	b->error = MXGUARD_ERROR_CONFIG;
 	compose(line, b, setting, number, format, args);

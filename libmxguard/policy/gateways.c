@@ -41,8 +41,8 @@ static bool refuse_term(struct mxg_policy_build *b, const config_setting_t *sett
 	int shown = len > 200 ? 200 : (int)len;
 	if (strcmp(error->what, MXG_TERM_HOST_BITS) == 0 &&
 	    mxg_prefix_parse(&prefix, error->at, error->at_len) == MXG_PREFIX_HOST_BITS)
-		return mxg_build_fail(b, setting, "found \"%.*s\" with host bits set; expected \"ip%c:%s\"", shown, text,
-				      prefix.base.family == 4 ? '4' : '6', mxg_prefix_format(&prefix, range));
+		return mxg_build_fail(b, setting, "found \"%.*s\" with host bits set; expected \"ip%c:%s\"", shown,
+				      text, prefix.base.family == 4 ? '4' : '6', mxg_prefix_format(&prefix, range));
 	enum mxg_prefix_error bare = mxg_prefix_parse(&prefix, text, len);
 	bool folded = prefix.base.family == 4 && memchr(text, ':', len) != NULL; /* ::ffff:192.0.2.1 */
 	if (bare == MXG_PREFIX_OK && folded)
@@ -91,7 +91,7 @@ static bool take_terms(struct mxg_policy_build *b, struct mxg_ruleset *rules, ui
 		warn_of_width(b, setting, &term->term);
 	}
 	gateway->term_count = rules->term_count - gateway->first_term;
-	return b->error == MXGUARD_OK;
+	return b->error == MXGUARD_ERROR_NONE;
 }
 
 static bool is_entry_name(const char *name)
@@ -112,8 +112,9 @@ static bool take_name(struct mxg_policy_build *b, struct mxg_ruleset *rules, uin
 		return mxg_build_unexpected(b, setting, expected);
 	for (uint32_t i = 0; i < number; i++)
 		if (strcmp(rules->gateways[i].name, name) == 0)
-			return mxg_build_fail(b, setting, "found \"%s\" for the second time; expected a name of its own for "
-							  "each gateway",
+			return mxg_build_fail(b, setting,
+					      "found \"%s\" for the second time; expected a name of its own for "
+					      "each gateway",
 					      name);
 	rules->gateways[number].name = mxg_build_copy(b, name, strlen(name));
 	return rules->gateways[number].name != NULL;
@@ -208,8 +209,8 @@ static void warn_of_covered(struct mxg_policy_build *b, struct mxg_ruleset *rule
 		}
 		if (by != NULL)
 			mxg_build_warn(b, config_setting_get_elem(setting, g),
-				       "\"%s\" never decides: what it covers is covered by \"%s\" before it", gateway->name,
-				       by->name);
+				       "\"%s\" never decides: what it covers is covered by \"%s\" before it",
+				       gateway->name, by->name);
 	}
 }
 
@@ -237,5 +238,5 @@ bool mxg_take_gateways(struct mxg_policy_build *b, struct mxg_ruleset *rules, co
 	if (!make_set(b, rules))
 		return false;
 	warn_of_covered(b, rules, setting);
-	return b->error == MXGUARD_OK;
+	return b->error == MXGUARD_ERROR_NONE;
 }

@@ -106,7 +106,8 @@ static bool has_mx_terms(const struct mxguard_policy *policy)
 {
 	for (size_t r = 0; r < policy->ruleset_count; r++)
 		for (size_t i = 0; i < policy->rulesets[r].dns_count; i++)
-			if (policy->rulesets[r].terms[policy->rulesets[r].dns_terms[i]].term.mechanism == MXG_MECHANISM_MX)
+			if (policy->rulesets[r].terms[policy->rulesets[r].dns_terms[i]].term.mechanism ==
+			    MXG_MECHANISM_MX)
 				return true;
 	return false;
 }
@@ -123,7 +124,7 @@ static bool default_self(struct mxg_policy_build *b)
 			return mxg_build_no_memory(b);
 		mxg_build_warn(b, NULL, "self: the interfaces' addresses cannot be read (%s): set self",
 			       strerrordesc_np(errno));
-		return b->error == MXGUARD_OK;
+		return b->error == MXGUARD_ERROR_NONE;
 	}
 	self->items = mxg_build_take(b, count, sizeof(*self->items));
 	for (size_t i = 0; self->items != NULL && i < count; i++)

@@ -127,7 +127,7 @@ static bool take_all(struct mxg_policy_build *b)
 		return false;
 	b->policy->path = mxg_build_copy(b, b->name, strlen(b->name));
 	mxg_policy_hash(b->policy);
-	return b->error == MXGUARD_OK;
+	return b->error == MXGUARD_ERROR_NONE;
 }
 
 /* ---- libconfig --------------------------------------------------------------------------------------- */
@@ -159,12 +159,13 @@ static bool refuse_syntax(struct mxg_policy_build *b, const config_t *config)
 	const char *dots = len > 60 ? "..." : "";
 	len = len > 60 ? 60 : len;
 	if (what != NULL && strstr(what, "duplicate") != NULL)
-		return mxg_build_fail_line(b, line, "found \"%.*s%s\", a setting for the second time; expected each once", len,
-					   p, dots);
+		return mxg_build_fail_line(
+			b, line, "found \"%.*s%s\", a setting for the second time; expected each once", len, p, dots);
 	if (what != NULL && strstr(what, "array") != NULL)
-		return mxg_build_fail_line(b, line, "found values of different types in one list; expected strings only");
-	return mxg_build_fail_line(b, line, "found a syntax error in or before \"%.*s%s\"; expected name = value;", len, p,
-				   dots);
+		return mxg_build_fail_line(b, line,
+					   "found values of different types in one list; expected strings only");
+	return mxg_build_fail_line(b, line, "found a syntax error in or before \"%.*s%s\"; expected name = value;", len,
+				   p, dots);
 }
 
 /* libconfig leaves the thread in the global locale, whatever it was in. */
@@ -201,7 +202,8 @@ static int build(struct mxguard_policy **policy, struct mxg_policy_build *b, con
 	b->policy = new_policy(b);
 	if (b->policy == NULL)
 		return b->error;
-	if (b->error == MXGUARD_OK && mxg_policy_text_read(b, &read, text, len) && parse_text(b, &read) && b->error == MXGUARD_OK)
+	if (b->error == MXGUARD_ERROR_NONE && mxg_policy_text_read(b, &read, text, len) && parse_text(b, &read) &&
+	    b->error == MXGUARD_ERROR_NONE)
 		*policy = b->policy;
 	else
 		mxguard_policy_unref(b->policy);
@@ -258,7 +260,7 @@ int mxguard_policy_load(struct mxguard_policy **policy, const char *path, unsign
 	if (flags != 0 || path == NULL)
 		return MXGUARD_ERROR_INVALID;
 	int result = mxg_trusted_read(path, 0, FILE_MOST, 0, &text, &len, why);
-	if (result != MXGUARD_OK)
+	if (result != MXGUARD_ERROR_NONE)
 		return load_error(&b, result, why);
 	if (len == 0) {
 		/* It is being written: most programs empty a file first. Its defaults would let mail in. */

@@ -82,9 +82,11 @@ static bool is_printable_utf8(const char *text)
 {
 	const unsigned char *p = (const unsigned char *)text;
 	while (*p != '\0') {
-		unsigned more = *p < 0x80 ? 0 : *p >= 0xc2 && *p < 0xe0 ? 1 : *p >= 0xe0 && *p < 0xf0 ? 2
-				: *p >= 0xf0 && *p < 0xf5				     ? 3
-												     : 9;
+		unsigned more = *p < 0x80                 ? 0
+				: *p >= 0xc2 && *p < 0xe0 ? 1
+				: *p >= 0xe0 && *p < 0xf0 ? 2
+				: *p >= 0xf0 && *p < 0xf5 ? 3
+							  : 9;
 		uint32_t c = more == 0 ? *p : *p & (0x3fu >> more);
 		if (more == 9)
 			return false;
@@ -198,8 +200,9 @@ static bool take_exempt(struct mxg_policy_build *b, struct mxg_ruleset *rules, c
 static bool take_domains(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *s)
 {
 	if (mxg_build_is_list(s) && config_setting_length(s) > MXG_DOMAINS_MOST)
-		return mxg_build_fail(b, s, "found %d domains; expected at most %d here: put them into a file, one a line, "
-					    "and name it with domains_file",
+		return mxg_build_fail(b, s,
+				      "found %d domains; expected at most %d here: put them into a file, one a line, "
+				      "and name it with domains_file",
 				      config_setting_length(s), MXG_DOMAINS_MOST);
 	return mxg_build_domains(b, s, false, &b->policy->domains);
 }
@@ -254,7 +257,7 @@ static bool take_mta(struct mxg_policy_build *b, struct mxg_ruleset *rules, cons
 static bool take_by(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *s)
 {
 	b->policy->by_configured = mxg_build_domains(b, s, true, &b->policy->by) && b->policy->by.count > 0;
-	return b->error == MXGUARD_OK;
+	return b->error == MXGUARD_ERROR_NONE;
 }
 
 static bool take_trace(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *s)
@@ -302,7 +305,7 @@ static bool take_insecure(struct mxg_policy_build *b, struct mxg_ruleset *rules,
 		return false;
 	if (b->policy->insecure_client_macros)
 		mxg_build_warn(b, s, "true lets the sender of a message choose whose DNS is asked");
-	return b->error == MXGUARD_OK;
+	return b->error == MXGUARD_ERROR_NONE;
 }
 
 static bool take_require_dnssec(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *s)
@@ -362,7 +365,8 @@ static const struct mxg_setting settings[] = {
 	{ "policies", MXG_SETTING_GLOBAL, mxg_take_policies },
 };
 
-static bool refuse_unknown(struct mxg_policy_build *b, const config_setting_t *s, const struct mxg_setting *table, size_t count, unsigned place)
+static bool refuse_unknown(struct mxg_policy_build *b, const config_setting_t *s, const struct mxg_setting *table,
+			   size_t count, unsigned place)
 {
 	const char *names[COUNT(settings)], *written = config_setting_name(s);
 	size_t known = 0;
@@ -370,8 +374,9 @@ static bool refuse_unknown(struct mxg_policy_build *b, const config_setting_t *s
 		if ((table[i].places & place) != 0)
 			names[known++] = table[i].name;
 		else if (strcmp(table[i].name, written) == 0)
-			return mxg_build_fail(b, s, "found it in a block of policies; expected it outside: it is for all "
-						    "domains");
+			return mxg_build_fail(b, s,
+					      "found it in a block of policies; expected it outside: it is for all "
+					      "domains");
 	}
 	const char *nearest = mxg_nearest_name(written, names, known);
 	if (nearest != NULL)
@@ -379,7 +384,8 @@ static bool refuse_unknown(struct mxg_policy_build *b, const config_setting_t *s
 	return mxg_build_fail(b, s, "found an unknown setting; expected one of those in mxguard.conf(5)");
 }
 
-static bool refuse_unknowns(struct mxg_policy_build *b, const config_setting_t *group, const struct mxg_setting *table, size_t count, unsigned place)
+static bool refuse_unknowns(struct mxg_policy_build *b, const config_setting_t *group, const struct mxg_setting *table,
+			    size_t count, unsigned place)
 {
 	for (unsigned i = 0; i < (unsigned)config_setting_length(group); i++) {
 		const config_setting_t *one = config_setting_get_elem(group, i);
@@ -392,15 +398,16 @@ static bool refuse_unknowns(struct mxg_policy_build *b, const config_setting_t *
 	return true;
 }
 
-bool mxg_settings_take(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *group, const struct mxg_setting *table, size_t count,
-		       unsigned place)
+bool mxg_settings_take(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *group,
+		       const struct mxg_setting *table, size_t count, unsigned place)
 {
 	if (config_setting_type(group) != CONFIG_TYPE_GROUP)
 		return mxg_build_unexpected(b, group, "a group { }");
 	if (!refuse_unknowns(b, group, table, count, place))
 		return false;
 	for (size_t i = 0; i < count; i++) {
-		const config_setting_t *one = (table[i].places & place) == 0 ? NULL : config_setting_get_member(group, table[i].name);
+		const config_setting_t *one =
+			(table[i].places & place) == 0 ? NULL : config_setting_get_member(group, table[i].name);
 		if (one != NULL && !table[i].take(b, rules, one))
 			return false;
 	}

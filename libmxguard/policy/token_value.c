@@ -16,8 +16,23 @@
 static bool is_common_field(const char *name)
 {
 	static const char *const common[] = {
-		"Authentication-Results", "Bcc", "Cc", "Date", "Delivered-To", "DKIM-Signature", "From", "In-Reply-To",
-		"Message-ID", "MIME-Version", "Received", "References", "Reply-To", "Return-Path", "Sender", "Subject", "To",
+		"Authentication-Results",
+		"Bcc",
+		"Cc",
+		"Date",
+		"Delivered-To",
+		"DKIM-Signature",
+		"From",
+		"In-Reply-To",
+		"Message-ID",
+		"MIME-Version",
+		"Received",
+		"References",
+		"Reply-To",
+		"Return-Path",
+		"Sender",
+		"Subject",
+		"To",
 	};
 	for (size_t i = 0; i < sizeof(common) / sizeof(common[0]); i++)
 		if (strcasecmp(common[i], name) == 0)
@@ -59,19 +74,20 @@ static bool read_value(struct mxg_policy_build *b, struct mxg_token *token, cons
 	int result = mxg_trusted_read(token->value_file, MXG_TRUSTED_SECRET, FILE_MOST, 0, &text, &len, why);
 	if (result == MXGUARD_ERROR_NOMEM)
 		return mxg_build_no_memory(b);
-	if (result != MXGUARD_OK && (errno == EACCES || errno == EPERM))
+	if (result != MXGUARD_ERROR_NONE && (errno == EACCES || errno == EPERM))
 		return true; /* another uid may: who needs the value and has it not, defers */
-	if (result != MXGUARD_OK)
+	if (result != MXGUARD_ERROR_NONE)
 		return mxg_build_fail(b, setting, "\"%s\": %s", token->value_file, why);
 	if (len > 0 && text[len - 1] == '\n')
 		len--;
 	if (len > 0 && text[len - 1] == '\r')
 		len--;
-	bool good = is_value(text, len) ? keep_value(b, token, text, len)
-					: mxg_build_fail(b, setting,
-							 "\"%s\": found a content that no header field can hold; expected one "
-							 "line of 1 to %u printable ASCII characters",
-							 token->value_file, VALUE_MOST);
+	bool good = is_value(text, len)
+			    ? keep_value(b, token, text, len)
+			    : mxg_build_fail(b, setting,
+					     "\"%s\": found a content that no header field can hold; expected one "
+					     "line of 1 to %u printable ASCII characters",
+					     token->value_file, VALUE_MOST);
 	free(text);
 	return good;
 }
@@ -94,8 +110,9 @@ static bool take_value(struct mxg_policy_build *b, struct mxg_token *token, cons
 	if (value == NULL)
 		return false;
 	if (!is_value(value, strlen(value))) /* a secret is not shown */
-		return mxg_build_fail(b, setting, "found a value that no header field can hold; expected 1 to %u printable "
-						  "ASCII characters",
+		return mxg_build_fail(b, setting,
+				      "found a value that no header field can hold; expected 1 to %u printable "
+				      "ASCII characters",
 				      VALUE_MOST);
 	return keep_value(b, token, value, strlen(value));
 }
@@ -104,7 +121,8 @@ bool mxg_take_token(struct mxg_policy_build *b, struct mxg_token *token, const c
 {
 	static const char *const known[] = { "name", "value", "value_file" };
 	if (config_setting_type(setting) != CONFIG_TYPE_GROUP)
-		return mxg_build_unexpected(b, setting, "a group such as { name = \"X-Gateway-Token\"; value_file = \"...\"; }");
+		return mxg_build_unexpected(b, setting,
+					    "a group such as { name = \"X-Gateway-Token\"; value_file = \"...\"; }");
 	for (unsigned i = 0; i < (unsigned)config_setting_length(setting); i++) {
 		const config_setting_t *one = config_setting_get_elem(setting, i);
 		const char *name = config_setting_name(one);

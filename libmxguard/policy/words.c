@@ -39,7 +39,7 @@ bool mxg_policy_mode_word(const char *text, enum mxguard_mode *out)
 bool mxg_policy_action_word(const char *text, enum mxguard_action *out)
 {
 	static const struct word words[] = {
-		{ "accept", MXGUARD_ACTION_ACCEPT }, { "tag", MXGUARD_ACTION_TAG },
+		{ "accept", MXGUARD_ACTION_ACCEPT },         { "tag", MXGUARD_ACTION_TAG },
 		{ "quarantine", MXGUARD_ACTION_QUARANTINE }, { "defer", MXGUARD_ACTION_DEFER },
 		{ "reject", MXGUARD_ACTION_REJECT },
 	};

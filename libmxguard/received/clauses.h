@@ -128,8 +128,7 @@ bool mxg_slice_is_helo(struct mxg_slice s); /* host or address literal */
 bool mxg_slice_is_word(struct mxg_slice s); /* none of blank ()<>@\;" */
 
 /* "NAME [ADDRESS]", "NAME[ADDRESS]", "[ADDRESS]"; rest is what stands behind. */
-bool mxg_host_read(struct mxg_slice text, struct mxg_slice *name, struct mxg_address *address,
-	struct mxg_slice *rest);
+bool mxg_host_read(struct mxg_slice text, struct mxg_slice *name, struct mxg_address *address, struct mxg_slice *rest);
 
 /* RFC 5322 date-time, weekday optional; 0 if text is not wholly one (a zone
  * comment may follow). *weekday tells whether it had one. */
@@ -139,11 +138,10 @@ bool mxg_is_courier_id(struct mxg_slice id); /* HEX.HEX.HEX */
 
 /* The grammars: true if the field is wholly theirs, with *out filled. */
 typedef bool mxg_grammar(struct mxg_received *out, const struct mxg_clauses *c);
-mxg_grammar mxg_grammar_postfix, mxg_grammar_sendmail, mxg_grammar_opensmtpd, mxg_grammar_haraka,
-	mxg_grammar_cyrus, mxg_grammar_amavis, mxg_grammar_chasquid, mxg_grammar_exim,
-	mxg_grammar_courier, mxg_grammar_qmail, mxg_grammar_qpsmtpd, mxg_grammar_dovecot,
-	mxg_grammar_exchange, mxg_grammar_google, mxg_grammar_communigate, mxg_grammar_fetchmail,
-	mxg_grammar_getmail, mxg_grammar_nullclient, mxg_grammar_other;
+mxg_grammar mxg_grammar_postfix, mxg_grammar_sendmail, mxg_grammar_opensmtpd, mxg_grammar_haraka, mxg_grammar_cyrus,
+	mxg_grammar_amavis, mxg_grammar_chasquid, mxg_grammar_exim, mxg_grammar_courier, mxg_grammar_qmail,
+	mxg_grammar_qpsmtpd, mxg_grammar_dovecot, mxg_grammar_exchange, mxg_grammar_google, mxg_grammar_communigate,
+	mxg_grammar_fetchmail, mxg_grammar_getmail, mxg_grammar_nullclient, mxg_grammar_other;
 
 /* The rare forms that are read whole, behind every grammar: *out filled if one
  * fits and mta_mask (0: any) has its MTA. */

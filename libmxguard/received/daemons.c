@@ -35,8 +35,7 @@ static bool courier_local(struct mxg_received *out, const struct mxg_clauses *c)
 {
 	struct mxg_slice who = c->from.item[1].text;
 	out->kind = MXG_RECEIVED_LOCAL;
-	if (!mxg_slice_is(c->helo, "localhost") ||
-	    !mxg_slice_is(c->from.item[0].text, "localhost [127.0.0.1]"))
+	if (!mxg_slice_is(c->helo, "localhost") || !mxg_slice_is(c->from.item[0].text, "localhost [127.0.0.1]"))
 		return false;
 	if (mxg_slice_is(c->protocol, "local"))
 		return mxg_slice_begins(who, "uid ") && mxg_slice_digits(mxg_slice_skip(who, 4));
@@ -63,8 +62,8 @@ static bool is_courier_comment(const struct mxg_item *item)
  * raw: what is no plain host name is not read. */
 bool mxg_grammar_courier(struct mxg_received *out, const struct mxg_clauses *c)
 {
-	if (c->form != MXG_FORM_FROM || c->after_by.count > 0 || c->tail.count > 0 ||
-	    c->cipher.count > 0 || !mxg_is_courier_id(c->id) || c->recipient.len > 0 || mxg_received_date(out) == 0)
+	if (c->form != MXG_FORM_FROM || c->after_by.count > 0 || c->tail.count > 0 || c->cipher.count > 0 ||
+	    !mxg_is_courier_id(c->id) || c->recipient.len > 0 || mxg_received_date(out) == 0)
 		return false;
 	if (c->helo.len == 0 || !mxg_address_comment(c, 0) || c->from.count > 2)
 		return false;
@@ -78,8 +77,8 @@ bool mxg_grammar_courier(struct mxg_received *out, const struct mxg_clauses *c)
 	struct mxg_slice text = c->from.item[0].text;
 	const char *open = mxg_slice_find(text, '[');
 	size_t at = open == NULL ? 0 : (size_t)(open - text.at);
-	if (open == NULL || (memchr(open, '.', text.len - at) != NULL &&
-			     !mxg_slice_begins(mxg_slice_skip(text, at), "[::ffff:")))
+	if (open == NULL ||
+	    (memchr(open, '.', text.len - at) != NULL && !mxg_slice_begins(mxg_slice_skip(text, at), "[::ffff:")))
 		return false;
 	out->authenticated = mxg_protocol_has_login(c->protocol);
 	return mxg_peer_from_comment(out, c, NULL);
@@ -112,8 +111,7 @@ static bool read_qmail_peer(struct mxg_received *out, const struct mxg_clauses *
 		if (!mxg_slice_begins(helo, "HELO "))
 			return false;
 		out->helo = mxg_slice_skip(helo, 5);
-		if (mxg_slice_find(out->helo, ' ') != NULL ||
-		    mxg_slice_find(out->helo, '\t') != NULL ||
+		if (mxg_slice_find(out->helo, ' ') != NULL || mxg_slice_find(out->helo, '\t') != NULL ||
 		    mxg_slice_find(out->helo, '(') != NULL)
 			return false;
 	}
@@ -200,6 +198,6 @@ bool mxg_grammar_dovecot(struct mxg_received *out, const struct mxg_clauses *c)
 		return lmtp;
 	}
 	out->authenticated = mxg_protocol_has_login(c->protocol);
-	return mxg_address_comment(c, 0) && c->from.item[0].text.len > 0 &&
-	       c->from.item[0].text.at[0] == '[' && mxg_peer_from_comment(out, c, NULL);
+	return mxg_address_comment(c, 0) && c->from.item[0].text.len > 0 && c->from.item[0].text.at[0] == '[' &&
+	       mxg_peer_from_comment(out, c, NULL);
 }

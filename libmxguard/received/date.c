@@ -59,8 +59,8 @@ static bool read_zone(struct reader *r, int *seconds)
 		int i = n == 3 ? read_name(&name, us) : -1;
 		if (i >= 0)
 			*seconds = -(4 + (i + 1) / 2) * 3600;
-		return i >= 0 || (n == 3 && memcmp(start, "GMT", 3) == 0) ||
-		       (n == 3 && memcmp(start, "UTC", 3) == 0) || (n == 2 && memcmp(start, "UT", 2) == 0);
+		return i >= 0 || (n == 3 && memcmp(start, "GMT", 3) == 0) || (n == 3 && memcmp(start, "UTC", 3) == 0) ||
+		       (n == 2 && memcmp(start, "UT", 2) == 0);
 	}
 	int sign = *r->at++ == '-' ? -1 : 1;
 	int n = read_number(r, 4, 4);
@@ -114,8 +114,8 @@ int64_t mxg_date_parse(const char *at, const char *end, bool *weekday)
 	skip_blanks(&r);
 	if (!read_zone(&r, &zone) || !read_comment_or_end(&r) || !colon)
 		return 0;
-	if (day < 1 || day > 31 || month < 1 || year < 1970 || hour < 0 || hour > 23 || minute < 0 ||
-	    minute > 59 || second < 0 || second > 60)
+	if (day < 1 || day > 31 || month < 1 || year < 1970 || hour < 0 || hour > 23 || minute < 0 || minute > 59 ||
+	    second < 0 || second > 60)
 		return 0;
 	return days_of(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - zone;
 }

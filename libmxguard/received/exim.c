@@ -96,9 +96,8 @@ static bool is_local(struct mxg_received *out, const struct mxg_clauses *c)
 	if (c->helo.at[0] != '"' && !mxg_slice_is_word(c->helo))
 		return false;
 	out->kind = MXG_RECEIVED_LOCAL;
-	return c->from.count == 0 ||
-	       (c->from.item[0].comment && mxg_slice_begins(c->from.item[0].text, "helo=") &&
-		read_words(out, c->from.item[0].text));
+	return c->from.count == 0 || (c->from.item[0].comment && mxg_slice_begins(c->from.item[0].text, "helo=") &&
+				      read_words(out, c->from.item[0].text));
 }
 
 /* "from USER by ME with scanned-ok": what a content scanner of this host hands
@@ -148,8 +147,11 @@ bool mxg_grammar_exim(struct mxg_received *out, const struct mxg_clauses *c)
 	}
 	if (is_local(out, c) || is_scanned(out, c))
 		return true;
-	*out = (struct mxg_received){ .by = out->by, .protocol = out->protocol, .id = out->id,
-		.for_address = out->for_address, .date_text = out->date_text };
+	*out = (struct mxg_received){ .by = out->by,
+				      .protocol = out->protocol,
+				      .id = out->id,
+				      .for_address = out->for_address,
+				      .date_text = out->date_text };
 	out->authenticated = mxg_protocol_has_login(c->protocol);
 	out->kind = MXG_RECEIVED_PEER;
 	return address_first(out, c) || name_first(out, c) || bracketed_port(out, c);

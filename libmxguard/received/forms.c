@@ -30,8 +30,7 @@ struct form {
 static const struct form forms[] = {
 	/* qmail-scanner in qmail-queue's place: mail from anywhere, put back as a
 	 * local user's */
-	{ MXG_MTA_QMAIL, MXG_RECEIVED_LOCAL, false, true,
-		"from %q by %h by uid %n with qmail-scanner-%v %c; %d" },
+	{ MXG_MTA_QMAIL, MXG_RECEIVED_LOCAL, false, true, "from %q by %h by uid %n with qmail-scanner-%v %c; %d" },
 	/* Mercury/32 takes from its queue what its own users and the network left there */
 	{ MXG_MTA_OTHER, MXG_RECEIVED_LOCAL, false, true, "from spooler by %h (Mercury/32 v%v);~%d" },
 	/* simta, receive.c */
@@ -39,18 +38,18 @@ static const struct form forms[] = {
 	{ MXG_MTA_OTHER, MXG_RECEIVED_PEER, false, false, "FROM %e ([%a])~BY %h ID %i ;~%d" },
 	/* Obtuse Systems' smtpd */
 	{ MXG_MTA_OTHER, MXG_RECEIVED_PEER, false, false,
-		"from %r(%p), claiming to be \"%e\"~via SMTP by %h, id %i; %t" },
+	  "from %r(%p), claiming to be \"%e\"~via SMTP by %h, id %i; %t" },
 	/* web mail: the browser's address, and a login since it is web mail */
 	{ MXG_MTA_OTHER, MXG_RECEIVED_PEER, true, false,
-		"from %p (NaSMail authenticated user %q)~by %h with HTTP;~%d" },
+	  "from %p (NaSMail authenticated user %q)~by %h with HTTP;~%d" },
 	{ MXG_MTA_OTHER, MXG_RECEIVED_PEER, true, false,
-		"from %p (SquirrelMail authenticated user %q)~by %h with HTTP;~%d" },
+	  "from %p (SquirrelMail authenticated user %q)~by %h with HTTP;~%d" },
 	{ MXG_MTA_OTHER, MXG_RECEIVED_PEER, true, false, "from [%a] by %h (via HTTP); %d" },
 	/* sendmail's, broken off in the middle: no "by", so it is believed on top only */
 	{ MXG_MTA_OTHER, MXG_RECEIVED_PEER, false, false, "from %e (%w@%r [%a]) %v=FAIL); %d" },
 	/* hour and day in words, and no date */
 	{ MXG_MTA_OTHER, MXG_RECEIVED_PEER, false, false,
-		"from %e (%r [%a]) at just after %v by %h on a %v (%v) (envelope-from <%q>) with %v" },
+	  "from %e (%r [%a]) at just after %v by %h on a %v (%v) (envelope-from <%q>) with %v" },
 };
 
 struct match {
@@ -115,7 +114,8 @@ static bool take_literal(struct match *m)
 	struct mxg_slice text = take_run(m, is_address_byte);
 	if (m->at == m->end || *m->at != ']')
 		return false;
-	return mxg_address_parse(&m->out->address, text.at - 1, text.len + 2, MXG_ADDRESS_BRACKETED | MXG_ADDRESS_TAGGED);
+	return mxg_address_parse(&m->out->address, text.at - 1, text.len + 2,
+				 MXG_ADDRESS_BRACKETED | MXG_ADDRESS_TAGGED);
 }
 
 /* On one line, balanced. */
@@ -158,7 +158,7 @@ static bool take_ctime(struct match *m)
 	for (const char *s = shape; *s != '\0'; s++, m->at++) {
 		char c = *m->at;
 		bool digit = c >= '0' && c <= '9';
-		bool good = *s == 'A'	? c >= 'A' && c <= 'Z'
+		bool good = *s == 'A'   ? c >= 'A' && c <= 'Z'
 			    : *s == 'a' ? c >= 'a' && c <= 'z'
 			    : *s == '0' ? digit
 			    : *s == '#' ? digit || c == ' '
@@ -226,8 +226,10 @@ bool mxg_form_read(struct mxg_received *out, const char *value, const char *end,
 		const struct form *form = &forms[i];
 		if (mta_mask != 0 && (mta_mask & form->mta) == 0)
 			continue;
-		struct mxg_received one = { .kind = form->kind, .mta = form->mta,
-			.authenticated = form->authenticated, .local_if_last = form->local_if_last };
+		struct mxg_received one = { .kind = form->kind,
+					    .mta = form->mta,
+					    .authenticated = form->authenticated,
+					    .local_if_last = form->local_if_last };
 		struct match m = { value, end, &one };
 		if (fits(&m, form->pattern)) {
 			*out = one;

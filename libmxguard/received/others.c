@@ -11,16 +11,15 @@
 bool mxg_grammar_exchange(struct mxg_received *out, const struct mxg_clauses *c)
 {
 	struct mxg_slice name, rest;
-	if (c->form != MXG_FORM_FROM || c->from.count != 1 || !c->from.item[0].comment ||
-	    c->from.item[0].line > 1 || !mxg_slice_is_helo(c->helo) || mxg_received_date(out) == 0)
+	if (c->form != MXG_FORM_FROM || c->from.count != 1 || !c->from.item[0].comment || c->from.item[0].line > 1 ||
+	    !mxg_slice_is_helo(c->helo) || mxg_received_date(out) == 0)
 		return false;
 	struct mxg_slice text = c->from.item[0].text;
 	out->helo = c->helo;
 	out->kind = MXG_RECEIVED_PEER;
 	if (mxg_address_parse(&out->address, text.at, text.len, MXG_ADDRESS_BARE | MXG_ADDRESS_BRACKETED))
 		return true;
-	return mxg_host_read(text, &name, &out->address, &rest) && name.len == 0 &&
-	       mxg_slice_is(rest, " RDNS failed");
+	return mxg_host_read(text, &name, &out->address, &rest) && name.len == 0 && mxg_slice_is(rest, " RDNS failed");
 }
 
 /* Google: the name ends in a dot; only its own servers write under its name. */
@@ -62,28 +61,28 @@ bool mxg_grammar_communigate(struct mxg_received *out, const struct mxg_clauses 
 		return account == out->authenticated;
 	}
 	out->helo = c->helo;
-	return mxg_slice_is_host(c->helo) && mxg_host_read(text, &name, &out->address, &rest) &&
-	       name.len == 0 && (rest.len == 0 || mxg_slice_is(rest, " verified"));
+	return mxg_slice_is_host(c->helo) && mxg_host_read(text, &name, &out->address, &rest) && name.len == 0 &&
+	       (rest.len == 0 || mxg_slice_is(rest, " verified"));
 }
 
 /* fetchmail, driver.c: "from SERVER [A] by ME with PROTOCOL (fetchmail-v)". */
 bool mxg_grammar_fetchmail(struct mxg_received *out, const struct mxg_clauses *c)
 {
-	if (c->form != MXG_FORM_FROM || c->from.count != 1 || c->from.item[0].comment ||
-	    !mxg_slice_is_host(c->helo) || c->after_by.count > 0 || c->tail.count == 0)
+	if (c->form != MXG_FORM_FROM || c->from.count != 1 || c->from.item[0].comment || !mxg_slice_is_host(c->helo) ||
+	    c->after_by.count > 0 || c->tail.count == 0)
 		return false;
 	struct mxg_slice text = c->from.item[0].text;
 	out->hostname = c->helo;
 	out->kind = MXG_RECEIVED_RETRIEVED;
-	return mxg_received_date(out) != 0 && mxg_address_parse(&out->address, text.at, text.len,
-					 MXG_ADDRESS_BRACKETED | MXG_ADDRESS_TAGGED);
+	return mxg_received_date(out) != 0 &&
+	       mxg_address_parse(&out->address, text.at, text.len, MXG_ADDRESS_BRACKETED | MXG_ADDRESS_TAGGED);
 }
 
 /* getmail, message.py: "from SERVER (A:PORT) by ME with PROTOCOL getmailN msgid:M". */
 bool mxg_grammar_getmail(struct mxg_received *out, const struct mxg_clauses *c)
 {
-	if (c->form != MXG_FORM_FROM || c->from.count != 1 || !c->from.item[0].comment ||
-	    !mxg_slice_is_host(c->helo) || c->after_by.count > 0)
+	if (c->form != MXG_FORM_FROM || c->from.count != 1 || !c->from.item[0].comment || !mxg_slice_is_host(c->helo) ||
+	    c->after_by.count > 0)
 		return false;
 	struct mxg_slice text = c->from.item[0].text;
 	const char *colon = text.len == 0 ? NULL : memrchr(text.at, ':', text.len);
@@ -123,8 +122,7 @@ bool mxg_grammar_nullclient(struct mxg_received *out, const struct mxg_clauses *
 	return c->form == MXG_FORM_FROM && c->folded && mxg_slice_is_word(c->helo) && c->from.count == 4 &&
 	       mxg_slice_begins(c->from.item[0].text, "uid ") &&
 	       mxg_slice_digits(mxg_slice_skip(c->from.item[0].text, 4)) &&
-	       mxg_slice_begins(c->from.item[1].text, "envelope-from ") &&
-	       mxg_slice_is(c->from.item[2].text, "id") &&
+	       mxg_slice_begins(c->from.item[1].text, "envelope-from ") && mxg_slice_is(c->from.item[2].text, "id") &&
 	       mxg_slice_begins(c->after_by.item[0].text, "DragonFly Mail Agent ");
 }
 
@@ -150,7 +148,7 @@ static bool other_without_name(struct mxg_received *out, const struct mxg_clause
 	out->helo = c->helo;
 	return c->from.count == 1 && item->line == 0 &&
 	       mxg_address_parse(&out->address, item->text.at, item->text.len,
-		       item->comment ? MXG_ADDRESS_BARE : MXG_ADDRESS_BRACKETED | MXG_ADDRESS_TAGGED);
+				 item->comment ? MXG_ADDRESS_BARE : MXG_ADDRESS_BRACKETED | MXG_ADDRESS_TAGGED);
 }
 
 /* James and Mirapoint: "NAME (EHLO H) ([A])". The client's word has its label,
@@ -172,8 +170,7 @@ static bool other_labelled(struct mxg_received *out, const struct mxg_clauses *c
 static bool other_login(const struct mxg_clauses *c)
 {
 	for (unsigned i = 0; i < c->after_by.count; i++) {
-		if (c->after_by.item[i].comment &&
-		    mxg_slice_begins(c->after_by.item[i].text, "authenticated as "))
+		if (c->after_by.item[i].comment && mxg_slice_begins(c->after_by.item[i].text, "authenticated as "))
 			return true;
 	}
 	/* Courier before it wrote ESMTPA: its own comment, whole */
@@ -191,8 +188,8 @@ static bool other_twice(struct mxg_received *out, const struct mxg_clauses *c)
 		return false;
 	out->helo = c->helo;
 	out->kind = MXG_RECEIVED_PEER;
-	return mxg_host_read(mxg_slice_skip(rest, 1), &name, &second, &again) && name.len == 0 &&
-	       again.len == 0 && mxg_address_equal(&out->address, &second);
+	return mxg_host_read(mxg_slice_skip(rest, 1), &name, &second, &again) && name.len == 0 && again.len == 0 &&
+	       mxg_address_equal(&out->address, &second);
 }
 
 /* The common form. Its writer is not known, so neither is what it lets a

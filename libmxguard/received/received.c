@@ -39,12 +39,9 @@ static const struct {
 	const char *name;
 	unsigned mta;
 } aliases[] = {
-	{ "exim4", MXG_MTA_EXIM },
-	{ "notqmail", MXG_MTA_QMAIL },
-	{ "gmail", MXG_MTA_GOOGLE },
-	{ "nullmailer", MXG_MTA_NULLCLIENT },
-	{ "ssmtp", MXG_MTA_NULLCLIENT },
-	{ "dma", MXG_MTA_NULLCLIENT },
+	{ "exim4", MXG_MTA_EXIM },       { "notqmail", MXG_MTA_QMAIL },
+	{ "gmail", MXG_MTA_GOOGLE },     { "nullmailer", MXG_MTA_NULLCLIENT },
+	{ "ssmtp", MXG_MTA_NULLCLIENT }, { "dma", MXG_MTA_NULLCLIENT },
 };
 
 unsigned mxg_mta_parse(const char *name, size_t len)
@@ -81,29 +78,21 @@ static const struct {
 	unsigned mta;
 	bool whole;
 } signatures[] = {
-	{ "Postfix", MXG_MTA_POSTFIX, true },
-	{ "Postfix, from userid ", MXG_MTA_POSTFIX, false },
-	{ "Postfix/", MXG_MTA_POSTFIX, false },
-	{ "Exim ", MXG_MTA_EXIM, false },
-	{ "ecelerity ", MXG_MTA_EXIM, false },
-	{ "OpenSMTPD", MXG_MTA_OPENSMTPD, true },
-	{ "Haraka/", MXG_MTA_HARAKA, false },
-	{ "Haraka", MXG_MTA_HARAKA, true },
-	{ "chasquid", MXG_MTA_CHASQUID, true },
-	{ "qpsmtpd/", MXG_MTA_QPSMTPD, false },
-	{ "Cyrus ", MXG_MTA_CYRUS, false },
-	{ "Dovecot", MXG_MTA_DOVECOT, true },
-	{ "qmail-ldap", MXG_MTA_QMAIL, false },
-	{ "CommuniGate Pro ", MXG_MTA_COMMUNIGATE, false },
-	{ "sSMTP ", MXG_MTA_NULLCLIENT, false },
-	{ "DragonFly Mail Agent ", MXG_MTA_NULLCLIENT, false },
+	{ "Postfix", MXG_MTA_POSTFIX, true },    { "Postfix, from userid ", MXG_MTA_POSTFIX, false },
+	{ "Postfix/", MXG_MTA_POSTFIX, false },  { "Exim ", MXG_MTA_EXIM, false },
+	{ "ecelerity ", MXG_MTA_EXIM, false },   { "OpenSMTPD", MXG_MTA_OPENSMTPD, true },
+	{ "Haraka/", MXG_MTA_HARAKA, false },    { "Haraka", MXG_MTA_HARAKA, true },
+	{ "chasquid", MXG_MTA_CHASQUID, true },  { "qpsmtpd/", MXG_MTA_QPSMTPD, false },
+	{ "Cyrus ", MXG_MTA_CYRUS, false },      { "Dovecot", MXG_MTA_DOVECOT, true },
+	{ "qmail-ldap", MXG_MTA_QMAIL, false },  { "CommuniGate Pro ", MXG_MTA_COMMUNIGATE, false },
+	{ "sSMTP ", MXG_MTA_NULLCLIENT, false }, { "DragonFly Mail Agent ", MXG_MTA_NULLCLIENT, false },
 };
 
 /* "8.17.1.9/8.17.1.9/Debian-2", "8.14.7/8.14.7/Submit" */
 static bool is_sendmail_version(struct mxg_slice s)
 {
-	return s.len > 3 && s.at[0] >= '1' && s.at[0] <= '9' && s.at[1] == '.' &&
-	       mxg_slice_find(s, '/') != NULL && mxg_slice_find(s, ' ') == NULL;
+	return s.len > 3 && s.at[0] >= '1' && s.at[0] <= '9' && s.at[1] == '.' && mxg_slice_find(s, '/') != NULL &&
+	       mxg_slice_find(s, ' ') == NULL;
 }
 
 static unsigned signature_of(struct mxg_slice text)
@@ -161,8 +150,8 @@ static unsigned nameless_of(const struct mxg_clauses *c)
 	if (mxg_slice_begins(c->protocol, "LMTP") ||
 	    (c->id.len >= 16 && c->tail.count > 0 && mxg_slice_begins(c->tail.item[0].text, "envelope-from <")))
 		return MXG_MTA_DOVECOT;
-	if (c->id.len == 0 && c->semicolon != NULL &&
-	    mxg_date_parse(c->semicolon + 1, c->end, &weekday) != 0 && !weekday)
+	if (c->id.len == 0 && c->semicolon != NULL && mxg_date_parse(c->semicolon + 1, c->end, &weekday) != 0 &&
+	    !weekday)
 		return MXG_MTA_QMAIL;
 	return MXG_MTA_OTHER;
 }
@@ -231,7 +220,7 @@ static bool same_reading(const struct mxg_received *a, const struct mxg_received
 
 /* No word told who wrote it: what matches must agree. */
 static bool read_candidates(struct mxg_received *out, const struct mxg_clauses *c, unsigned candidates,
-	enum mxg_received_reason *reason)
+			    enum mxg_received_reason *reason)
 {
 	const struct mxg_received common = *out;
 	bool found = false;
@@ -260,8 +249,9 @@ static bool read_candidates(struct mxg_received *out, const struct mxg_clauses *
 
 static bool refuse(struct mxg_received *out, enum mxg_received_reason reason)
 {
-	*out = (struct mxg_received){ .reason = reason, .by = out->by, .protocol = out->protocol,
-		.id = out->id, .date_text = out->date_text };
+	*out = (struct mxg_received){
+		.reason = reason, .by = out->by, .protocol = out->protocol, .id = out->id, .date_text = out->date_text
+	};
 	return false;
 }
 

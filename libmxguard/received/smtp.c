@@ -7,8 +7,7 @@
 
 static bool first_comment_begins(const struct mxg_clauses *c, const char *text)
 {
-	return c->after_by.count > 0 && c->after_by.item[0].comment &&
-	       mxg_slice_begins(c->after_by.item[0].text, text);
+	return c->after_by.count > 0 && c->after_by.item[0].comment && mxg_slice_begins(c->after_by.item[0].text, text);
 }
 
 /* Postfix, smtpd.c: "from HELO (NAME [A])", comments for TLS and login, "by ME
@@ -35,8 +34,8 @@ bool mxg_grammar_postfix(struct mxg_received *out, const struct mxg_clauses *c)
 		return false;
 	if (c->form == MXG_FORM_BY)
 		return postfix_local(out, c);
-	if (c->form != MXG_FORM_FROM || c->after_by.count != 1 || !mxg_slice_is_word(c->helo) ||
-	    c->protocol.len == 0 || !mxg_address_comment(c, 0))
+	if (c->form != MXG_FORM_FROM || c->after_by.count != 1 || !mxg_slice_is_word(c->helo) || c->protocol.len == 0 ||
+	    !mxg_address_comment(c, 0))
 		return false;
 	out->authenticated = mxg_protocol_has_login(c->protocol);
 	return mxg_peer_from_comment(out, c, NULL);
@@ -102,8 +101,8 @@ bool mxg_grammar_sendmail(struct mxg_received *out, const struct mxg_clauses *gi
  * leaves out the from clause: mail from anywhere, so never local. */
 bool mxg_grammar_opensmtpd(struct mxg_received *out, const struct mxg_clauses *c)
 {
-	if (c->form != MXG_FORM_FROM || c->after_by.count != 1 || c->from.count != 1 ||
-	    !mxg_slice_is_helo(c->helo) || !mxg_address_comment(c, 0))
+	if (c->form != MXG_FORM_FROM || c->after_by.count != 1 || c->from.count != 1 || !mxg_slice_is_helo(c->helo) ||
+	    !mxg_address_comment(c, 0))
 		return false;
 	struct mxg_slice text = c->from.item[0].text;
 	static const char local[] = " [local]";
@@ -124,11 +123,11 @@ bool mxg_grammar_haraka(struct mxg_received *out, const struct mxg_clauses *c)
 	if (c->form == MXG_FORM_COMMENT) {
 		out->kind = MXG_RECEIVED_MARKER;
 		out->local_if_last = true;
-		return mxg_slice_is(c->from.item[0].text, "Haraka outbound") && c->from.count == 1 &&
-		       c->by.len == 0 && mxg_received_date(out) != 0;
+		return mxg_slice_is(c->from.item[0].text, "Haraka outbound") && c->from.count == 1 && c->by.len == 0 &&
+		       mxg_received_date(out) != 0;
 	}
-	if (c->form != MXG_FORM_FROM || c->after_by.count != 1 || c->from.count != 1 ||
-	    c->helo.len == 0 || mxg_slice_find(c->helo, ' ') != NULL || !mxg_address_comment(c, 0))
+	if (c->form != MXG_FORM_FROM || c->after_by.count != 1 || c->from.count != 1 || c->helo.len == 0 ||
+	    mxg_slice_find(c->helo, ' ') != NULL || !mxg_address_comment(c, 0))
 		return false;
 	out->authenticated = mxg_protocol_has_login(c->protocol);
 	return mxg_peer_from_comment(out, c, NULL);
@@ -155,11 +154,10 @@ bool mxg_grammar_amavis(struct mxg_received *out, const struct mxg_clauses *c)
 {
 	struct mxg_slice name, rest;
 	struct mxg_address own;
-	if (c->form != MXG_FORM_FROM || c->after_by.count != 2 || c->from.count != 1 ||
-	    !mxg_address_comment(c, 0) || (c->helo.len > 0 && !mxg_slice_is_helo(c->helo)))
+	if (c->form != MXG_FORM_FROM || c->after_by.count != 2 || c->from.count != 1 || !mxg_address_comment(c, 0) ||
+	    (c->helo.len > 0 && !mxg_slice_is_helo(c->helo)))
 		return false;
-	if (!mxg_host_read(c->after_by.item[0].text, &name, &own, &rest) || rest.len > 0 ||
-	    !mxg_slice_is_host(name))
+	if (!mxg_host_read(c->after_by.item[0].text, &name, &own, &rest) || rest.len > 0 || !mxg_slice_is_host(name))
 		return false;
 	if (mxg_slice_is(c->by, "localhost"))
 		out->by = name;

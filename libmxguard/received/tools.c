@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define H MXG_BYTE_HOST
-#define HOSTS(first, last) [first ... last] = H
+#define HOSTS(first, last) [first... last] = H
 const uint8_t mxg_byte_classes[256] = {
 	[' '] = MXG_BYTE_BLANK | MXG_BYTE_SPECIAL,
 	['\t'] = MXG_BYTE_BLANK | MXG_BYTE_SPECIAL,
@@ -78,8 +78,7 @@ bool mxg_slice_is_word(struct mxg_slice s)
 	return s.len > 0;
 }
 
-bool mxg_host_read(struct mxg_slice text, struct mxg_slice *name, struct mxg_address *address,
-	struct mxg_slice *rest)
+bool mxg_host_read(struct mxg_slice text, struct mxg_slice *name, struct mxg_address *address, struct mxg_slice *rest)
 {
 	const char *open = mxg_slice_find(text, '[');
 	if (open == NULL)
@@ -98,8 +97,8 @@ bool mxg_host_read(struct mxg_slice text, struct mxg_slice *name, struct mxg_add
 
 bool mxg_protocol_has_login(struct mxg_slice protocol)
 {
-	static const char *const names[] = { "ESMTPA", "ESMTPSA", "UTF8SMTPA", "UTF8SMTPSA", "esmtpa",
-		"esmtpsa", "utf8esmtpa", "utf8esmtpsa", "asmtp" };
+	static const char *const names[] = { "ESMTPA",  "ESMTPSA",    "UTF8SMTPA",   "UTF8SMTPSA", "esmtpa",
+					     "esmtpsa", "utf8esmtpa", "utf8esmtpsa", "asmtp" };
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (protocol.len > 4 && protocol.at[0] == names[i][0] && mxg_slice_is(protocol, names[i]))
 			return true;
@@ -131,8 +130,8 @@ bool mxg_only_address_comment(const struct mxg_clauses *c)
 /* MTAs that found no name write a word of their own in its place. */
 static bool is_no_name(struct mxg_slice name)
 {
-	static const char *const words[] = { "unknown", "<unknown>", "Unknown", "UNKNOWN", "NXDOMAIN",
-		"DNSERROR", "unverified", "softdnserr" };
+	static const char *const words[] = { "unknown",  "<unknown>", "Unknown",    "UNKNOWN",
+					     "NXDOMAIN", "DNSERROR",  "unverified", "softdnserr" };
 	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (name.len > 0 && name.at[0] == words[i][0] && mxg_slice_is(name, words[i]))
 			return true;

@@ -162,7 +162,7 @@ static void settle_resubmitted(struct mxg_trace *t, const struct mxg_received *r
 	bool scanned = t->local_if_last || r->local_if_last || r->mta == MXG_MTA_QPSMTPD ||
 		       r->kind == MXG_RECEIVED_UNREADABLE || r->kind == MXG_RECEIVED_MARKER;
 	conclude(t, scanned ? MXG_TRACE_UNREADABLE : MXG_TRACE_LOCAL,
-		scanned ? MXG_TRACE_REINJECTED : MXG_TRACE_REASON_NONE);
+		 scanned ? MXG_TRACE_REINJECTED : MXG_TRACE_REASON_NONE);
 	t->mta = t->resubmitter;
 	t->resubmitter = 0;
 	t->hop = t->hops - 1;

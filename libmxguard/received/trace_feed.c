@@ -141,8 +141,7 @@ static void begin_line(struct mxg_trace *t, char first)
 
 static bool is_done(const struct mxg_trace *t)
 {
-	return t->closed || (t->outcome != MXG_TRACE_PENDING && !t->rules.all_hops) ||
-	       t->hops > MXG_TRACE_HOPS_MAX;
+	return t->closed || (t->outcome != MXG_TRACE_PENDING && !t->rules.all_hops) || t->hops > MXG_TRACE_HOPS_MAX;
 }
 
 enum mxg_trace_feed mxg_trace_feed(struct mxg_trace *t, const char *bytes, size_t n)

@@ -4,16 +4,11 @@
 const char *mxg_trace_outcome_name(enum mxg_trace_outcome outcome)
 {
 	static const char *const names[] = {
-		[MXG_TRACE_PENDING] = "pending",
-		[MXG_TRACE_EXTERNAL] = "external",
-		[MXG_TRACE_ORIGIN] = "origin",
-		[MXG_TRACE_AUTHENTICATED] = "authenticated",
-		[MXG_TRACE_LOCAL] = "local",
-		[MXG_TRACE_RETRIEVED] = "retrieved",
-		[MXG_TRACE_ENDED] = "ended",
-		[MXG_TRACE_NONE] = "none",
-		[MXG_TRACE_UNREADABLE] = "unreadable",
-		[MXG_TRACE_TOO_LONG] = "too-long",
+		[MXG_TRACE_PENDING] = "pending",       [MXG_TRACE_EXTERNAL] = "external",
+		[MXG_TRACE_ORIGIN] = "origin",         [MXG_TRACE_AUTHENTICATED] = "authenticated",
+		[MXG_TRACE_LOCAL] = "local",           [MXG_TRACE_RETRIEVED] = "retrieved",
+		[MXG_TRACE_ENDED] = "ended",           [MXG_TRACE_NONE] = "none",
+		[MXG_TRACE_UNREADABLE] = "unreadable", [MXG_TRACE_TOO_LONG] = "too-long",
 	};
 	return (unsigned)outcome < sizeof(names) / sizeof(names[0]) ? names[outcome] : "unknown";
 }

@@ -8,6 +8,6 @@
 void mxg_trace_take_field(struct mxg_trace *t); /* a whole Received field is in t->field */
 void mxg_trace_take_end(struct mxg_trace *t); /* the header has ended */
 void mxg_trace_take_trouble(struct mxg_trace *t, enum mxg_trace_outcome outcome,
-	enum mxg_trace_reason reason); /* unless there is an answer already */
+			    enum mxg_trace_reason reason); /* unless there is an answer already */
 
 #endif

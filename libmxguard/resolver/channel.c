@@ -74,8 +74,7 @@ static ares_ssize_t transmit(ares_socket_t fd, const struct iovec *pieces, int c
 	return sendmsg(fd, &message, MSG_NOSIGNAL);
 }
 
-static const struct ares_socket_functions sockets = { open_socket, close_socket, connect_socket, receive,
-						      transmit };
+static const struct ares_socket_functions sockets = { open_socket, close_socket, connect_socket, receive, transmit };
 
 static void watch(struct mxg_channel *c, size_t i, int fd, short events)
 {

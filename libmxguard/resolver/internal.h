@@ -73,7 +73,7 @@ void mxg_servers_free(struct mxguard_resolver *resolver); /* ends every question
 
 /* The reply, or what came instead of one, goes to the job's check, and makes the job dirty.
  * False: out of memory, or no socket to be had. */
-bool mxg_resolver_ask(struct mxguard_resolver *resolver, struct mxg_job *job, unsigned number, const uint8_t *bytes,
+bool mxg_resolver_ask(struct mxguard_resolver *resolver, struct mxg_job *job, size_t number, const uint8_t *bytes,
 		      size_t len);
 /* Takes the job off everything it waits for; `why` is told to the check unless it is 0. */
 void mxg_resolver_detach(struct mxguard_resolver *resolver, const struct mxg_job *job, int why);

@@ -34,7 +34,7 @@ struct mxg_query {
 struct waiter {
 	struct waiter *next;
 	struct mxg_job *job;
-	unsigned number;
+	size_t number;
 };
 
 /* ---- questions ------------------------------------------------------------------------- */
@@ -126,7 +126,8 @@ static bool is_answer(const struct mxg_query *query, const uint8_t *bytes, size_
 	struct mxg_question question = { .name.len = (uint8_t)(query->len - 12 - 4 - OPT_LEN) };
 	struct mxg_reply reply;
 	memcpy(question.name.wire, query->bytes + 12, question.name.len);
-	question.type = (uint16_t)(query->bytes[query->len - OPT_LEN - 4] << 8 | query->bytes[query->len - OPT_LEN - 3]);
+	question.type =
+		(uint16_t)(query->bytes[query->len - OPT_LEN - 4] << 8 | query->bytes[query->len - OPT_LEN - 3]);
 	if (!mxg_dns_reply_parse(&reply, &question, bytes, len))
 		return true; /* out of memory: the check shall say so */
 	free(reply.records.data);
@@ -154,7 +155,7 @@ static void on_reply(struct mxg_call *call, const uint8_t *reply, size_t len, en
 		settle(query, reply, len, why);
 }
 
-static bool join(struct mxg_query *query, struct mxg_job *job, unsigned number)
+static bool join(struct mxg_query *query, struct mxg_job *job, size_t number)
 {
 	struct waiter *w = calloc(1, sizeof(*w));
 	if (w == NULL)
@@ -200,8 +201,7 @@ static struct mxg_query *new_query(struct mxguard_resolver *r, struct mxg_server
 	return q;
 }
 
-bool mxg_resolver_ask(struct mxguard_resolver *r, struct mxg_job *job, unsigned number, const uint8_t *bytes,
-		      size_t len)
+bool mxg_resolver_ask(struct mxguard_resolver *r, struct mxg_job *job, size_t number, const uint8_t *bytes, size_t len)
 {
 	struct mxg_query *query = find_query(r, bytes, len);
 	if (query != NULL)

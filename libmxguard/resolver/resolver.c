@@ -28,12 +28,12 @@ int64_t mxg_monotonic_ms(void)
 static void ask_all(struct mxguard_resolver *r, struct mxg_job *job, bool late)
 {
 	uint8_t bytes[MXG_QUERY_MAX];
-	unsigned number;
-	size_t len;
+	size_t number, len;
 	while (mxguard_check_next_question(job->check, &number, bytes, sizeof(bytes), &len) == 1) {
 		if (!late && mxg_resolver_ask(r, job, number, bytes, len))
 			continue;
-		mxguard_check_no_reply(job->check, number, late ? MXGUARD_DNS_TIMEOUT : MXGUARD_DNS_LOCAL,
+		mxguard_check_no_reply(job->check, number,
+				       late ? MXGUARD_DNS_FAILURE_TIMEOUT : MXGUARD_DNS_FAILURE_LOCAL,
 				       (int64_t)time(NULL));
 		job->dirty = true;
 	}
@@ -43,20 +43,20 @@ static void ask_all(struct mxguard_resolver *r, struct mxg_job *job, bool late)
  * so that it comes to an end. */
 static int run_job(struct mxguard_resolver *r, struct mxg_job *job)
 {
-	int progress = MXGUARD_NEED_DNS;
+	int progress = MXGUARD_PROGRESS_NEED_DNS;
 	bool late = mxg_monotonic_ms() >= job->deadline;
 	if (late)
-		mxg_resolver_detach(r, job, MXGUARD_DNS_TIMEOUT);
+		mxg_resolver_detach(r, job, MXGUARD_DNS_FAILURE_TIMEOUT);
 	job->dirty = true;
 	for (int round = 0; job->dirty && round < ROUNDS_MAX; round++) {
 		job->dirty = false;
 		progress = mxguard_check_run(job->check, (int64_t)time(NULL));
-		if (progress == MXGUARD_NEED_DNS)
+		if (progress == MXGUARD_PROGRESS_NEED_DNS)
 			ask_all(r, job, late);
 	}
-	if (progress == MXGUARD_NEED_DNS && late)
+	if (progress == MXGUARD_PROGRESS_NEED_DNS && late)
 		progress = mxguard_check_give_up(job->check, (int64_t)time(NULL));
-	if (progress != MXGUARD_NEED_DNS) {
+	if (progress != MXGUARD_PROGRESS_NEED_DNS) {
 		mxg_resolver_detach(r, job, 0);
 		job->finished = true;
 	}
@@ -156,7 +156,7 @@ int mxguard_resolver_process(struct mxguard_resolver *r, const struct pollfd *fd
 		return MXGUARD_ERROR_INVALID;
 	mxg_servers_process(r, fds, count);
 	run_jobs(r);
-	return MXGUARD_OK;
+	return MXGUARD_ERROR_NONE;
 }
 
 /* ---- blocking ------------------------------------------------------------------------------ */
@@ -167,7 +167,7 @@ int mxguard_resolver_run(struct mxguard_resolver *r, struct mxguard_check *check
 {
 	struct pollfd fds[POLL_MAX];
 	int progress = mxguard_resolver_start(r, check, timeout_ms);
-	while (progress == MXGUARD_NEED_DNS) {
+	while (progress == MXGUARD_PROGRESS_NEED_DNS) {
 		size_t count = mxguard_resolver_pollfds(r, fds, POLL_MAX);
 		if (count > POLL_MAX)
 			count = POLL_MAX;
@@ -179,7 +179,7 @@ int mxguard_resolver_run(struct mxguard_resolver *r, struct mxguard_check *check
 			continue;
 		remove_job(find_job(r, check));
 		progress = mxguard_check_run(check, (int64_t)time(NULL));
-		if (progress == MXGUARD_NEED_DNS)
+		if (progress == MXGUARD_PROGRESS_NEED_DNS)
 			progress = mxguard_check_give_up(check, (int64_t)time(NULL));
 	}
 	return progress;
@@ -187,12 +187,14 @@ int mxguard_resolver_run(struct mxguard_resolver *r, struct mxguard_check *check
 
 /* ---- its life ------------------------------------------------------------------------------- */
 
-struct mxguard_resolver *mxguard_resolver_new(struct mxguard_policy *policy)
+int mxguard_resolver_new(struct mxguard_resolver **resolver, struct mxguard_policy *policy)
 {
 	struct mxguard_resolver *r = policy == NULL ? NULL : calloc(1, sizeof(*r));
-	if (r != NULL)
-		r->policy = mxguard_policy_ref(policy);
-	return r;
+	*resolver = r;
+	if (r == NULL)
+		return policy == NULL ? MXGUARD_ERROR_INVALID : MXGUARD_ERROR_NOMEM;
+	r->policy = mxguard_policy_ref(policy);
+	return MXGUARD_ERROR_NONE;
 }
 
 void mxguard_resolver_free(struct mxguard_resolver *r)

@@ -54,7 +54,7 @@ struct mxg_snapshot_value {
 bool mxg_snapshot_read_at(const struct mxguard_snapshot *snapshot, void *buffer, size_t len, uint64_t at);
 /* The value of the key, its CRC not looked at; value->heap is the caller's to free, whatever is
  * returned. */
-enum mxg_snapshot_result mxg_snapshot_find(const struct mxguard_snapshot *snapshot, const uint8_t *key,
-					   size_t key_len, struct mxg_snapshot_value *value);
+enum mxg_snapshot_result mxg_snapshot_find(const struct mxguard_snapshot *snapshot, const uint8_t *key, size_t key_len,
+					   struct mxg_snapshot_value *value);
 
 #endif

@@ -47,8 +47,8 @@ static bool trusted(const struct stat *st, const struct mxguard_policy *policy)
 	return policy->path != NULL && stat(policy->path, &config) == 0 && config.st_uid == st->st_uid;
 }
 
-static int open_file(struct mxguard_snapshot *s, const struct mxguard_policy *policy, const char *path,
-		     char *message, size_t size)
+static int open_file(struct mxguard_snapshot *s, const struct mxguard_policy *policy, const char *path, char *message,
+		     size_t size)
 {
 	struct stat st;
 	int folder = open(policy->state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -76,7 +76,7 @@ static int open_file(struct mxguard_snapshot *s, const struct mxguard_policy *po
 	s->device = st.st_dev;
 	s->inode = st.st_ino;
 	s->size = (uint64_t)st.st_size;
-	return MXGUARD_OK;
+	return MXGUARD_ERROR_NONE;
 }
 
 static const char damaged[] = "is damaged; run mxguard refresh to write it anew";
@@ -98,7 +98,7 @@ static int check_header(struct mxguard_snapshot *s, const struct mxguard_policy 
 		return complain(message, size, MXGUARD_ERROR_CONFIG, path,
 				"was written for another configuration; run mxguard refresh");
 	s->written = (int64_t)mxg_get64(h + MXG_SNAPSHOT_AT_WRITTEN);
-	return MXGUARD_OK;
+	return MXGUARD_ERROR_NONE;
 }
 
 static int read_header(struct mxguard_snapshot *s, const struct mxguard_policy *policy, bool any_configuration,
@@ -138,12 +138,14 @@ static void warn_if_old(const struct mxguard_snapshot *s, const struct mxguard_p
 		return;
 	message[0] = '\0';
 	if (age > 86400 && age > (int64_t)policy->keep_stale)
-		snprintf(message, size, "%s: was written %lld days ago and is too old to be of use; is "
-			 "mxguard-refresh.timer running?", path, (long long)(age / 86400));
+		snprintf(message, size,
+			 "%s: was written %lld days ago and is too old to be of use; is "
+			 "mxguard-refresh.timer running?",
+			 path, (long long)(age / 86400));
 }
 
-static int open_snapshot(struct mxguard_snapshot **out, const struct mxguard_policy *policy,
-			 bool any_configuration, char *message, size_t size)
+static int open_snapshot(struct mxguard_snapshot **out, const struct mxguard_policy *policy, bool any_configuration,
+			 char *message, size_t size)
 {
 	char path[PATH_MAX];
 	if (!snapshot_path(path, policy))
@@ -156,9 +158,9 @@ static int open_snapshot(struct mxguard_snapshot **out, const struct mxguard_pol
 	s->only_validated = policy->require_dnssec;
 	s->fd = -1;
 	int result = open_file(s, policy, path, message, size);
-	if (result == MXGUARD_OK)
+	if (result == MXGUARD_ERROR_NONE)
 		result = read_header(s, policy, any_configuration, path, message, size);
-	if (result != MXGUARD_OK) {
+	if (result != MXGUARD_ERROR_NONE) {
 		int error = errno;
 		mxguard_snapshot_unref(s);
 		errno = error;
@@ -166,7 +168,7 @@ static int open_snapshot(struct mxguard_snapshot **out, const struct mxguard_pol
 	}
 	warn_if_old(s, policy, path, message, size);
 	*out = s;
-	return MXGUARD_OK;
+	return MXGUARD_ERROR_NONE;
 }
 
 int mxguard_snapshot_open(struct mxguard_snapshot **out, const struct mxguard_policy *policy, unsigned flags,

@@ -119,8 +119,8 @@ static const struct mxg_cached *find_cached(const struct mxguard_snapshot *s, co
 {
 	if (s->cache == NULL)
 		return NULL;
-	const struct mxg_cached *c = atomic_load_explicit(&s->cache->places[mxg_cdb_hash(key, key_len) % MXG_CACHE_PLACES],
-						      memory_order_acquire);
+	const struct mxg_cached *c = atomic_load_explicit(
+		&s->cache->places[mxg_cdb_hash(key, key_len) % MXG_CACHE_PLACES], memory_order_acquire);
 	return c != NULL && c->key_len == key_len && memcmp(c->bytes, key, key_len) == 0 ? c : NULL;
 }
 
@@ -222,8 +222,8 @@ static bool read_versions(const struct mxg_snapshot_value *v, struct mxg_answer 
 
 /* A refresh takes history over from snapshots of other configurations, so what came before
  * require_dnssec may stand beside what came after it. */
-static enum mxg_snapshot_result put_versions(const struct mxguard_snapshot *s, struct mxg_answers *answers,
-					     int entry, const struct mxg_snapshot_value *v)
+static enum mxg_snapshot_result put_versions(const struct mxguard_snapshot *s, struct mxg_answers *answers, int entry,
+					     const struct mxg_snapshot_value *v)
 {
 	struct mxg_answer versions[MXG_VERSIONS_MAX];
 	enum mxg_snapshot_result result = MXG_SNAPSHOT_ABSENT;

@@ -295,8 +295,9 @@ static enum mxg_spf foresee(struct mxg_walk *w, enum mxg_spf result, const struc
 
 static enum mxg_spf spf_of_error(enum mxg_match match)
 {
-	return match == MXG_MATCH_TEMPERROR ? MXG_SPF_TEMPERROR
-	       : match == MXG_MATCH_PERMERROR ? MXG_SPF_PERMERROR : MXG_SPF_CLIENT_CHOSEN;
+	return match == MXG_MATCH_TEMPERROR   ? MXG_SPF_TEMPERROR
+	       : match == MXG_MATCH_PERMERROR ? MXG_SPF_PERMERROR
+					      : MXG_SPF_CLIENT_CHOSEN;
 }
 
 /* A record that denies this very peer has said something about it, though it stopped there. */
@@ -343,8 +344,8 @@ static enum mxg_spf parse_and_walk(struct mxg_walk *w, const struct mxg_name *do
 		result = walk_terms(w, domain, &record);
 		break;
 	case MXG_RECORD_SYNTAX:
-		snprintf(detail, sizeof(detail), "%s: '%.*s'", error.what,
-			 (int)(error.at_len > 60 ? 60 : error.at_len), error.at);
+		snprintf(detail, sizeof(detail), "%s: '%.*s'", error.what, (int)(error.at_len > 60 ? 60 : error.at_len),
+			 error.at);
 		result = mxg_walk_permerror(w, domain, MXG_TROUBLE_SYNTAX, detail);
 		break;
 	default:

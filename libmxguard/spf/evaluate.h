@@ -12,7 +12,7 @@
  * PENDING and marks in the table all questions that it can foresee (WANTED); fill
  * them in and call it again, from the start. One walk does both: up to the first
  * missing answer it is the sequential evaluation that decides and counts; behind it
- * the walk goes on only to foresee questions (DESIGN §4: never beyond the sequential
+ * the walk goes on only to foresee questions (docs/design.md, "Core": never beyond the sequential
  * budget, past `all` or past a certain ip4/ip6 match, nor for client-chosen macros or
  * ptr; a/mx ask the peer's family only). The order of replies cannot change a result.
  */
@@ -75,8 +75,7 @@ struct mxg_term_outcome {
  * that the *sequential* evaluation found, in order; it is cut back where PENDING.
  * with_other_family: a/mx ask both families (only to learn whether a set is empty).
  */
-void mxg_evaluate_term(struct mxg_answers *answers, const struct mxg_eval_input *input,
-		       const struct mxg_term *term, bool with_other_family, struct mxg_text_list *steps,
-		       struct mxg_term_outcome *out);
+void mxg_evaluate_term(struct mxg_answers *answers, const struct mxg_eval_input *input, const struct mxg_term *term,
+		       bool with_other_family, struct mxg_text_list *steps, struct mxg_term_outcome *out);
 
 #endif

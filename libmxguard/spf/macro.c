@@ -120,7 +120,8 @@ size_t mxg_macro_modifier_name(const char *text, size_t len)
 	size_t n = 0;
 	if (len == 0 || !mxg_ascii_is_alpha(text[0]))
 		return 0;
-	while (n < len && (mxg_ascii_is_alpha(text[n]) || mxg_ascii_is_digit(text[n]) || (text[n] != '\0' && strchr("-_.", text[n]) != NULL)))
+	while (n < len && (mxg_ascii_is_alpha(text[n]) || mxg_ascii_is_digit(text[n]) ||
+			   (text[n] != '\0' && strchr("-_.", text[n]) != NULL)))
 		n++;
 	return n < len && text[n] == '=' ? n : 0;
 }
@@ -147,8 +148,8 @@ static bool tail_is_fixed(const char *target, size_t len, const char *letters)
 	size_t stop = len > 0 && target[len - 1] == '.' ? len - 1 : len;
 	for (size_t i = 0; i < stop;) {
 		size_t n = target[i] == '%' ? take_macro(target + i, stop - i, &m) : 0;
-		bool whole_domain = n > 2 && m.letter == 'd' && !m.reverse && m.keep != 1 &&
-				    m.delimiter_count == 0 && (i == 0 || target[i - 1] == '.');
+		bool whole_domain = n > 2 && m.letter == 'd' && !m.reverse && m.keep != 1 && m.delimiter_count == 0 &&
+				    (i == 0 || target[i - 1] == '.');
 		if (n > 2 && strchr(letters, m.letter) != NULL && !whole_domain) {
 			found = true;
 			fixed = false;

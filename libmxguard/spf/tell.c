@@ -91,9 +91,10 @@ void mxg_walk_tell_host(struct mxg_walk *w, const struct mxg_name *domain, const
 	if (is_silent(w))
 		return;
 	describe(addresses, sizeof(addresses), a);
-	const char *what = a->kind == MXG_ANSWER_FAILED ? failure_text(a->failure)
+	const char *what = a->kind == MXG_ANSWER_FAILED     ? failure_text(a->failure)
 			   : a->kind == MXG_ANSWER_NXDOMAIN ? "the name does not exist"
-			   : a->count == 0 ? "nothing of this kind" : addresses;
+			   : a->count == 0                  ? "nothing of this kind"
+							    : addresses;
 	snprintf(line, sizeof(line), "%s %s, %s", mxg_name_format(host, name), what, verdict);
 	tell(w, domain, term, line);
 }
@@ -106,8 +107,8 @@ void mxg_walk_tell_stale(struct mxg_walk *w, const struct mxg_name *name, const 
 				  (long long)(w->in->view.now - a->confirmed - (int64_t)a->ttl));
 }
 
-void mxg_walk_blame(struct mxg_walk *w, const struct mxg_name *name, uint16_t type,
-		    enum mxg_record_trouble trouble, const char *detail, size_t detail_len)
+void mxg_walk_blame(struct mxg_walk *w, const struct mxg_name *name, uint16_t type, enum mxg_record_trouble trouble,
+		    const char *detail, size_t detail_len)
 {
 	if (w->pending)
 		return;
@@ -117,8 +118,8 @@ void mxg_walk_blame(struct mxg_walk *w, const struct mxg_name *name, uint16_t ty
 	mxg_neuter(w->out->detail, sizeof(w->out->detail), detail, detail_len, "");
 }
 
-enum mxg_spf mxg_walk_permerror(struct mxg_walk *w, const struct mxg_name *name,
-				enum mxg_record_trouble trouble, const char *detail)
+enum mxg_spf mxg_walk_permerror(struct mxg_walk *w, const struct mxg_name *name, enum mxg_record_trouble trouble,
+				const char *detail)
 {
 	mxg_walk_blame(w, name, MXG_DNS_TXT, trouble, detail, strlen(detail));
 	return MXG_SPF_PERMERROR;

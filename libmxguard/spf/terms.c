@@ -170,14 +170,10 @@ static const struct mechanism {
 	enum mxg_mechanism number;
 	bool (*take)(struct cursor *, struct mxg_term *);
 } mechanisms[] = {
-	{ "all", MXG_MECHANISM_ALL, no_argument },
-	{ "include", MXG_MECHANISM_INCLUDE, required_target },
-	{ "a", MXG_MECHANISM_A, target_and_cidr },
-	{ "mx", MXG_MECHANISM_MX, target_and_cidr },
-	{ "ptr", MXG_MECHANISM_PTR, optional_target },
-	{ "ip4", MXG_MECHANISM_IP4, take_ip4 },
-	{ "ip6", MXG_MECHANISM_IP6, take_ip6 },
-	{ "exists", MXG_MECHANISM_EXISTS, required_target },
+	{ "all", MXG_MECHANISM_ALL, no_argument },     { "include", MXG_MECHANISM_INCLUDE, required_target },
+	{ "a", MXG_MECHANISM_A, target_and_cidr },     { "mx", MXG_MECHANISM_MX, target_and_cidr },
+	{ "ptr", MXG_MECHANISM_PTR, optional_target }, { "ip4", MXG_MECHANISM_IP4, take_ip4 },
+	{ "ip6", MXG_MECHANISM_IP6, take_ip6 },        { "exists", MXG_MECHANISM_EXISTS, required_target },
 };
 
 static const struct mechanism *find_mechanism(const char *name, size_t len)

@@ -10,17 +10,17 @@
 #define MXG_WALK_DEPTH_MAX 12 /* more than 10 lookups cannot be open */
 
 enum mxg_spf { /* RFC 7208 §2.6, and what may stand in its way */
-	MXG_SPF_NONE,
-	MXG_SPF_NEUTRAL,
-	MXG_SPF_PASS,
-	MXG_SPF_FAIL,
-	MXG_SPF_SOFTFAIL,
-	MXG_SPF_TEMPERROR,
-	MXG_SPF_PERMERROR,
-	MXG_SPF_CLIENT_CHOSEN,
-	/* only while answers are missing: */
-	MXG_SPF_MISSING, /* may become a "no" for who includes this */
-	MXG_SPF_STOP /* whatever they say, a pass or an error: nothing behind it will be asked */
+	       MXG_SPF_NONE,
+	       MXG_SPF_NEUTRAL,
+	       MXG_SPF_PASS,
+	       MXG_SPF_FAIL,
+	       MXG_SPF_SOFTFAIL,
+	       MXG_SPF_TEMPERROR,
+	       MXG_SPF_PERMERROR,
+	       MXG_SPF_CLIENT_CHOSEN,
+	       /* only while answers are missing: */
+	       MXG_SPF_MISSING, /* may become a "no" for who includes this */
+	       MXG_SPF_STOP /* whatever they say, a pass or an error: nothing behind it will be asked */
 };
 
 enum mxg_match {
@@ -59,8 +59,8 @@ bool mxg_walk_foreseeable(const struct mxg_term *term);
 enum mxg_match mxg_walk_term(struct mxg_walk *w, const struct mxg_name *domain, const struct mxg_term *term);
 enum mxg_spf mxg_walk_record(struct mxg_walk *w, const struct mxg_name *name, bool foreseeable);
 /* evaluate_tell.c: silent while answers are missing */
-void mxg_walk_blame(struct mxg_walk *w, const struct mxg_name *name, uint16_t type,
-		    enum mxg_record_trouble trouble, const char *detail, size_t detail_len);
+void mxg_walk_blame(struct mxg_walk *w, const struct mxg_name *name, uint16_t type, enum mxg_record_trouble trouble,
+		    const char *detail, size_t detail_len);
 enum mxg_spf mxg_walk_permerror(struct mxg_walk *w, const struct mxg_name *name, enum mxg_record_trouble trouble,
 				const char *detail);
 void mxg_walk_tell_match(struct mxg_walk *w, const struct mxg_name *domain, const struct mxg_term *term);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The static decision, whole: a binary address in, the recipient's policy looked up, a verdict
- * out; everything but the log line (DESIGN §8). Random addresses against 10, 1,000 and 100,000
+ * out; everything but the log line (docs/design.md, "Budgets"). Random addresses against 10, 1,000 and 100,000
  * ranges, side by side in one run. With "callgrind" as argument it only decides, so that
  * instructions can be counted: valgrind --tool=callgrind bench-decide callgrind.
  */
@@ -34,8 +34,10 @@ static struct mxguard_policy *make_policy(size_t prefixes)
 	struct mxguard_policy *policy = NULL;
 	if (text == NULL)
 		abort();
-	char *p = text + sprintf(text, "mode = \"enforce\";\npolicies = ( { domains = [ \"strict.example\", \".sub.example\" ]; "
-				       "mode = \"monitor\"; } );\ngateways = ( { name = \"many\"; allow = \"");
+	char *p =
+		text +
+		sprintf(text, "mode = \"enforce\";\npolicies = ( { domains = [ \"strict.example\", \".sub.example\" ]; "
+			      "mode = \"monitor\"; } );\ngateways = ( { name = \"many\"; allow = \"");
 	for (size_t i = 0; i < prefixes; i++) {
 		uint32_t a = next_random();
 		unsigned bits = 20 + next_random() % 13;
@@ -57,7 +59,7 @@ static unsigned decide(struct mxguard_check *check, uint32_t address)
 			     (uint8_t)address };
 	mxguard_check_reset(check);
 	mxguard_check_set_peer_bytes(check, bytes, sizeof(bytes));
-	mxguard_check_add_recipient(check, "alice@example.com");
+	mxguard_check_add_recipient(check, "alice@example.com", NULL);
 	mxguard_check_run(check, 1000000000);
 	return mxguard_check_verdict(check, 0) == MXGUARD_VERDICT_AUTHORIZED;
 }
@@ -79,7 +81,8 @@ static void measure(size_t prefixes)
 {
 	static double times[ROUNDS];
 	struct mxguard_policy *policy = make_policy(prefixes);
-	struct mxguard_check *check = mxguard_check_new(policy, NULL, 0);
+	struct mxguard_check *check = NULL;
+	mxguard_check_new(&check, policy, NULL, 0);
 	unsigned authorized = 0;
 	for (int i = 0; i < 100000; i++) /* the processor and its caches wake up */
 		decide(check, next_random());
@@ -95,8 +98,9 @@ static void measure(size_t prefixes)
 	}
 	size_t after = mallinfo2().uordblks;
 	qsort(times, ROUNDS, sizeof(times[0]), ascending);
-	printf("%7zu ranges: p50 %6.1f ns  p99 %6.1f ns  (%u of %u authorized, %zd bytes allocated on the way)\n", prefixes,
-	       times[ROUNDS / 2], times[ROUNDS * 99 / 100], authorized, ROUNDS * BATCH, (ssize_t)(after - before));
+	printf("%7zu ranges: p50 %6.1f ns  p99 %6.1f ns  (%u of %u authorized, %zd bytes allocated on the way)\n",
+	       prefixes, times[ROUNDS / 2], times[ROUNDS * 99 / 100], authorized, ROUNDS * BATCH,
+	       (ssize_t)(after - before));
 	mxguard_check_free(check);
 	mxguard_policy_unref(policy);
 }
@@ -105,7 +109,8 @@ int main(int argc, char **argv)
 {
 	if (argc > 1 && strcmp(argv[1], "callgrind") == 0) {
 		struct mxguard_policy *policy = make_policy(1000);
-		struct mxguard_check *check = mxguard_check_new(policy, NULL, 0);
+		struct mxguard_check *check = NULL;
+		mxguard_check_new(&check, policy, NULL, 0);
 		for (int i = 0; i < 10000; i++)
 			decide(check, next_random());
 		mxguard_check_free(check);

@@ -32,24 +32,28 @@ int main(int argc, char **argv)
 	char message[512] = "", recipient[300];
 	if (argc != 7)
 		return 64;
-	int live = strcmp(argv[1], "live") == 0, progress = MXGUARD_DONE;
-	if (mxguard_policy_load(&policy, argv[2], 0, message, sizeof(message)) != MXGUARD_OK) {
+	int live = strcmp(argv[1], "live") == 0, progress = MXGUARD_PROGRESS_DONE;
+	if (mxguard_policy_load(&policy, argv[2], 0, message, sizeof(message)) != MXGUARD_ERROR_NONE) {
 		fprintf(stderr, "%s\n", message);
 		return 78;
 	}
 	if (!live)
 		mxguard_snapshot_open(&snapshot, policy, 0, NULL, 0);
-	struct mxguard_check *check = mxguard_check_new(policy, snapshot, 0);
-	struct mxguard_resolver *resolver = mxguard_resolver_new(policy);
+	struct mxguard_check *check = NULL;
+	mxguard_check_new(&check, policy, snapshot, 0);
+	struct mxguard_resolver *resolver = NULL;
+	mxguard_resolver_new(&resolver, policy);
 	double begin = seconds(), end = begin + atof(argv[5]);
 	long done = 0, count = atol(argv[6]);
 	for (; seconds() < end; done++) {
 		mxguard_check_reset(check);
 		mxguard_check_set_peer_text(check, argv[4]);
 		recipient_of(recipient, argv[3], done % count);
-		mxguard_check_add_recipient(check, recipient);
-		progress = live ? mxguard_resolver_run(resolver, check, -1) : mxguard_check_run(check, (int64_t)time(NULL));
-		if (progress != MXGUARD_DONE || mxguard_check_verdict(check, 0) != MXGUARD_VERDICT_AUTHORIZED) {
+		mxguard_check_add_recipient(check, recipient, NULL);
+		progress = live ? mxguard_resolver_run(resolver, check, -1)
+				: mxguard_check_run(check, (int64_t)time(NULL));
+		if (progress != MXGUARD_PROGRESS_DONE ||
+		    mxguard_check_verdict(check, 0) != MXGUARD_VERDICT_AUTHORIZED) {
 			fprintf(stderr, "%s: %s\n", recipient, mxguard_check_text(check, 0, MXGUARD_TEXT_EXPLANATION));
 			return 1;
 		}

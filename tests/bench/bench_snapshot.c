@@ -21,8 +21,8 @@ static bool decide(struct mxguard_check *check, const char *peer, const char *re
 {
 	mxguard_check_reset(check);
 	mxguard_check_set_peer_text(check, peer);
-	mxguard_check_add_recipient(check, recipient);
-	return mxguard_check_run(check, now) == MXGUARD_DONE;
+	mxguard_check_add_recipient(check, recipient, NULL);
+	return mxguard_check_run(check, now) == MXGUARD_PROGRESS_DONE;
 }
 
 int main(int argc, char **argv)
@@ -34,13 +34,14 @@ int main(int argc, char **argv)
 	int64_t now = (int64_t)time(NULL);
 	if (argc < 4)
 		return 64;
-	if (mxguard_policy_load(&policy, argv[1], 0, message, sizeof(message)) != MXGUARD_OK ||
-	    mxguard_snapshot_open(&snapshot, policy, 0, message, sizeof(message)) != MXGUARD_OK) {
+	if (mxguard_policy_load(&policy, argv[1], 0, message, sizeof(message)) != MXGUARD_ERROR_NONE ||
+	    mxguard_snapshot_open(&snapshot, policy, 0, message, sizeof(message)) != MXGUARD_ERROR_NONE) {
 		fprintf(stderr, "%s\n", message);
 		return 78;
 	}
 	snprintf(recipient, sizeof(recipient), "a@%s", argv[2]);
-	struct mxguard_check *check = mxguard_check_new(policy, snapshot, 0);
+	struct mxguard_check *check = NULL;
+	mxguard_check_new(&check, policy, snapshot, 0);
 	const char *number = strstr(argv[2], "%d");
 	double begin = seconds();
 	for (long i = 0; i < rounds; i++) {
@@ -54,7 +55,7 @@ int main(int argc, char **argv)
 	begin = seconds();
 	for (long i = 0; i < rounds / 10; i++) {
 		struct mxguard_snapshot *other;
-		if (mxguard_snapshot_open(&other, policy, 0, NULL, 0) != MXGUARD_OK)
+		if (mxguard_snapshot_open(&other, policy, 0, NULL, 0) != MXGUARD_ERROR_NONE)
 			return 1;
 		mxguard_snapshot_unref(other);
 	}

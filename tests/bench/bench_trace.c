@@ -2,7 +2,7 @@
 /*
  * The walk down a header: 3, 12 and 50 hops of Postfix and Exim, all internal but the last, then
  * what else a header holds. Once through the trace alone, once through a whole check under a
- * static policy (DESIGN §8: 12 hops under 5 µs). "best" is what a busy machine disturbs least.
+ * static policy (docs/design.md, "Budgets"). "best" is what a busy machine disturbs least.
  * With "callgrind" as argument it only walks, so that instructions can be counted (valgrind
  * --tool=callgrind bench-trace callgrind); with "print" it shows the header of 12 hops.
  */
@@ -100,8 +100,8 @@ static void run_check(const struct header *h, void *context)
 	struct mxguard_check *check = context;
 	mxguard_check_reset(check);
 	mxguard_check_set_place(check, MXGUARD_PLACE_QUEUED);
-	mxguard_check_add_recipient(check, "alice@example.com");
-	if (mxguard_check_run(check, 1000000000) == MXGUARD_NEED_HEADER) {
+	mxguard_check_add_recipient(check, "alice@example.com", NULL);
+	if (mxguard_check_run(check, 1000000000) == MXGUARD_PROGRESS_NEED_HEADER) {
 		mxguard_check_header(check, h->text, h->len);
 		mxguard_check_header_end(check);
 		mxguard_check_run(check, 1000000000);
@@ -146,7 +146,8 @@ int main(int argc, char **argv)
 	const char *mode = argc > 1 ? argv[1] : "";
 	struct mxg_prefix internal;
 	struct mxguard_policy *policy = make_policy();
-	struct mxguard_check *check = mxguard_check_new(policy, NULL, 0);
+	struct mxguard_check *check = NULL;
+	mxguard_check_new(&check, policy, NULL, 0);
 	mxg_prefix_parse(&internal, "10.0.0.0/8", 10);
 	struct mxg_trace_rules rules = {
 		.internal = &internal, .internal_count = 1, .belief = MXG_TRACE_NAMED, .by = by, .by_count = 1

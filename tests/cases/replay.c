@@ -306,9 +306,9 @@ static void put_records(struct reply *r, const char *owner, unsigned type, const
 
 static enum mxguard_dns_failure failure_word(const char *data)
 {
-	return strcmp(data, "timeout") == 0   ? MXGUARD_DNS_TIMEOUT
-	       : strcmp(data, "local") == 0   ? MXGUARD_DNS_LOCAL
-	       : strcmp(data, "cancelled") == 0 ? MXGUARD_DNS_CANCELLED
+	return strcmp(data, "timeout") == 0     ? MXGUARD_DNS_FAILURE_TIMEOUT
+	       : strcmp(data, "local") == 0     ? MXGUARD_DNS_FAILURE_LOCAL
+	       : strcmp(data, "cancelled") == 0 ? MXGUARD_DNS_FAILURE_CANCELLED
 						: (enum mxguard_dns_failure)0;
 }
 
@@ -459,17 +459,16 @@ static unsigned answer_questions(struct test_case *t, struct mxguard_check *c)
 {
 	uint8_t queries[MAX][512];
 	size_t lens[MAX];
-	unsigned numbers[MAX], count = 0;
-	while (count < MAX &&
-	       mxguard_check_next_question(c, &numbers[count], queries[count], 512, &lens[count]) == 1)
+	size_t numbers[MAX];
+	unsigned count = 0;
+	while (count < MAX && mxguard_check_next_question(c, &numbers[count], queries[count], 512, &lens[count]) == 1)
 		count++;
 	for (unsigned i = 0; i < count; i++) {
 		struct reply reply;
 		struct answer *a = find_answer(t, queries[i], lens[i]);
 		if (a == NULL) {
-			fail("asked for what the script does not hold: %s",
-			     mxguard_check_question_text(c, numbers[i]));
-			mxguard_check_no_reply(c, numbers[i], MXGUARD_DNS_CANCELLED, t->now);
+			fail("asked for what the script does not hold: %s", mxguard_check_question_text(c, numbers[i]));
+			mxguard_check_no_reply(c, numbers[i], MXGUARD_DNS_FAILURE_CANCELLED, t->now);
 			continue;
 		}
 		a->asked++;
@@ -502,15 +501,15 @@ static void run_check(struct test_case *t, struct mxguard_check *c)
 	long long rounds = 0, questions = 0;
 	for (int i = 0; i < 100; i++) {
 		int progress = mxguard_check_run(c, t->now);
-		if (progress == MXGUARD_NEED_DNS) {
+		if (progress == MXGUARD_PROGRESS_NEED_DNS) {
 			unsigned asked = answer_questions(t, c);
 			if (asked == 0)
 				fail("wants DNS, asks nothing");
 			questions += asked;
 			rounds++;
-		} else if (progress == MXGUARD_NEED_HEADER && t->message != NULL) {
+		} else if (progress == MXGUARD_PROGRESS_NEED_HEADER && t->message != NULL) {
 			feed_header(t, c);
-		} else if (progress == MXGUARD_NEED_HEADER) {
+		} else if (progress == MXGUARD_PROGRESS_NEED_HEADER) {
 			mxguard_check_give_up(c, t->now);
 		} else {
 			break;
@@ -522,7 +521,7 @@ static void run_check(struct test_case *t, struct mxguard_check *c)
 		fail("%lld questions, expected %lld", questions, t->questions);
 }
 
-static const char *actual(const struct mxguard_check *c, int i, const char *key, char buf[32])
+static const char *actual(const struct mxguard_check *c, size_t i, const char *key, char buf[32])
 {
 	struct {
 		const char *key;
@@ -547,7 +546,7 @@ static const char *actual(const struct mxguard_check *c, int i, const char *key,
 	return buf;
 }
 
-static void compare(const struct mxguard_check *c, int i, const char *expect)
+static void compare(const struct mxguard_check *c, size_t i, const char *expect)
 {
 	char buf[32];
 	while (*expect != '\0') {
@@ -559,7 +558,7 @@ static void compare(const struct mxguard_check *c, int i, const char *expect)
 			*value++ = '\0';
 			const char *found = actual(c, i, word, buf);
 			if (strcmp(found, strcmp(value, "-") == 0 ? "" : value) != 0)
-				fail("recipient %d: %s is %s, expected %s", i, word, found, value);
+				fail("recipient %zu: %s is %s, expected %s", i, word, found, value);
 		}
 		free(word);
 	}
@@ -570,7 +569,9 @@ static void add_recipients(const struct test_case *t, struct mxguard_check *c)
 	for (size_t i = 0; i < t->rcpts; i++) {
 		const char *p = t->rcpt[i];
 		char *address = dup_word(&p);
-		int index = mxguard_check_add_recipient(c, address);
+		size_t index;
+		if (mxguard_check_add_recipient(c, address, &index) < 0)
+			abort();
 		free(address);
 		while (*p != '\0') {
 			char *word = dup_word(&p);
@@ -587,10 +588,11 @@ static void run_loaded(struct test_case *t, struct mxguard_policy *policy)
 	struct mxguard_snapshot *snapshot = NULL;
 	if (t->versions > 0) {
 		write_snapshot(t, policy);
-		if (mxguard_snapshot_open(&snapshot, policy, 0, message, sizeof(message)) != MXGUARD_OK)
+		if (mxguard_snapshot_open(&snapshot, policy, 0, message, sizeof(message)) != MXGUARD_ERROR_NONE)
 			fail("snapshot: %s", message);
 	}
-	struct mxguard_check *c = mxguard_check_new(policy, snapshot, MXGUARD_CHECK_STEPS);
+	struct mxguard_check *c = NULL;
+	mxguard_check_new(&c, policy, snapshot, MXGUARD_CHECK_FLAG_STEPS);
 	mxguard_snapshot_unref(snapshot);
 	if (c == NULL)
 		abort();
@@ -608,7 +610,7 @@ static void run_loaded(struct test_case *t, struct mxguard_policy *policy)
 	if (t->expects != t->rcpts)
 		fail("%zu recipients, %zu expectations", t->rcpts, t->expects);
 	for (size_t i = 0; i < t->expects; i++)
-		compare(c, (int)i, t->expect[i]);
+		compare(c, i, t->expect[i]);
 	for (size_t i = 0; i < t->answers; i++)
 		if (t->dns[i].asked == 0 && !t->dns[i].optional)
 			fail("never asked: %s %s", t->dns[i].name, t->dns[i].type);
@@ -650,13 +652,12 @@ static void run_case(const char *path)
 	if (t.versions > 0)
 		make_folder(&t);
 	const char *config = t.config == NULL ? "" : t.config;
-	int result = mxguard_policy_parse(&policy, config, strlen(config), "case.conf", 0, message,
-					  sizeof(message));
-	if (t.load_error != NULL && (result == MXGUARD_OK || strstr(message, t.load_error) == NULL))
+	int result = mxguard_policy_parse(&policy, config, strlen(config), "case.conf", 0, message, sizeof(message));
+	if (t.load_error != NULL && (result == MXGUARD_ERROR_NONE || strstr(message, t.load_error) == NULL))
 		fail("expected the load error \"%s\", got \"%s\"", t.load_error, message);
-	else if (t.load_error == NULL && result != MXGUARD_OK)
+	else if (t.load_error == NULL && result != MXGUARD_ERROR_NONE)
 		fail("%s", message);
-	else if (result == MXGUARD_OK)
+	else if (result == MXGUARD_ERROR_NONE)
 		run_loaded(&t, policy);
 	mxguard_policy_unref(policy);
 	if (t.versions > 0)

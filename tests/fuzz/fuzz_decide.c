@@ -67,12 +67,15 @@ static void set_up(void)
 	char text[700], message[300];
 	snprintf(folder, sizeof(folder), "%s/mxg-fuzz-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	require(mkdtemp(folder) != NULL && chmod(folder, 0755) == 0);
-	int n = snprintf(text, sizeof(text),
-			 "mode = \"enforce\"; self = [ \"198.51.100.200\" ]; domains = [ \"d.test\" ]; state_dir = \"%s\";"
-			 "gateways = ( { name = \"static\"; allow = \"ip4:192.0.2.7\"; }, { name = \"mx\"; allow = \"mx\"; },"
-			 "{ name = \"filter\"; allow = \"include:spf.test\"; }, { name = \"a\"; allow = \"a:old.test\"; } );"
-			 "dns = { grace = \"2d\"; keep_stale = \"7d\"; settle = \"1d\"; };", folder);
-	require(mxguard_policy_parse(&policy, text, (size_t)n, "fuzz.conf", 0, message, sizeof(message)) == MXGUARD_OK);
+	int n = snprintf(
+		text, sizeof(text),
+		"mode = \"enforce\"; self = [ \"198.51.100.200\" ]; domains = [ \"d.test\" ]; state_dir = \"%s\";"
+		"gateways = ( { name = \"static\"; allow = \"ip4:192.0.2.7\"; }, { name = \"mx\"; allow = \"mx\"; },"
+		"{ name = \"filter\"; allow = \"include:spf.test\"; }, { name = \"a\"; allow = \"a:old.test\"; } );"
+		"dns = { grace = \"2d\"; keep_stale = \"7d\"; settle = \"1d\"; };",
+		folder);
+	require(mxguard_policy_parse(&policy, text, (size_t)n, "fuzz.conf", 0, message, sizeof(message)) ==
+		MXGUARD_ERROR_NONE);
 	atexit(clean_up);
 }
 
@@ -105,9 +108,18 @@ static void add_exchange(struct set *s, unsigned which)
 
 static size_t add_term(struct input *in, char *text, size_t room)
 {
-	static const char *const others[] = { "include:part.test", "include:spf.test", "mx:d.test", "a:gw.test",
-					      "redirect=part.test", "-all", "~all", "?all", "bogus:x", "exists:%{i}.none.test",
-					      "a:old.test", "mod=x" };
+	static const char *const others[] = { "include:part.test",
+					      "include:spf.test",
+					      "mx:d.test",
+					      "a:gw.test",
+					      "redirect=part.test",
+					      "-all",
+					      "~all",
+					      "?all",
+					      "bogus:x",
+					      "exists:%{i}.none.test",
+					      "a:old.test",
+					      "mod=x" };
 	static const char qualifiers[] = "+++-~?";
 	unsigned what = take(in), host = what % 7;
 	if (what >= 128)
@@ -129,7 +141,9 @@ static void add_text(struct input *in, struct set *s)
 static void take_set(struct input *in, uint16_t type, struct set *s)
 {
 	unsigned what = take(in);
-	*s = (struct set){ .kind = what % 8 == 0 ? MXG_ANSWER_NODATA : what % 8 == 1 ? MXG_ANSWER_NXDOMAIN : MXG_ANSWER_RECORDS };
+	*s = (struct set){ .kind = what % 8 == 0   ? MXG_ANSWER_NODATA
+				   : what % 8 == 1 ? MXG_ANSWER_NXDOMAIN
+						   : MXG_ANSWER_RECORDS };
 	if (s->kind != MXG_ANSWER_RECORDS)
 		return;
 	for (unsigned n = 1 + what / 8 % 3; n > 0 && (type != MXG_DNS_TXT || s->count == 0 || what >= 224); n--) {
@@ -150,8 +164,8 @@ static void take_set(struct input *in, uint16_t type, struct set *s)
 
 static int64_t span(struct input *in)
 {
-	static const int64_t spans[] = { 0, 1, 299, 300, 301, 3600, 86399, 86400, 172799, 172800, 172801, 604800, 604801,
-					 605099, 605100, 31536000 };
+	static const int64_t spans[] = { 0,      1,      299,    300,    301,    3600,   86399,  86400,
+					 172799, 172800, 172801, 604800, 604801, 605099, 605100, 31536000 };
 	return spans[take(in) % 16];
 }
 
@@ -164,9 +178,14 @@ static size_t take_versions(struct input *in, uint16_t type, struct mxg_answer v
 		bool current = i == 0 && take(in) % 4 != 0;
 		take_set(in, type, &sets[i]);
 		int64_t confirmed = end - (current ? 0 : span(in) % 1000), from = confirmed - span(in);
-		v[i] = (struct mxg_answer){ .kind = sets[i].kind, .from = from, .confirmed = confirmed,
-					    .superseded = current ? 0 : end, .ttl = (uint32_t)(span(in) % 90000),
-					    .count = sets[i].count, .size = sets[i].size, .data = sets[i].data };
+		v[i] = (struct mxg_answer){ .kind = sets[i].kind,
+					    .from = from,
+					    .confirmed = confirmed,
+					    .superseded = current ? 0 : end,
+					    .ttl = (uint32_t)(span(in) % 90000),
+					    .count = sets[i].count,
+					    .size = sets[i].size,
+					    .data = sets[i].data };
 		end = from - span(in);
 	}
 	return count;
@@ -229,12 +248,12 @@ static size_t make_reply(uint8_t reply[4096], const uint8_t *query, uint16_t typ
 	return n;
 }
 
-static void answer(struct mxguard_check *c, unsigned number, const uint8_t *query, const struct set sets[QUESTIONS],
+static void answer(struct mxguard_check *c, size_t number, const uint8_t *query, const struct set sets[QUESTIONS],
 		   const unsigned fails[QUESTIONS], int64_t now)
 {
 	static const struct set nothing = { .kind = MXG_ANSWER_NXDOMAIN };
-	static const enum mxguard_dns_failure failures[] = { MXGUARD_DNS_TIMEOUT, MXGUARD_DNS_SERVFAIL, MXGUARD_DNS_REFUSED,
-							     MXGUARD_DNS_BROKEN };
+	static const enum mxguard_dns_failure failures[] = { MXGUARD_DNS_FAILURE_TIMEOUT, MXGUARD_DNS_FAILURE_SERVFAIL,
+							     MXGUARD_DNS_FAILURE_REFUSED, MXGUARD_DNS_FAILURE_BROKEN };
 	uint8_t reply[4096];
 	const struct set *s = &nothing;
 	uint16_t type = mxg_get16(query + 12 + strlen((const char *)query + 12) + 1);
@@ -256,13 +275,14 @@ static enum mxguard_verdict decide(struct mxguard_snapshot *snapshot, unsigned h
 				   const struct set sets[QUESTIONS], const unsigned fails[QUESTIONS])
 {
 	const uint8_t peer[4] = { 192, 0, 2, (uint8_t)host };
-	struct mxguard_check *c = mxguard_check_new(policy, snapshot, MXGUARD_CHECK_STEPS);
+	struct mxguard_check *c = NULL;
+	mxguard_check_new(&c, policy, snapshot, MXGUARD_CHECK_FLAG_STEPS);
 	uint8_t query[512];
-	unsigned number, rounds = 0;
+	size_t number, rounds = 0;
 	size_t len;
-	require(c != NULL && mxguard_check_set_peer_bytes(c, peer, 4) == MXGUARD_OK);
-	require(mxguard_check_add_recipient(c, "a@d.test") == 0);
-	while (mxguard_check_run(c, now) == MXGUARD_NEED_DNS) {
+	require(c != NULL && mxguard_check_set_peer_bytes(c, peer, 4) == MXGUARD_ERROR_NONE);
+	require(mxguard_check_add_recipient(c, "a@d.test", NULL) == 0);
+	while (mxguard_check_run(c, now) == MXGUARD_PROGRESS_NEED_DNS) {
 		unsigned asked = 0;
 		for (; mxguard_check_next_question(c, &number, query, sizeof(query), &len) == 1; asked++)
 			answer(c, number, query, sets, fails, now);
@@ -289,7 +309,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		take_set(&in, questions[i].type, &live[i]);
 	}
 	write_snapshot(&in);
-	require(mxguard_snapshot_open(&snapshot, policy, 0, NULL, 0) == MXGUARD_OK);
+	require(mxguard_snapshot_open(&snapshot, policy, 0, NULL, 0) == MXGUARD_ERROR_NONE);
 	for (unsigned host = 0; host < HOSTS; host++) {
 		enum mxguard_verdict verdict = decide(snapshot, host, now, live, fails);
 		require(verdict == MXGUARD_VERDICT_AUTHORIZED || verdict == MXGUARD_VERDICT_DIRECT ||

@@ -31,7 +31,8 @@ struct world {
 	struct mxg_address peer;
 };
 
-static const char *const names[] = { "r.test", "a.test", "b.test", "c.test", "rcpt.test", "7.2.0.192.in-addr.arpa",
+static const char *const names[] = { "r.test",           "a.test",      "b.test",
+				     "c.test",           "rcpt.test",   "7.2.0.192.in-addr.arpa",
 				     "7.2.0.192.x.test", "gw.helo.test" };
 
 static void check(bool holds)
@@ -105,7 +106,8 @@ static void answer(const struct world *w, struct mxg_answers *t, int entry)
 		r.records.count++;
 	}
 	r.kind = r.failure != MXG_DNS_OK ? MXG_ANSWER_FAILED
-		 : r.records.count > 0 ? MXG_ANSWER_RECORDS : MXG_ANSWER_NXDOMAIN;
+		 : r.records.count > 0   ? MXG_ANSWER_RECORDS
+					 : MXG_ANSWER_NXDOMAIN;
 	if (r.kind == MXG_ANSWER_RECORDS) {
 		r.records.data = all;
 		r.records.size = (uint32_t)used;
@@ -165,8 +167,11 @@ static void evaluate(const struct world *w, const struct mxg_term *term, uint8_t
 	struct mxg_answers *t = mxg_answers_new();
 	struct mxg_text_list steps = { 0 };
 	struct mxg_term_outcome o;
-	struct mxg_eval_input in = { .peer = w->peer, .sender = (settings & 1) != 0 ? "" : "a.l-i@b.test",
-				     .helo = "gw.helo.test", .receiver = "mx.test", .view = { .now = 1000 },
+	struct mxg_eval_input in = { .peer = w->peer,
+				     .sender = (settings & 1) != 0 ? "" : "a.l-i@b.test",
+				     .helo = "gw.helo.test",
+				     .receiver = "mx.test",
+				     .view = { .now = 1000 },
 				     .insecure_macros = (settings & 2) != 0 };
 	mxg_name_from_text(&in.domain, "rcpt.test", 9);
 	for (unsigned rounds = 0;; rounds++) {

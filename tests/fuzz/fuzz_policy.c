@@ -57,13 +57,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > MOST)
 		return 0;
 	int result = mxguard_policy_parse(&policy, (const char *)data, size, "fuzz.conf", 0, message, sizeof(message));
-	if (result == MXGUARD_OK) {
+	if (result == MXGUARD_ERROR_NONE) {
 		require(message[0] == '\0');
 		ask(policy);
 	} else {
 		require(result == MXGUARD_ERROR_CONFIG && policy == NULL);
 		require(strncmp(message, "fuzz.conf:", 10) == 0 && strchr(message, '\n') == NULL);
 	}
-	mxguard_policy_unref(result == MXGUARD_OK ? policy : NULL);
+	mxguard_policy_unref(result == MXGUARD_ERROR_NONE ? policy : NULL);
 	return 0;
 }

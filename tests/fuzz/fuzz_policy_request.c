@@ -46,7 +46,7 @@ static size_t take_one(const char *bytes, size_t size)
 	memcpy(text, bytes, len);
 	if (mxg_request_parse(&r, text, len) == NULL) {
 		const char *values[] = { r.request, r.protocol_state, r.client_address, r.helo_name, r.sasl_username,
-					 r.sender, r.recipient, r.instance, r.queue_id };
+					 r.sender,  r.recipient,      r.instance,       r.queue_id };
 		for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
 			check_value(values[i], text, len);
 			check_reply(values[i], r.form);

@@ -22,8 +22,11 @@ static bool inside(const char *piece, size_t len, const char *text, size_t text_
 
 static void check_target(const char *target, size_t len)
 {
-	static const struct mxg_macro_values v = { .sender_local = "l.o-c", .sender_domain = "s.test", .domain = "d.test",
-						   .helo = "[helo]", .validated = "p.test" };
+	static const struct mxg_macro_values v = { .sender_local = "l.o-c",
+						   .sender_domain = "s.test",
+						   .domain = "d.test",
+						   .helo = "[helo]",
+						   .validated = "p.test" };
 	char out[254];
 	size_t out_len;
 	mxg_target_ends_client_chosen(target, len);

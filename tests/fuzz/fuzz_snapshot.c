@@ -134,10 +134,10 @@ static void look(const uint8_t *data, size_t size)
 	char message[300] = "";
 	put_file(data, size);
 	int result = mxguard_snapshot_open(&s, &policy, 0, message, sizeof(message));
-	require((result == MXGUARD_OK) == (s != NULL));
-	require(result == MXGUARD_OK || message[0] != '\0');
+	require((result == MXGUARD_ERROR_NONE) == (s != NULL));
+	require(result == MXGUARD_ERROR_NONE || message[0] != '\0');
 	mxguard_snapshot_unref(s);
-	if (mxg_snapshot_open_any(&s, &policy, message, sizeof(message)) == MXGUARD_OK)
+	if (mxg_snapshot_open_any(&s, &policy, message, sizeof(message)) == MXGUARD_ERROR_NONE)
 		use(s, data, size);
 	mxguard_snapshot_unref(s);
 }

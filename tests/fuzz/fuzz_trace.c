@@ -28,8 +28,8 @@ static void on_hop(void *context, const struct mxg_trace_hop *hop)
 		return;
 	require(hop->number == seen->last_believed + 1);
 	seen->last_believed = hop->number;
-	seen->outside_above = seen->outside_above ||
-			      (!hop->boundary && hop->received->address.family != 0 && !hop->internal);
+	seen->outside_above =
+		seen->outside_above || (!hop->boundary && hop->received->address.family != 0 && !hop->internal);
 	if (hop->boundary) {
 		seen->boundary = hop->number;
 		seen->address = hop->received->address;
@@ -83,8 +83,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	mxg_prefix_parse(&internal[0], "127.0.0.0/8", 11);
 	mxg_prefix_parse(&internal[1], "198.51.100.0/24", 15);
 	mxg_prefix_parse(&internal[2], "::1", 3);
-	struct mxg_trace_rules rules = { .internal = internal, .internal_count = 3, .by = names, .by_count = 2,
-		.belief = (enum mxg_trace_belief)(data[4] % 4) };
+	struct mxg_trace_rules rules = { .internal = internal,
+					 .internal_count = 3,
+					 .by = names,
+					 .by_count = 2,
+					 .belief = (enum mxg_trace_belief)(data[4] % 4) };
 	const char *s = (const char *)data + 5;
 	size_t len = size - 5;
 	mxg_trace_init(&once, &rules);

@@ -21,7 +21,8 @@ static void renew(struct mxguard_snapshot **snapshot, struct mxguard_policy *pol
 	if (*snapshot != NULL && mxguard_snapshot_changed(*snapshot, policy) == 0)
 		return;
 	mxguard_snapshot_unref(*snapshot);
-	if (mxguard_snapshot_open(snapshot, policy, 0, message, sizeof(message)) != MXGUARD_OK || message[0] != '\0') {
+	if (mxguard_snapshot_open(snapshot, policy, 0, message, sizeof(message)) != MXGUARD_ERROR_NONE ||
+	    message[0] != '\0') {
 		printf("snapshot: %s\n", message);
 		exit(1);
 	}
@@ -30,10 +31,11 @@ static void renew(struct mxguard_snapshot **snapshot, struct mxguard_policy *pol
 
 static void decide(struct mxguard_policy *policy, struct mxguard_snapshot *snapshot, char **words)
 {
-	struct mxguard_check *check = mxguard_check_new(policy, snapshot, 0);
+	struct mxguard_check *check = NULL;
+	mxguard_check_new(&check, policy, snapshot, 0);
 	mxguard_check_set_peer_text(check, words[3]);
-	mxguard_check_add_recipient(check, words[2]);
-	if (mxguard_check_run(check, (int64_t)time(NULL)) != MXGUARD_DONE) {
+	mxguard_check_add_recipient(check, words[2], NULL);
+	if (mxguard_check_run(check, (int64_t)time(NULL)) != MXGUARD_PROGRESS_DONE) {
 		printf("no decision without DNS\n");
 		exit(1);
 	}
@@ -47,7 +49,7 @@ int main(int argc, char **argv)
 	struct mxguard_snapshot *snapshot = NULL;
 	struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
 	char message[512];
-	if (argc != 4 || mxguard_policy_load(&policy, argv[1], 0, message, sizeof(message)) != MXGUARD_OK)
+	if (argc != 4 || mxguard_policy_load(&policy, argv[1], 0, message, sizeof(message)) != MXGUARD_ERROR_NONE)
 		return 64;
 	while (poll(&input, 1, 20) == 0) {
 		renew(&snapshot, policy);

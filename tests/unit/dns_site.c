@@ -243,7 +243,8 @@ static void serve_tcp(struct site_server *s)
 		close(s->connections[i]);
 		s->connections[i] = s->connections[--s->connection_count];
 	}
-	int fd = s->tcp < 0 || s->connection_count == SITE_CONNECTIONS ? -1 : accept4(s->tcp, NULL, NULL, SOCK_NONBLOCK);
+	int fd =
+		s->tcp < 0 || s->connection_count == SITE_CONNECTIONS ? -1 : accept4(s->tcp, NULL, NULL, SOCK_NONBLOCK);
 	if (fd >= 0 && s->manner == SITE_TRUNCATES_CLOSES)
 		close(fd);
 	else if (fd >= 0)
@@ -256,11 +257,13 @@ static struct mxguard_policy *make_policy(const char *servers, const char *timeo
 {
 	char text[800], message[300];
 	struct mxguard_policy *policy;
-	int n = snprintf(text, sizeof(text),
-			 "mode = \"enforce\"; self = [ \"198.51.100.1\" ]; gateways = ( { name = \"mx\"; allow = \"mx\"; } );"
-			 "dns = { servers = [ %s ]; timeout = \"%s\"; };",
-			 servers, timeout);
-	if (mxguard_policy_parse(&policy, text, (size_t)n, "test.conf", 0, message, sizeof(message)) != MXGUARD_OK)
+	int n = snprintf(
+		text, sizeof(text),
+		"mode = \"enforce\"; self = [ \"198.51.100.1\" ]; gateways = ( { name = \"mx\"; allow = \"mx\"; } );"
+		"dns = { servers = [ %s ]; timeout = \"%s\"; };",
+		servers, timeout);
+	if (mxguard_policy_parse(&policy, text, (size_t)n, "test.conf", 0, message, sizeof(message)) !=
+	    MXGUARD_ERROR_NONE)
 		fail_msg("%s", message);
 	return policy;
 }
@@ -278,7 +281,7 @@ void site_open(struct site *site, const char *timeout, const enum site_manner *m
 				       site->servers[i].port);
 	}
 	site->policy = make_policy(servers, timeout);
-	site->resolver = mxguard_resolver_new(site->policy);
+	mxguard_resolver_new(&site->resolver, site->policy);
 	assert_non_null(site->resolver);
 }
 
@@ -292,10 +295,11 @@ void site_close(struct site *site)
 
 struct mxguard_check *site_check(struct site *site, const char *peer, const char *recipient)
 {
-	struct mxguard_check *c = mxguard_check_new(site->policy, NULL, 0);
+	struct mxguard_check *c = NULL;
+	mxguard_check_new(&c, site->policy, NULL, 0);
 	assert_non_null(c);
-	assert_int_equal(mxguard_check_set_peer_text(c, peer), MXGUARD_OK);
-	assert_int_equal(mxguard_check_add_recipient(c, recipient), 0);
+	assert_int_equal(mxguard_check_set_peer_text(c, peer), MXGUARD_ERROR_NONE);
+	assert_int_equal(mxguard_check_add_recipient(c, recipient, NULL), 0);
 	return c;
 }
 
@@ -325,7 +329,7 @@ void site_turn(struct site *site)
 		serve_udp(&site->servers[i]);
 		serve_tcp(&site->servers[i]);
 	}
-	assert_int_equal(mxguard_resolver_process(site->resolver, fds, own), MXGUARD_OK);
+	assert_int_equal(mxguard_resolver_process(site->resolver, fds, own), MXGUARD_ERROR_NONE);
 }
 
 void site_wait_for_queries(struct site *site, size_t count)
@@ -358,11 +362,11 @@ enum mxguard_verdict site_decide(struct site *site, const char *domain, int time
 	snprintf(recipient, sizeof(recipient), "alice@%s", domain);
 	struct mxguard_check *c = site_check(site, "192.0.2.10", recipient);
 	int progress = mxguard_resolver_start(site->resolver, c, timeout_ms);
-	if (progress == MXGUARD_NEED_DNS) {
+	if (progress == MXGUARD_PROGRESS_NEED_DNS) {
 		assert_ptr_equal(site_wait_for_check(site), c);
 		progress = mxguard_check_run(c, (int64_t)time(NULL));
 	}
-	assert_int_equal(progress, MXGUARD_DONE);
+	assert_int_equal(progress, MXGUARD_PROGRESS_DONE);
 	enum mxguard_verdict verdict = mxguard_check_verdict(c, 0);
 	snprintf(reason, 64, "%s", mxguard_check_text(c, 0, MXGUARD_TEXT_REASON));
 	mxguard_check_free(c);

@@ -85,8 +85,9 @@ static void make_record(struct history_set *set, const char *domain, uint64_t *r
 static void make_set(struct history_set *set, const struct history *h, uint16_t type, uint64_t *random)
 {
 	uint32_t kind = below(random, 12);
-	*set = (struct history_set){ .kind = kind == 0 ? MXG_ANSWER_NODATA : kind == 1 ? MXG_ANSWER_NXDOMAIN
-											: MXG_ANSWER_RECORDS };
+	*set = (struct history_set){ .kind = kind == 0   ? MXG_ANSWER_NODATA
+					     : kind == 1 ? MXG_ANSWER_NXDOMAIN
+							 : MXG_ANSWER_RECORDS };
 	if (set->kind != MXG_ANSWER_RECORDS)
 		return;
 	if (type == MXG_DNS_TXT)
@@ -158,9 +159,10 @@ void history_make(struct history *h, unsigned number, int64_t begin, uint64_t *r
 	static const struct {
 		const char *prefix;
 		uint16_t type;
-	} all[] = { { "", MXG_DNS_MX },	      { "", MXG_DNS_A },      { "", MXG_DNS_AAAA },    { "gw.", MXG_DNS_A },
-		    { "gw.", MXG_DNS_AAAA },  { "old.", MXG_DNS_A },  { "old.", MXG_DNS_AAAA }, { "new.", MXG_DNS_A },
-		    { "new.", MXG_DNS_AAAA }, { "m.", MXG_DNS_MX },   { "e.", MXG_DNS_A },	{ "e.", MXG_DNS_AAAA },
+	} all[] = { { "", MXG_DNS_MX },       { "", MXG_DNS_A },        { "", MXG_DNS_AAAA },
+		    { "gw.", MXG_DNS_A },     { "gw.", MXG_DNS_AAAA },  { "old.", MXG_DNS_A },
+		    { "old.", MXG_DNS_AAAA }, { "new.", MXG_DNS_A },    { "new.", MXG_DNS_AAAA },
+		    { "m.", MXG_DNS_MX },     { "e.", MXG_DNS_A },      { "e.", MXG_DNS_AAAA },
 		    { "spf.", MXG_DNS_TXT },  { "part.", MXG_DNS_TXT }, { "more.", MXG_DNS_TXT } };
 	int64_t times[6];
 	uint32_t refreshes = below(random, COUNT(times) + 1);
@@ -256,8 +258,12 @@ static size_t put_record(const struct history_question *q, const struct history_
 static void put_version(const struct history_question *q, const struct history_version *v, struct mxg_answer *out,
 			uint8_t data[1000])
 {
-	*out = (struct mxg_answer){ .kind = v->set.kind, .from = v->from, .superseded = v->superseded,
-				    .confirmed = v->confirmed, .ttl = v->ttl, .count = (uint16_t)v->set.count,
+	*out = (struct mxg_answer){ .kind = v->set.kind,
+				    .from = v->from,
+				    .superseded = v->superseded,
+				    .confirmed = v->confirmed,
+				    .ttl = v->ttl,
+				    .count = (uint16_t)v->set.count,
 				    .data = data };
 	for (unsigned i = 0; i < v->set.count; i++) {
 		size_t len = put_record(q, &v->set.records[i], data + out->size + 2);
@@ -316,9 +322,10 @@ static void show_set(const struct history_set *set)
 	char address[MXG_ADDRESS_TEXT_MAX];
 	fprintf(stderr, "%s", kinds[set->kind]);
 	for (unsigned i = 0; i < set->count; i++)
-		fprintf(stderr, " [%s]", set->records[i].text[0] != '\0' || set->records[i].address.family == 0
-						 ? set->records[i].text
-						 : mxg_address_format(&set->records[i].address, address));
+		fprintf(stderr, " [%s]",
+			set->records[i].text[0] != '\0' || set->records[i].address.family == 0
+				? set->records[i].text
+				: mxg_address_format(&set->records[i].address, address));
 	fprintf(stderr, "\n");
 }
 

@@ -98,8 +98,7 @@ static enum score score(const json_t *entry, const struct mxg_trace *t)
 	if (strcmp(kind, want) == 0 && (!shows || (peer != NULL && same_address(peer, address))))
 		return RIGHT;
 	/* an address is accepted for external mail only: a login it was not */
-	if (strcmp(kind, "authenticated") != 0 &&
-	    lists(json_object_get(entry, "x_accept"), kind, shows ? address : ""))
+	if (strcmp(kind, "authenticated") != 0 && lists(json_object_get(entry, "x_accept"), kind, shows ? address : ""))
 		return RIGHT;
 	return WRONG;
 }
@@ -109,11 +108,11 @@ static void show(const json_t *entry, const struct mxg_trace *t, enum score s, c
 	char address[MXG_ADDRESS_TEXT_MAX];
 	const char *peer = json_string_value(json_object_get(entry, "true_peer"));
 	printf("%s %s %s%s: %s %s (%s %s, hop %u), want %s %s\n", pass, s == WRONG ? "WRONG" : "unreadable",
-		json_string_value(json_object_get(entry, "id")),
-		json_is_true(json_object_get(entry, "hostile")) ? " (hostile)" : "", kind_of(t),
-		mxg_address_format(&t->address, address), mxg_trace_reason_name(t->reason),
-		mxg_received_reason_name(t->field_reason), t->hop,
-		json_string_value(json_object_get(entry, "kind")), peer == NULL ? "" : peer);
+	       json_string_value(json_object_get(entry, "id")),
+	       json_is_true(json_object_get(entry, "hostile")) ? " (hostile)" : "", kind_of(t),
+	       mxg_address_format(&t->address, address), mxg_trace_reason_name(t->reason),
+	       mxg_received_reason_name(t->field_reason), t->hop, json_string_value(json_object_get(entry, "kind")),
+	       peer == NULL ? "" : peer);
 }
 
 enum pass { FORM, NAMES, MTA, PASSES };
@@ -166,9 +165,8 @@ static bool report(const char *pass, const struct tally *t, bool share_matters)
 {
 	const unsigned *plain = t->count[0], *hostile = t->count[1];
 	unsigned all = plain[RIGHT] + plain[UNREADABLE] + plain[WRONG];
-	printf("%s: not hostile: %u right, %u unreadable, %u wrong; hostile: %u right, %u unreadable, %u wrong\n",
-		pass, plain[RIGHT], plain[UNREADABLE], plain[WRONG], hostile[RIGHT], hostile[UNREADABLE],
-		hostile[WRONG]);
+	printf("%s: not hostile: %u right, %u unreadable, %u wrong; hostile: %u right, %u unreadable, %u wrong\n", pass,
+	       plain[RIGHT], plain[UNREADABLE], plain[WRONG], hostile[RIGHT], hostile[UNREADABLE], hostile[WRONG]);
 	return plain[WRONG] + hostile[WRONG] == 0 && (!share_matters || plain[RIGHT] * 100 >= all * 97);
 }
 

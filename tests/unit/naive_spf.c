@@ -85,8 +85,12 @@ static bool parse_mechanism(const char *term, struct parsed *p)
 	static const struct {
 		const char *name, *rest;
 	} known[] = {
-		{ "all", "" }, { "include", ":" DOMAIN }, { "exists", ":" DOMAIN }, { "ptr", "(:" DOMAIN ")?" },
-		{ "a", "(:" DOMAIN ")?" DUAL }, { "mx", "(:" DOMAIN ")?" DUAL },
+		{ "all", "" },
+		{ "include", ":" DOMAIN },
+		{ "exists", ":" DOMAIN },
+		{ "ptr", "(:" DOMAIN ")?" },
+		{ "a", "(:" DOMAIN ")?" DUAL },
+		{ "mx", "(:" DOMAIN ")?" DUAL },
 	};
 	p->qualifier = strchr("+-~?", term[0]) != NULL && term[0] != '\0' ? *term++ : '+';
 	size_t n = strcspn(term, ":/");
@@ -338,7 +342,10 @@ static void value_of(struct naive *n, char letter, const char *domain, char out[
 		return;
 	default:
 		validate(n, domain, false, &names);
-		strcpy(out, names.exact[0] ? names.exact : names.below[0] ? names.below : names.any[0] ? names.any : "unknown");
+		strcpy(out, names.exact[0]   ? names.exact
+			    : names.below[0] ? names.below
+			    : names.any[0]   ? names.any
+					     : "unknown");
 	}
 }
 
@@ -371,7 +378,8 @@ static const char *expand_one(struct naive *n, const char *p, const char *domain
 	}
 	for (const char *j = joined; *j != '\0'; j++)
 		out += escape && !isalnum((unsigned char)*j) && strchr("-._~", *j) == NULL
-			       ? sprintf(out, "%%%02X", (unsigned char)*j) : sprintf(out, "%c", *j);
+			       ? sprintf(out, "%%%02X", (unsigned char)*j)
+			       : sprintf(out, "%c", *j);
 	*out = '\0';
 	return p + 1;
 }
@@ -560,8 +568,10 @@ static enum spf evaluate(struct naive *n, const struct parsed *terms, size_t cou
 		switch (match_term(n, p, domain, round, true)) {
 		case YES:
 			n->seen |= p->qualifier != '+' && strcmp(p->name, "all") != 0;
-			return p->qualifier == '+' ? PASS : p->qualifier == '-' ? FAIL
-			       : p->qualifier == '~' ? SOFTFAIL : NEUTRAL;
+			return p->qualifier == '+'   ? PASS
+			       : p->qualifier == '-' ? FAIL
+			       : p->qualifier == '~' ? SOFTFAIL
+						     : NEUTRAL;
 		case TEMP:
 			return TEMPERROR;
 		case PERM:
@@ -614,6 +624,8 @@ enum mxg_term_result naive_term(struct naive *n, const char *term)
 		abort();
 	enum match match = match_term(n, p, n->domain, 1, false);
 	free(p);
-	return match == YES ? MXG_TERM_MATCH : match == NO ? MXG_TERM_NO_MATCH
-	       : match == TEMP ? MXG_TERM_TEMPERROR : MXG_TERM_PERMERROR;
+	return match == YES    ? MXG_TERM_MATCH
+	       : match == NO   ? MXG_TERM_NO_MATCH
+	       : match == TEMP ? MXG_TERM_TEMPERROR
+			       : MXG_TERM_PERMERROR;
 }

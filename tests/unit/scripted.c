@@ -59,8 +59,8 @@ static bool answer_all(struct scripted *s)
 		const struct mxg_question *q = mxg_answers_question(s->answers, e);
 		if (!is_open(s, e))
 			continue;
-		if (count == 200 || asprintf(&texts[count], "%s %s", mxg_name_format(&q->name, name),
-					     zone_type_name(q->type)) < 0)
+		if (count == 200 ||
+		    asprintf(&texts[count], "%s %s", mxg_name_format(&q->name, name), zone_type_name(q->type)) < 0)
 			abort();
 		count++;
 		answer(s, e);

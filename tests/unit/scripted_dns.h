@@ -15,7 +15,10 @@ struct scripted_record {
 	const char *rdata;
 	size_t len;
 };
-#define RECORD(question, rdata) { question, rdata, sizeof(rdata) - 1 }
+#define RECORD(question, rdata) \
+	{ \
+		question, rdata, sizeof(rdata) - 1 \
+	}
 
 static inline void scripted_put16(uint8_t *at, unsigned value)
 {
@@ -59,14 +62,14 @@ static inline bool scripted_round(struct mxguard_check *check, const struct scri
 				  int64_t now)
 {
 	uint8_t query[512], reply[2048];
-	unsigned number;
+	size_t number;
 	size_t len;
 	bool any = false;
 	while (mxguard_check_next_question(check, &number, query, sizeof(query), &len) == 1) {
 		any = true;
 		len = scripted_reply(reply, query, mxguard_check_question_text(check, number), script, count);
-		if (mxguard_check_reply(check, number, reply, len, now) != MXGUARD_OK)
-			mxguard_check_no_reply(check, number, MXGUARD_DNS_LOCAL, now);
+		if (mxguard_check_reply(check, number, reply, len, now) != MXGUARD_ERROR_NONE)
+			mxguard_check_no_reply(check, number, MXGUARD_DNS_FAILURE_LOCAL, now);
 	}
 	return any;
 }
@@ -75,7 +78,7 @@ static inline int scripted_run(struct mxguard_check *check, const struct scripte
 			       int64_t now)
 {
 	int progress;
-	while ((progress = mxguard_check_run(check, now)) == MXGUARD_NEED_DNS)
+	while ((progress = mxguard_check_run(check, now)) == MXGUARD_PROGRESS_NEED_DNS)
 		if (!scripted_round(check, script, count, now))
 			break;
 	return progress;

@@ -10,39 +10,38 @@
 
 #include "naive_spf.h"
 
-static const char base[] =
-	"rcpt.test A 192.0.2.1\n"
-	"rcpt.test MX 10 mail.rcpt.test\n"
-	"rcpt.test MX 20 mail2.rcpt.test\n"
-	"mail.rcpt.test A 192.0.2.10\n"
-	"mail.rcpt.test AAAA 2001:db8::10\n"
-	"mail2.rcpt.test A 192.0.2.7\n"
-	"pass.test TXT v=spf1 ip4:192.0.2.7 ip6:2001:db8::7 -all\n"
-	"fail.test TXT v=spf1 -all\n"
-	"soft.test TXT v=spf1 ~all\n"
-	"neutral.test TXT v=spf1 ?all\n"
-	"empty.test TXT v=spf1\n"
-	"none.test TXT hello\n"
-	"broken.test TXT v=spf1 bogus\n"
-	"two.test TXT v=spf1 +all\n"
-	"two.test TXT v=spf1 -all\n"
-	"slow.test * !timeout\n"
-	"sick.test * !servfail\n"
-	"host7.test A 192.0.2.7\n"
-	"host7.test AAAA 2001:db8::7\n"
-	"host8.test A 192.0.2.8\n"
-	"host8.test AAAA 2001:db8::8\n"
-	"net.test A 192.0.2.200\n"
-	"net.test AAAA 2001:db8::ffff\n"
-	"many.test A 198.51.100.1\n"
-	"many.test A 198.51.100.2\n"
-	"many.test A 192.0.2.7\n"
-	"mx7.test MX 10 host8.test\n"
-	"mx7.test MX 20 host7.test\n"
-	"mx8.test MX 10 host8.test\n"
-	"nullmx.test MX 0 .\n"
-	"7.2.0.192.in-addr.arpa PTR host7.test\n"
-	"7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa PTR host7.test\n";
+static const char base[] = "rcpt.test A 192.0.2.1\n"
+			   "rcpt.test MX 10 mail.rcpt.test\n"
+			   "rcpt.test MX 20 mail2.rcpt.test\n"
+			   "mail.rcpt.test A 192.0.2.10\n"
+			   "mail.rcpt.test AAAA 2001:db8::10\n"
+			   "mail2.rcpt.test A 192.0.2.7\n"
+			   "pass.test TXT v=spf1 ip4:192.0.2.7 ip6:2001:db8::7 -all\n"
+			   "fail.test TXT v=spf1 -all\n"
+			   "soft.test TXT v=spf1 ~all\n"
+			   "neutral.test TXT v=spf1 ?all\n"
+			   "empty.test TXT v=spf1\n"
+			   "none.test TXT hello\n"
+			   "broken.test TXT v=spf1 bogus\n"
+			   "two.test TXT v=spf1 +all\n"
+			   "two.test TXT v=spf1 -all\n"
+			   "slow.test * !timeout\n"
+			   "sick.test * !servfail\n"
+			   "host7.test A 192.0.2.7\n"
+			   "host7.test AAAA 2001:db8::7\n"
+			   "host8.test A 192.0.2.8\n"
+			   "host8.test AAAA 2001:db8::8\n"
+			   "net.test A 192.0.2.200\n"
+			   "net.test AAAA 2001:db8::ffff\n"
+			   "many.test A 198.51.100.1\n"
+			   "many.test A 198.51.100.2\n"
+			   "many.test A 192.0.2.7\n"
+			   "mx7.test MX 10 host8.test\n"
+			   "mx7.test MX 20 host7.test\n"
+			   "mx8.test MX 10 host8.test\n"
+			   "nullmx.test MX 0 .\n"
+			   "7.2.0.192.in-addr.arpa PTR host7.test\n"
+			   "7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa PTR host7.test\n";
 
 static struct zone *zone_for(const struct spf_case *c)
 {
@@ -84,8 +83,9 @@ static unsigned run(const struct spf_case *c, const struct zone *z, uint64_t ord
 	if (s.outcome.result != c->want || s.outcome.trouble != c->trouble)
 		failed = complain(c, &s, order == 0 ? "wrong" : "wrong in another order");
 	static struct naive n;
-	n = (struct naive){ .zone = z, .peer = s.in.peer, .sender = s.in.sender, .helo = s.in.helo,
-			    .domain = "rcpt.test" };
+	n = (struct naive){
+		.zone = z, .peer = s.in.peer, .sender = s.in.sender, .helo = s.in.helo, .domain = "rcpt.test"
+	};
 	if (order == 0 && naive_term(&n, term) != c->want)
 		failed |= complain(c, &s, "the naive evaluator does not agree");
 	scripted_clear(&s);

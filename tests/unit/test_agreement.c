@@ -33,8 +33,9 @@ static const char *const peers[] = { "192.0.2.7", "192.0.2.7", "192.0.2.8", "203
 static const char *const senders[] = { "alice@d1.test", "", "Bob.X-y@d2.test", "@d3.test", "d4.test", "a b@h1.test" };
 static const char *const helos[] = { "h1.test", "gw.d2.test", "[192.0.2.7]", "unknown", "D3.TEST" };
 static const char *const macros[] = {
-	"%{d}", "%{d2}", "h1.%{d}", "%{ir}.e.test", "%{i}.e.test", "%{l}.u.test", "%{o}", "%{h}", "%{p}", "%{v}.e.test",
-	"%{d1r}.test", "%{S}.u.test", "%{l-}.u.test", "%{dr}.test", "%%.test", "x..test", "d%{i1}.test",
+	"%{d}",         "%{d2}",      "h1.%{d}", "%{ir}.e.test", "%{i}.e.test", "%{l}.u.test",
+	"%{o}",         "%{h}",       "%{p}",    "%{v}.e.test",  "%{d1r}.test", "%{S}.u.test",
+	"%{l-}.u.test", "%{dr}.test", "%%.test", "x..test",      "d%{i1}.test",
 };
 
 /* d0 to d9 hold records, h0 to h5 are hosts, some names are nowhere */
@@ -289,8 +290,9 @@ static void compare(const struct zone *z, const char *text)
 	static struct naive n;
 	const char *peer = peers[below(COUNT(peers))];
 	scripted_input(&s, "d0.test", peer, senders[below(COUNT(senders))], helos[below(COUNT(helos))]);
-	n = (struct naive){ .zone = z, .peer = s.in.peer, .sender = s.in.sender, .helo = s.in.helo,
-			    .domain = "d0.test" };
+	n = (struct naive){
+		.zone = z, .peer = s.in.peer, .sender = s.in.sender, .helo = s.in.helo, .domain = "d0.test"
+	};
 	enum mxg_term_result want = naive_term(&n, text);
 	scripted_run_text(&s, text);
 	figures.runs++;
@@ -313,8 +315,14 @@ static void compare(const struct zone *z, const char *text)
 
 static void configured(char out[200])
 {
-	static const char *const others[] = { "mx", "a", "ptr", "ptr:h1.test", "mx:d1.test/28", "a:h1.test//64",
-					      "exists:%{i}.e.test", "exists:%{p}.u.test" };
+	static const char *const others[] = { "mx",
+					      "a",
+					      "ptr",
+					      "ptr:h1.test",
+					      "mx:d1.test/28",
+					      "a:h1.test//64",
+					      "exists:%{i}.e.test",
+					      "exists:%{p}.u.test" };
 	if (below(6) == 0)
 		snprintf(out, 200, "%s", others[below(COUNT(others))]);
 	else
@@ -336,10 +344,11 @@ static void test_random_zones(void **unused)
 		}
 		zone_free(z);
 	}
-	print_message("%u evaluations: %u no match, %u match, %u temperror, %u permerror; rounds as foreseen in %u of %u\n",
-		      figures.runs, figures.by_result[MXG_TERM_NO_MATCH], figures.by_result[MXG_TERM_MATCH],
-		      figures.by_result[MXG_TERM_TEMPERROR], figures.by_result[MXG_TERM_PERMERROR],
-		      figures.agreed_rounds, figures.with_rounds);
+	print_message(
+		"%u evaluations: %u no match, %u match, %u temperror, %u permerror; rounds as foreseen in %u of %u\n",
+		figures.runs, figures.by_result[MXG_TERM_NO_MATCH], figures.by_result[MXG_TERM_MATCH],
+		figures.by_result[MXG_TERM_TEMPERROR], figures.by_result[MXG_TERM_PERMERROR], figures.agreed_rounds,
+		figures.with_rounds);
 }
 
 /* ---- every order there is ---------------------------------------------------------------- */
@@ -418,7 +427,8 @@ static unsigned try_every_order(const struct zone *z, const char *peer, const ch
 /* A record whose terms wait for each other in several ways, with trouble in one of them. */
 static void test_every_order(void **unused)
 {
-	static const char *const troubles[] = { "", "h2.test A !timeout", "d2.test TXT !servfail", "d3.test MX !refused" };
+	static const char *const troubles[] = { "", "h2.test A !timeout", "d2.test TXT !servfail",
+						"d3.test MX !refused" };
 	unsigned count = 0;
 	(void)unused;
 	for (uint32_t t = 0; t < COUNT(troubles); t++) {

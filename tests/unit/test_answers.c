@@ -68,8 +68,14 @@ static void put_version(enum mxg_answer_kind kind, int64_t from, int64_t superse
 {
 	const uint8_t data[] = { 0, 4, 192, 0, 2, last };
 	bool records = kind == MXG_ANSWER_RECORDS;
-	struct mxg_answer v = { .kind = kind, .from = from, .superseded = superseded, .confirmed = confirmed, .ttl = 100,
-				.count = records, .size = records ? sizeof(data) : 0, .data = data };
+	struct mxg_answer v = { .kind = kind,
+				.from = from,
+				.superseded = superseded,
+				.confirmed = confirmed,
+				.ttl = 100,
+				.count = records,
+				.size = records ? sizeof(data) : 0,
+				.data = data };
 	assert_true(mxg_answers_put_version(t, entry, &v));
 }
 
@@ -180,8 +186,13 @@ static void test_differs(void **unused)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { TEST(test_entries), TEST(test_flags), TEST(test_present), TEST(test_negative),
-					    TEST(test_superseded_is_not_present), TEST(test_past),
-					    TEST(test_no_answers_in_versions), TEST(test_differs) };
+	const struct CMUnitTest tests[] = { TEST(test_entries),
+					    TEST(test_flags),
+					    TEST(test_present),
+					    TEST(test_negative),
+					    TEST(test_superseded_is_not_present),
+					    TEST(test_past),
+					    TEST(test_no_answers_in_versions),
+					    TEST(test_differs) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,19 +22,18 @@
 static const char static_conf[] =
 	"mode = \"enforce\"; hostname = \"mx.example.com\"; authserv_id = \"id.example.com\";"
 	"gateways = ( { name = \"filters\"; allow = \"ip4:192.0.2.0/24 ip6:2001:db8::/32\"; } );";
-static const char dns_conf[] =
-	"mode = \"enforce\"; hostname = \"mx.example.com\"; authserv_id = \"id.example.com\";"
-	"gateways = ( { name = \"cloud\"; allow = \"include:spf.example.net\"; } );";
-static const char token_conf[] =
-	"mode = \"enforce\"; hostname = \"mx.example.com\"; authserv_id = \"id.example.com\";"
-	"gateways = ( { name = \"shared\"; allow = \"ip4:192.0.2.0/24\";"
-	"  header = { name = \"X-Token\"; value = \"s3cret\"; }; } );";
+static const char dns_conf[] = "mode = \"enforce\"; hostname = \"mx.example.com\"; authserv_id = \"id.example.com\";"
+			       "gateways = ( { name = \"cloud\"; allow = \"include:spf.example.net\"; } );";
+static const char token_conf[] = "mode = \"enforce\"; hostname = \"mx.example.com\"; authserv_id = \"id.example.com\";"
+				 "gateways = ( { name = \"shared\"; allow = \"ip4:192.0.2.0/24\";"
+				 "  header = { name = \"X-Token\"; value = \"s3cret\"; }; } );";
 
 static struct mxguard_policy *policy_of(const char *text)
 {
 	struct mxguard_policy *policy;
 	char message[500];
-	if (mxguard_policy_parse(&policy, text, strlen(text), "test.conf", 0, message, sizeof(message)) != MXGUARD_OK)
+	if (mxguard_policy_parse(&policy, text, strlen(text), "test.conf", 0, message, sizeof(message)) !=
+	    MXGUARD_ERROR_NONE)
 		fail_msg("%s", message);
 	return policy;
 }
@@ -43,7 +42,8 @@ static struct mxguard_policy *policy_of(const char *text)
 static struct mxguard_check *check_of(const char *conf)
 {
 	struct mxguard_policy *policy = policy_of(conf);
-	struct mxguard_check *check = mxguard_check_new(policy, NULL, MXGUARD_CHECK_STEPS);
+	struct mxguard_check *check = NULL;
+	mxguard_check_new(&check, policy, NULL, MXGUARD_CHECK_FLAG_STEPS);
 	assert_non_null(check);
 	mxguard_policy_unref(policy);
 	return check;
@@ -52,19 +52,19 @@ static struct mxguard_check *check_of(const char *conf)
 static struct mxguard_check *check_from(const char *conf, const char *peer, const char *recipient)
 {
 	struct mxguard_check *check = check_of(conf);
-	assert_int_equal(mxguard_check_set_peer_text(check, peer), MXGUARD_OK);
-	assert_int_equal(mxguard_check_add_recipient(check, recipient), 0);
+	assert_int_equal(mxguard_check_set_peer_text(check, peer), MXGUARD_ERROR_NONE);
+	assert_int_equal(mxguard_check_add_recipient(check, recipient, NULL), 0);
 	return check;
 }
 
 static struct mxguard_check *decided(const char *conf, const char *peer)
 {
 	struct mxguard_check *check = check_from(conf, peer, "alice@example.com");
-	assert_int_equal(mxguard_check_run(check, NOW), MXGUARD_DONE);
+	assert_int_equal(mxguard_check_run(check, NOW), MXGUARD_PROGRESS_DONE);
 	return check;
 }
 
-static void assert_reason(const struct mxguard_check *check, int index, enum mxguard_verdict verdict,
+static void assert_reason(const struct mxguard_check *check, size_t index, enum mxguard_verdict verdict,
 			  const char *reason)
 {
 	assert_string_equal(mxguard_check_text(check, index, MXGUARD_TEXT_REASON), reason);
@@ -76,10 +76,15 @@ static void assert_reason(const struct mxguard_check *check, int index, enum mxg
 static void test_new_refuses_unknown_flags(void **state)
 {
 	struct mxguard_policy *policy = policy_of(static_conf);
-	for (unsigned bit = 1; bit < 32; bit++)
-		assert_null(mxguard_check_new(policy, NULL, 1u << bit));
-	assert_null(mxguard_check_new(NULL, NULL, 0));
-	assert_null(mxguard_resolver_new(NULL));
+	struct mxguard_check *check = (struct mxguard_check *)policy; /* anything but NULL */
+	struct mxguard_resolver *resolver = (struct mxguard_resolver *)policy;
+	for (unsigned bit = 1; bit < 32; bit++) {
+		assert_int_equal(mxguard_check_new(&check, policy, NULL, 1u << bit), MXGUARD_ERROR_INVALID);
+		assert_null(check);
+	}
+	assert_int_equal(mxguard_check_new(&check, NULL, NULL, 0), MXGUARD_ERROR_INVALID);
+	assert_int_equal(mxguard_resolver_new(&resolver, NULL), MXGUARD_ERROR_INVALID);
+	assert_null(resolver);
 	mxguard_check_free(NULL);
 	mxguard_resolver_free(NULL);
 	mxguard_policy_unref(NULL);
@@ -112,8 +117,8 @@ static void test_setters_after_a_run(void **state)
 	assert_int_equal(mxguard_check_set_sender(c, "x"), MXGUARD_ERROR_STATE);
 	assert_int_equal(mxguard_check_set_place(c, MXGUARD_PLACE_QUEUED), MXGUARD_ERROR_STATE);
 	assert_int_equal(mxguard_check_add_recipient_name(c, 0, "bob@example.com"), MXGUARD_ERROR_STATE);
-	assert_int_equal(mxguard_check_set_ids(c, "id", "msgid"), MXGUARD_OK);
-	assert_int_equal(mxguard_check_set_real_peer(c, (const struct sockaddr *)&peer), MXGUARD_OK);
+	assert_int_equal(mxguard_check_set_ids(c, "id", "msgid"), MXGUARD_ERROR_NONE);
+	assert_int_equal(mxguard_check_set_real_peer(c, (const struct sockaddr *)&peer), MXGUARD_ERROR_NONE);
 	assert_string_equal(mxguard_check_text(c, 0, MXGUARD_TEXT_PEER), SPAMMER);
 	assert_reason(c, 0, MXGUARD_VERDICT_DIRECT, "peer-not-a-gateway");
 	mxguard_check_free(c);
@@ -124,22 +129,22 @@ static void test_bad_arguments(void **state)
 	struct mxguard_check *c = check_of(static_conf);
 	char message[200];
 	assert_int_equal(mxguard_check_set_place(c, (enum mxguard_place)7), MXGUARD_ERROR_INVALID);
-	assert_int_equal(mxguard_check_add_recipient(c, NULL), MXGUARD_ERROR_INVALID);
+	assert_int_equal(mxguard_check_add_recipient(c, NULL, NULL), MXGUARD_ERROR_INVALID);
 	assert_int_equal(mxguard_check_add_recipient_name(c, 0, "a@b"), MXGUARD_ERROR_INVALID);
 	assert_int_equal(mxguard_check_override(c, 0, "mode", "off", NULL, 0), MXGUARD_ERROR_INVALID);
-	assert_int_equal(mxguard_check_override(c, -2, "mode", "off", NULL, 0), MXGUARD_ERROR_INVALID);
-	assert_int_equal(mxguard_check_add_recipient(c, "a@example.com"), 0);
+	assert_int_equal(mxguard_check_override(c, MXGUARD_ALL - 1, "mode", "off", NULL, 0), MXGUARD_ERROR_INVALID);
+	assert_int_equal(mxguard_check_add_recipient(c, "a@example.com", NULL), 0);
 	assert_int_equal(mxguard_check_add_recipient_name(c, 0, NULL), MXGUARD_ERROR_INVALID);
-	assert_int_equal(mxguard_check_add_recipient_name(c, -1, "a@b"), MXGUARD_ERROR_INVALID);
+	assert_int_equal(mxguard_check_add_recipient_name(c, MXGUARD_ALL, "a@b"), MXGUARD_ERROR_INVALID);
 	assert_int_equal(mxguard_check_add_recipient_name(c, 1, "a@b"), MXGUARD_ERROR_INVALID);
 	assert_int_equal(mxguard_check_override(c, 0, NULL, "off", NULL, 0), MXGUARD_ERROR_INVALID);
 	assert_int_equal(mxguard_check_override(c, 0, "mode", NULL, message, sizeof(message)), MXGUARD_ERROR_INVALID);
 	assert_int_equal(mxguard_check_header(c, NULL, 1), MXGUARD_ERROR_INVALID);
-	assert_int_equal(mxguard_check_set_ids(c, NULL, NULL), MXGUARD_OK);
-	assert_int_equal(mxguard_check_set_helo(c, NULL), MXGUARD_OK);
-	assert_int_equal(mxguard_check_set_login(c, NULL), MXGUARD_OK);
-	assert_int_equal(mxguard_check_set_sender(c, NULL), MXGUARD_OK);
-	assert_int_equal(mxguard_check_no_reply(c, 0, MXGUARD_DNS_TIMEOUT, NOW), MXGUARD_ERROR_INVALID);
+	assert_int_equal(mxguard_check_set_ids(c, NULL, NULL), MXGUARD_ERROR_NONE);
+	assert_int_equal(mxguard_check_set_helo(c, NULL), MXGUARD_ERROR_NONE);
+	assert_int_equal(mxguard_check_set_login(c, NULL), MXGUARD_ERROR_NONE);
+	assert_int_equal(mxguard_check_set_sender(c, NULL), MXGUARD_ERROR_NONE);
+	assert_int_equal(mxguard_check_no_reply(c, 0, MXGUARD_DNS_FAILURE_TIMEOUT, NOW), MXGUARD_ERROR_INVALID);
 	assert_int_equal(mxguard_check_reply(c, 0, "", 0, NOW), MXGUARD_ERROR_INVALID);
 	assert_string_equal(mxguard_check_question_text(c, 0), "");
 	mxguard_check_free(c);
@@ -148,17 +153,19 @@ static void test_bad_arguments(void **state)
 /* An address that cannot be read must never pass for "no peer", which is trusted more. */
 static void test_unreadable_peers(void **state)
 {
-	static const char *const texts[] = { "x", "192.0.2", "192.0.2.010", "0xc0000201", "192.0.2.1:25", "fe80::1%eth0",
-					     " 192.0.2.10", "192.0.2.10 ", "[192.0.2.10", "unknown" };
+	static const char *const texts[] = { "x",           "192.0.2",      "192.0.2.010",
+					     "0xc0000201",  "192.0.2.1:25", "fe80::1%eth0",
+					     " 192.0.2.10", "192.0.2.10 ",  "[192.0.2.10",
+					     "unknown" };
 	const struct sockaddr other = { .sa_family = AF_PACKET };
 	for (size_t i = 0; i < COUNT(texts) + 2; i++) {
 		struct mxguard_check *c = check_of(static_conf);
-		mxguard_check_add_recipient(c, "a@example.com");
-		int result = i < COUNT(texts)	   ? mxguard_check_set_peer_text(c, texts[i])
+		mxguard_check_add_recipient(c, "a@example.com", NULL);
+		int result = i < COUNT(texts)    ? mxguard_check_set_peer_text(c, texts[i])
 			     : i == COUNT(texts) ? mxguard_check_set_peer(c, &other)
-						   : mxguard_check_set_peer_bytes(c, (const uint8_t *)"12345", 5);
+						 : mxguard_check_set_peer_bytes(c, (const uint8_t *)"12345", 5);
 		assert_int_equal(result, MXGUARD_ERROR_INVALID);
-		assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_DONE);
+		assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_PROGRESS_DONE);
 		assert_reason(c, 0, MXGUARD_VERDICT_UNKNOWN, "peer-unreadable");
 		assert_int_equal(mxguard_check_action(c, 0), MXGUARD_ACTION_DEFER);
 		mxguard_check_free(c);
@@ -167,11 +174,11 @@ static void test_unreadable_peers(void **state)
 
 static void test_bad_indexes(void **state)
 {
-	static const int indexes[] = { -1, 1, 99, -2147483647 - 1, 2147483647 };
+	static const size_t indexes[] = { MXGUARD_ALL, 1, 99, (size_t)1 << 31, SIZE_MAX / 2 };
 	struct mxguard_check *c = decided(static_conf, GATEWAY);
 	char buffer[4096];
 	for (size_t i = 0; i < COUNT(indexes); i++) {
-		int index = indexes[i];
+		size_t index = indexes[i];
 		assert_reason(c, index, MXGUARD_VERDICT_UNDECIDED, "undecided");
 		assert_int_equal(mxguard_check_action(c, index), MXGUARD_ACTION_DEFER);
 		assert_int_equal(mxguard_check_would(c, index), MXGUARD_ACTION_DEFER);
@@ -192,13 +199,16 @@ static void test_bad_indexes(void **state)
 static void test_recipients_after_a_run(void **state)
 {
 	struct mxguard_check *c = decided(static_conf, SPAMMER);
-	assert_int_equal(mxguard_check_override(c, -1, "exempt", "bob@example.com, carol@", NULL, 0), MXGUARD_OK);
-	for (int i = 1; i < 200; i++) {
-		char recipient[40];
-		snprintf(recipient, sizeof(recipient), i == 100 ? "bob@example.com" : "u%d@d%d.example", i, i);
-		assert_int_equal(mxguard_check_add_recipient(c, recipient), i);
+	assert_int_equal(mxguard_check_override(c, MXGUARD_ALL, "exempt", "bob@example.com, carol@", NULL, 0),
+			 MXGUARD_ERROR_NONE);
+	for (size_t i = 1; i < 200; i++) {
+		char recipient[60];
+		size_t index;
+		snprintf(recipient, sizeof(recipient), i == 100 ? "bob@example.com" : "u%zu@d%zu.example", i, i);
+		assert_int_equal(mxguard_check_add_recipient(c, recipient, &index), MXGUARD_ERROR_NONE);
+		assert_int_equal(index, i);
 		assert_int_equal(mxguard_check_verdict(c, i), MXGUARD_VERDICT_UNDECIDED);
-		assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_DONE);
+		assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_PROGRESS_DONE);
 	}
 	assert_reason(c, 0, MXGUARD_VERDICT_DIRECT, "peer-not-a-gateway");
 	assert_reason(c, 100, MXGUARD_VERDICT_EXEMPT, "recipient-exempt");
@@ -211,11 +221,11 @@ static void test_reset_and_reuse(void **state)
 {
 	struct mxguard_check *c = check_from(dns_conf, GATEWAY, "alice@example.com");
 	mxguard_check_set_login(c, "alice");
-	mxguard_check_override(c, -1, "mode", "off", NULL, 0);
+	mxguard_check_override(c, MXGUARD_ALL, "mode", "off", NULL, 0);
 	mxguard_check_set_place(c, MXGUARD_PLACE_QUEUED);
 	mxguard_check_header(c, "Subject: x\n\n", 12);
 	mxguard_check_header_end(c);
-	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_DONE);
+	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_PROGRESS_DONE);
 	assert_reason(c, 0, MXGUARD_VERDICT_EXEMPT, "mode-off");
 	for (int i = 0; i < 3; i++) {
 		static const struct scripted_record script[] = {
@@ -224,11 +234,12 @@ static void test_reset_and_reuse(void **state)
 		char line[4096];
 		mxguard_check_reset(c);
 		assert_reason(c, 0, MXGUARD_VERDICT_UNDECIDED, "undecided");
-		assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_DONE);
-		assert_int_equal(mxguard_check_set_peer_text(c, i == 1 ? SPAMMER : GATEWAY), MXGUARD_OK);
-		assert_int_equal(mxguard_check_add_recipient(c, "bob@example.org"), 0);
-		assert_int_equal(scripted_run(c, script, COUNT(script), NOW), MXGUARD_DONE);
-		assert_int_equal(mxguard_check_verdict(c, 0), i == 1 ? MXGUARD_VERDICT_DIRECT : MXGUARD_VERDICT_AUTHORIZED);
+		assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_PROGRESS_DONE);
+		assert_int_equal(mxguard_check_set_peer_text(c, i == 1 ? SPAMMER : GATEWAY), MXGUARD_ERROR_NONE);
+		assert_int_equal(mxguard_check_add_recipient(c, "bob@example.org", NULL), 0);
+		assert_int_equal(scripted_run(c, script, COUNT(script), NOW), MXGUARD_PROGRESS_DONE);
+		assert_int_equal(mxguard_check_verdict(c, 0),
+				 i == 1 ? MXGUARD_VERDICT_DIRECT : MXGUARD_VERDICT_AUTHORIZED);
 		mxguard_check_log_line(c, 0, line, sizeof(line));
 		assert_non_null(strstr(line, " place=door "));
 		assert_null(strstr(line, "alice"));
@@ -239,12 +250,34 @@ static void test_reset_and_reuse(void **state)
 static void test_give_up_without_header(void **state)
 {
 	struct mxguard_check *c = check_from(static_conf, "", "alice@example.com");
-	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_NEED_HEADER);
-	assert_int_equal(mxguard_check_give_up(c, NOW), MXGUARD_DONE);
+	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_PROGRESS_NEED_HEADER);
+	assert_int_equal(mxguard_check_give_up(c, NOW), MXGUARD_PROGRESS_DONE);
 	assert_reason(c, 0, MXGUARD_VERDICT_UNKNOWN, "no-header");
-	assert_int_equal(mxguard_check_add_recipient(c, "bob@example.org"), 1);
-	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_DONE);
+	assert_int_equal(mxguard_check_add_recipient(c, "bob@example.org", NULL), MXGUARD_ERROR_NONE);
+	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_PROGRESS_DONE);
 	assert_reason(c, 1, MXGUARD_VERDICT_UNKNOWN, "no-header");
+	mxguard_check_free(c);
+}
+
+/* Setters may be chained: what failed first is said by the run, and nothing is decided on half of
+ * what the front end told. */
+static void test_chained_setters(void **state)
+{
+	struct mxguard_check *c = check_of(static_conf);
+	mxguard_check_set_peer_text(c, GATEWAY);
+	mxguard_check_set_place(c, (enum mxguard_place)7);
+	mxguard_check_set_helo(c, "gw.example");
+	mxguard_check_add_recipient(c, "alice@example.com", NULL);
+	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_ERROR_INVALID);
+	assert_int_equal(mxguard_check_give_up(c, NOW), MXGUARD_ERROR_INVALID);
+	assert_reason(c, 0, MXGUARD_VERDICT_UNDECIDED, "undecided");
+	mxguard_check_reset(c);
+	mxguard_check_set_peer_text(c, "");
+	mxguard_check_add_recipient(c, "alice@example.com", NULL);
+	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_PROGRESS_NEED_HEADER);
+	assert_int_equal(mxguard_check_set_login(c, "alice"), MXGUARD_ERROR_STATE);
+	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_ERROR_STATE);
+	assert_reason(c, 0, MXGUARD_VERDICT_UNDECIDED, "undecided");
 	mxguard_check_free(c);
 }
 
@@ -252,16 +285,16 @@ static void test_give_up_without_header(void **state)
 static void test_give_up_without_token(void **state)
 {
 	struct mxguard_check *c = check_from(token_conf, GATEWAY, "alice@example.com");
-	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_NEED_HEADER);
-	assert_int_equal(mxguard_check_give_up(c, NOW), MXGUARD_DONE);
+	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_PROGRESS_NEED_HEADER);
+	assert_int_equal(mxguard_check_give_up(c, NOW), MXGUARD_PROGRESS_DONE);
 	assert_reason(c, 0, MXGUARD_VERDICT_UNKNOWN, "no-header");
-	assert_int_equal(mxguard_check_add_recipient(c, "bob@example.org"), 1);
-	assert_int_equal(mxguard_check_give_up(c, NOW), MXGUARD_DONE);
+	assert_int_equal(mxguard_check_add_recipient(c, "bob@example.org", NULL), MXGUARD_ERROR_NONE);
+	assert_int_equal(mxguard_check_give_up(c, NOW), MXGUARD_PROGRESS_DONE);
 	assert_reason(c, 1, MXGUARD_VERDICT_UNKNOWN, "no-header");
 	mxguard_check_free(c);
 	c = check_from(token_conf, GATEWAY, "alice@example.com");
 	assert_int_equal(mxguard_check_header(c, "Subject: x\n\n", 12), 0);
-	assert_int_equal(mxguard_check_give_up(c, NOW), MXGUARD_DONE);
+	assert_int_equal(mxguard_check_give_up(c, NOW), MXGUARD_PROGRESS_DONE);
 	assert_reason(c, 0, MXGUARD_VERDICT_DIRECT, "token-missing");
 	mxguard_check_free(c);
 }
@@ -270,15 +303,15 @@ static void test_give_up_without_dns(void **state)
 {
 	struct mxguard_check *c = check_from(dns_conf, GATEWAY, "alice@example.com");
 	uint8_t query[512];
-	unsigned number;
+	size_t number;
 	size_t len;
-	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_NEED_DNS);
+	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_PROGRESS_NEED_DNS);
 	assert_int_equal(mxguard_check_next_question(c, &number, query, 11, &len), MXGUARD_ERROR_INVALID);
 	assert_int_equal(mxguard_check_next_question(c, &number, query, sizeof(query), &len), 1);
 	assert_string_equal(mxguard_check_question_text(c, number), "spf.example.net TXT");
 	assert_int_equal(mxguard_check_next_question(c, &number, query, sizeof(query), &len), 0);
-	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_NEED_DNS);
-	assert_int_equal(mxguard_check_give_up(c, NOW), MXGUARD_DONE);
+	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_PROGRESS_NEED_DNS);
+	assert_int_equal(mxguard_check_give_up(c, NOW), MXGUARD_PROGRESS_DONE);
 	assert_reason(c, 0, MXGUARD_VERDICT_UNKNOWN, "dns-cancelled");
 	assert_int_equal(mxguard_check_action(c, 0), MXGUARD_ACTION_DEFER);
 	mxguard_check_free(c);
@@ -291,18 +324,18 @@ static void test_late_replies(void **state)
 	};
 	struct mxguard_check *c = check_from(dns_conf, GATEWAY, "alice@example.com");
 	uint8_t query[512], reply[2048];
-	unsigned number;
+	size_t number;
 	size_t len;
-	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_NEED_DNS);
+	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_PROGRESS_NEED_DNS);
 	assert_int_equal(mxguard_check_next_question(c, &number, query, sizeof(query), &len), 1);
-	assert_int_equal(mxguard_check_no_reply(c, number, MXGUARD_DNS_REFUSED, NOW), MXGUARD_OK);
-	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_DONE);
+	assert_int_equal(mxguard_check_no_reply(c, number, MXGUARD_DNS_FAILURE_REFUSED, NOW), MXGUARD_ERROR_NONE);
+	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_PROGRESS_DONE);
 	assert_reason(c, 0, MXGUARD_VERDICT_UNKNOWN, "dns-refused");
 	len = scripted_reply(reply, query, "spf.example.net TXT", script, COUNT(script));
-	assert_int_equal(mxguard_check_reply(c, number, reply, len, NOW), MXGUARD_OK);
-	assert_int_equal(mxguard_check_no_reply(c, number, MXGUARD_DNS_TIMEOUT, NOW), MXGUARD_OK);
+	assert_int_equal(mxguard_check_reply(c, number, reply, len, NOW), MXGUARD_ERROR_NONE);
+	assert_int_equal(mxguard_check_no_reply(c, number, MXGUARD_DNS_FAILURE_TIMEOUT, NOW), MXGUARD_ERROR_NONE);
 	assert_int_equal(mxguard_check_no_reply(c, number, (enum mxguard_dns_failure)5, NOW), MXGUARD_ERROR_INVALID);
-	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_DONE);
+	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_PROGRESS_DONE);
 	assert_reason(c, 0, MXGUARD_VERDICT_UNKNOWN, "dns-refused");
 	mxguard_check_free(c);
 }
@@ -313,11 +346,10 @@ static void test_header_states(void **state)
 	assert_int_equal(mxguard_check_header(c, "Subj", 4), 1);
 	assert_int_equal(mxguard_check_header(c, "", 0), 1);
 	assert_int_equal(mxguard_check_header(c, NULL, 0), 1);
-	assert_int_equal(mxguard_check_set_login(c, "alice"), MXGUARD_ERROR_STATE);
 	assert_int_equal(mxguard_check_header_end(c), 0);
 	assert_int_equal(mxguard_check_header_end(c), MXGUARD_ERROR_STATE);
 	assert_int_equal(mxguard_check_header(c, "x", 1), MXGUARD_ERROR_STATE);
-	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_DONE);
+	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_PROGRESS_DONE);
 	assert_reason(c, 0, MXGUARD_VERDICT_UNKNOWN, "untraced");
 	mxguard_check_free(c);
 }
@@ -331,12 +363,12 @@ static void test_mapped_peers(void **state)
 	assert_int_equal(inet_pton(AF_INET6, texts[0], &six.sin6_addr), 1);
 	for (size_t i = 0; i < COUNT(texts) + 2; i++) {
 		struct mxguard_check *c = check_of(static_conf);
-		mxguard_check_add_recipient(c, "alice@example.com");
-		int result = i < COUNT(texts)	   ? mxguard_check_set_peer_text(c, texts[i])
+		mxguard_check_add_recipient(c, "alice@example.com", NULL);
+		int result = i < COUNT(texts)    ? mxguard_check_set_peer_text(c, texts[i])
 			     : i == COUNT(texts) ? mxguard_check_set_peer(c, (const struct sockaddr *)&six)
-						   : mxguard_check_set_peer_bytes(c, six.sin6_addr.s6_addr, 16);
-		assert_int_equal(result, MXGUARD_OK);
-		assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_DONE);
+						 : mxguard_check_set_peer_bytes(c, six.sin6_addr.s6_addr, 16);
+		assert_int_equal(result, MXGUARD_ERROR_NONE);
+		assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_PROGRESS_DONE);
 		assert_reason(c, 0, MXGUARD_VERDICT_AUTHORIZED, "gateway-match");
 		assert_string_equal(mxguard_check_text(c, 0, MXGUARD_TEXT_PEER), GATEWAY);
 		mxguard_check_free(c);
@@ -348,14 +380,14 @@ static void test_no_peer(void **state)
 	const struct sockaddr_un local = { .sun_family = AF_UNIX };
 	for (int i = 0; i < 5; i++) {
 		struct mxguard_check *c = check_of(static_conf);
-		mxguard_check_add_recipient(c, "alice@example.com");
+		mxguard_check_add_recipient(c, "alice@example.com", NULL);
 		int result = i == 0   ? mxguard_check_set_peer(c, (const struct sockaddr *)&local)
 			     : i == 1 ? mxguard_check_set_peer(c, NULL)
 			     : i == 2 ? mxguard_check_set_peer_text(c, "")
 			     : i == 3 ? mxguard_check_set_peer_text(c, NULL)
-				      : MXGUARD_OK;
-		assert_int_equal(result, MXGUARD_OK);
-		assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_NEED_HEADER);
+				      : MXGUARD_ERROR_NONE;
+		assert_int_equal(result, MXGUARD_ERROR_NONE);
+		assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_PROGRESS_NEED_HEADER);
 		mxguard_check_free(c);
 	}
 }
@@ -365,8 +397,8 @@ static void test_real_peer_in_the_log(void **state)
 	const struct sockaddr_in proxy = { .sin_family = AF_INET, .sin_addr = { htonl(0x0a010203) } };
 	struct mxguard_check *c = check_from(static_conf, GATEWAY, "alice@example.com");
 	char line[4096];
-	assert_int_equal(mxguard_check_set_real_peer(c, (const struct sockaddr *)&proxy), MXGUARD_OK);
-	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_DONE);
+	assert_int_equal(mxguard_check_set_real_peer(c, (const struct sockaddr *)&proxy), MXGUARD_ERROR_NONE);
+	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_PROGRESS_DONE);
 	mxguard_check_log_line(c, 0, line, sizeof(line));
 	assert_non_null(strstr(line, " peer=192.0.2.10 "));
 	assert_non_null(strstr(line, " real=10.1.2.3"));
@@ -388,7 +420,8 @@ static const struct override_row override_rows[] = {
 	{ "mode", "monitor", SPAMMER, MXGUARD_PLACE_DOOR, MXGUARD_VERDICT_DIRECT, MXGUARD_ACTION_ACCEPT },
 	{ "exempt", "alice@example.com", SPAMMER, MXGUARD_PLACE_DOOR, MXGUARD_VERDICT_EXEMPT, MXGUARD_ACTION_ACCEPT },
 	{ "exempt", "x@y ,\tALICE@", SPAMMER, MXGUARD_PLACE_DOOR, MXGUARD_VERDICT_EXEMPT, MXGUARD_ACTION_ACCEPT },
-	{ "exempt", "lice@ ice@example.com alice", SPAMMER, MXGUARD_PLACE_DOOR, MXGUARD_VERDICT_DIRECT, MXGUARD_ACTION_REJECT },
+	{ "exempt", "lice@ ice@example.com alice", SPAMMER, MXGUARD_PLACE_DOOR, MXGUARD_VERDICT_DIRECT,
+	  MXGUARD_ACTION_REJECT },
 	{ "exempt", "@ @example.com", SPAMMER, MXGUARD_PLACE_DOOR, MXGUARD_VERDICT_DIRECT, MXGUARD_ACTION_REJECT },
 	{ "on_direct", "quarantine", SPAMMER, MXGUARD_PLACE_DOOR, MXGUARD_VERDICT_DIRECT, MXGUARD_ACTION_QUARANTINE },
 	{ "on_direct", "tag", SPAMMER, MXGUARD_PLACE_QUEUED, MXGUARD_VERDICT_DIRECT, MXGUARD_ACTION_QUARANTINE },
@@ -407,17 +440,18 @@ static const char *general_value(const char *setting)
 	return strcmp(setting, "exempt") == 0 ? "other@example.org" : "accept";
 }
 
-static void run_override(const struct override_row *row, int index)
+static void run_override(const struct override_row *row, size_t index)
 {
 	struct mxguard_check *c = check_from(static_conf, row->peer, "alice@example.com");
-	assert_int_equal(mxguard_check_set_place(c, row->place), MXGUARD_OK);
+	assert_int_equal(mxguard_check_set_place(c, row->place), MXGUARD_ERROR_NONE);
 	if (index == 0)
-		assert_int_equal(mxguard_check_override(c, -1, row->setting, general_value(row->setting), NULL, 0),
-				 MXGUARD_OK);
-	assert_int_equal(mxguard_check_override(c, index, row->setting, row->value, NULL, 0), MXGUARD_OK);
-	if (mxguard_check_run(c, NOW) == MXGUARD_NEED_HEADER) {
+		assert_int_equal(
+			mxguard_check_override(c, MXGUARD_ALL, row->setting, general_value(row->setting), NULL, 0),
+			MXGUARD_ERROR_NONE);
+	assert_int_equal(mxguard_check_override(c, index, row->setting, row->value, NULL, 0), MXGUARD_ERROR_NONE);
+	if (mxguard_check_run(c, NOW) == MXGUARD_PROGRESS_NEED_HEADER) {
 		mxguard_check_header_end(c);
-		assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_DONE);
+		assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_PROGRESS_DONE);
 	}
 	assert_int_equal(mxguard_check_verdict(c, 0), row->verdict);
 	assert_int_equal(mxguard_check_action(c, 0), row->action);
@@ -427,7 +461,7 @@ static void run_override(const struct override_row *row, int index)
 static void test_overrides(void **state)
 {
 	for (size_t i = 0; i < COUNT(override_rows); i++) {
-		run_override(&override_rows[i], -1);
+		run_override(&override_rows[i], MXGUARD_ALL);
 		run_override(&override_rows[i], 0);
 	}
 }
@@ -435,19 +469,27 @@ static void test_overrides(void **state)
 static void test_overrides_that_are_wrong(void **state)
 {
 	static const char *const wrong[][2] = {
-		{ "mode", "on" },	  { "mode", "" },	  { "Mode", "off" },	{ "on_direct", "refuse" },
-		{ "on_untraced", "tag" }, { "tag", "sometimes" }, { "gateways", "mx" }, { "", "" },
+		{ "mode", "on" },
+		{ "mode", "" },
+		{ "Mode", "off" },
+		{ "on_direct", "refuse" },
+		{ "on_untraced", "tag" },
+		{ "tag", "sometimes" },
+		{ "gateways", "mx" },
+		{ "", "" },
 		{ "quarantine_mailbox", "" },
 	};
 	struct mxguard_check *c = check_from(static_conf, SPAMMER, "alice@example.com");
 	char message[200], tiny[5];
-	assert_int_equal(mxguard_check_override(c, -1, "quarantine_mailbox", "Held", NULL, 0), MXGUARD_OK);
+	assert_int_equal(mxguard_check_override(c, MXGUARD_ALL, "quarantine_mailbox", "Held", NULL, 0),
+			 MXGUARD_ERROR_NONE);
 	for (size_t i = 0; i < COUNT(wrong); i++) {
 		message[0] = '\0';
-		assert_int_equal(mxguard_check_override(c, -1, wrong[i][0], wrong[i][1], message, sizeof(message)),
-				 MXGUARD_ERROR_INVALID);
+		assert_int_equal(
+			mxguard_check_override(c, MXGUARD_ALL, wrong[i][0], wrong[i][1], message, sizeof(message)),
+			MXGUARD_ERROR_INVALID);
 		assert_string_not_equal(message, "");
-		assert_int_equal(mxguard_check_override(c, -1, wrong[i][0], wrong[i][1], tiny, sizeof(tiny)),
+		assert_int_equal(mxguard_check_override(c, MXGUARD_ALL, wrong[i][0], wrong[i][1], tiny, sizeof(tiny)),
 				 MXGUARD_ERROR_INVALID);
 	}
 	mxguard_check_run(c, NOW);
@@ -494,10 +536,10 @@ static void feed_text(struct mxguard_check *c, const char *text)
 {
 	char recipient[3000];
 	snprintf(recipient, sizeof(recipient), "%s@%s", text, text);
-	assert_int_equal(mxguard_check_set_helo(c, text), MXGUARD_OK);
-	assert_int_equal(mxguard_check_set_sender(c, text), MXGUARD_OK);
-	assert_int_equal(mxguard_check_set_ids(c, text, text), MXGUARD_OK);
-	assert_int_equal(mxguard_check_add_recipient(c, recipient), 0);
+	assert_int_equal(mxguard_check_set_helo(c, text), MXGUARD_ERROR_NONE);
+	assert_int_equal(mxguard_check_set_sender(c, text), MXGUARD_ERROR_NONE);
+	assert_int_equal(mxguard_check_set_ids(c, text, text), MXGUARD_ERROR_NONE);
+	assert_int_equal(mxguard_check_add_recipient(c, recipient, NULL), 0);
 }
 
 static void try_text(const char *conf, const char *text)
@@ -506,9 +548,9 @@ static void try_text(const char *conf, const char *text)
 	mxguard_check_set_peer_text(c, SPAMMER);
 	feed_text(c, text);
 	int progress = mxguard_check_run(c, NOW);
-	if (progress != MXGUARD_DONE)
+	if (progress != MXGUARD_PROGRESS_DONE)
 		progress = mxguard_check_give_up(c, NOW);
-	assert_int_equal(progress, MXGUARD_DONE);
+	assert_int_equal(progress, MXGUARD_PROGRESS_DONE);
 	assert_all_plain(c);
 	if (conf == static_conf)
 		assert_words(c, 15);
@@ -539,7 +581,7 @@ static void test_hostile_records(void **state)
 	};
 	struct mxguard_check *c = check_from(dns_conf, GATEWAY, "alice@example.com");
 	char line[4096];
-	assert_int_equal(scripted_run(c, script, COUNT(script), NOW), MXGUARD_DONE);
+	assert_int_equal(scripted_run(c, script, COUNT(script), NOW), MXGUARD_PROGRESS_DONE);
 	assert_int_equal(mxguard_check_verdict(c, 0), MXGUARD_VERDICT_UNKNOWN);
 	assert_all_plain(c);
 	mxguard_check_log_line(c, 0, line, sizeof(line));
@@ -558,9 +600,10 @@ static void test_log_line(void **state)
 	mxguard_check_run(c, NOW);
 	size_t len = mxguard_check_log_line(c, 0, line, sizeof(line));
 	assert_int_equal(len, strlen(line));
-	assert_string_equal(line, "mxguard: verdict=direct action=reject would=- mode=enforce place=door "
-				  "peer=203.0.113.66 boundary=203.0.113.66 hop=0 gateway=- term=- from=<spam@example.net> "
-				  "rcpt=<Alice@example.com> id=<4F2> msgid=<\\x3c1@x\\x3e> reason=peer-not-a-gateway");
+	assert_string_equal(line,
+			    "mxguard: verdict=direct action=reject would=- mode=enforce place=door "
+			    "peer=203.0.113.66 boundary=203.0.113.66 hop=0 gateway=- term=- from=<spam@example.net> "
+			    "rcpt=<Alice@example.com> id=<4F2> msgid=<\\x3c1@x\\x3e> reason=peer-not-a-gateway");
 	mxguard_check_free(c);
 }
 
@@ -568,19 +611,22 @@ static void test_log_line(void **state)
 static void test_log_line_sizes(void **state)
 {
 	static const struct scripted_record script[] = {
-		RECORD("spf.example.net TXT", "\377v=spf1 \001\001\001\001\001\001\001\001\001\001\001\001\001\001\001\001"),
+		RECORD("spf.example.net TXT",
+		       "\377v=spf1 \001\001\001\001\001\001\001\001\001\001\001\001\001\001\001\001"),
 	};
 	char text[1000], whole[5000], name[200];
 	char conf[700];
 	memset(text, '"', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
 	memset(name, 'n', sizeof(name));
-	snprintf(conf, sizeof(conf), "mode = \"enforce\"; gateways = ( { name = \"%.60s\"; allow = \"include:%.63s.%.63s.example.net\"; } );",
+	snprintf(conf, sizeof(conf),
+		 "mode = \"enforce\"; gateways = ( { name = \"%.60s\"; allow = \"include:%.63s.%.63s.example.net\"; } "
+		 ");",
 		 name, name, name);
 	struct mxguard_check *c = check_of(conf);
 	mxguard_check_set_peer_text(c, "2001:db8:1111:2222:3333:4444:5555:6666");
 	feed_text(c, text);
-	assert_int_equal(scripted_run(c, script, COUNT(script), NOW), MXGUARD_DONE);
+	assert_int_equal(scripted_run(c, script, COUNT(script), NOW), MXGUARD_PROGRESS_DONE);
 	size_t len = mxguard_check_log_line(c, 0, whole, sizeof(whole));
 	assert_true(len < 4096);
 	for (size_t size = 1; size < 4096; size++) {
@@ -602,26 +648,27 @@ static void test_log_line_sizes(void **state)
 static void assert_tag(struct mxguard_check *c, const char *expected)
 {
 	char field[2048];
-	mxguard_check_override(c, -1, "tag", "always", NULL, 0);
-	if (mxguard_check_run(c, NOW) != MXGUARD_DONE)
-		assert_int_equal(mxguard_check_give_up(c, NOW), MXGUARD_DONE);
+	mxguard_check_override(c, MXGUARD_ALL, "tag", "always", NULL, 0);
+	if (mxguard_check_run(c, NOW) != MXGUARD_PROGRESS_DONE)
+		assert_int_equal(mxguard_check_give_up(c, NOW), MXGUARD_PROGRESS_DONE);
 	assert_int_equal(mxguard_check_tag(c, 0, field, sizeof(field)), 1);
 	assert_string_equal(field, expected);
-	assert_int_equal(mxguard_check_tag(c, -1, field, sizeof(field)), 1);
+	assert_int_equal(mxguard_check_tag(c, MXGUARD_ALL, field, sizeof(field)), 1);
 	assert_string_equal(field, expected);
 	mxguard_check_free(c);
 }
 
 static void test_tag_of_each_verdict(void **state)
 {
-	assert_tag(check_from(static_conf, GATEWAY, "a@example.com"),
-		   AR "pass reason=\"gateway-match\"\r\n\tpolicy.peer=\"192.0.2.10\"\r\n\tpolicy.gateway=\"filters\"\r\n");
+	assert_tag(check_from(static_conf, GATEWAY, "a@example.com"), AR
+		   "pass reason=\"gateway-match\"\r\n\tpolicy.peer=\"192.0.2.10\"\r\n\tpolicy.gateway=\"filters\"\r\n");
 	assert_tag(check_from(static_conf, SPAMMER, "a@example.com"),
 		   AR "fail reason=\"peer-not-a-gateway\"\r\n\tpolicy.peer=\"203.0.113.66\"\r\n");
 	assert_tag(check_from(static_conf, "2001:db9::1", "a@example.com"),
 		   AR "fail reason=\"peer-not-a-gateway\"\r\n\tpolicy.peer=\"2001:db9::1\"\r\n");
-	assert_tag(check_from(dns_conf, GATEWAY, "a@example.com"),
-		   AR "temperror reason=\"dns-cancelled\"\r\n\tpolicy.peer=\"192.0.2.10\"\r\n\tpolicy.gateway=\"cloud\"\r\n");
+	assert_tag(
+		check_from(dns_conf, GATEWAY, "a@example.com"), AR
+		"temperror reason=\"dns-cancelled\"\r\n\tpolicy.peer=\"192.0.2.10\"\r\n\tpolicy.gateway=\"cloud\"\r\n");
 	assert_tag(check_from(static_conf, "", "a@example.com"), AR "permerror reason=\"no-header\"\r\n");
 	struct mxguard_check *c = check_from(static_conf, SPAMMER, "a@example.com");
 	mxguard_check_set_login(c, "alice");
@@ -638,18 +685,22 @@ static void test_tag_settings(void **state)
 		const char *tag, *on_direct, *mode, *peer;
 		int wanted;
 	} rows[] = {
-		{ "never", "reject", "enforce", SPAMMER, 0 },	    { "never", "tag", "enforce", SPAMMER, 1 },
-		{ "never", "reject", "monitor", SPAMMER, 0 },	    { "not-accepted", "reject", "monitor", SPAMMER, 1 },
-		{ "not-accepted", "reject", "enforce", GATEWAY, 0 }, { "always", "reject", "enforce", GATEWAY, 1 },
-		{ "always", "reject", "off", GATEWAY, 0 },	    { "not-accepted", "accept", "enforce", SPAMMER, 0 },
+		{ "never", "reject", "enforce", SPAMMER, 0 },
+		{ "never", "tag", "enforce", SPAMMER, 1 },
+		{ "never", "reject", "monitor", SPAMMER, 0 },
+		{ "not-accepted", "reject", "monitor", SPAMMER, 1 },
+		{ "not-accepted", "reject", "enforce", GATEWAY, 0 },
+		{ "always", "reject", "enforce", GATEWAY, 1 },
+		{ "always", "reject", "off", GATEWAY, 0 },
+		{ "not-accepted", "accept", "enforce", SPAMMER, 0 },
 	};
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct mxguard_check *c = check_from(static_conf, rows[i].peer, "alice@example.com");
 		char field[2048];
-		mxguard_check_override(c, -1, "tag", rows[i].tag, NULL, 0);
-		mxguard_check_override(c, -1, "on_direct", rows[i].on_direct, NULL, 0);
-		mxguard_check_override(c, -1, "mode", rows[i].mode, NULL, 0);
-		assert_int_equal(mxguard_check_tag(c, -1, field, sizeof(field)), 0); /* not decided */
+		mxguard_check_override(c, MXGUARD_ALL, "tag", rows[i].tag, NULL, 0);
+		mxguard_check_override(c, MXGUARD_ALL, "on_direct", rows[i].on_direct, NULL, 0);
+		mxguard_check_override(c, MXGUARD_ALL, "mode", rows[i].mode, NULL, 0);
+		assert_int_equal(mxguard_check_tag(c, MXGUARD_ALL, field, sizeof(field)), 0); /* not decided */
 		mxguard_check_run(c, NOW);
 		assert_int_equal(mxguard_check_tag(c, 0, field, sizeof(field)), rows[i].wanted);
 		mxguard_check_free(c);
@@ -663,11 +714,11 @@ static void test_tag_for_all(void **state)
 	};
 	struct mxguard_check *c = check_from(dns_conf, SPAMMER, "exempt@example.com");
 	char field[2048];
-	mxguard_check_override(c, -1, "exempt", "exempt@", NULL, 0);
-	mxguard_check_override(c, -1, "tag", "always", NULL, 0);
-	mxguard_check_add_recipient(c, "alice@example.com");
-	assert_int_equal(scripted_run(c, script, COUNT(script), NOW), MXGUARD_DONE);
-	assert_int_equal(mxguard_check_tag(c, -1, field, sizeof(field)), 1);
+	mxguard_check_override(c, MXGUARD_ALL, "exempt", "exempt@", NULL, 0);
+	mxguard_check_override(c, MXGUARD_ALL, "tag", "always", NULL, 0);
+	mxguard_check_add_recipient(c, "alice@example.com", NULL);
+	assert_int_equal(scripted_run(c, script, COUNT(script), NOW), MXGUARD_PROGRESS_DONE);
+	assert_int_equal(mxguard_check_tag(c, MXGUARD_ALL, field, sizeof(field)), 1);
 	assert_non_null(strstr(field, "=fail "));
 	assert_int_equal(mxguard_check_tag(c, 0, field, sizeof(field)), 1);
 	assert_non_null(strstr(field, "=none "));
@@ -750,9 +801,14 @@ static void test_recipient_domains_in_lower_case(void **state)
 		for (size_t i = 0; i < len; i++) {
 			char byte = alphabet[(len * 7 + i) % (sizeof(alphabet) - 1)];
 			recipient[3 + i] = byte == '@' ? 'Q' : byte; /* the last @ divides */
-			expected[3 + i] = byte == '@' ? 'q' : byte == 'A' ? 'a' : byte == 'Z' ? 'z' : byte == 'M' ? 'm' : byte;
+			expected[3 + i] = byte == '@'   ? 'q'
+					  : byte == 'A' ? 'a'
+					  : byte == 'Z' ? 'z'
+					  : byte == 'M' ? 'm'
+							: byte;
 		}
-		int index = mxguard_check_add_recipient(c, recipient);
+		size_t index;
+		assert_int_equal(mxguard_check_add_recipient(c, recipient, &index), MXGUARD_ERROR_NONE);
 		assert_int_equal(index, len - 1);
 		assert_string_equal(mxguard_check_text(c, index, MXGUARD_TEXT_RECIPIENT), expected);
 	}
@@ -772,6 +828,7 @@ int main(void)
 		cmocka_unit_test(test_recipients_after_a_run),
 		cmocka_unit_test(test_reset_and_reuse),
 		cmocka_unit_test(test_give_up_without_header),
+		cmocka_unit_test(test_chained_setters),
 		cmocka_unit_test(test_give_up_without_token),
 		cmocka_unit_test(test_give_up_without_dns),
 		cmocka_unit_test(test_late_replies),

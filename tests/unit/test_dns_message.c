@@ -97,7 +97,8 @@ static enum mxg_answer_kind parse(void)
 	memcpy(exact, msg, used);
 	assert_true(mxg_dns_reply_parse(&reply, &question, exact, used));
 	free(exact);
-	assert_int_equal(reply.kind == MXG_ANSWER_RECORDS ? 1 : 0, reply.records.size > 0 || reply.kind == MXG_ANSWER_RECORDS);
+	assert_int_equal(reply.kind == MXG_ANSWER_RECORDS ? 1 : 0,
+			 reply.records.size > 0 || reply.kind == MXG_ANSWER_RECORDS);
 	if (reply.kind != MXG_ANSWER_RECORDS)
 		assert_null(reply.records.data);
 	return reply.kind;
@@ -115,8 +116,8 @@ static void test_query(void **unused)
 	uint8_t buf[512];
 	begin(MXG_DNS_MX, 0);
 	size_t len = mxg_dns_query(buf, sizeof(buf), &question, 0x1234);
-	static const uint8_t want[] = { 0x12, 0x34, 0x01, 0x20, 0, 1, 0, 0, 0, 0, 0, 1, 1, 'q', 4, 't', 'e', 's', 't', 0,
-					0, 15, 0, 1, 0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, 0 };
+	static const uint8_t want[] = { 0x12, 0x34, 0x01, 0x20, 0, 1, 0, 0, 0,  0,    0,    1, 1, 'q', 4, 't', 'e', 's',
+					't',  0,    0,    15,   0, 1, 0, 0, 41, 0x04, 0xd0, 0, 0, 0,   0, 0,   0 };
 	assert_int_equal(len, sizeof(want));
 	assert_memory_equal(buf, want, len);
 	assert_int_equal(mxg_dns_query(buf, len - 1, &question, 1), 0);
@@ -161,7 +162,8 @@ static void test_names(void **unused)
 	static const struct {
 		const char *data;
 		size_t len;
-	} bad[] = { { "\0", 1 }, { "\0\12", 2 }, { "\0\12\1a", 4 }, { "\0\12\1a\0x", 6 }, { "\0\12\300\377", 4 }, { "\0\12\100a\0", 5 } };
+	} bad[] = { { "\0", 1 },          { "\0\12", 2 },         { "\0\12\1a", 4 },
+		    { "\0\12\1a\0x", 6 }, { "\0\12\300\377", 4 }, { "\0\12\100a\0", 5 } };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		begin(MXG_DNS_MX, 0x8180);
 		record(0, "q.test", MXG_DNS_MX, 1, 300, bad[i].data, bad[i].len);
@@ -401,10 +403,10 @@ static int drop(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_query),	 cmocka_unit_test(test_addresses), cmocka_unit_test(test_names),
-		cmocka_unit_test(test_texts),	 cmocka_unit_test(test_large_text), cmocka_unit_test(test_chain),
-		cmocka_unit_test(test_negative), cmocka_unit_test(test_failures),  cmocka_unit_test(test_question),
-		cmocka_unit_test(test_cut),	 cmocka_unit_test(test_many),	   cmocka_unit_test(test_rrset),
+		cmocka_unit_test(test_query),    cmocka_unit_test(test_addresses),  cmocka_unit_test(test_names),
+		cmocka_unit_test(test_texts),    cmocka_unit_test(test_large_text), cmocka_unit_test(test_chain),
+		cmocka_unit_test(test_negative), cmocka_unit_test(test_failures),   cmocka_unit_test(test_question),
+		cmocka_unit_test(test_cut),      cmocka_unit_test(test_many),       cmocka_unit_test(test_rrset),
 	};
 	return cmocka_run_group_tests(tests, NULL, drop);
 }

@@ -55,7 +55,9 @@ static void test_names(void **context)
 		{ "EXAMPLE.Com.", "example.com" },
 		{ "localhost", "localhost" },
 		{ "_dmarc.example-1.com", "_dmarc.example-1.com" },
-		{ "b\xc3\xbc" "cher.example", "xn--bcher-kva.example" },
+		{ "b\xc3\xbc"
+		  "cher.example",
+		  "xn--bcher-kva.example" },
 		{ "xn--bcher-kva.example", "xn--bcher-kva.example" },
 		{ LABEL63 ".example", LABEL63 ".example" },
 		{ LABEL63 "a.example", NULL },
@@ -120,7 +122,7 @@ static void test_reader(void **context)
 	const char *domain;
 	char message[300] = "", line[300];
 	write_file(text, sizeof(text) - 1);
-	assert_int_equal(mxg_domains_open(&reader, path, message, sizeof(message)), MXGUARD_OK);
+	assert_int_equal(mxg_domains_open(&reader, path, message, sizeof(message)), MXGUARD_ERROR_NONE);
 	assert_int_equal(mxg_domains_next(reader, &domain, message, sizeof(message)), 1);
 	assert_string_equal(domain, "example.com");
 	assert_int_equal(mxg_domains_next(reader, &domain, message, sizeof(message)), MXGUARD_ERROR_CONFIG);
@@ -153,7 +155,7 @@ static void test_long_lines(void **context)
 	at += (size_t)sprintf(text + at, "\nbehind.example\n");
 	write_file(text, at);
 	free(text);
-	assert_int_equal(mxg_domains_open(&reader, path, message, sizeof(message)), MXGUARD_OK);
+	assert_int_equal(mxg_domains_open(&reader, path, message, sizeof(message)), MXGUARD_ERROR_NONE);
 	while ((got = mxg_domains_next(reader, &domain, message, sizeof(message))) != 0) {
 		assert_int_not_equal(got, MXGUARD_ERROR_IO);
 		good += got == 1;
@@ -169,7 +171,8 @@ static void test_long_lines(void **context)
 
 static void test_find(void **context)
 {
-	static const char text[] = "Example.com\nb\xc3\xbc" "cher.example\nwrong name\nlast.example\n";
+	static const char text[] = "Example.com\nb\xc3\xbc"
+				   "cher.example\nwrong name\nlast.example\n";
 	write_file(text, sizeof(text) - 1);
 	assert_int_equal(mxg_domains_find(path, "example.com", 11), 1);
 	assert_int_equal(mxg_domains_find(path, "xn--bcher-kva.example", 21), 1);
@@ -249,10 +252,11 @@ static void test_durations(void **context)
 		const char *text;
 		int64_t milliseconds; /* -1: refused */
 	} cases[] = {
-		{ "0s", 0 },	       { "1ms", 1 },	      { "5s", 5000 },	    { "10m", 600000 }, { "12h", 43200000 },
-		{ "2d", 172800000 },   { "1w", 604800000 },   { "366d", 31622400000 }, { "367d", -1 },   { "9999999999w", -1 },
-		{ "99999999999s", -1 }, { "", -1 },	      { "s", -1 },	    { "5", -1 },       { "5 s", -1 },
-		{ "-5s", -1 },	       { "+5s", -1 },	      { "5S", -1 },	    { "5sec", -1 },    { "1.5h", -1 },
+		{ "0s", 0 },         { "1ms", 1 },          { "5s", 5000 },         { "10m", 600000 },
+		{ "12h", 43200000 }, { "2d", 172800000 },   { "1w", 604800000 },    { "366d", 31622400000 },
+		{ "367d", -1 },      { "9999999999w", -1 }, { "99999999999s", -1 }, { "", -1 },
+		{ "s", -1 },         { "5", -1 },           { "5 s", -1 },          { "-5s", -1 },
+		{ "+5s", -1 },       { "5S", -1 },          { "5sec", -1 },         { "1.5h", -1 },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		uint64_t milliseconds = 0;

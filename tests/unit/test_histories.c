@@ -93,7 +93,7 @@ static struct mxguard_snapshot *write_for(struct mxguard_policy *policy, const s
 	assert_true(mxg_writer_commit(&w, policy->hash, BEGIN));
 	close(dir);
 	close(lock);
-	if (mxguard_snapshot_open(&s, policy, 0, message, sizeof(message)) != MXGUARD_OK)
+	if (mxguard_snapshot_open(&s, policy, 0, message, sizeof(message)) != MXGUARD_ERROR_NONE)
 		fail_msg("%s", message);
 	return s;
 }
@@ -106,7 +106,7 @@ static struct mxguard_snapshot *write_snapshot(size_t p, const struct history *a
 /* ---- deciding -------------------------------------------------------------------------------- */
 
 struct question {
-	unsigned number;
+	size_t number;
 	uint8_t query[512];
 };
 
@@ -125,8 +125,8 @@ static void reply_to(struct mxguard_check *c, const struct question *asked, cons
 		for (int turn = 0; turn < 2 && len > 0 && result == MXGUARD_ERROR_NOMEM; turn++)
 			result = mxguard_check_reply(c, asked->number, reply, len, now);
 		if (len == 0 || (result == MXGUARD_ERROR_NOMEM && memory_failed))
-			result = mxguard_check_no_reply(c, asked->number, MXGUARD_DNS_TIMEOUT, now);
-		assert_int_equal(result, MXGUARD_OK);
+			result = mxguard_check_no_reply(c, asked->number, MXGUARD_DNS_FAILURE_TIMEOUT, now);
+		assert_int_equal(result, MXGUARD_ERROR_NONE);
 		return;
 	}
 	fail_msg("asked for %s", mxguard_check_question_text(c, asked->number));
@@ -139,12 +139,13 @@ static void decide(struct mxguard_check *c, const struct naive_case *k, uint64_t
 	uint32_t count = 0;
 	size_t len;
 	mxguard_check_reset(c);
-	assert_int_equal(mxguard_check_set_peer_bytes(c, k->peer.bytes, k->peer.family == 6 ? 16 : 4), MXGUARD_OK);
+	assert_int_equal(mxguard_check_set_peer_bytes(c, k->peer.bytes, k->peer.family == 6 ? 16 : 4),
+			 MXGUARD_ERROR_NONE);
 	char recipient[64];
 	snprintf(recipient, sizeof(recipient), "a@%s", k->history->domain);
-	int index = mxguard_check_add_recipient(c, recipient);
-	assert_true(index == 0 || (index == MXGUARD_ERROR_NOMEM && memory_failed));
-	while (mxguard_check_run(c, k->now) == MXGUARD_NEED_DNS) {
+	int added = mxguard_check_add_recipient(c, recipient, NULL);
+	assert_true(added == MXGUARD_ERROR_NONE || (added == MXGUARD_ERROR_NOMEM && memory_failed));
+	while (mxguard_check_run(c, k->now) == MXGUARD_PROGRESS_NEED_DNS) {
 		while (count < 200 && mxguard_check_next_question(c, &open[count].number, open[count].query,
 								  sizeof(open[count].query), &len) == 1)
 			count++;
@@ -162,8 +163,10 @@ static const char *reason_of(const struct naive_decision *d)
 	static const char *const matches[] = { "gateway-match", "gateway-match-stale", "gateway-match-grace" };
 	if (d->verdict == MXGUARD_VERDICT_AUTHORIZED)
 		return matches[d->why];
-	return d->why == NAIVE_SELF ? "mx-is-self" : d->why == NAIVE_EMPTY ? "no-gateway-published"
-	       : d->verdict == MXGUARD_VERDICT_DIRECT ? "peer-not-a-gateway" : NULL;
+	return d->why == NAIVE_SELF                   ? "mx-is-self"
+	       : d->why == NAIVE_EMPTY                ? "no-gateway-published"
+	       : d->verdict == MXGUARD_VERDICT_DIRECT ? "peer-not-a-gateway"
+						      : NULL;
 }
 
 static enum mxguard_action action_of(const struct naive_decision *d)
@@ -188,7 +191,8 @@ static const char *difference(struct mxguard_check *c, const struct naive_decisi
 		return "another verdict";
 	if (mxguard_check_action(c, 0) != action_of(want))
 		return "another action";
-	if (reason_of(want) != NULL ? strcmp(reason, reason_of(want)) != 0 : strcmp(reason, "no-gateway-published") == 0)
+	if (reason_of(want) != NULL ? strcmp(reason, reason_of(want)) != 0
+				    : strcmp(reason, "no-gateway-published") == 0)
 		return "another reason";
 	snprintf(entry, sizeof(entry), "%d", want->entry);
 	if (want->entry >= 0 && strcmp(gateway, entry) != 0)
@@ -200,7 +204,8 @@ static void explain(struct mxguard_check *c, const struct naive_case *k, const s
 		    const char *what, unsigned number)
 {
 	char peer[MXG_ADDRESS_TEXT_MAX];
-	fprintf(stderr, "history %u, policy %d, peer %s: %s: naive says %s, entry %d, why %d, settling %d; it is %s, %s\n",
+	fprintf(stderr,
+		"history %u, policy %d, peer %s: %s: naive says %s, entry %d, why %d, settling %d; it is %s, %s\n",
 		number, (int)(k->policy - rules), mxg_address_format(&k->peer, peer), what,
 		mxguard_verdict_name(want->verdict), want->entry, (int)want->why, want->settling,
 		mxguard_verdict_name(mxguard_check_verdict(c, 0)), mxguard_check_text(c, 0, MXGUARD_TEXT_REASON));
@@ -212,8 +217,10 @@ static void explain(struct mxguard_check *c, const struct naive_case *k, const s
 
 static void count(const struct naive_decision *d)
 {
-	static const unsigned columns[] = { [MXGUARD_VERDICT_AUTHORIZED] = 0, [MXGUARD_VERDICT_EXEMPT] = 1,
-					    [MXGUARD_VERDICT_DIRECT] = 2, [MXGUARD_VERDICT_UNKNOWN] = 3 };
+	static const unsigned columns[] = { [MXGUARD_VERDICT_AUTHORIZED] = 0,
+					    [MXGUARD_VERDICT_EXEMPT] = 1,
+					    [MXGUARD_VERDICT_DIRECT] = 2,
+					    [MXGUARD_VERDICT_UNKNOWN] = 3 };
 	figures[columns[d->verdict]][d->settling || d->why == NAIVE_EMPTY]++;
 	if (d->verdict == MXGUARD_VERDICT_AUTHORIZED)
 		authorized[d->why]++;
@@ -251,7 +258,8 @@ static void run_some(size_t p, unsigned first, size_t some)
 		history_make(&all[i], first + (unsigned)i, BEGIN, &random[i]);
 	}
 	struct mxguard_snapshot *s = write_snapshot(p, all, some);
-	struct mxguard_check *c = mxguard_check_new(policies[p], s, MXGUARD_CHECK_STEPS);
+	struct mxguard_check *c = NULL;
+	mxguard_check_new(&c, policies[p], s, MXGUARD_CHECK_FLAG_STEPS);
 	assert_non_null(c);
 	for (size_t i = 0; i < some; i++)
 		compare(c, &all[i], p, first + (unsigned)i, &random[i]);
@@ -261,14 +269,14 @@ static void run_some(size_t p, unsigned first, size_t some)
 
 /* Memory runs out at each allocation in turn: then it is what it should be, or open. Where all
  * replies are lost, something else may be known; nobody is refused for it. */
-static void compare_without_memory(struct mxguard_snapshot *s, const struct naive_case *k, unsigned flags,
-				   bool lasting)
+static void compare_without_memory(struct mxguard_snapshot *s, const struct naive_case *k, unsigned flags, bool lasting)
 {
 	const struct naive_decision want = naive_decide(k);
 	memory_failed = true;
 	for (unsigned long which = 1; memory_failed; which++) {
 		uint64_t order = which;
-		struct mxguard_check *c = mxguard_check_new(policies[k->policy - rules], s, flags);
+		struct mxguard_check *c = NULL;
+		mxguard_check_new(&c, policies[k->policy - rules], s, flags);
 		assert_non_null(c);
 		memory_fail_at(which, lasting);
 		decide(c, k, &order);
@@ -296,7 +304,7 @@ static void test_memory_runs_out(void **state)
 		assert_true(mxg_address_parse(&k.self, history_self, strlen(history_self), MXG_ADDRESS_BARE));
 		history_peer(&k.peer, &random);
 		k.now = history_moment(&all[i], &rules[p], BEGIN, &random);
-		compare_without_memory(s, &k, MXGUARD_CHECK_STEPS, false);
+		compare_without_memory(s, &k, MXGUARD_CHECK_FLAG_STEPS, false);
 		compare_without_memory(s, &k, 0, false);
 		compare_without_memory(s, &k, 0, true);
 	}
@@ -341,7 +349,8 @@ static void test_one_reply_does_not_decide(void **state)
 	add(&h, "spf.d.test", "v=spf1 ?include:part.d.test ip4:192.0.2.1", "v=spf1 include:part.d.test -all");
 	add(&h, "part.d.test", "v=spf1 ip4:192.0.2.5 -all", "v=spf1 ip4:192.0.2.1 -all");
 	struct mxguard_snapshot *s = write_snapshot(1, &h, 1);
-	struct mxguard_check *c = mxguard_check_new(policies[1], s, 0);
+	struct mxguard_check *c = NULL;
+	mxguard_check_new(&c, policies[1], s, 0);
 	for (uint64_t random = 0; random < 20; random++) {
 		uint64_t order = random;
 		decide(c, &k, &order);
@@ -368,7 +377,8 @@ static void test_steps_tell_the_past(void **state)
 	(void)state;
 	add(&h, "spf.d.test", "v=spf1 ip4:192.0.2.5 -all", "v=spf1 ip4:192.0.2.1 -all");
 	struct mxguard_snapshot *s = write_snapshot(1, &h, 1);
-	struct mxguard_check *c = mxguard_check_new(policies[1], s, MXGUARD_CHECK_STEPS);
+	struct mxguard_check *c = NULL;
+	mxguard_check_new(&c, policies[1], s, MXGUARD_CHECK_FLAG_STEPS);
 	assert_true(mxg_address_parse(&k.peer, "192.0.2.5", 9, MXG_ADDRESS_BARE));
 	decide(c, &k, &random);
 	assert_string_equal(mxguard_check_text(c, 0, MXGUARD_TEXT_REASON), "gateway-match-stale");
@@ -382,7 +392,7 @@ static void test_steps_tell_the_past(void **state)
 	q->versions[0].set = q->live;
 	q->count = 2;
 	s = write_snapshot(1, &h, 1);
-	c = mxguard_check_new(policies[1], s, MXGUARD_CHECK_STEPS);
+	mxguard_check_new(&c, policies[1], s, MXGUARD_CHECK_FLAG_STEPS);
 	decide(c, &k, &random);
 	assert_string_equal(mxguard_check_text(c, 0, MXGUARD_TEXT_REASON), "gateway-match-grace");
 	expect_step(c, "as things stood 107 s ago, before spf.d.test changed (in grace for 172693 s more):");
@@ -400,19 +410,21 @@ static void test_domains_are_in_the_snapshot(void **state)
 	(void)state;
 	int n = snprintf(text, sizeof(text),
 			 "mode = \"enforce\"; self = []; state_dir = \"%s\"; domains_file = \"/nonexistent/domains\";"
-			 "gateways = ( { name = \"filter\"; allow = \"include:spf.%%{d}\"; } );", folders[0]);
-	if (mxguard_policy_parse(&policy, text, (size_t)n, "d.conf", 0, message, sizeof(message)) != MXGUARD_OK)
+			 "gateways = ( { name = \"filter\"; allow = \"include:spf.%%{d}\"; } );",
+			 folders[0]);
+	if (mxguard_policy_parse(&policy, text, (size_t)n, "d.conf", 0, message, sizeof(message)) != MXGUARD_ERROR_NONE)
 		fail_msg("%s", message);
 	add(&both[0], "spf.d.test", "v=spf1 ip4:192.0.2.1 -all", "");
 	add(&both[1], "spf.alias.test", "v=spf1 ip4:192.0.2.5 -all", "");
 	struct mxguard_snapshot *whole = write_for(policy, both, 2), *half = write_for(policy, both, 1);
 	for (int in = 0; in < 2; in++) {
 		const uint8_t peer[4] = { 192, 0, 2, 5 };
-		struct mxguard_check *c = mxguard_check_new(policy, in ? whole : half, 0);
-		assert_int_equal(mxguard_check_set_peer_bytes(c, peer, 4), MXGUARD_OK);
-		assert_int_equal(mxguard_check_add_recipient(c, "a@d.test"), 0);
-		assert_int_equal(mxguard_check_add_recipient_name(c, 0, "a@alias.test"), MXGUARD_OK);
-		assert_int_equal(mxguard_check_run(c, BEGIN), MXGUARD_DONE);
+		struct mxguard_check *c = NULL;
+		mxguard_check_new(&c, policy, in ? whole : half, 0);
+		assert_int_equal(mxguard_check_set_peer_bytes(c, peer, 4), MXGUARD_ERROR_NONE);
+		assert_int_equal(mxguard_check_add_recipient(c, "a@d.test", NULL), 0);
+		assert_int_equal(mxguard_check_add_recipient_name(c, 0, "a@alias.test"), MXGUARD_ERROR_NONE);
+		assert_int_equal(mxguard_check_run(c, BEGIN), MXGUARD_PROGRESS_DONE);
 		assert_string_equal(mxguard_verdict_name(mxguard_check_verdict(c, 0)), in ? "authorized" : "direct");
 		mxguard_check_free(c);
 	}

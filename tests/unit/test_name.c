@@ -62,7 +62,8 @@ static void test_within(void **unused)
 {
 	(void)unused;
 	struct mxg_name parent = from("x.test"), root = { .len = 1 }, none = { 0 };
-	struct mxg_name same = from("X.test"), below = from("a.b.x.test"), beside = from("ax.test"), above = from("test");
+	struct mxg_name same = from("X.test"), below = from("a.b.x.test"), beside = from("ax.test"),
+			above = from("test");
 	assert_true(mxg_name_within(&same, &parent));
 	assert_true(mxg_name_within(&below, &parent));
 	assert_false(mxg_name_within(&beside, &parent));
@@ -85,7 +86,8 @@ static void test_wire(void **unused)
 	static const struct {
 		const char *bytes;
 		size_t len;
-	} bad[] = { { "", 0 }, { "\1a", 2 }, { "\2a", 3 }, { "\1a\0x", 4 }, { "\300\0", 2 }, { "\100a", 3 }, { "\0\0", 2 } };
+	} bad[] = { { "", 0 },       { "\1a", 2 },   { "\2a", 3 }, { "\1a\0x", 4 },
+		    { "\300\0", 2 }, { "\100a", 3 }, { "\0\0", 2 } };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_false(mxg_name_from_wire(&b, (const uint8_t *)bad[i].bytes, bad[i].len));
 }

@@ -29,8 +29,10 @@ static const char conf[] =
 	"gateways = ( { name = \"static\"; allow = \"ip4:198.51.100.1 ip6:2001:db8::1\"; },"
 	"  { name = \"shared\"; allow = \"ip4:198.51.100.2\"; header = { name = \"X-Token\"; value = \"s3cret\"; }; },"
 	"  { name = \"mx\"; allow = \"mx\"; },"
-	"  { name = \"cloud\"; allow = \"include:spf.example.net ptr:filter.example exists:%{ir}.list.example.net\"; } );"
-	"policies = ( { domains = [ \"strict.example\", \".sub.example\" ]; gateways = ( { name = \"one\"; allow = \"mx a:gw.%{d}\"; } ); } );";
+	"  { name = \"cloud\"; allow = \"include:spf.example.net ptr:filter.example exists:%{ir}.list.example.net\"; } "
+	");"
+	"policies = ( { domains = [ \"strict.example\", \".sub.example\" ]; gateways = ( { name = \"one\"; allow = "
+	"\"mx a:gw.%{d}\"; } ); } );";
 
 /* 192.0.2.10: by include; 192.0.2.20: by mx; 192.0.2.99: by mx of the name before aliases, which
  * the trace tells. Everybody else is no gateway. */
@@ -82,14 +84,14 @@ static char helo[4096] = "helo.example";
 /* A front end that takes every error for what it is, and goes on where it can. */
 static bool fill(struct mxguard_check *c, const struct decision *d)
 {
-	bool good = mxguard_check_set_peer_text(c, d->peer) == MXGUARD_OK;
-	good &= mxguard_check_set_helo(c, helo) == MXGUARD_OK;
-	good &= mxguard_check_set_sender(c, "<sender@example.org>") == MXGUARD_OK;
-	good &= mxguard_check_set_ids(c, "id", "<msgid@x>") == MXGUARD_OK;
+	bool good = mxguard_check_set_peer_text(c, d->peer) == MXGUARD_ERROR_NONE;
+	good &= mxguard_check_set_helo(c, helo) == MXGUARD_ERROR_NONE;
+	good &= mxguard_check_set_sender(c, "<sender@example.org>") == MXGUARD_ERROR_NONE;
+	good &= mxguard_check_set_ids(c, "id", "<msgid@x>") == MXGUARD_ERROR_NONE;
 	for (size_t i = 0; i + 1 < COUNT(recipients); i++)
-		good &= mxguard_check_add_recipient(c, recipients[i]) == (int)i;
-	return good && mxguard_check_add_recipient_name(c, 0, "old@alias.example") == MXGUARD_OK &&
-	       mxguard_check_override(c, 1, "quarantine_mailbox", "Held", NULL, 0) == MXGUARD_OK;
+		good &= mxguard_check_add_recipient(c, recipients[i], NULL) == MXGUARD_ERROR_NONE;
+	return good && mxguard_check_add_recipient_name(c, 0, "old@alias.example") == MXGUARD_ERROR_NONE &&
+	       mxguard_check_override(c, 1, "quarantine_mailbox", "Held", NULL, 0) == MXGUARD_ERROR_NONE;
 }
 
 static int feed(struct mxguard_check *c, const char *header)
@@ -104,11 +106,11 @@ static int feed(struct mxguard_check *c, const char *header)
 static int run(struct mxguard_check *c, const struct decision *d)
 {
 	int progress = scripted_run(c, script, COUNT(script), NOW);
-	if (progress == MXGUARD_NEED_HEADER && d->header != NULL) {
+	if (progress == MXGUARD_PROGRESS_NEED_HEADER && d->header != NULL) {
 		feed(c, d->header);
 		progress = scripted_run(c, script, COUNT(script), NOW);
 	}
-	if (progress > 0 && progress != MXGUARD_DONE)
+	if (progress > 0 && progress != MXGUARD_PROGRESS_DONE)
 		progress = mxguard_check_give_up(c, NOW);
 	return progress;
 }
@@ -116,7 +118,7 @@ static int run(struct mxguard_check *c, const struct decision *d)
 static void read_results(const struct mxguard_check *c)
 {
 	char buffer[4096];
-	for (int i = 0; i < (int)COUNT(recipients); i++) {
+	for (size_t i = 0; i < COUNT(recipients); i++) {
 		mxguard_check_log_line(c, i, buffer, sizeof(buffer));
 		mxguard_check_tag(c, i, buffer, sizeof(buffer));
 		for (int what = MXGUARD_TEXT_REASON; what <= MXGUARD_TEXT_QUARANTINE_MAILBOX; what++)
@@ -129,22 +131,23 @@ static void read_results(const struct mxguard_check *c)
 /* With memory enough: exactly the verdict. Without: it, or nothing that decides. */
 static void judge(const struct mxguard_check *c, const struct decision *d, int progress)
 {
-	for (int i = 0; i < (int)COUNT(recipients); i++) {
+	for (size_t i = 0; i < COUNT(recipients); i++) {
 		enum mxguard_verdict verdict = mxguard_check_verdict(c, i);
 		enum mxguard_verdict right = i == 2 ? MXGUARD_VERDICT_EXEMPT : d->verdict;
 		bool open = verdict == MXGUARD_VERDICT_UNDECIDED || verdict == MXGUARD_VERDICT_UNKNOWN;
 		if (verdict != right && !(memory_failed && open))
 			fail_msg("%s, recipient %d: %s (%s), progress %d", d->name, i, mxguard_verdict_name(verdict),
 				 mxguard_check_text(c, i, MXGUARD_TEXT_REASON), progress);
-		if (progress == MXGUARD_DONE && verdict == MXGUARD_VERDICT_UNDECIDED && i < 3)
+		if (progress == MXGUARD_PROGRESS_DONE && verdict == MXGUARD_VERDICT_UNDECIDED && i < 3)
 			fail_msg("%s, recipient %d: done, and not decided", d->name, i);
 	}
-	assert_true(progress == MXGUARD_DONE || (memory_failed && progress == MXGUARD_ERROR_NOMEM));
+	assert_true(progress == MXGUARD_PROGRESS_DONE || (memory_failed && progress == MXGUARD_ERROR_NOMEM));
 }
 
 static void decide(struct mxguard_policy *policy, const struct decision *d, unsigned flags)
 {
-	struct mxguard_check *c = mxguard_check_new(policy, NULL, flags);
+	struct mxguard_check *c = NULL;
+	mxguard_check_new(&c, policy, NULL, flags);
 	if (c == NULL) {
 		assert_true(memory_failed);
 		return;
@@ -154,8 +157,8 @@ static void decide(struct mxguard_policy *policy, const struct decision *d, unsi
 		bool filled = fill(c, d);
 		assert_true(filled || memory_failed);
 		int progress = filled ? run(c, d) : MXGUARD_ERROR_NOMEM;
-		if (progress == MXGUARD_DONE &&
-		    mxguard_check_add_recipient(c, recipients[3]) == (int)COUNT(recipients) - 1)
+		if (progress == MXGUARD_PROGRESS_DONE &&
+		    mxguard_check_add_recipient(c, recipients[3], NULL) == MXGUARD_ERROR_NONE)
 			progress = run(c, d);
 		judge(c, d, progress);
 		read_results(c);
@@ -180,7 +183,8 @@ static struct mxguard_policy *load(void)
 {
 	struct mxguard_policy *policy;
 	char message[500];
-	if (mxguard_policy_parse(&policy, conf, sizeof(conf) - 1, "oom.conf", 0, message, sizeof(message)) != MXGUARD_OK)
+	if (mxguard_policy_parse(&policy, conf, sizeof(conf) - 1, "oom.conf", 0, message, sizeof(message)) !=
+	    MXGUARD_ERROR_NONE)
 		fail_msg("%s", message);
 	return policy;
 }
@@ -190,9 +194,9 @@ static void test_decisions(void **state)
 	struct mxguard_policy *policy = load();
 	for (size_t i = 0; i < COUNT(decisions); i++) {
 		memory_fail_at(0, false);
-		decide(policy, &decisions[i], MXGUARD_CHECK_STEPS); /* with memory enough */
+		decide(policy, &decisions[i], MXGUARD_CHECK_FLAG_STEPS); /* with memory enough */
 		for (unsigned k = 0; k < 4; k++)
-			try_all(policy, &decisions[i], (k & 1) != 0 ? MXGUARD_CHECK_STEPS : 0, (k & 2) != 0);
+			try_all(policy, &decisions[i], (k & 1) != 0 ? MXGUARD_CHECK_FLAG_STEPS : 0, (k & 2) != 0);
 	}
 	mxguard_policy_unref(policy);
 }
@@ -223,10 +227,10 @@ static void test_policy(void **state)
 			int result = mxguard_policy_parse(&policy, conf, sizeof(conf) - 1, "oom.conf", 0, message,
 							  sizeof(message));
 			memory_suffices();
-			if (result != MXGUARD_OK && result != MXGUARD_ERROR_NOMEM)
+			if (result != MXGUARD_ERROR_NONE && result != MXGUARD_ERROR_NOMEM)
 				fail_msg("allocation %lu: %d, \"%s\"", which, result, message);
-			assert_true((result == MXGUARD_OK) == (policy != NULL));
-			assert_true(result == MXGUARD_OK || memory_failed);
+			assert_true((result == MXGUARD_ERROR_NONE) == (policy != NULL));
+			assert_true(result == MXGUARD_ERROR_NONE || memory_failed);
 			mxguard_policy_unref(policy);
 		}
 		assert_true(which > 10);
@@ -240,11 +244,14 @@ static void test_resolver(void **state)
 	memory_failed = true;
 	for (unsigned long which = 1; memory_failed; which++) {
 		memory_fail_at(which, false);
-		struct mxguard_resolver *resolver = mxguard_resolver_new(policy);
-		struct mxguard_check *c = mxguard_check_new(policy, NULL, 0);
+		struct mxguard_resolver *resolver = NULL;
+		mxguard_resolver_new(&resolver, policy);
+		struct mxguard_check *c = NULL;
+		mxguard_check_new(&c, policy, NULL, 0);
 		if (resolver != NULL && c != NULL && fill(c, &decisions[3])) {
 			int progress = mxguard_resolver_run(resolver, c, 0);
-			assert_true(progress == MXGUARD_DONE || (memory_failed && progress == MXGUARD_ERROR_NOMEM));
+			assert_true(progress == MXGUARD_PROGRESS_DONE ||
+				    (memory_failed && progress == MXGUARD_ERROR_NOMEM));
 			assert_int_not_equal(mxguard_check_verdict(c, 0), MXGUARD_VERDICT_AUTHORIZED);
 			assert_int_not_equal(mxguard_check_verdict(c, 0), MXGUARD_VERDICT_DIRECT);
 		}

@@ -30,7 +30,7 @@ static struct mxguard_policy *parse(const char *text)
 	struct mxguard_policy *policy = NULL;
 	int result = mxguard_policy_parse(&policy, text, strlen(text), "t.conf", 0, message, sizeof(message));
 	assert_string_equal(message, "");
-	assert_int_equal(result, MXGUARD_OK);
+	assert_int_equal(result, MXGUARD_ERROR_NONE);
 	assert_non_null(policy);
 	return policy;
 }
@@ -48,8 +48,7 @@ static const struct mistake mistakes[] = {
 	{ "mode = \"off\"\nmode = \"monitor\";",
 	  "t.conf:2: found \"mode = \"monitor\";\", a setting for the second time; expected each once" },
 	{ "\nmode \"off\";", "t.conf:2: found a syntax error in or before \"mode \"off\";\"; expected name = value;" },
-	{ "exempt = [ \"a@\", 1 ];",
-	  "t.conf:1: found values of different types in one list; expected strings only" },
+	{ "exempt = [ \"a@\", 1 ];", "t.conf:1: found values of different types in one list; expected strings only" },
 	{ "mode = \"off\";\n@include \"/etc\"\n", "t.conf:2: found @include; expected all settings in this file" },
 	{ "mode = \"off\"; @include \"/etc\"\n", "t.conf:1: found @include; expected all settings in this file" },
 	{ "\t@include \"/etc\"", "t.conf:1: found @include; expected all settings in this file" },
@@ -66,8 +65,8 @@ static const struct mistake mistakes[] = {
 	{ "dns = { timeout = 99999999999999999999; };",
 	  "t.conf:1: dns.timeout: found an integer; expected a time from \"1ms\" to \"300s\", such as \"5s\"" },
 #else
-	{ "dns = { timeout = 99999999999999999999; };",
-	  "t.conf:1: found a syntax error in or before \"dns = { timeout = 99999999999999999999; };\"; expected name = value;" },
+	{ "dns = { timeout = 99999999999999999999; };", "t.conf:1: found a syntax error in or before \"dns = { timeout "
+							"= 99999999999999999999; };\"; expected name = value;" },
 #endif
 	{ "dns = { timeout = 4294967297L; };",
 	  "t.conf:1: dns.timeout: found an integer; expected a time from \"1ms\" to \"300s\", such as \"5s\"" },
@@ -77,11 +76,12 @@ static const struct mistake mistakes[] = {
 	{ "mode = [ \"off\" ];", "t.conf:1: mode: found a list; expected \"off\", \"monitor\" or \"enforce\"" },
 	{ "dns = \"5s\";", "t.conf:1: dns: found \"5s\"; expected a group { }" },
 	{ "trace = [ ];", "t.conf:1: trace: found a list; expected a group { }" },
-	{ "dns = { require_dnssec = \"yes\"; };", "t.conf:1: dns.require_dnssec: found \"yes\"; expected true or false" },
+	{ "dns = { require_dnssec = \"yes\"; };",
+	  "t.conf:1: dns.require_dnssec: found \"yes\"; expected true or false" },
 	{ "exempt = \"postmaster@\";",
 	  "t.conf:1: exempt: found \"postmaster@\"; expected a list of addresses, such as [ \"postmaster@\" ]" },
-	{ "gateways = { };",
-	  "t.conf:1: gateways: found a group { }; expected a list such as ( { name = \"filters\"; allow = \"mx\"; } )" },
+	{ "gateways = { };", "t.conf:1: gateways: found a group { }; expected a list such as ( { name = \"filters\"; "
+			     "allow = \"mx\"; } )" },
 	{ "internal = \"10.0.0.1\";",
 	  "t.conf:1: internal: found \"10.0.0.1\"; expected a list of ranges, such as [ \"192.0.2.0/24\" ]" },
 	{ "internal = [ 10 ];", "t.conf:1: internal: found an integer; expected an address or a range" },
@@ -100,8 +100,8 @@ static const struct mistake mistakes[] = {
 	  "t.conf:1: gateways.alow: found an unknown setting; expected name, allow or header" },
 	/* words */
 	{ "mode = \"Enforce\";", "t.conf:1: mode: found \"Enforce\"; expected \"off\", \"monitor\" or \"enforce\"" },
-	{ "on_direct = \"bounce\";",
-	  "t.conf:1: on_direct: found \"bounce\"; expected \"accept\", \"tag\", \"quarantine\", \"defer\" or \"reject\"" },
+	{ "on_direct = \"bounce\";", "t.conf:1: on_direct: found \"bounce\"; expected \"accept\", \"tag\", "
+				     "\"quarantine\", \"defer\" or \"reject\"" },
 	{ "on_untraced = \"reject\";",
 	  "t.conf:1: on_untraced: found \"reject\"; expected \"unknown\", \"accept\" or \"direct\"" },
 	{ "retrieved = \"direct\";", "t.conf:1: retrieved: found \"direct\"; expected \"accept\" or \"unknown\"" },
@@ -115,10 +115,10 @@ static const struct mistake mistakes[] = {
 	  "t.conf:1: dns.timeout: found \"5\"; expected a time from \"1ms\" to \"300s\", such as \"5s\"" },
 	{ "dns = { timeout = \" 5s\"; };",
 	  "t.conf:1: dns.timeout: found \" 5s\"; expected a time from \"1ms\" to \"300s\", such as \"5s\"" },
-	{ "dns = { grace = \"500ms\"; };",
-	  "t.conf:1: dns.grace: found \"500ms\"; expected whole seconds up to a year, such as \"90s\", \"12h\" or \"2d\"" },
-	{ "dns = { settle = \"9999999999w\"; };",
-	  "t.conf:1: dns.settle: found \"9999999999w\"; expected whole seconds up to a year, such as \"90s\", \"12h\" or \"2d\"" },
+	{ "dns = { grace = \"500ms\"; };", "t.conf:1: dns.grace: found \"500ms\"; expected whole seconds up to a year, "
+					   "such as \"90s\", \"12h\" or \"2d\"" },
+	{ "dns = { settle = \"9999999999w\"; };", "t.conf:1: dns.settle: found \"9999999999w\"; expected whole seconds "
+						  "up to a year, such as \"90s\", \"12h\" or \"2d\"" },
 	/* addresses */
 	{ "internal = [ \"10.1.2.3/24\" ];",
 	  "t.conf:1: internal: found \"10.1.2.3/24\" with host bits set; expected \"10.1.2.0/24\"" },
@@ -134,26 +134,29 @@ static const struct mistake mistakes[] = {
 	  "t.conf:1: self: found \"010.0.0.1\"; expected an address or a range, such as \"192.0.2.0/24\"" },
 	{ "dns = { servers = [ ]; };", "t.conf:1: dns.servers: found 0 servers; expected 1 to 16" },
 	{ "dns = { servers = [ \"127.0.0.1\",\n\n \"ns.example\" ]; };",
-	  "t.conf:3: dns.servers: found \"ns.example\"; expected an address with an optional port, such as \"127.0.0.1\" or "
+	  "t.conf:3: dns.servers: found \"ns.example\"; expected an address with an optional port, such as "
+	  "\"127.0.0.1\" or "
 	  "\"[::1]:5353\"" },
-	{ "dns = { servers = [ \"127.0.0.1:0\" ]; };",
-	  "t.conf:1: dns.servers: found \"127.0.0.1:0\"; expected an address with an optional port, such as \"127.0.0.1\" or "
-	  "\"[::1]:5353\"" },
-	{ "dns = { servers = [ \"fe80::1%eth0\" ]; };",
-	  "t.conf:1: dns.servers: found \"fe80::1%eth0\"; expected an address with an optional port, such as \"127.0.0.1\" or "
-	  "\"[::1]:5353\"" },
+	{ "dns = { servers = [ \"127.0.0.1:0\" ]; };", "t.conf:1: dns.servers: found \"127.0.0.1:0\"; expected an "
+						       "address with an optional port, such as \"127.0.0.1\" or "
+						       "\"[::1]:5353\"" },
+	{ "dns = { servers = [ \"fe80::1%eth0\" ]; };", "t.conf:1: dns.servers: found \"fe80::1%eth0\"; expected an "
+							"address with an optional port, such as \"127.0.0.1\" or "
+							"\"[::1]:5353\"" },
 	/* gateways */
-	{ "mode = \"enforce\";\ngateways = ( );",
-	  "t.conf:2: gateways: found no gateways in enforce mode, which would refuse everything; expected at least one in "
-	  "gateways" },
+	{ "mode = \"enforce\";\ngateways = ( );", "t.conf:2: gateways: found no gateways in enforce mode, which would "
+						  "refuse everything; expected at least one in "
+						  "gateways" },
 	{ "\nmode = \"enforce\";",
 	  "t.conf:2: mode: found no gateways in enforce mode, which would refuse everything; expected at least one in "
 	  "gateways" },
 	{ "policies = (\n { domains = [ \"a.example\" ];\n mode = \"enforce\"; } );",
-	  "t.conf:3: policies.mode: found no gateways in enforce mode, which would refuse everything; expected at least one "
+	  "t.conf:3: policies.mode: found no gateways in enforce mode, which would refuse everything; expected at "
+	  "least one "
 	  "in gateways" },
 	{ "mode = \"enforce\"; " GATEWAY("mx") "\npolicies = ( { domains = [ \"a.example\" ];\n gateways = ( ); } );",
-	  "t.conf:3: policies.gateways: found no gateways in enforce mode, which would refuse everything; expected at least "
+	  "t.conf:3: policies.gateways: found no gateways in enforce mode, which would refuse everything; expected at "
+	  "least "
 	  "one in gateways" },
 	{ "gateways = ( \"mx\" );",
 	  "t.conf:1: gateways: found \"mx\"; expected a group such as { name = \"filters\"; allow = \"mx\"; }" },
@@ -163,7 +166,8 @@ static const struct mistake mistakes[] = {
 	  "t.conf:2: gateways: found a gateway without terms; expected allow = \"...\"" },
 	{ GATEWAY(" \t"), "t.conf:1: gateways.allow: found \" \\x09\"; expected at least one term, such as \"mx\"" },
 	{ "gateways = ( { name = \"my filters\"; allow = \"mx\"; } );",
-	  "t.conf:1: gateways.name: found \"my filters\"; expected 1 to 64 letters, digits, dots, hyphens and underscores" },
+	  "t.conf:1: gateways.name: found \"my filters\"; expected 1 to 64 letters, digits, dots, hyphens and "
+	  "underscores" },
 	{ "gateways = ( { name = \"g\"; allow = \"mx\"; },\n { name = \"g\"; allow = \"a\"; } );",
 	  "t.conf:2: gateways.name: found \"g\" for the second time; expected a name of its own for each gateway" },
 	{ GATEWAY("mx ip4:192.0.2.10/24"),
@@ -175,11 +179,13 @@ static const struct mistake mistakes[] = {
 	{ GATEWAY("-all"), "t.conf:1: gateways.allow: found \"-all\"; expected a term of RFC 7208: only '+' (or no) "
 			   "qualifier: an entry says who is a gateway" },
 	{ "gateways = ( { name = \"g\"; allow = \"mx\"\n \" ip4:1.2.3\"; } );",
-	  "t.conf:1: gateways.allow: found \"ip4:1.2.3\"; expected a term of RFC 7208: at \"1.2.3\", this is not an IPv4 "
+	  "t.conf:1: gateways.allow: found \"ip4:1.2.3\"; expected a term of RFC 7208: at \"1.2.3\", this is not an "
+	  "IPv4 "
 	  "address" },
 	{ "gateways = ( { name = \"g\"; allow = \"mx\"; header = { name = \"X-Token\"; }; } );",
 	  "t.conf:1: gateways.header: found neither value nor value_file; expected one of value and value_file" },
-	{ "gateways = ( { name = \"g\"; allow = \"mx\"; header = { name = \"X\"; value = \"a\"; value_file = \"/b\"; }; } );",
+	{ "gateways = ( { name = \"g\"; allow = \"mx\"; header = { name = \"X\"; value = \"a\"; value_file = \"/b\"; "
+	  "}; } );",
 	  "t.conf:1: gateways.header: found both value and value_file; expected one of value and value_file" },
 	{ "gateways = ( { name = \"g\"; allow = \"mx\"; header = { value = \"a\"; }; } );",
 	  "t.conf:1: gateways.header: found no name; expected the header field's name" },
@@ -187,21 +193,25 @@ static const struct mistake mistakes[] = {
 	  "t.conf:1: gateways.header.name: found \"Received\"; expected a header field of its own, such as "
 	  "\"X-Gateway-Token\"" },
 	{ "gateways = ( { name = \"g\"; allow = \"mx\"; header = { name = \"X-A\"; value = \"s3cret\\n\"; }; } );",
-	  "t.conf:1: gateways.header.value: found a value that no header field can hold; expected 1 to 800 printable ASCII "
+	  "t.conf:1: gateways.header.value: found a value that no header field can hold; expected 1 to 800 printable "
+	  "ASCII "
 	  "characters" },
 	{ "gateways = ( { name = \"g\"; allow = \"mx\"; header = { name = \"X-A\"; value_file = \"token\"; }; } );",
 	  "t.conf:1: gateways.header.value_file: found \"token\"; expected an absolute path" },
-	{ "gateways = ( { name = \"g\"; allow = \"mx\"; header = { name = \"X-A\"; value_file = \"/nonexistent/t\"; }; } );",
+	{ "gateways = ( { name = \"g\"; allow = \"mx\"; header = { name = \"X-A\"; value_file = \"/nonexistent/t\"; }; "
+	  "} );",
 	  "t.conf:1: gateways.header.value_file: \"/nonexistent/t\": found no such file; expected a regular file" },
 	/* names */
-	{ "domains = [ \"a.example\", \"b..example\" ];", "t.conf:1: domains: found \"b..example\"; expected a domain name" },
+	{ "domains = [ \"a.example\", \"b..example\" ];",
+	  "t.conf:1: domains: found \"b..example\"; expected a domain name" },
 	{ "domains = [ \".example\" ];", "t.conf:1: domains: found \".example\"; expected a domain name" },
 	{ "domains = [ \"192.0.2.1\" ];", "t.conf:1: domains: found \"192.0.2.1\"; expected a domain name" },
-	{ "default_domain = \"exa mple.com\";", "t.conf:1: default_domain: found \"exa mple.com\"; expected a domain name" },
+	{ "default_domain = \"exa mple.com\";",
+	  "t.conf:1: default_domain: found \"exa mple.com\"; expected a domain name" },
 	{ "trace = { by = [ \"..a\" ]; };", "t.conf:1: trace.by: found \"..a\"; expected a domain name or .suffix" },
-	{ "trace = { mta = [ \"postfiks\" ]; };",
-	  "t.conf:1: trace.mta: found \"postfiks\"; expected an MTA's name, such as \"postfix\" or \"exim\"; mxguard.conf(5) "
-	  "lists them" },
+	{ "trace = { mta = [ \"postfiks\" ]; };", "t.conf:1: trace.mta: found \"postfiks\"; expected an MTA's name, "
+						  "such as \"postfix\" or \"exim\"; mxguard.conf(5) "
+						  "lists them" },
 	{ "exempt = [ \"@example.com\" ];",
 	  "t.conf:1: exempt: found \"@example.com\"; expected \"user@example.com\", or \"user@\" for every domain" },
 	{ "exempt = [ \"postmaster\" ];",
@@ -211,16 +221,16 @@ static const struct mistake mistakes[] = {
 	/* paths and texts */
 	{ "domains_file = \"domains\";", "t.conf:1: domains_file: found \"domains\"; expected an absolute path" },
 	{ "state_dir = \"\";", "t.conf:1: state_dir: found \"\"; expected an absolute path" },
-	{ "authserv_id = \"a b\";",
-	  "t.conf:1: authserv_id: found \"a b\"; expected a name of 1 to 253 letters, digits, dots, hyphens and underscores" },
+	{ "authserv_id = \"a b\";", "t.conf:1: authserv_id: found \"a b\"; expected a name of 1 to 253 letters, "
+				    "digits, dots, hyphens and underscores" },
 	{ "reply_text = \"two\\r\\nlines\";",
 	  "t.conf:1: reply_text: found \"two\\x0d\\x0alines\"; expected one line of 1 to 450 bytes of printable text" },
-	{ "reply_text = \"550 5.7.1 go away\";",
-	  "t.conf:1: reply_text: found \"550 5.7.1 go away\"; expected a text without status codes, which mxguard puts in "
-	  "front itself" },
-	{ "reply_text = \"5.7.1 go away\";",
-	  "t.conf:1: reply_text: found \"5.7.1 go away\"; expected a text without status codes, which mxguard puts in front "
-	  "itself" },
+	{ "reply_text = \"550 5.7.1 go away\";", "t.conf:1: reply_text: found \"550 5.7.1 go away\"; expected a text "
+						 "without status codes, which mxguard puts in "
+						 "front itself" },
+	{ "reply_text = \"5.7.1 go away\";", "t.conf:1: reply_text: found \"5.7.1 go away\"; expected a text without "
+					     "status codes, which mxguard puts in front "
+					     "itself" },
 	{ "reply_text = \"\xff\";",
 	  "t.conf:1: reply_text: found \"\\xff\"; expected one line of 1 to 450 bytes of printable text" },
 	{ "reply_text = \"\xc0\xaf\";",
@@ -235,7 +245,8 @@ static const struct mistake mistakes[] = {
 	{ "policies = ( { domains = \"a.example\"; } );",
 	  "t.conf:1: policies.domains: found \"a.example\"; expected a list of names, such as [ \"example.com\" ]" },
 	{ "policies = ( { domains = [ \"a.example\" ]; },\n { domains = [ \"b.example\",\n   \"A.Example.\" ]; } );",
-	  "t.conf:3: policies.domains: found \"a.example\" for the second time; expected each domain in one place (it stands "
+	  "t.conf:3: policies.domains: found \"a.example\" for the second time; expected each domain in one place (it "
+	  "stands "
 	  "in line 1)" },
 	{ "policies = ( { domains = [ \"*.example\" ]; } );",
 	  "t.conf:1: policies.domains: found \"*.example\"; expected a domain name or .suffix" },
@@ -282,8 +293,9 @@ static void test_hostile_text(void **context)
 	const char *text = "mode = \"a\nb\x1b[31mc\";";
 	char small[10] = "xxxxxxxxx";
 	mxguard_policy_parse(&policy, text, strlen(text), "t\nx.conf", 0, message, sizeof(message));
-	assert_string_equal(message, "t\\x0ax.conf:1: mode: found \"a\\x0ab\\x1b[31mc\"; expected \"off\", \"monitor\" or "
-				     "\"enforce\"");
+	assert_string_equal(message,
+			    "t\\x0ax.conf:1: mode: found \"a\\x0ab\\x1b[31mc\"; expected \"off\", \"monitor\" or "
+			    "\"enforce\"");
 	mxguard_policy_parse(&policy, text, strlen(text), "t.conf", 0, small, sizeof(small));
 	assert_string_equal(small, "t.conf:1:");
 }
@@ -306,9 +318,11 @@ static void test_warnings(void **context)
 {
 	assert_warning(GATEWAY("mx"), NULL);
 	assert_warning("", "t.conf: gateways: no gateway is configured, so no peer is ever authorized");
-	assert_warning("gateways = ( );", "t.conf:1: gateways: no gateway is configured, so no peer is ever authorized");
+	assert_warning("gateways = ( );",
+		       "t.conf:1: gateways: no gateway is configured, so no peer is ever authorized");
 	assert_warning(GATEWAY("all"), "t.conf:1: gateways.allow: \"all\" makes every host a gateway");
-	assert_warning(GATEWAY("ip4:0.0.0.0/0"), "t.conf:1: gateways.allow: \"ip4:0.0.0.0/0\" makes every host a gateway");
+	assert_warning(GATEWAY("ip4:0.0.0.0/0"),
+		       "t.conf:1: gateways.allow: \"ip4:0.0.0.0/0\" makes every host a gateway");
 	assert_warning(GATEWAY("ip4:16.0.0.0/7"), "t.conf:1: gateways.allow: \"ip4:16.0.0.0/7\" is a very wide range");
 	assert_warning(GATEWAY("ip4:16.0.0.0/8 ip6:2001::/16"), NULL);
 	assert_warning(GATEWAY("ip6:2000::/15"), "t.conf:1: gateways.allow: \"ip6:2000::/15\" is a very wide range");
@@ -316,8 +330,9 @@ static void test_warnings(void **context)
 		       "t.conf:1: gateways.allow: \"a:x.example.com/4\" is a very wide range");
 	assert_warning(GATEWAY("mx") "\ninternal = [ \"64.0.0.0/2\" ];",
 		       "t.conf:2: internal: \"64.0.0.0/2\" is a very wide range");
-	assert_warning(GATEWAY("mx") "\ndns = { insecure_client_macros = true; };",
-		       "t.conf:2: dns.insecure_client_macros: true lets the sender of a message choose whose DNS is asked");
+	assert_warning(
+		GATEWAY("mx") "\ndns = { insecure_client_macros = true; };",
+		"t.conf:2: dns.insecure_client_macros: true lets the sender of a message choose whose DNS is asked");
 }
 
 /* Overlapping gateways are fine; one that never decides is probably a mistake. */
@@ -332,7 +347,8 @@ static void test_overlaps(void **context)
 	assert_warning("gateways = ( { name = \"a\"; allow = \"ip4:192.0.2.0/24\"; },\n"
 		       "{ name = \"b\"; allow = \"ip4:192.0.2.0/25 mx\"; } );",
 		       NULL);
-	assert_warning("gateways = ( { name = \"a\"; allow = \"ip4:192.0.2.0/24\"; header = { name = \"X-A\"; value = \"b\"; }; },\n"
+	assert_warning("gateways = ( { name = \"a\"; allow = \"ip4:192.0.2.0/24\"; header = { name = \"X-A\"; value = "
+		       "\"b\"; }; },\n"
 		       "{ name = \"b\"; allow = \"ip4:192.0.2.0/25\"; } );",
 		       NULL);
 }
@@ -380,13 +396,15 @@ static const char everything[] =
 	"internal = [ \"10.1.2.3\", \"::ffff:10.2.0.0/112\" ]; # @include \"/etc\"\n"
 	"origins = ( \"127.0.0.0/8\" ); /* @include \"/etc\" */\n"
 	"self = [ \"192.0.2.25\" ];\n"
-	"domains = [ \"Example.COM\", \"b\xc3\xbc" "cher.example.\" ];\n"
+	"domains = [ \"Example.COM\", \"b\xc3\xbc"
+	"cher.example.\" ];\n"
 	"domains_file = \"/etc/mxguard/domains\";\n"
 	"default_domain = \"EXAMPLE.com\";\n"
 	"gateways = (\n"
 	" { name = \"filters\"; allow = \"ip4:192.0.2.10 \"\n"
 	"                             \"ip6:2001:db8:25::/48\"; },\n"
-	" { name = \"shared\"; allow = \"mx ip4:198.51.100.0/24\"; header = { name = \"X-Gw\"; value = \"t0ken\"; }; }\n"
+	" { name = \"shared\"; allow = \"mx ip4:198.51.100.0/24\"; header = { name = \"X-Gw\"; value = \"t0ken\"; }; "
+	"}\n"
 	");\n"
 	"exempt = [ \"Postmaster@\", \"Sales@Example.com\" ];\n"
 	"on_direct = \"tag\"; on_direct_queued = \"accept\"; on_unknown = \"quarantine\"; on_unreadable = \"reject\";\n"
@@ -525,7 +543,8 @@ static void assert_hash(const char *a, const char *b, bool same)
 static void test_hash(void **context)
 {
 	assert_hash(everything, everything, true);
-	assert_hash(GATEWAY("mx"), GATEWAY("mx") "mode = \"enforce\"; tag = \"never\"; dns = { timeout = \"1s\"; };", true);
+	assert_hash(GATEWAY("mx"), GATEWAY("mx") "mode = \"enforce\"; tag = \"never\"; dns = { timeout = \"1s\"; };",
+		    true);
 	assert_hash(GATEWAY("mx"), GATEWAY("mx ip4:192.0.2.1"), true);
 	assert_hash(GATEWAY("mx"), GATEWAY("mx a"), false);
 	assert_hash(GATEWAY("mx"), GATEWAY("a"), false);
@@ -577,8 +596,9 @@ static void test_too_many_domains(void **context)
 	strcpy(text + at, ", \"one-more.example\" ];");
 	assert_int_equal(mxguard_policy_parse(&policy, text, strlen(text), "t.conf", 0, message, sizeof(message)),
 			 MXGUARD_ERROR_CONFIG);
-	assert_string_equal(message, "t.conf:2: domains: found 1001 domains; expected at most 1000 here: put them into a "
-				     "file, one a line, and name it with domains_file");
+	assert_string_equal(message,
+			    "t.conf:2: domains: found 1001 domains; expected at most 1000 here: put them into a "
+			    "file, one a line, and name it with domains_file");
 	free(text);
 }
 
@@ -641,7 +661,7 @@ static void assert_load(int expected, const char *text)
 		snprintf(line, sizeof(line), "%s: %s", path, text);
 	assert_string_equal(message, line);
 	assert_int_equal(result, expected);
-	assert_int_equal(policy != NULL, expected == MXGUARD_OK);
+	assert_int_equal(policy != NULL, expected == MXGUARD_ERROR_NONE);
 	mxguard_policy_unref(policy);
 }
 
@@ -652,7 +672,7 @@ static void test_files(void **context)
 	write_file(path, "", 0, 0644);
 	assert_load(MXGUARD_ERROR_CONFIG, "found an empty file; expected settings");
 	write_file(path, "mode = \"off\";", 13, 0644);
-	assert_load(MXGUARD_OK, NULL);
+	assert_load(MXGUARD_ERROR_NONE, NULL);
 	assert_int_equal(chmod(path, 0664), 0);
 	assert_load(MXGUARD_ERROR_UNTRUSTED, "found mode 0664; expected no write permission for group and others");
 	assert_int_equal(chmod(path, 0646), 0);
@@ -661,7 +681,7 @@ static void test_files(void **context)
 	assert_load(MXGUARD_ERROR_UNTRUSTED,
 		    "found its folder with mode 0777; expected no write permission for group and others");
 	assert_int_equal(chmod(folder, 01777), 0);
-	assert_load(MXGUARD_OK, NULL);
+	assert_load(MXGUARD_ERROR_NONE, NULL);
 	assert_int_equal(chmod(folder, 0700), 0);
 	unlink(path);
 	assert_int_equal(symlink("/etc/passwd", path), 0);
@@ -683,7 +703,7 @@ static void test_large_file(void **context)
 	write_file(path, text, size, 0644);
 	assert_load(MXGUARD_ERROR_CONFIG, "found 1048577 bytes; expected at most 1048576");
 	write_file(path, text, size - 1, 0644);
-	assert_load(MXGUARD_OK, NULL);
+	assert_load(MXGUARD_ERROR_NONE, NULL);
 	free(text);
 }
 
@@ -706,7 +726,7 @@ static void test_token_file(void **context)
 	char line[300];
 	write_file(path, text, sizeof(text) - 1, 0644);
 	write_file(token_path, "s3cret\n", 7, 0600);
-	assert_int_equal(mxguard_policy_load(&policy, path, 0, message, sizeof(message)), MXGUARD_OK);
+	assert_int_equal(mxguard_policy_load(&policy, path, 0, message, sizeof(message)), MXGUARD_ERROR_NONE);
 	assert_string_equal(policy->rulesets[0].gateways[0].token.value, "s3cret");
 	assert_int_equal(policy->rulesets[0].gateways[0].token.value_len, 6);
 	assert_string_equal(policy->rulesets[0].gateways[0].token.value_file, token_path);
@@ -714,14 +734,16 @@ static void test_token_file(void **context)
 	assert_int_equal(chmod(token_path, 0640), 0);
 	assert_int_equal(mxguard_policy_load(&policy, path, 0, message, sizeof(message)), MXGUARD_ERROR_CONFIG);
 	snprintf(line, sizeof(line),
-		 "%s:2: gateways.header.value_file: \"%s\": found mode 0640; expected no read or write permission for group "
+		 "%s:2: gateways.header.value_file: \"%s\": found mode 0640; expected no read or write permission for "
+		 "group "
 		 "and others",
 		 path, token_path);
 	assert_string_equal(message, line);
 	write_file(token_path, "two\nlines\n", 10, 0600);
 	assert_int_equal(mxguard_policy_load(&policy, path, 0, message, sizeof(message)), MXGUARD_ERROR_CONFIG);
 	snprintf(line, sizeof(line),
-		 "%s:2: gateways.header.value_file: \"%s\": found a content that no header field can hold; expected one line "
+		 "%s:2: gateways.header.value_file: \"%s\": found a content that no header field can hold; expected "
+		 "one line "
 		 "of 1 to 800 printable ASCII characters",
 		 path, token_path);
 	assert_string_equal(message, line);
@@ -738,7 +760,7 @@ static void test_token_unreadable(void **context)
 	int result = mxguard_policy_load(&policy, path, 0, message, sizeof(message));
 	assert_int_equal(seteuid(0), 0);
 	assert_string_equal(message, "");
-	assert_int_equal(result, MXGUARD_OK);
+	assert_int_equal(result, MXGUARD_ERROR_NONE);
 	assert_string_equal(policy->rulesets[0].gateways[0].token.field, "X-Gw");
 	assert_null(policy->rulesets[0].gateways[0].token.value);
 	mxguard_policy_unref(policy);
@@ -772,7 +794,8 @@ static void test_removed_fields(void **context)
 	};
 	struct mxguard_policy *p = parse(everything);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		assert_int_equal(mxguard_policy_removes_field(p, cases[i].field, strlen(cases[i].field)), cases[i].removed);
+		assert_int_equal(mxguard_policy_removes_field(p, cases[i].field, strlen(cases[i].field)),
+				 cases[i].removed);
 	assert_int_equal(mxguard_policy_removes_field(p, "", 0), MXGUARD_ERROR_INVALID);
 	assert_int_equal(mxguard_policy_removes_field(p, NULL, 5), MXGUARD_ERROR_INVALID);
 	mxguard_policy_unref(p);

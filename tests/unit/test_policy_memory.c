@@ -73,7 +73,8 @@ static const char text[] =
 	" { name = \"b\"; allow = \"ip4:192.0.2.1\"; header = { name = \"X-Gw\"; value = \"s3cret\"; }; } );\n"
 	"exempt = [ \"postmaster@\" ]; reply_text = \"no\"; quarantine_mailbox = \"Spam\"; hostname = \"mx.example\";\n"
 	"trace = { mta = [ \"postfix\" ]; }; dns = { servers = [ \"127.0.0.1\" ]; };\n"
-	"policies = ( { domains = [ \"c.example\", \".d.example\" ]; gateways = ( { name = \"c\"; allow = \"a\"; } ); } );\n";
+	"policies = ( { domains = [ \"c.example\", \".d.example\" ]; gateways = ( { name = \"c\"; allow = \"a\"; } ); "
+	"} );\n";
 
 /* Trimming what was made is the one failure that changes nothing. */
 static void attempt(const char *config, int without)
@@ -94,7 +95,7 @@ static void attempt(const char *config, int without)
 		} else {
 			assert_int_equal(result, without);
 		}
-		mxguard_policy_unref(result == MXGUARD_OK ? policy : NULL);
+		mxguard_policy_unref(result == MXGUARD_ERROR_NONE ? policy : NULL);
 		assert_true(number < 10000);
 	} while (fired > 0);
 	assert_true(number > 3);
@@ -102,7 +103,7 @@ static void attempt(const char *config, int without)
 
 static void test_policy(void **context)
 {
-	attempt(text, MXGUARD_OK);
+	attempt(text, MXGUARD_ERROR_NONE);
 }
 
 static void test_mistake(void **context)

@@ -165,12 +165,14 @@ static void test_no_address_under_default_routes(void **context)
 static void test_nested(void **context)
 {
 	struct mxg_prefix_item items[] = {
-		item("192.0.2.7", 0),	     item("192.0.2.0/24", 1),	 item("0.0.0.0/0", 2),
-		item("192.0.2.6/31", 3),     item("192.0.0.0/16", 4),	 item("192.0.2.7", 5),
-		item("192.0.2.7", 5),	     item("2001:db8::/32", 6),	 item("2001:db8::1", 7),
-		item("::/0", 8),	     item("2001:db8::1", 2),	 item("2001:db8:0:1::/64", 9),
-		item("128.0.0.0/1", 10),     item("255.255.255.255", 11), item("0.0.0.0", 12),
-		item("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 13),
+		item("192.0.2.7", 0),    item("192.0.2.0/24", 1),
+		item("0.0.0.0/0", 2),    item("192.0.2.6/31", 3),
+		item("192.0.0.0/16", 4), item("192.0.2.7", 5),
+		item("192.0.2.7", 5),    item("2001:db8::/32", 6),
+		item("2001:db8::1", 7),  item("::/0", 8),
+		item("2001:db8::1", 2),  item("2001:db8:0:1::/64", 9),
+		item("128.0.0.0/1", 10), item("255.255.255.255", 11),
+		item("0.0.0.0", 12),     item("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 13),
 	};
 	size_t count = sizeof(items) / sizeof(items[0]), found;
 	struct mxg_prefix_set *set = mxg_prefix_set_new(items, count);

@@ -198,8 +198,9 @@ static bool evaluates_to_match(const struct world *w, struct mxg_answers *t, con
 			       const struct mxg_address *peer)
 {
 	struct mxg_term_outcome o;
-	const struct mxg_eval_input input = { .peer = *peer, .domain = in->domain, .sender = "", .helo = "",
-					      .receiver = "", .view = in->view };
+	const struct mxg_eval_input input = {
+		.peer = *peer, .domain = in->domain, .sender = "", .helo = "", .receiver = "", .view = in->view
+	};
 	do {
 		mxg_answers_clear_flags(t, MXG_ENTRY_WANTED);
 		mxg_evaluate_term(t, &input, &in->ruleset->terms[0].term, false, NULL, &o);
@@ -222,8 +223,8 @@ static void check_peer(const struct world *w, const struct mxg_reach *r, const s
 	char text[MXG_ADDRESS_TEXT_MAX];
 	bool matches = evaluates_to_match(w, t, in, peer);
 	if (matches != in_set(r, peer)) {
-		print_error("world %u, %s, %s: the evaluator says %d\n", number, term,
-			    mxg_address_format(peer, text), matches);
+		print_error("world %u, %s, %s: the evaluator says %d\n", number, term, mxg_address_format(peer, text),
+			    matches);
 		for (unsigned n = 0; n < NAMES; n++)
 			print_error("n%u: %s; A %u, MX %u\n", n, w->txt[n], w->addresses[n], w->exchanges[n]);
 		fail();
@@ -232,8 +233,8 @@ static void check_peer(const struct world *w, const struct mxg_reach *r, const s
 
 static void check_world(unsigned number, struct mxg_reach *r, struct mxg_answers *t)
 {
-	static const char *const terms[] = { "include:n0.test", "a:n0.test/29", "mx:n1.test", "mx", "a",
-					     "exists:n2.test", "include:n4.test" };
+	static const char *const terms[] = { "include:n0.test", "a:n0.test/29",   "mx:n1.test", "mx", "a",
+					     "exists:n2.test",  "include:n4.test" };
 	struct world w;
 	const char *text = terms[number % 7];
 	struct mxg_gateway_term term = { .gateway = 0 };
@@ -252,8 +253,7 @@ static void check_world(unsigned number, struct mxg_reach *r, struct mxg_answers
 	assert_true(mxg_reach_flatten(r, t, &in));
 	for (unsigned i = 0; i < 66; i++) {
 		const struct mxg_address four = { .family = 4, .bytes = { 10, 0, 0, (uint8_t)i } };
-		const struct mxg_address six = { .family = 6,
-						 .bytes = { 0x20, 0x01, 0x0d, 0xb8, [15] = (uint8_t)i } };
+		const struct mxg_address six = { .family = 6, .bytes = { 0x20, 0x01, 0x0d, 0xb8, [15] = (uint8_t)i } };
 		check_peer(&w, r, &in, t, &four, number, text);
 		check_peer(&w, r, &in, t, &six, number, text);
 	}

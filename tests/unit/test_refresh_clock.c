@@ -111,8 +111,13 @@ static void refresh_so(int64_t now, bool strict, const char *forget)
 	struct mxg_string_list names = { .items = &forget, .count = forget == NULL ? 0 : 1 };
 	static struct mxg_refresh run;
 	struct mxguard_snapshot *before = NULL;
-	run = (struct mxg_refresh){ .policy = policy, .now = now, .strict = strict, .quiet = true,
-				    .concurrency = CONCURRENCY, .domains = domains, .domain_count = 2 };
+	run = (struct mxg_refresh){ .policy = policy,
+				    .now = now,
+				    .strict = strict,
+				    .quiet = true,
+				    .concurrency = CONCURRENCY,
+				    .domains = domains,
+				    .domain_count = 2 };
 	mxg_snapshot_open_any(&before, policy, NULL, 0);
 	assert_true(mxg_store_init(&run.store, before, &names));
 	assert_true(mxg_refresh_run(&run));
@@ -130,7 +135,7 @@ static void refresh(int64_t now)
 
 /* ---- deciding ---------------------------------------------------------------------------- */
 
-static void reply_to(struct mxguard_check *c, unsigned number, int64_t now)
+static void reply_to(struct mxguard_check *c, size_t number, int64_t now)
 {
 	uint8_t bytes[9000];
 	char name[256], type[8];
@@ -145,21 +150,22 @@ static void reply_to(struct mxguard_check *c, unsigned number, int64_t now)
 	if (len > 0)
 		mxguard_check_reply(c, number, bytes, len, now);
 	else
-		mxguard_check_no_reply(c, number, MXGUARD_DNS_TIMEOUT, now);
+		mxguard_check_no_reply(c, number, MXGUARD_DNS_FAILURE_TIMEOUT, now);
 }
 
 static struct mxguard_check *decide(int64_t now, const char *peer)
 {
 	struct mxguard_snapshot *s;
 	uint8_t query[512];
-	unsigned number;
+	size_t number;
 	size_t len;
-	assert_int_equal(mxguard_snapshot_open(&s, policy, 0, NULL, 0), MXGUARD_OK);
-	struct mxguard_check *c = mxguard_check_new(policy, s, 0);
+	assert_int_equal(mxguard_snapshot_open(&s, policy, 0, NULL, 0), MXGUARD_ERROR_NONE);
+	struct mxguard_check *c = NULL;
+	mxguard_check_new(&c, policy, s, 0);
 	mxguard_snapshot_unref(s);
-	assert_int_equal(mxguard_check_set_peer_text(c, peer), MXGUARD_OK);
-	assert_int_equal(mxguard_check_add_recipient(c, "a@d.test"), 0);
-	while (mxguard_check_run(c, now) == MXGUARD_NEED_DNS)
+	assert_int_equal(mxguard_check_set_peer_text(c, peer), MXGUARD_ERROR_NONE);
+	assert_int_equal(mxguard_check_add_recipient(c, "a@d.test", NULL), 0);
+	while (mxguard_check_run(c, now) == MXGUARD_PROGRESS_NEED_DNS)
 		while (mxguard_check_next_question(c, &number, query, sizeof(query), &len) == 1)
 			reply_to(c, number, now);
 	return c;
@@ -188,11 +194,15 @@ static int set_up(void **state)
 	strcpy(folder, "/tmp/mxg-unit-XXXXXX");
 	if (mkdtemp(folder) == NULL || chmod(folder, 0755) != 0)
 		return -1;
-	int n = snprintf(text, sizeof(text),
-			 "mode = \"enforce\"; self = [ \"198.51.100.200\" ]; domains = [ \"d.test\" ]; state_dir = \"%s\";"
-			 "gateways = ( { name = \"mx\"; allow = \"mx\"; }, { name = \"filter\"; allow = \"include:spf.test\"; } );"
-			 "dns = { grace = \"2d\"; keep_stale = \"7d\"; settle = \"0s\"; };", folder);
-	if (mxguard_policy_parse(&policy, text, (size_t)n, "clock.conf", 0, message, sizeof(message)) != MXGUARD_OK) {
+	int n = snprintf(
+		text, sizeof(text),
+		"mode = \"enforce\"; self = [ \"198.51.100.200\" ]; domains = [ \"d.test\" ]; state_dir = \"%s\";"
+		"gateways = ( { name = \"mx\"; allow = \"mx\"; }, { name = \"filter\"; allow = \"include:spf.test\"; } "
+		");"
+		"dns = { grace = \"2d\"; keep_stale = \"7d\"; settle = \"0s\"; };",
+		folder);
+	if (mxguard_policy_parse(&policy, text, (size_t)n, "clock.conf", 0, message, sizeof(message)) !=
+	    MXGUARD_ERROR_NONE) {
 		print_error("%s\n", message);
 		return -1;
 	}

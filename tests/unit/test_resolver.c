@@ -27,7 +27,7 @@ static void test_answered(void **state)
 	(void)state;
 	open_site(&site, "5s");
 	struct mxguard_check *c = site_check(&site, "192.0.2.10", "a@example.test");
-	assert_int_equal(mxguard_resolver_start(site.resolver, c, -1), MXGUARD_NEED_DNS);
+	assert_int_equal(mxguard_resolver_start(site.resolver, c, -1), MXGUARD_PROGRESS_NEED_DNS);
 	site_wait_for_queries(&site, 1);
 	site_answer_all(&site.servers[0], 0);
 	site_wait_for_queries(&site, 1);
@@ -48,7 +48,7 @@ static void test_same_question_goes_out_once(void **state)
 	open_site(&site, "5s");
 	for (size_t i = 0; i < 20; i++) {
 		checks[i] = site_check(&site, i % 2 == 0 ? "192.0.2.10" : "203.0.113.66", "a@example.test");
-		assert_int_equal(mxguard_resolver_start(site.resolver, checks[i], -1), MXGUARD_NEED_DNS);
+		assert_int_equal(mxguard_resolver_start(site.resolver, checks[i], -1), MXGUARD_PROGRESS_NEED_DNS);
 	}
 	site_wait_for_queries(&site, 1);
 	site_answer_all(&site.servers[0], 0);
@@ -118,7 +118,7 @@ static void test_silence_ends_at_the_deadline(void **state)
 	open_site(&site, "30s");
 	struct mxguard_check *c = site_check(&site, "192.0.2.10", "a@example.test");
 	double start = site_seconds();
-	assert_int_equal(mxguard_resolver_start(site.resolver, c, 300), MXGUARD_NEED_DNS);
+	assert_int_equal(mxguard_resolver_start(site.resolver, c, 300), MXGUARD_PROGRESS_NEED_DNS);
 	assert_ptr_equal(site_wait_for_check(&site), c);
 	assert_true(site_seconds() - start < 15); /* not the thirty of the policy */
 	assert_int_equal(mxguard_check_verdict(c, 0), MXGUARD_VERDICT_UNKNOWN);
@@ -193,8 +193,8 @@ static void test_recipients_added_later(void **state)
 	site_wait_for_queries(&site, 1);
 	site_answer_all(&site.servers[0], 0);
 	assert_ptr_equal(site_wait_for_check(&site), c);
-	assert_int_equal(mxguard_check_add_recipient(c, "b@other.test"), 1);
-	assert_int_equal(mxguard_resolver_start(site.resolver, c, -1), MXGUARD_NEED_DNS);
+	assert_int_equal(mxguard_check_add_recipient(c, "b@other.test", NULL), MXGUARD_ERROR_NONE);
+	assert_int_equal(mxguard_resolver_start(site.resolver, c, -1), MXGUARD_PROGRESS_NEED_DNS);
 	site_wait_for_queries(&site, 1);
 	site_answer_all(&site.servers[0], 0);
 	site_wait_for_queries(&site, 1);
@@ -218,7 +218,7 @@ static void test_a_thousand_at_once(void **state)
 		char recipient[64];
 		snprintf(recipient, sizeof(recipient), "a@d%zu.test", i);
 		checks[i] = site_check(&site, "192.0.2.10", recipient);
-		assert_int_equal(mxguard_resolver_start(site.resolver, checks[i], -1), MXGUARD_NEED_DNS);
+		assert_int_equal(mxguard_resolver_start(site.resolver, checks[i], -1), MXGUARD_PROGRESS_NEED_DNS);
 	}
 	for (int i = 0; i < 20000 && done < MANY; i++) {
 		site_turn(&site);
@@ -247,7 +247,7 @@ static void test_no_sockets_left(void **state)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
 	int progress = mxguard_resolver_run(site.resolver, c, 1000);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
-	assert_int_equal(progress, MXGUARD_DONE);
+	assert_int_equal(progress, MXGUARD_PROGRESS_DONE);
 	assert_int_equal(mxguard_check_verdict(c, 0), MXGUARD_VERDICT_UNKNOWN);
 	assert_int_equal(mxguard_check_reply_code(c, 0), 451);
 	mxguard_check_free(c);
@@ -260,7 +260,7 @@ static void test_blocking_needs_no_dns_for_static_terms(void **state)
 	(void)state;
 	open_site(&site, "5s");
 	struct mxguard_check *c = site_check(&site, "", "a@example.test");
-	assert_int_equal(mxguard_resolver_run(site.resolver, c, -1), MXGUARD_NEED_HEADER);
+	assert_int_equal(mxguard_resolver_run(site.resolver, c, -1), MXGUARD_PROGRESS_NEED_HEADER);
 	assert_int_equal(site.servers[0].seen, 0);
 	mxguard_check_free(c);
 	site_close(&site);
@@ -272,7 +272,9 @@ static void test_misuse(void **state)
 	(void)state;
 	open_site(&site, "5s");
 	struct mxguard_check *c = site_check(&site, "192.0.2.10", "a@example.test");
-	assert_null(mxguard_resolver_new(NULL));
+	struct mxguard_resolver *none;
+	assert_int_equal(mxguard_resolver_new(&none, NULL), MXGUARD_ERROR_INVALID);
+	assert_null(none);
 	assert_int_equal(mxguard_resolver_start(site.resolver, c, -2), MXGUARD_ERROR_INVALID);
 	assert_int_equal(mxguard_resolver_start(site.resolver, NULL, -1), MXGUARD_ERROR_INVALID);
 	assert_int_equal(mxguard_resolver_process(site.resolver, NULL, 1), MXGUARD_ERROR_INVALID);

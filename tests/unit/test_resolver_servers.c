@@ -155,8 +155,8 @@ static void test_servers_without_edns(void **state)
 	site_open(&site, "60s", manners, 1);
 	struct mxguard_check *a = site_check(&site, "192.0.2.10", "a@one.test");
 	struct mxguard_check *b = site_check(&site, "192.0.2.10", "b@two.test");
-	assert_int_equal(mxguard_resolver_start(site.resolver, a, -1), MXGUARD_NEED_DNS);
-	assert_int_equal(mxguard_resolver_start(site.resolver, b, -1), MXGUARD_NEED_DNS);
+	assert_int_equal(mxguard_resolver_start(site.resolver, a, -1), MXGUARD_PROGRESS_NEED_DNS);
+	assert_int_equal(mxguard_resolver_start(site.resolver, b, -1), MXGUARD_PROGRESS_NEED_DNS);
 	site_wait_for_check(&site);
 	site_wait_for_check(&site);
 	assert_int_equal(mxguard_check_verdict(a, 0), MXGUARD_VERDICT_AUTHORIZED);
@@ -198,7 +198,7 @@ static void test_dies_and_comes_back(void **state)
 	(void)state;
 	site_open(&site, "60s", manners, 1);
 	struct mxguard_check *c = site_check(&site, "192.0.2.10", "a@example.test");
-	assert_int_equal(mxguard_resolver_start(site.resolver, c, -1), MXGUARD_NEED_DNS);
+	assert_int_equal(mxguard_resolver_start(site.resolver, c, -1), MXGUARD_PROGRESS_NEED_DNS);
 	site_wait_for_queries(&site, 1);
 	site_answer_all(&site.servers[0], 0);
 	site_server_stop(&site.servers[0]); /* between the first question and the second */
@@ -225,7 +225,7 @@ static void test_silent_and_back(void **state)
 	site.servers[0].manner = SITE_WAITS;
 	struct mxguard_check *c = site_check(&site, "192.0.2.10", "alice@example.test");
 	double start = site_seconds();
-	assert_int_equal(mxguard_resolver_start(site.resolver, c, -1), MXGUARD_NEED_DNS);
+	assert_int_equal(mxguard_resolver_start(site.resolver, c, -1), MXGUARD_PROGRESS_NEED_DNS);
 	site_wait_for_queries(&site, 1);
 	assert_int_equal(site.servers[0].seen, seen + 1);
 	assert_true(site_seconds() - start < 1.5);
@@ -254,7 +254,7 @@ static void test_no_socket_is_our_own_trouble(void **state)
 		struct mxguard_check *c = site_check(&site, "192.0.2.10", "alice@example.test");
 		int progress = mxguard_resolver_run(site.resolver, c, -1);
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
-		assert_int_equal(progress, MXGUARD_DONE);
+		assert_int_equal(progress, MXGUARD_PROGRESS_DONE);
 		assert_int_equal(mxguard_check_verdict(c, 0), MXGUARD_VERDICT_UNKNOWN);
 		assert_string_equal(mxguard_check_text(c, 0, MXGUARD_TEXT_REASON), "dns-local");
 		mxguard_check_free(c);
@@ -285,7 +285,7 @@ static void cancel_at_random(const enum site_manner *manners)
 	for (unsigned i = 0; i < MANY; i++) {
 		snprintf(recipient, sizeof(recipient), "a@d%u.test", next_random() % 4);
 		checks[i] = site_check(&site, i % 3 == 0 ? "203.0.113.66" : "192.0.2.10", recipient);
-		assert_int_equal(mxguard_resolver_start(site.resolver, checks[i], 400), MXGUARD_NEED_DNS);
+		assert_int_equal(mxguard_resolver_start(site.resolver, checks[i], 400), MXGUARD_PROGRESS_NEED_DNS);
 	}
 	for (int turns = (int)(next_random() % 30); turns > 0; turns--) {
 		site_turn(&site);
@@ -333,11 +333,11 @@ static void test_started_again_with_its_header(void **state)
 	(void)state;
 	site_open(&site, "5s", manners, 1);
 	struct mxguard_check *c = site_check(&site, "", "a@example.test");
-	assert_int_equal(mxguard_resolver_start(site.resolver, c, -1), MXGUARD_NEED_HEADER);
+	assert_int_equal(mxguard_resolver_start(site.resolver, c, -1), MXGUARD_PROGRESS_NEED_HEADER);
 	assert_null(mxguard_resolver_next(site.resolver));
 	assert_true(mxguard_check_header(c, header, sizeof(header) - 1) >= 0);
-	assert_int_equal(mxguard_check_header_end(c), MXGUARD_OK);
-	assert_int_equal(mxguard_resolver_start(site.resolver, c, -1), MXGUARD_NEED_DNS);
+	assert_int_equal(mxguard_check_header_end(c), MXGUARD_ERROR_NONE);
+	assert_int_equal(mxguard_resolver_start(site.resolver, c, -1), MXGUARD_PROGRESS_NEED_DNS);
 	assert_ptr_equal(site_wait_for_check(&site), c);
 	assert_int_equal(mxguard_check_verdict(c, 0), MXGUARD_VERDICT_AUTHORIZED);
 	assert_int_equal(mxguard_check_hop(c, 0), 1);

@@ -116,7 +116,8 @@ static void test_all_and_include(void **unused)
 		{ "5.2 a deny in the middle is a no", "v=spf1 include:x.test ip4:192.0.2.7", YES,
 		  .zone = "x.test TXT v=spf1 -include:pass.test +all" },
 		{ "5.2 itself", "v=spf1 include:r.test +all", PERM(LOOP) },
-		{ "5.2 in a circle", "v=spf1 include:x.test +all", PERM(LOOP), .zone = "x.test TXT v=spf1 include:r.test" },
+		{ "5.2 in a circle", "v=spf1 include:x.test +all", PERM(LOOP),
+		  .zone = "x.test TXT v=spf1 include:r.test" },
 		{ "5.2 a circle that is not entered", "v=spf1 ip4:192.0.2.7 include:r.test", YES },
 		{ "5.2 itself in another case", "v=spf1 include:R.Test +all", PERM(LOOP) },
 		{ "5.2 the same one twice is no circle", "v=spf1 include:fail.test include:fail.test +all", YES },
@@ -153,8 +154,10 @@ static void test_a(void **unused)
 		{ "5.3 alias", "v=spf1 a:x.test -all", YES, .zone = "x.test CNAME host7.test" },
 		{ "5.3 aliases, eight", "v=spf1 a:c1.test -all", YES,
 		  .zone = "c1.test CNAME c2.test\nc2.test CNAME c3.test\nc3.test CNAME c4.test\nc4.test CNAME c5.test\n"
-			  "c5.test CNAME c6.test\nc6.test CNAME c7.test\nc7.test CNAME c8.test\nc8.test CNAME host7.test" },
-		{ "5.3 aliases in a circle", "v=spf1 a:x.test +all", TEMP, .zone = "x.test CNAME y.test\ny.test CNAME x.test" },
+			  "c5.test CNAME c6.test\nc6.test CNAME c7.test\nc7.test CNAME c8.test\nc8.test CNAME "
+			  "host7.test" },
+		{ "5.3 aliases in a circle", "v=spf1 a:x.test +all", TEMP,
+		  .zone = "x.test CNAME y.test\ny.test CNAME x.test" },
 		{ "5.3 the case of names", "v=spf1 a:HOST7.Test -all", YES },
 		{ "5.3 a trailing dot", "v=spf1 a:host7.test. -all", YES },
 		{ "5.6 /24", "v=spf1 a:net.test/24 -all", YES },
@@ -178,7 +181,8 @@ static void test_a(void **unused)
 		{ "4.8 a label of 63 is a name",
 		  "v=spf1 a:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.test -all", YES,
 		  .zone = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.test A 192.0.2.7" },
-		{ "4.8 a colon in the target", "v=spf1 a:foo:bar/baz.test -all", YES, .zone = "foo:bar/baz.test A 192.0.2.7" },
+		{ "4.8 a colon in the target", "v=spf1 a:foo:bar/baz.test -all", YES,
+		  .zone = "foo:bar/baz.test A 192.0.2.7" },
 		{ "4.8 an underscore in the target", "v=spf1 a:_spf.test -all", YES, .zone = "_spf.test A 192.0.2.7" },
 	};
 	RUN(cases);
@@ -262,7 +266,8 @@ static void test_ptr(void **unused)
 		{ "5.5 the second name", "v=spf1 ptr:x.test -all", YES, PEER9,
 		  .zone = PTR("elsewhere.test") PTR("mail.x.test") },
 		{ "5.5 the reverse name as an alias", "v=spf1 ptr:x.test -all", YES, PEER9,
-		  .zone = "9.2.0.192.in-addr.arpa CNAME 9.sub.arpa\n9.sub.arpa PTR mail.x.test\nmail.x.test A 192.0.2.9" },
+		  .zone = "9.2.0.192.in-addr.arpa CNAME 9.sub.arpa\n9.sub.arpa PTR mail.x.test\nmail.x.test A "
+			  "192.0.2.9" },
 		{ "4.6.4 the tenth name counts", "v=spf1 ptr:x.test -all", YES, PEER9,
 		  .zone = PTR("n1.test") PTR("n2.test") PTR("n3.test") PTR("n4.test") PTR("n5.test") PTR("n6.test")
 			  PTR("n7.test") PTR("n8.test") PTR("n9.test") PTR("a.x.test") },
@@ -305,8 +310,11 @@ static void test_networks_and_exists(void **unused)
 		{ "5.6 ip6 mapped network is not for IPv4", "v=spf1 ip6:::ffff:0:0/96 -all", NO },
 		{ "5 a mapped peer is IPv4", "v=spf1 ip4:192.0.2.7 -all", YES, .peer = "::ffff:192.0.2.7" },
 		{ "5 a mapped peer is not IPv6", "v=spf1 ip6:::/0 -all", NO, .peer = "::ffff:192.0.2.7" },
-		{ "5.6 ip4 asks nothing", "v=spf1 ip4:192.0.2.1 ip4:192.0.2.2 ip4:192.0.2.3 ip4:192.0.2.4 ip4:192.0.2.5 "
-		  "ip4:192.0.2.6 ip4:192.0.2.8 ip4:192.0.2.9 ip4:192.0.2.10 ip4:192.0.2.11 ip4:192.0.2.12 ip4:192.0.2.7", YES },
+		{ "5.6 ip4 asks nothing",
+		  "v=spf1 ip4:192.0.2.1 ip4:192.0.2.2 ip4:192.0.2.3 ip4:192.0.2.4 ip4:192.0.2.5 "
+		  "ip4:192.0.2.6 ip4:192.0.2.8 ip4:192.0.2.9 ip4:192.0.2.10 ip4:192.0.2.11 ip4:192.0.2.12 "
+		  "ip4:192.0.2.7",
+		  YES },
 		{ "5.7 exists", "v=spf1 exists:host8.test -all", YES },
 		{ "5.7 any address does", "v=spf1 exists:many.test -all", YES },
 		{ "5.7 no such name", "v=spf1 exists:nowhere.test +all", YES },
@@ -317,7 +325,8 @@ static void test_networks_and_exists(void **unused)
 		{ "5.7 SERVFAIL", "v=spf1 exists:sick.test +all", TEMP },
 		{ "5.7 by an alias", "v=spf1 exists:x.test -all", YES, .zone = "x.test CNAME host8.test" },
 		{ "5.7 per peer", "v=spf1 exists:%{ir}.gw.test -all", YES, .zone = "7.2.0.192.gw.test A 127.0.0.2" },
-		{ "5.7 per peer, another", "v=spf1 exists:%{ir}.gw.test -all", NO, .zone = "8.2.0.192.gw.test A 127.0.0.2" },
+		{ "5.7 per peer, another", "v=spf1 exists:%{ir}.gw.test -all", NO,
+		  .zone = "8.2.0.192.gw.test A 127.0.0.2" },
 		{ "4.8 a target that is no name does not match", "v=spf1 exists:..test +all", YES },
 	};
 	RUN(cases);
@@ -341,13 +350,15 @@ static void test_modifiers(void **unused)
 		  .zone = "x.test TXT v=spf1 a:%{d}\nx.test A 192.0.2.7" },
 		{ "6.1 with a macro", "v=spf1 redirect=%{v}.x.test", YES, .zone = "in-addr.x.test TXT v=spf1 +all" },
 		{ "6.1 to itself", "v=spf1 redirect=r.test", PERM(LOOP) },
-		{ "6.1 in a circle", "v=spf1 redirect=x.test", PERM(LOOP), .zone = "x.test TXT v=spf1 redirect=r.test" },
+		{ "6.1 in a circle", "v=spf1 redirect=x.test", PERM(LOOP),
+		  .zone = "x.test TXT v=spf1 redirect=r.test" },
 		{ "6.1 a target that is no name", "v=spf1 redirect=x..test", PERM(NAME) },
 		{ "6.1 and an include of where it came from", "v=spf1 redirect=x.test", PERM(LOOP),
 		  .zone = "x.test TXT v=spf1 include:r.test" },
 		{ "6 redirect= twice", "v=spf1 redirect=pass.test redirect=pass.test", PERM(SYNTAX) },
 		{ "6 redirect= twice, behind all", "v=spf1 +all redirect=pass.test redirect=pass.test", PERM(SYNTAX) },
-		{ "6 redirect= twice, in another case", "v=spf1 +all redirect=pass.test ReDirect=pass.test", PERM(SYNTAX) },
+		{ "6 redirect= twice, in another case", "v=spf1 +all redirect=pass.test ReDirect=pass.test",
+		  PERM(SYNTAX) },
 		{ "6 exp= twice", "v=spf1 +all exp=x.test exp=x.test", PERM(SYNTAX) },
 		{ "6.2 exp= does not change the result", "v=spf1 -all exp=nowhere.test", NO },
 		{ "6.2 exp= is not asked for", "v=spf1 +all exp=slow.test", YES },
@@ -380,39 +391,54 @@ static void test_limits(void **unused)
 		{ "4.6.4 eleven", "v=spf1 " A10 " a +all", PERM(LOOKUPS), .zone = H0 },
 		{ "4.6.4 the eleventh is not reached", "v=spf1 " A10 " +all a", YES, .zone = H0 },
 		{ "4.6.4 a match before the eleventh", "v=spf1 " A10 " ip4:192.0.2.7 a", YES, .zone = H0 },
-		{ "4.6.4 the tenth may match", "v=spf1 a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test "
-		  "a:h0.test a:h0.test a:host7.test -all", YES, .zone = H0 },
+		{ "4.6.4 the tenth may match",
+		  "v=spf1 a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test "
+		  "a:h0.test a:h0.test a:host7.test -all",
+		  YES, .zone = H0 },
 		{ "4.6.4 the same name counts each time", "v=spf1 " A10 " a:h0.test +all", PERM(LOOKUPS), .zone = H0 },
-		{ "4.6.4 all and ip4 do not count", "v=spf1 " A10 " ip4:192.0.2.9 ip6:::1 ip4:192.0.2.10 +all", YES, .zone = H0 },
+		{ "4.6.4 all and ip4 do not count", "v=spf1 " A10 " ip4:192.0.2.9 ip6:::1 ip4:192.0.2.10 +all", YES,
+		  .zone = H0 },
 		{ "4.6.4 include counts, and what is in it", "v=spf1 include:x.test a:h0.test +all", PERM(LOOKUPS),
-		  .zone = H0 "x.test TXT v=spf1 a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test "
-			     "a:h0.test" },
+		  .zone = H0
+		  "x.test TXT v=spf1 a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test "
+		  "a:h0.test" },
 		{ "4.6.4 just not", "v=spf1 include:x.test +all", YES,
-		  .zone = H0 "x.test TXT v=spf1 a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test "
-			     "a:h0.test" },
+		  .zone = H0
+		  "x.test TXT v=spf1 a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test "
+		  "a:h0.test" },
 		{ "4.6.4 over inside the include", "v=spf1 a:h0.test include:x.test +all", PERM(LOOKUPS),
 		  .zone = H0 "x.test TXT v=spf1 " A10 },
 		{ "4.6.4 redirect= counts", "v=spf1 " A10 " redirect=pass.test", PERM(LOOKUPS), .zone = H0 },
-		{ "4.6.4 redirect= as the tenth", "v=spf1 a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test "
-		  "a:h0.test a:h0.test redirect=pass.test", YES, .zone = H0 },
+		{ "4.6.4 redirect= as the tenth",
+		  "v=spf1 a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test "
+		  "a:h0.test a:h0.test redirect=pass.test",
+		  YES, .zone = H0 },
 		{ "4.6.4 the count goes on behind redirect=", "v=spf1 a:h0.test redirect=x.test", PERM(LOOKUPS),
-		  .zone = H0 "x.test TXT v=spf1 a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test "
-			     "a:h0.test" },
+		  .zone = H0
+		  "x.test TXT v=spf1 a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test a:h0.test "
+		  "a:h0.test" },
 		{ "4.6.4 exp= does not count", "v=spf1 " A10 " +all exp=h0.test", YES, .zone = H0 },
-		{ "4.6.4 mx, ptr and exists count", "v=spf1 mx:mx8.test mx:mx8.test mx:mx8.test ptr:x.test ptr:x.test ptr:x.test "
-		  "exists:none%{v}.%{d1r}.h0.test a:h0.test a:h0.test a:h0.test a:h0.test +all", PERM(LOOKUPS),
-		  .zone = H0 },
-		{ "4.6.4 a term with a target that is no name counts", "v=spf1 a:x..test a:x..test a:x..test a:x..test a:x..test "
-		  "a:x..test a:x..test a:x..test a:x..test a:x..test a:x..test +all", PERM(LOOKUPS) },
+		{ "4.6.4 mx, ptr and exists count",
+		  "v=spf1 mx:mx8.test mx:mx8.test mx:mx8.test ptr:x.test ptr:x.test ptr:x.test "
+		  "exists:none%{v}.%{d1r}.h0.test a:h0.test a:h0.test a:h0.test a:h0.test +all",
+		  PERM(LOOKUPS), .zone = H0 },
+		{ "4.6.4 a term with a target that is no name counts",
+		  "v=spf1 a:x..test a:x..test a:x..test a:x..test a:x..test "
+		  "a:x..test a:x..test a:x..test a:x..test a:x..test a:x..test +all",
+		  PERM(LOOKUPS) },
 		{ "4.6.4 includes in a chain of ten", "v=spf1 include:c1.test -all", YES,
 		  .zone = "c1.test TXT v=spf1 include:c2.test\nc2.test TXT v=spf1 include:c3.test\nc3.test TXT v=spf1 "
-			  "include:c4.test\nc4.test TXT v=spf1 include:c5.test\nc5.test TXT v=spf1 include:c6.test\nc6.test "
-			  "TXT v=spf1 include:c7.test\nc7.test TXT v=spf1 include:c8.test\nc8.test TXT v=spf1 include:c9.test\n"
+			  "include:c4.test\nc4.test TXT v=spf1 include:c5.test\nc5.test TXT v=spf1 "
+			  "include:c6.test\nc6.test "
+			  "TXT v=spf1 include:c7.test\nc7.test TXT v=spf1 include:c8.test\nc8.test TXT v=spf1 "
+			  "include:c9.test\n"
 			  "c9.test TXT v=spf1 include:pass.test" },
 		{ "4.6.4 of eleven", "v=spf1 include:c1.test +all", PERM(LOOKUPS),
 		  .zone = "c1.test TXT v=spf1 include:c2.test\nc2.test TXT v=spf1 include:c3.test\nc3.test TXT v=spf1 "
-			  "include:c4.test\nc4.test TXT v=spf1 include:c5.test\nc5.test TXT v=spf1 include:c6.test\nc6.test "
-			  "TXT v=spf1 include:c7.test\nc7.test TXT v=spf1 include:c8.test\nc8.test TXT v=spf1 include:c9.test\n"
+			  "include:c4.test\nc4.test TXT v=spf1 include:c5.test\nc5.test TXT v=spf1 "
+			  "include:c6.test\nc6.test "
+			  "TXT v=spf1 include:c7.test\nc7.test TXT v=spf1 include:c8.test\nc8.test TXT v=spf1 "
+			  "include:c9.test\n"
 			  "c9.test TXT v=spf1 include:c10.test\nc10.test TXT v=spf1 include:pass.test" },
 		{ "4.6.4 two void lookups", "v=spf1 a:v1.test exists:v2.test +all", YES },
 		{ "4.6.4 three", "v=spf1 a:v1.test exists:v2.test mx:v3.test +all", PERM(VOIDS) },
@@ -426,9 +452,10 @@ static void test_limits(void **unused)
 		{ "4.6.4 a void PTR counts", "v=spf1 ptr:x.test a:v1.test a:v2.test +all", PERM(VOIDS), PEER9 },
 		{ "4.6.4 a failing lookup is not void", "v=spf1 a:v1.test a:v2.test a:slow.test +all", TEMP },
 		{ "4.6.4 the null MX is not void", "v=spf1 mx:nullmx.test mx:nullmx.test mx:nullmx.test +all", YES },
-		{ "4.6.4 AAAA that is not there is void for IPv6", "v=spf1 a:f1.test a:f1.test a:f1.test +all", PERM(VOIDS), PEER6,
-		  .zone = "f1.test A 192.0.2.7" },
-		{ "4.6.4 targets that are no names are not looked up", "v=spf1 a:x..a.test a:x..b.test a:x..c.test +all", YES },
+		{ "4.6.4 AAAA that is not there is void for IPv6", "v=spf1 a:f1.test a:f1.test a:f1.test +all",
+		  PERM(VOIDS), PEER6, .zone = "f1.test A 192.0.2.7" },
+		{ "4.6.4 targets that are no names are not looked up",
+		  "v=spf1 a:x..a.test a:x..b.test a:x..c.test +all", YES },
 	};
 	RUN(cases);
 }
@@ -448,7 +475,8 @@ static void test_configured(void **unused)
 		{ "2.3 mx, another", "", NO, .term = "mx", .peer = "203.0.113.66" },
 		{ "2.3 mx of a target", "", YES, .term = "mx:mx7.test" },
 		{ "2.3 exists", "", YES, .term = "exists:%{ir}.gw.test", .zone = "7.2.0.192.gw.test A 127.0.0.2" },
-		{ "2.3 exists by <domain>", "", YES, .term = "exists:%{ir}.%{d}", .zone = "7.2.0.192.rcpt.test A 127.0.0.2" },
+		{ "2.3 exists by <domain>", "", YES, .term = "exists:%{ir}.%{d}",
+		  .zone = "7.2.0.192.rcpt.test A 127.0.0.2" },
 		{ "2.3 ptr", "", YES, .term = "ptr:host7.test" },
 		{ "2.3 ptr, no reverse name", "", NO, .term = "ptr:host7.test", .peer = "203.0.113.66" },
 		{ "2.3 ptr, trouble is no definite no", "", TEMP, .term = "ptr:host7.test", PEER9,
@@ -458,7 +486,8 @@ static void test_configured(void **unused)
 		{ "2.3 ptr, trouble at another name", "", YES, .term = "ptr:x.test", PEER9,
 		  .zone = "9.2.0.192.in-addr.arpa PTR slow.test\n" PTR("a.x.test") },
 		{ "2.3 include", "", YES, .term = "include:pass.test" },
-		{ "2.3 include by <domain>", "", YES, .term = "include:_gw.%{d}", .zone = "_gw.rcpt.test TXT v=spf1 +all" },
+		{ "2.3 include by <domain>", "", YES, .term = "include:_gw.%{d}",
+		  .zone = "_gw.rcpt.test TXT v=spf1 +all" },
 		{ "5.2 fail", "", NO, .term = "include:fail.test" },
 		{ "5.2 softfail", "", NO, .term = "include:soft.test" },
 		{ "5.2 neutral", "", NO, .term = "include:neutral.test" },
@@ -484,10 +513,10 @@ static void test_configured(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_selection), cmocka_unit_test(test_all_and_include),
-		cmocka_unit_test(test_a),	  cmocka_unit_test(test_mx),
-		cmocka_unit_test(test_ptr),	  cmocka_unit_test(test_networks_and_exists),
-		cmocka_unit_test(test_modifiers), cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_selection),  cmocka_unit_test(test_all_and_include),
+		cmocka_unit_test(test_a),          cmocka_unit_test(test_mx),
+		cmocka_unit_test(test_ptr),        cmocka_unit_test(test_networks_and_exists),
+		cmocka_unit_test(test_modifiers),  cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_configured),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

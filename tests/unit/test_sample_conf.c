@@ -30,7 +30,8 @@ static struct mxguard_policy *parse(const char *text)
 {
 	struct mxguard_policy *policy = NULL;
 	char message[500] = "";
-	if (mxguard_policy_parse(&policy, text, strlen(text), "sample", 0, message, sizeof(message)) != MXGUARD_OK)
+	if (mxguard_policy_parse(&policy, text, strlen(text), "sample", 0, message, sizeof(message)) !=
+	    MXGUARD_ERROR_NONE)
 		fail_msg("%s", message);
 	return policy;
 }

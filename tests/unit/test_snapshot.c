@@ -39,9 +39,14 @@ static struct mxg_question question(int i)
 static size_t versions_of(int i, struct mxg_answer v[2], uint8_t data[2][128])
 {
 	for (int n = 0; n < 2; n++) {
-		v[n] = (struct mxg_answer){ .kind = MXG_ANSWER_RECORDS, .from = NOW - 100 * n, .confirmed = NOW,
-					    .superseded = n == 0 ? 0 : NOW, .ttl = 300, .data = data[n],
-					    .count = (uint16_t)(i + 1), .size = (uint32_t)(6 * (i + 1)) };
+		v[n] = (struct mxg_answer){ .kind = MXG_ANSWER_RECORDS,
+					    .from = NOW - 100 * n,
+					    .confirmed = NOW,
+					    .superseded = n == 0 ? 0 : NOW,
+					    .ttl = 300,
+					    .data = data[n],
+					    .count = (uint16_t)(i + 1),
+					    .size = (uint32_t)(6 * (i + 1)) };
 		for (int r = 0; r <= i; r++) {
 			const uint8_t item[6] = { 0, 4, 192, (uint8_t)n, (uint8_t)i, (uint8_t)r };
 			memcpy(data[n] + 6 * r, item, 6);
@@ -91,7 +96,8 @@ static int set_up(void **state)
 	strcpy(folder, "/tmp/mxg-unit-XXXXXX");
 	if (mkdtemp(folder) == NULL)
 		return -1;
-	policy = (struct mxguard_policy){ .path = folder, .state_dir = folder, .keep_stale = 7 * 86400, .grace = 86400 };
+	policy =
+		(struct mxguard_policy){ .path = folder, .state_dir = folder, .keep_stale = 7 * 86400, .grace = 86400 };
 	memset(policy.hash, 0x5a, sizeof(policy.hash));
 	write_snapshot();
 	path_of(path);
@@ -123,7 +129,7 @@ static struct mxguard_snapshot *open_it(int expected)
 	char message[256] = "";
 	int result = mxguard_snapshot_open(&s, &policy, 0, message, sizeof(message));
 	assert_int_equal(result, expected);
-	assert_true((s == NULL) == (result != MXGUARD_OK));
+	assert_true((s == NULL) == (result != MXGUARD_ERROR_NONE));
 	return s;
 }
 
@@ -169,7 +175,7 @@ static void test_whole(void **state)
 {
 	struct mxg_answers *t = mxg_answers_new();
 	put_file(bytes, size);
-	struct mxguard_snapshot *s = open_it(MXGUARD_OK);
+	struct mxguard_snapshot *s = open_it(MXGUARD_ERROR_NONE);
 	struct mxg_question q = question(0);
 	uint64_t at = 0;
 	int listed = 0;
@@ -194,7 +200,7 @@ static void look_at(const uint8_t *content, size_t len, struct mxg_answers *t)
 	struct mxguard_snapshot *s;
 	char message[256];
 	put_file(content, len);
-	if (mxguard_snapshot_open(&s, &policy, 0, message, sizeof(message)) == MXGUARD_OK)
+	if (mxguard_snapshot_open(&s, &policy, 0, message, sizeof(message)) == MXGUARD_ERROR_NONE)
 		check_all(s, t);
 	else
 		assert_true(message[0] != '\0');
@@ -231,7 +237,7 @@ static void test_truncated_while_open(void **state)
 	char path[128];
 	path_of(path);
 	put_file(bytes, size);
-	struct mxguard_snapshot *s = open_it(MXGUARD_OK);
+	struct mxguard_snapshot *s = open_it(MXGUARD_ERROR_NONE);
 	for (size_t len = size; len-- > 0; len -= len > 16 ? 16 : 0) {
 		assert_int_equal(truncate(path, (off_t)len), 0);
 		check_all(s, t);
@@ -249,7 +255,8 @@ static void test_hostile_offsets(void **state)
 	uint8_t *copy = malloc(size), *header;
 	assert_non_null(copy);
 	for (size_t n = 0; n < 8 * 8; n++) {
-		uint32_t place = n % 8 == 7 ? (uint32_t)size - 1 : places[n % 8], slots = n / 8 == 7 ? 3 : places[n / 8];
+		uint32_t place = n % 8 == 7 ? (uint32_t)size - 1 : places[n % 8],
+			 slots = n / 8 == 7 ? 3 : places[n / 8];
 		memcpy(copy, bytes, size);
 		for (size_t i = 0; i < 256; i++) {
 			uint8_t *p = copy + i * 8;
@@ -264,7 +271,7 @@ static void test_hostile_offsets(void **state)
 		mxg_put32(header + MXG_SNAPSHOT_AT_TABLE_CRC, mxg_crc32(0, copy, MXG_CDB_TABLE_SIZE));
 		mxg_put32(header + MXG_SNAPSHOT_AT_CRC, mxg_crc32(0, header, MXG_SNAPSHOT_AT_CRC));
 		put_file(copy, size);
-		struct mxguard_snapshot *s = open_it(MXGUARD_OK);
+		struct mxguard_snapshot *s = open_it(MXGUARD_ERROR_NONE);
 		for (int i = 0; i < QUESTIONS; i++)
 			assert_int_equal(check_question(s, t, i), 0);
 		mxg_snapshot_has_domain(s, "example.org", 11);
@@ -280,7 +287,7 @@ static void test_other_configuration(void **state)
 	put_file(bytes, size);
 	policy.hash[31] ^= 1;
 	open_it(MXGUARD_ERROR_CONFIG);
-	assert_int_equal(mxg_snapshot_open_any(&s, &policy, NULL, 0), MXGUARD_OK);
+	assert_int_equal(mxg_snapshot_open_any(&s, &policy, NULL, 0), MXGUARD_ERROR_NONE);
 	mxguard_snapshot_unref(s);
 	policy.hash[31] ^= 1;
 }
@@ -316,7 +323,7 @@ static void test_changed(void **state)
 	char path[128];
 	path_of(path);
 	put_file(bytes, size);
-	struct mxguard_snapshot *s = open_it(MXGUARD_OK);
+	struct mxguard_snapshot *s = open_it(MXGUARD_ERROR_NONE);
 	assert_int_equal(mxguard_snapshot_changed(s, &policy), 0);
 	assert_int_equal(mxguard_snapshot_changed(NULL, &policy), 1);
 	write_snapshot();

@@ -36,13 +36,21 @@ static void test_good(void **unused)
 		const char *text;
 		enum mxg_mechanism mechanism;
 	} cases[] = {
-		{ "ip4:192.0.2.0/24", MXG_MECHANISM_IP4 }, { "+ip4:192.0.2.1", MXG_MECHANISM_IP4 },
-		{ "ip6:2001:db8::/32", MXG_MECHANISM_IP6 }, { "a", MXG_MECHANISM_A }, { "mx", MXG_MECHANISM_MX },
-		{ "MX/24//64", MXG_MECHANISM_MX }, { "a:gw.example.test", MXG_MECHANISM_A },
-		{ "include:_spf.example.test", MXG_MECHANISM_INCLUDE }, { "include:%{d}", MXG_MECHANISM_INCLUDE },
-		{ "include:_gw.%{d}", MXG_MECHANISM_INCLUDE }, { "exists:%{ir}.gw.example.test", MXG_MECHANISM_EXISTS },
-		{ "exists:%{i}.%{d}", MXG_MECHANISM_EXISTS }, { "ptr:example.test", MXG_MECHANISM_PTR },
-		{ "exists:%{l}.gw.example.test", MXG_MECHANISM_EXISTS }, { "all", MXG_MECHANISM_ALL },
+		{ "ip4:192.0.2.0/24", MXG_MECHANISM_IP4 },
+		{ "+ip4:192.0.2.1", MXG_MECHANISM_IP4 },
+		{ "ip6:2001:db8::/32", MXG_MECHANISM_IP6 },
+		{ "a", MXG_MECHANISM_A },
+		{ "mx", MXG_MECHANISM_MX },
+		{ "MX/24//64", MXG_MECHANISM_MX },
+		{ "a:gw.example.test", MXG_MECHANISM_A },
+		{ "include:_spf.example.test", MXG_MECHANISM_INCLUDE },
+		{ "include:%{d}", MXG_MECHANISM_INCLUDE },
+		{ "include:_gw.%{d}", MXG_MECHANISM_INCLUDE },
+		{ "exists:%{ir}.gw.example.test", MXG_MECHANISM_EXISTS },
+		{ "exists:%{i}.%{d}", MXG_MECHANISM_EXISTS },
+		{ "ptr:example.test", MXG_MECHANISM_PTR },
+		{ "exists:%{l}.gw.example.test", MXG_MECHANISM_EXISTS },
+		{ "all", MXG_MECHANISM_ALL },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct mxg_term term;
@@ -58,11 +66,42 @@ static void test_bad(void **unused)
 {
 	(void)unused;
 	static const char *const cases[] = {
-		"", "-all", "~mx", "?a", "redirect=x.example.test", "exp=x.example.test", "moo=cow", "ip4:192.0.2.1/24",
-		"ip6:2001:db8::1/32", "ip4:192.0.2.256", "ip4:", "ip4", "ip6:192.0.2.1", "a:gw", "include", "include:",
-		"exists:%{i}", "exists:%{ir}.com", "exists:%{l}", "include:%{o}", "include:%{h}", "a:%{p}", "exists:%{s}.test",
-		"include:x.%{o}", "exists:%{d1r}.com", "mx/33", "a//129", "a:x.test/24/64", "ip4:192.0.2.0/24 ", " mx", "mx mx", "mxx",
-		"all:x.test", "192.0.2.1", "gw.example.test", "a:%{x}.example.test",
+		"",
+		"-all",
+		"~mx",
+		"?a",
+		"redirect=x.example.test",
+		"exp=x.example.test",
+		"moo=cow",
+		"ip4:192.0.2.1/24",
+		"ip6:2001:db8::1/32",
+		"ip4:192.0.2.256",
+		"ip4:",
+		"ip4",
+		"ip6:192.0.2.1",
+		"a:gw",
+		"include",
+		"include:",
+		"exists:%{i}",
+		"exists:%{ir}.com",
+		"exists:%{l}",
+		"include:%{o}",
+		"include:%{h}",
+		"a:%{p}",
+		"exists:%{s}.test",
+		"include:x.%{o}",
+		"exists:%{d1r}.com",
+		"mx/33",
+		"a//129",
+		"a:x.test/24/64",
+		"ip4:192.0.2.0/24 ",
+		" mx",
+		"mx mx",
+		"mxx",
+		"all:x.test",
+		"192.0.2.1",
+		"gw.example.test",
+		"a:%{x}.example.test",
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct mxg_term term;
@@ -105,7 +144,8 @@ static void test_values(void **unused)
 static void test_per_message(void **unused)
 {
 	(void)unused;
-	static const char *const per_message[] = { "%{s}.x.test", "%{L}.x.test", "%{o}", "%{h}", "%{ir}.x.test", "%{p}", "%{v}.x.test" };
+	static const char *const per_message[] = { "%{s}.x.test",  "%{L}.x.test", "%{o}",       "%{h}",
+						   "%{ir}.x.test", "%{p}",        "%{v}.x.test" };
 	static const char *const fixed[] = { "x.test", "%{d}", "%{d2}.x.test", "a%%{i}.test", "a%_.test" };
 	for (size_t i = 0; i < sizeof(per_message) / sizeof(per_message[0]); i++)
 		assert_true(mxg_target_per_message(per_message[i], strlen(per_message[i])));
@@ -132,7 +172,7 @@ static void test_locale(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good),   cmocka_unit_test(test_bad),	   cmocka_unit_test(test_insecure),
+		cmocka_unit_test(test_good),   cmocka_unit_test(test_bad),         cmocka_unit_test(test_insecure),
 		cmocka_unit_test(test_values), cmocka_unit_test(test_per_message), cmocka_unit_test(test_locale),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,10 +11,12 @@
 #include "check/token_reader.h"
 
 static const char conf[] =
-	"gateways = ( { name = \"a\"; allow = \"ip4:192.0.2.1\"; header = { name = \"X-Token\"; value = \"s3cret\"; }; },"
+	"gateways = ( { name = \"a\"; allow = \"ip4:192.0.2.1\"; header = { name = \"X-Token\"; value = \"s3cret\"; }; "
+	"},"
 	"  { name = \"b\"; allow = \"ip4:192.0.2.2\"; header = { name = \"X-Other\"; value = \"two words\"; }; } );"
 	"policies = ( { domains = [ \"strict.example\" ];"
-	"  gateways = ( { name = \"c\"; allow = \"ip4:192.0.2.3\"; header = { name = \"x-token\"; value = \"s3cret\"; }; } ); } );";
+	"  gateways = ( { name = \"c\"; allow = \"ip4:192.0.2.3\"; header = { name = \"x-token\"; value = \"s3cret\"; "
+	"}; } ); } );";
 
 static const struct {
 	const char *header;

@@ -12,13 +12,17 @@
 #define DATE "; Mon, 23 Nov 2026 12:35:31 +0000\n"
 #define QDATE "; 23 Nov 2026 12:39:21 -0000\n"
 #define HOP(helo, address, by) \
-	"Received: from " helo " (unknown [" address "])\n\tby " by " (Postfix) with ESMTP id 1\n\tfor <a@b.example>" DATE
+	"Received: from " helo " (unknown [" address "])\n\tby " by \
+	" (Postfix) with ESMTP id 1\n\tfor <a@b.example>" DATE
 #define OUTSIDE HOP("spam", "203.0.113.66", "mx.example.com")
 #define INSIDE HOP("mx", "10.1.2.3", "store.example.com")
 #define FORGED HOP("gw", "192.0.2.10", "mx.example.com")
-#define LMTP "Received: from mx.example.com\n\tby store.example.com with LMTP\n\tid mBL4OX82BGshAAAAZSTCqQ\n\t(envelope-from <a@b>)\n\tfor <a@b>" DATE
+#define LMTP \
+	"Received: from mx.example.com\n\tby store.example.com with LMTP\n\tid " \
+	"mBL4OX82BGshAAAAZSTCqQ\n\t(envelope-from <a@b>)\n\tfor <a@b>" DATE
 #define LOGIN \
-	"Received: from c (c [203.0.113.5])\n\t(Authenticated sender: alice)\n\tby mx.example.com (Postfix) with ESMTPSA id 1" DATE
+	"Received: from c (c [203.0.113.5])\n\t(Authenticated sender: alice)\n\tby mx.example.com (Postfix) with " \
+	"ESMTPSA id 1" DATE
 #define PICKUP "Received: by mx.example.com (Postfix, from userid 0)\n\tid D8E5" DATE
 #define QNET "Received: (qmail 35 invoked from network)" QDATE
 #define QSMTP "Received: from gw (HELO o) (203.0.113.7)\n  by mx.example.com with SMTP" QDATE
@@ -32,9 +36,11 @@
 #define WEBMAIL "Received: from [203.0.113.4] by mx.example.com (via HTTP)" DATE
 #define HARAKA_OUT "Received: (Haraka outbound)" DATE
 #define HARAKA \
-	"Received: from gw ([203.0.113.9])\n\tby mx.example.com (Haraka/3.3.4) with ESMTP id 1\n\tenvelope-from <a@b>;\n\tMon, 23 Nov 2026 12:44:30 +0000\n"
+	"Received: from gw ([203.0.113.9])\n\tby mx.example.com (Haraka/3.3.4) with ESMTP id 1\n\tenvelope-from " \
+	"<a@b>;\n\tMon, 23 Nov 2026 12:44:30 +0000\n"
 #define FETCH(address) \
-	"Received: from pop.example [" address "]\n\tby store.example.com with IMAP (fetchmail-6.4.37)\n\tfor <a@b> (single-drop)" DATE
+	"Received: from pop.example [" address \
+	"]\n\tby store.example.com with IMAP (fetchmail-6.4.37)\n\tfor <a@b> (single-drop)" DATE
 #define REST "Subject: x\n\nReceived: from x (x [192.0.2.10]) by mx.example.com (Postfix) with SMTP id 2" DATE
 
 #define ANY MXG_TRACE_ANY
@@ -54,13 +60,17 @@ struct row {
 static const struct row rows[] = {
 	{ OUTSIDE REST, ANY, MXG_TRACE_EXTERNAL, "203.0.113.66", 1, 0, 0 },
 	{ OUTSIDE FORGED REST, NAMED, MXG_TRACE_EXTERNAL, "203.0.113.66", 1, 0, 0 },
-	{ "From x@y Mon Nov 23 12:35:31 2026\n>From z\n" OUTSIDE REST, ANY, MXG_TRACE_EXTERNAL, "203.0.113.66", 1, 0, 0 },
-	{ "Return-Path: <x>\nX-Folded: a\n b\n \n" INSIDE OUTSIDE FORGED REST, NAMED, MXG_TRACE_EXTERNAL, "203.0.113.66", 2, 0, 0 },
+	{ "From x@y Mon Nov 23 12:35:31 2026\n>From z\n" OUTSIDE REST, ANY, MXG_TRACE_EXTERNAL, "203.0.113.66", 1, 0,
+	  0 },
+	{ "Return-Path: <x>\nX-Folded: a\n b\n \n" INSIDE OUTSIDE FORGED REST, NAMED, MXG_TRACE_EXTERNAL,
+	  "203.0.113.66", 2, 0, 0 },
 	{ INSIDE OUTSIDE REST, FIRST, MXG_TRACE_UNREADABLE, "", 2, MXG_TRACE_NOT_OURS, 0 },
 	{ OUTSIDE REST, FIRST, MXG_TRACE_EXTERNAL, "203.0.113.66", 1, 0, 0 },
-	{ INSIDE HOP("g", "192.0.2.10", "elsewhere.example") REST, NAMED, MXG_TRACE_UNREADABLE, "", 2, MXG_TRACE_NOT_OURS, 0 },
+	{ INSIDE HOP("g", "192.0.2.10", "elsewhere.example") REST, NAMED, MXG_TRACE_UNREADABLE, "", 2,
+	  MXG_TRACE_NOT_OURS, 0 },
 	{ INSIDE HOP("g", "203.0.113.1", "A.SUB.Example.ORG") REST, NAMED, MXG_TRACE_EXTERNAL, "203.0.113.1", 2, 0, 0 },
-	{ INSIDE HOP("g", "203.0.113.1", "sub.example.org") REST, NAMED, MXG_TRACE_UNREADABLE, "", 2, MXG_TRACE_NOT_OURS, 0 },
+	{ INSIDE HOP("g", "203.0.113.1", "sub.example.org") REST, NAMED, MXG_TRACE_UNREADABLE, "", 2,
+	  MXG_TRACE_NOT_OURS, 0 },
 	{ INSIDE REST, NAMED, MXG_TRACE_ENDED, "10.1.2.3", 1, 0, 0 },
 	{ INSIDE HOP("o", "10.9.0.1", "mx.example.com") REST, NAMED, MXG_TRACE_ORIGIN, "10.9.0.1", 2, 0, 0 },
 	{ INSIDE LOGIN REST, NAMED, MXG_TRACE_AUTHENTICATED, "203.0.113.5", 2, 0, 0 },
@@ -73,8 +83,10 @@ static const struct row rows[] = {
 	{ "\n" OUTSIDE, ANY, MXG_TRACE_NONE, "", 0, 0, 0 },
 	{ "\r\n" OUTSIDE, ANY, MXG_TRACE_NONE, "", 0, 0, 0 },
 	{ OUTSIDE, ANY, MXG_TRACE_EXTERNAL, "203.0.113.66", 1, 0, 0 },
-	{ "RECEIVED : from spam (unknown [203.0.113.66])\n\tby mx.example.com (Postfix) with ESMTP id 1" DATE, ANY, MXG_TRACE_EXTERNAL, "203.0.113.66", 1, 0, 0 },
-	{ "X-Received: from g (g [192.0.2.1])\n\tby m (Postfix) with SMTP id 1" DATE OUTSIDE, ANY, MXG_TRACE_EXTERNAL, "203.0.113.66", 1, 0, 0 },
+	{ "RECEIVED : from spam (unknown [203.0.113.66])\n\tby mx.example.com (Postfix) with ESMTP id 1" DATE, ANY,
+	  MXG_TRACE_EXTERNAL, "203.0.113.66", 1, 0, 0 },
+	{ "X-Received: from g (g [192.0.2.1])\n\tby m (Postfix) with SMTP id 1" DATE OUTSIDE, ANY, MXG_TRACE_EXTERNAL,
+	  "203.0.113.66", 1, 0, 0 },
 	/* markers */
 	{ LMTP OUTSIDE REST, NAMED, MXG_TRACE_EXTERNAL, "203.0.113.66", 2, 0, 0 },
 	{ LMTP HOP("g", "192.0.2.10", "else.example") REST, NAMED, MXG_TRACE_UNREADABLE, "", 2, MXG_TRACE_NOT_OURS, 0 },
@@ -136,8 +148,14 @@ static struct mxg_trace_rules make_rules(enum mxg_trace_belief belief, unsigned 
 	for (unsigned i = 0; i < 3; i++)
 		mxg_prefix_parse(&internal[i], text[i], strlen(text[i]));
 	mxg_prefix_parse(&origins[0], "10.9.0.0/16", 11);
-	return (struct mxg_trace_rules){ .internal = internal, .internal_count = 3, .origins = origins,
-		.origins_count = 1, .belief = belief, .by = names, .by_count = 3, .mta_mask = mask };
+	return (struct mxg_trace_rules){ .internal = internal,
+					 .internal_count = 3,
+					 .origins = origins,
+					 .origins_count = 1,
+					 .belief = belief,
+					 .by = names,
+					 .by_count = 3,
+					 .mta_mask = mask };
 }
 
 static void feed(struct mxg_trace *t, const struct mxg_trace_rules *rules, const char *s, size_t len, size_t piece)
@@ -171,7 +189,7 @@ static void check(const struct mxg_trace *t, size_t i, const char *how)
 	if (t->outcome != rows[i].outcome || (shows && strcmp(address, rows[i].address) != 0) ||
 	    t->hop != rows[i].hop || t->reason != rows[i].reason)
 		fail_msg("row %zu %s: %s %s hop %u %s\n%s", i, how, mxg_trace_outcome_name(t->outcome), address, t->hop,
-			mxg_trace_reason_name(t->reason), rows[i].header);
+			 mxg_trace_reason_name(t->reason), rows[i].header);
 }
 
 static void test_table(void **state)

@@ -10,7 +10,7 @@ static const struct {
 	const char *name;
 	uint16_t type;
 } types[] = {
-	{ "A", MXG_DNS_A },	{ "AAAA", MXG_DNS_AAAA },   { "MX", MXG_DNS_MX }, { "PTR", MXG_DNS_PTR },
+	{ "A", MXG_DNS_A },     { "AAAA", MXG_DNS_AAAA },   { "MX", MXG_DNS_MX }, { "PTR", MXG_DNS_PTR },
 	{ "TXT", MXG_DNS_TXT }, { "CNAME", MXG_DNS_CNAME }, { "*", 0 },
 };
 
@@ -313,8 +313,10 @@ size_t zone_reply(const struct zone *z, const struct mxg_question *q, uint8_t *b
 	zone_query(z, name, q->type, &set);
 	if (set.status == ZONE_FAILURE && set.failure == MXG_DNS_TIMEOUT)
 		return 0;
-	unsigned rcode = set.status == ZONE_NXDOMAIN ? 3
-			 : set.failure == MXG_DNS_SERVFAIL ? 2 : set.failure == MXG_DNS_REFUSED ? 5 : 0;
+	unsigned rcode = set.status == ZONE_NXDOMAIN       ? 3
+			 : set.failure == MXG_DNS_SERVFAIL ? 2
+			 : set.failure == MXG_DNS_REFUSED  ? 5
+							   : 0;
 	bool failed = set.status == ZONE_FAILURE && set.failure != MXG_DNS_BROKEN;
 	bool negative = set.status == ZONE_NXDOMAIN || set.status == ZONE_NODATA;
 	size_t answers = failed ? 0 : set.alias_count + (set.status == ZONE_RECORDS ? set.count : 0);

@@ -27,12 +27,14 @@ static struct mxguard_policy *make_probe(const struct mxg_doctor *d)
 	FILE *file = open_memstream(&text, &len);
 	if (file == NULL)
 		return NULL;
-	fputs("mode = \"enforce\"; state_dir = \"/nonexistent\"; gateways = ( { name = \"mx\"; allow = \"mx\"; } ); self = [ ",
+	fputs("mode = \"enforce\"; state_dir = \"/nonexistent\"; gateways = ( { name = \"mx\"; allow = \"mx\"; } ); "
+	      "self = [ ",
 	      file);
 	if (d->policy->self.count > 0) {
 		for (size_t i = 0; i < d->policy->self.count; i++) {
 			char prefix[MXG_PREFIX_TEXT_MAX];
-			fprintf(file, "%s\"%s\"", i == 0 ? "" : ", ", mxg_prefix_format(&d->policy->self.items[i], prefix));
+			fprintf(file, "%s\"%s\"", i == 0 ? "" : ", ",
+				mxg_prefix_format(&d->policy->self.items[i], prefix));
 		}
 	} else if (mxg_host_addresses(&addresses, &count)) {
 		put_addresses(file, addresses, count);
@@ -49,14 +51,15 @@ static void check_domain(struct mxg_doctor *d, struct mxguard_policy *probe, str
 			 const char *domain)
 {
 	static const uint8_t nobody[4] = { 192, 0, 0, 8 }; /* RFC 7600: never anybody's gateway */
-	struct mxguard_check *check = mxguard_check_new(probe, NULL, 0);
+	struct mxguard_check *check = NULL;
+	mxguard_check_new(&check, probe, NULL, 0);
 	char address[300];
 	if (check == NULL)
 		return;
 	snprintf(address, sizeof(address), "postmaster-probe@%s", domain);
-	if (mxguard_check_set_peer_bytes(check, nobody, sizeof(nobody)) == MXGUARD_OK &&
-	    mxguard_check_add_recipient(check, address) == 0 &&
-	    mxguard_resolver_run(resolver, check, -1) == MXGUARD_DONE) {
+	if (mxguard_check_set_peer_bytes(check, nobody, sizeof(nobody)) == MXGUARD_ERROR_NONE &&
+	    mxguard_check_add_recipient(check, address, NULL) == 0 &&
+	    mxguard_resolver_run(resolver, check, -1) == MXGUARD_PROGRESS_DONE) {
 		const char *reason = mxguard_check_text(check, 0, MXGUARD_TEXT_REASON);
 		if (strcmp(reason, "mx-is-self") == 0)
 			mxg_finding_add(&d->findings, MXG_FINDING_WARNING, "mx-is-self",
@@ -75,13 +78,16 @@ void mxg_doctor_domains(struct mxg_doctor *d)
 		return;
 	struct mxguard_policy *probe = make_probe(d);
 	/* the resolver of the real policy: its servers, its time limit */
-	struct mxguard_resolver *resolver = mxguard_resolver_new(d->policy);
+	struct mxguard_resolver *resolver = NULL;
+	mxguard_resolver_new(&resolver, d->policy);
 	size_t seen = 0;
-	for (size_t i = 0; probe != NULL && resolver != NULL && i < d->policy->domains.count && seen < DOMAINS_MAX; i++, seen++)
+	for (size_t i = 0; probe != NULL && resolver != NULL && i < d->policy->domains.count && seen < DOMAINS_MAX;
+	     i++, seen++)
 		check_domain(d, probe, resolver, d->policy->domains.items[i]);
 	const char *listed;
 	for (size_t i = 0; probe != NULL && resolver != NULL && seen < DOMAINS_MAX &&
-			   (listed = mxg_policy_listed_domain(d->policy, i)) != NULL; i++, seen++)
+			   (listed = mxg_policy_listed_domain(d->policy, i)) != NULL;
+	     i++, seen++)
 		check_domain(d, probe, resolver, listed);
 	mxguard_resolver_free(resolver);
 	mxguard_policy_unref(probe);

@@ -34,8 +34,9 @@ struct network_list {
 static void add_network(void *to, const char *word)
 {
 	struct network_list *list = to;
-	enum mxg_prefix_error error = list->count == 64 ? MXG_PREFIX_BAD_ADDRESS
-							: mxg_prefix_parse(&list->items[list->count], word, strlen(word));
+	enum mxg_prefix_error error = list->count == 64
+					      ? MXG_PREFIX_BAD_ADDRESS
+					      : mxg_prefix_parse(&list->items[list->count], word, strlen(word));
 	if (error == MXG_PREFIX_OK || error == MXG_PREFIX_HOST_BITS)
 		list->count++;
 }
@@ -44,19 +45,25 @@ static void add_network(void *to, const char *word)
 static void check_trust(struct mxg_doctor *d, const struct network_list *trusted, const struct network_list *haproxy)
 {
 	char text[MXG_PREFIX_TEXT_MAX];
-	struct mxg_prefix_list proxies = { .items = (struct mxg_prefix *)(uintptr_t)haproxy->items, .count = haproxy->count };
+	struct mxg_prefix_list proxies = { .items = (struct mxg_prefix *)(uintptr_t)haproxy->items,
+					   .count = haproxy->count };
 	for (size_t i = 0; i < trusted->count; i++) {
 		mxg_prefix_format(&trusted->items[i], text);
 		if (mxg_doctor_overlaps(&proxies, &trusted->items[i]))
-			mxg_finding_add(&d->findings, MXG_FINDING_ERROR, "dovecot-haproxy-trusted",
-					"take the proxy out of login_trusted_networks; haproxy_trusted_networks is enough",
-					"%s is in Dovecot's haproxy_trusted_networks and login_trusted_networks: clients "
-					"behind the proxy may claim any address by XCLIENT", text);
+			mxg_finding_add(
+				&d->findings, MXG_FINDING_ERROR, "dovecot-haproxy-trusted",
+				"take the proxy out of login_trusted_networks; haproxy_trusted_networks is enough",
+				"%s is in Dovecot's haproxy_trusted_networks and login_trusted_networks: clients "
+				"behind the proxy may claim any address by XCLIENT",
+				text);
 		else if (!mxg_doctor_covers(&d->policy->internal, &trusted->items[i]))
 			mxg_finding_add(&d->findings, MXG_FINDING_WARNING, "dovecot-trusted",
-					"hosts that may say XCLIENT are relays of ours: list them in internal, or trust them less",
-					"%s is in Dovecot's login_trusted_networks, but not in internal: it may claim any client "
-					"address", text);
+					"hosts that may say XCLIENT are relays of ours: list them in internal, or "
+					"trust them less",
+					"%s is in Dovecot's login_trusted_networks, but not in internal: it may claim "
+					"any client "
+					"address",
+					text);
 	}
 }
 
@@ -64,8 +71,8 @@ static void check_plugin(struct mxg_doctor *d, const char *protocol, const char 
 {
 	char *plugins = ask(d, protocol, "mail_plugins");
 	if (plugins != NULL && strstr(plugins, "mxguard") != NULL)
-		mxg_finding_add(&d->findings, MXG_FINDING_OK, "dovecot-plugin", NULL, "Dovecot loads the plugin in protocol %s",
-				name);
+		mxg_finding_add(&d->findings, MXG_FINDING_OK, "dovecot-plugin", NULL,
+				"Dovecot loads the plugin in protocol %s", name);
 	else if (plugins != NULL)
 		mxg_finding_add(&d->findings, MXG_FINDING_NOTE, "dovecot-plugin",
 				"mail_plugins = $mail_plugins mxguard, where this protocol delivers mail",
@@ -78,7 +85,8 @@ void mxg_doctor_dovecot(struct mxg_doctor *d)
 	struct network_list trusted = { .count = 0 }, haproxy = { .count = 0 };
 	char *networks = ask(d, NULL, "login_trusted_networks"), *proxies = ask(d, NULL, "haproxy_trusted_networks");
 	if (networks == NULL) {
-		mxg_finding_add(&d->findings, MXG_FINDING_NOTE, "dovecot", NULL, "Dovecot's configuration cannot be read, or it is not "
+		mxg_finding_add(&d->findings, MXG_FINDING_NOTE, "dovecot", NULL,
+				"Dovecot's configuration cannot be read, or it is not "
 				"installed");
 		free(proxies);
 		return;

@@ -21,8 +21,8 @@ struct mxg_findings {
 };
 
 /* advice may be NULL; text is a format. */
-void mxg_finding_add(struct mxg_findings *findings, enum mxg_finding_level level, const char *check,
-		     const char *advice, const char *format, ...) __attribute__((format(printf, 5, 6)));
+void mxg_finding_add(struct mxg_findings *findings, enum mxg_finding_level level, const char *check, const char *advice,
+		     const char *format, ...) __attribute__((format(printf, 5, 6)));
 enum mxg_finding_level mxg_findings_worst(const struct mxg_findings *findings);
 const char *mxg_finding_level_name(enum mxg_finding_level level);
 void mxg_findings_clear(struct mxg_findings *findings);

@@ -35,7 +35,8 @@ bool mxg_doctor_overlaps(const struct mxg_prefix_list *list, const struct mxg_pr
 
 static bool is_bridge(const char *name)
 {
-	static const char *const prefixes[] = { "docker", "br-", "virbr", "cni", "lxcbr", "lxdbr", "podman", "vmnet", "incusbr" };
+	static const char *const prefixes[] = { "docker", "br-",    "virbr", "cni",    "lxcbr",
+						"lxdbr",  "podman", "vmnet", "incusbr" };
 	char path[64 + IFNAMSIZ];
 	struct stat st;
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
@@ -55,9 +56,13 @@ static bool network_of(const struct ifaddrs *entry, struct mxg_prefix *out)
 	    !mxg_address_from_sockaddr(&address, entry->ifa_addr))
 		return false;
 	if (address.family == 4)
-		mxg_address_from_bytes(&mask, 4, (const uint8_t *)&((const struct sockaddr_in *)(const void *)entry->ifa_netmask)->sin_addr);
+		mxg_address_from_bytes(
+			&mask, 4,
+			(const uint8_t *)&((const struct sockaddr_in *)(const void *)entry->ifa_netmask)->sin_addr);
 	else
-		mxg_address_from_bytes(&mask, 6, (const uint8_t *)&((const struct sockaddr_in6 *)(const void *)entry->ifa_netmask)->sin6_addr);
+		mxg_address_from_bytes(
+			&mask, 6,
+			(const uint8_t *)&((const struct sockaddr_in6 *)(const void *)entry->ifa_netmask)->sin6_addr);
 	for (size_t i = 0; i < sizeof(mask.bytes); i++)
 		bits += __builtin_popcount(mask.bytes[i]);
 	mxg_address_format(&address, text);
@@ -75,18 +80,21 @@ static void check_bridge(struct mxg_doctor *d, const struct ifaddrs *entry)
 		return;
 	mxg_prefix_format(&network, text);
 	if (mxg_doctor_overlaps(&d->policy->internal, &network))
-		mxg_finding_add(&d->findings, MXG_FINDING_ERROR, "bridge-internal",
-				"take it out of internal; let the MTA see clients' addresses (host network, or PROXY protocol)",
-				"%s on the bridge %s is in internal: where NAT or a proxy hides clients behind it, anybody "
-				"looks like a host of ours", text, entry->ifa_name);
+		mxg_finding_add(
+			&d->findings, MXG_FINDING_ERROR, "bridge-internal",
+			"take it out of internal; let the MTA see clients' addresses (host network, or PROXY protocol)",
+			"%s on the bridge %s is in internal: where NAT or a proxy hides clients behind it, anybody "
+			"looks like a host of ours",
+			text, entry->ifa_name);
 	else if (mxg_doctor_overlaps(&d->policy->origins, &network))
 		mxg_finding_add(&d->findings, MXG_FINDING_WARNING, "bridge-origins",
 				"name the containers' own addresses instead of the network",
-				"%s on the bridge %s is in origins: clients that NAT hides behind it are accepted", text,
-				entry->ifa_name);
+				"%s on the bridge %s is in origins: clients that NAT hides behind it are accepted",
+				text, entry->ifa_name);
 	else
 		mxg_finding_add(&d->findings, MXG_FINDING_NOTE, "bridge", "never list it as internal",
-				"there is a bridge, %s with %s; its address may stand for anybody", entry->ifa_name, text);
+				"there is a bridge, %s with %s; its address may stand for anybody", entry->ifa_name,
+				text);
 }
 
 static void check_internal(struct mxg_doctor *d)

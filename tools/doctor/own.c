@@ -16,10 +16,14 @@ static const struct {
 	const char *mta, *limit, *advice;
 	enum mxg_finding_level level;
 } limits[] = {
-	{ "courier", "Courier copies names from DNS into its Received field unfiltered, line ends too: a client can write a "
-		     "whole field", "start it with -nodnslookup, or use a resolver that filters names", MXG_FINDING_WARNING },
-	{ "exim", "Exim with helo_accept_junk_hosts or rfc1413 writes what a client says with blanks and brackets; such "
-		  "fields are unreadable", "leave helo_accept_junk_hosts empty", MXG_FINDING_NOTE },
+	{ "courier",
+	  "Courier copies names from DNS into its Received field unfiltered, line ends too: a client can write a "
+	  "whole field",
+	  "start it with -nodnslookup, or use a resolver that filters names", MXG_FINDING_WARNING },
+	{ "exim",
+	  "Exim with helo_accept_junk_hosts or rfc1413 writes what a client says with blanks and brackets; such "
+	  "fields are unreadable",
+	  "leave helo_accept_junk_hosts empty", MXG_FINDING_NOTE },
 	{ "sendmail", "sendmail with AllowBogusHELO cuts what a client says at the first blank",
 	  "leave AllowBogusHELO off", MXG_FINDING_NOTE },
 	{ "opensmtpd", "OpenSMTPD with mask-src writes no client address: such mail is unreadable",
@@ -57,10 +61,12 @@ static void check_mode(struct mxg_doctor *d)
 	for (size_t i = 0; (warning = mxguard_policy_warning(d->policy, i)) != NULL; i++)
 		mxg_finding_add(&d->findings, MXG_FINDING_WARNING, "configuration", NULL, "%s", warning);
 	if (d->policy->rulesets[0].mode == MXGUARD_MODE_MONITOR)
-		mxg_finding_add(&d->findings, MXG_FINDING_NOTE, "mode", "when the log shows no mistakes: mode = \"enforce\"",
+		mxg_finding_add(&d->findings, MXG_FINDING_NOTE, "mode",
+				"when the log shows no mistakes: mode = \"enforce\"",
 				"mode is monitor: everything is accepted, and what would be done is logged");
 	if (d->policy->rulesets[0].mode == MXGUARD_MODE_OFF)
-		mxg_finding_add(&d->findings, MXG_FINDING_WARNING, "mode", "mode = \"monitor\" or \"enforce\"", "mode is off");
+		mxg_finding_add(&d->findings, MXG_FINDING_WARNING, "mode", "mode = \"monitor\" or \"enforce\"",
+				"mode is off");
 }
 
 static void check_snapshot(struct mxg_doctor *d)
@@ -68,7 +74,7 @@ static void check_snapshot(struct mxg_doctor *d)
 	static const char advice[] = "mxguard refresh, and systemctl enable --now mxguard-refresh.timer";
 	char message[MESSAGE_MAX] = "", span[MXG_SPAN_MAX];
 	struct mxguard_snapshot *snapshot = NULL;
-	if (mxguard_snapshot_open(&snapshot, d->policy, 0, message, sizeof(message)) != MXGUARD_OK) {
+	if (mxguard_snapshot_open(&snapshot, d->policy, 0, message, sizeof(message)) != MXGUARD_ERROR_NONE) {
 		mxg_finding_add(&d->findings, MXG_FINDING_WARNING, "snapshot", advice, "%s", message);
 		return;
 	}

@@ -41,17 +41,20 @@ static void check_macros(struct postfix *p, const char *line, const char *servic
 		const char *macro, *rest;
 		enum mxg_finding_level level;
 	} macros[] = {
-		{ "{client_address}", "does not pass ${client_address}: only the Received fields can tell", MXG_FINDING_WARNING },
+		{ "{client_address}", "does not pass ${client_address}: only the Received fields can tell",
+		  MXG_FINDING_WARNING },
 		{ "{recipient}", "does not pass ${recipient}: every message is deferred", MXG_FINDING_ERROR },
 		{ "{sender}", "does not pass ${sender}: terms with <sender> and the log lack it", MXG_FINDING_WARNING },
-		{ "{sasl_username}", "does not pass ${sasl_username}: roaming users count as strangers", MXG_FINDING_WARNING },
+		{ "{sasl_username}", "does not pass ${sasl_username}: roaming users count as strangers",
+		  MXG_FINDING_WARNING },
 		{ "{original_recipient}", "does not pass ${original_recipient}: domains before aliases are not tried",
 		  MXG_FINDING_NOTE },
 		{ "{client_helo}", "does not pass ${client_helo}", MXG_FINDING_NOTE },
 	};
 	for (size_t i = 0; i < sizeof(macros) / sizeof(macros[0]); i++)
 		if (strstr(line, macros[i].macro) == NULL)
-			add(p, macros[i].level, "postfix-macro", "the complete line is in mxguard-lda(8)", service, macros[i].rest);
+			add(p, macros[i].level, "postfix-macro", "the complete line is in mxguard-lda(8)", service,
+			    macros[i].rest);
 }
 
 static void check_recipient_limit(struct postfix *p, const char *service)
@@ -60,8 +63,9 @@ static void check_recipient_limit(struct postfix *p, const char *service)
 	snprintf(name, sizeof(name), "%.80s_destination_recipient_limit", service);
 	char *value = mxg_program_setting(p->main, name);
 	if (value == NULL || strcmp(value, "1") != 0)
-		add(p, MXG_FINDING_WARNING, "postfix-recipient-limit", "in main.cf: TRANSPORT_destination_recipient_limit = 1",
-		    service, "gets several recipients at once: they share one verdict");
+		add(p, MXG_FINDING_WARNING, "postfix-recipient-limit",
+		    "in main.cf: TRANSPORT_destination_recipient_limit = 1", service,
+		    "gets several recipients at once: they share one verdict");
 	free(value);
 }
 
@@ -76,8 +80,8 @@ static void check_pipe(struct postfix *p, const char *line)
 		add(p, MXG_FINDING_WARNING, "postfix-null-sender", "write null_sender= in the pipe's line of master.cf",
 		    service, "has no null_sender=: bounces seem to come from MAILER-DAEMON");
 	if (strstr(line, "%{mailbox}") == NULL && strstr(line, "--quarantine-command") == NULL)
-		add(p, MXG_FINDING_ERROR, "postfix-quarantine", "dovecot-lda -m %{mailbox}",
-		    service, "has no way to put a message aside: every message is deferred");
+		add(p, MXG_FINDING_ERROR, "postfix-quarantine", "dovecot-lda -m %{mailbox}", service,
+		    "has no way to put a message aside: every message is deferred");
 }
 
 static void check_master(struct postfix *p)
@@ -112,8 +116,8 @@ static void check_forwarder(void *to, const char *word)
 	if (word[0] == '!')
 		return;
 	if (!parse_network(word, &network))
-		add(p, MXG_FINDING_NOTE, "postfix-xforward", "make sure that all of it is internal",
-		    what, "is not an address: what it holds is not known here");
+		add(p, MXG_FINDING_NOTE, "postfix-xforward", "make sure that all of it is internal", what,
+		    "is not an address: what it holds is not known here");
 	else if (!mxg_doctor_covers(&p->doctor->policy->internal, &network))
 		add(p, MXG_FINDING_WARNING, "postfix-xforward", "trust relays of ours alone, and list them in internal",
 		    what, "may claim any client address, and is not internal");
@@ -134,8 +138,8 @@ static void check_mynetwork(void *to, const char *word)
 	    mxg_doctor_covers(&p->doctor->policy->origins, &network))
 		return;
 	add(p, MXG_FINDING_WARNING, "postfix-mynetworks",
-	    "hosts that send their own mail belong into origins, relays into internal, others out of mynetworks",
-	    word, "is in mynetworks, but neither in origins nor in internal: its mail is judged like a stranger's");
+	    "hosts that send their own mail belong into origins, relays into internal, others out of mynetworks", word,
+	    "is in mynetworks, but neither in origins nor in internal: its mail is judged like a stranger's");
 }
 
 static void each_word(struct postfix *p, const char *setting, void (*word)(void *, const char *))
@@ -176,7 +180,8 @@ static void check_header_table(void *to, const char *word)
 			continue;
 		snprintf(what, sizeof(what), "%.60s (%.120s)", p->setting, path + 1);
 		add(p, MXG_FINDING_ERROR, "postfix-received-stripped",
-		    "keep Received fields on mail that comes in; strip them in smtp_header_checks or for submission only",
+		    "keep Received fields on mail that comes in; strip them in smtp_header_checks or for submission "
+		    "only",
 		    what, "removes or changes Received fields: the trace is lost");
 		break;
 	}
@@ -200,8 +205,8 @@ static void check_name(struct postfix *p)
 {
 	char *name = mxg_program_setting(p->main, "myhostname");
 	if (name != NULL && !is_ours(&p->doctor->policy->by, name))
-		add(p, MXG_FINDING_WARNING, "postfix-myhostname", "add it: trace = { by = [ … ]; }",
-		    name, "is the name in Postfix's Received fields, and trace.by does not have it");
+		add(p, MXG_FINDING_WARNING, "postfix-myhostname", "add it: trace = { by = [ … ]; }", name,
+		    "is the name in Postfix's Received fields, and trace.by does not have it");
 	free(name);
 }
 
@@ -221,8 +226,9 @@ static void check_proxy_interfaces(void *to, const char *word)
 	struct postfix *p = to;
 	struct mxg_prefix address;
 	if (parse_network(word, &address) && !mxg_doctor_covers(&p->doctor->policy->self, &address))
-		add(p, MXG_FINDING_WARNING, "postfix-nat", "add it to self, and make sure that NAT keeps clients' addresses",
-		    word, "(proxy_interfaces) is this server's address outside a NAT, and is not in self");
+		add(p, MXG_FINDING_WARNING, "postfix-nat",
+		    "add it to self, and make sure that NAT keeps clients' addresses", word,
+		    "(proxy_interfaces) is this server's address outside a NAT, and is not in self");
 }
 
 void mxg_doctor_postfix(struct mxg_doctor *d)

@@ -54,7 +54,8 @@ static char *read_all(int fd)
 
 static pid_t start(const char *path, const char *const *argv, int out)
 {
-	char lang[] = "LC_ALL=C", folders[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", *environment[] = { lang, folders, NULL };
+	char lang[] = "LC_ALL=C", folders[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+	     *environment[] = { lang, folders, NULL };
 	posix_spawn_file_actions_t actions;
 	pid_t pid = -1;
 	if (posix_spawn_file_actions_init(&actions) != 0)

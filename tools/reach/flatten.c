@@ -181,8 +181,9 @@ static bool make_copy(struct flattening *f)
  * every past. */
 static bool answer_no(struct flattening *f)
 {
-	const struct mxg_answer no = { .kind = MXG_ANSWER_NXDOMAIN, .from = 1, .confirmed = f->in->view.now,
-				       .ttl = 0x7fffffff };
+	const struct mxg_answer no = {
+		.kind = MXG_ANSWER_NXDOMAIN, .from = 1, .confirmed = f->in->view.now, .ttl = 0x7fffffff
+	};
 	bool any = false;
 	for (int e = (int)mxg_answers_count(f->answers); e < (int)mxg_answers_count(f->copy); e++) {
 		if ((mxg_answers_flags(f->copy, e) & MXG_ENTRY_WANTED) == 0)
@@ -213,8 +214,13 @@ static bool peer_matches(struct flattening *f, uint32_t term, const struct mxg_a
 {
 	struct mxg_term_outcome o;
 	struct mxg_eval_input in = {
-		.peer = *peer, .domain = f->in->domain, .sender = "", .helo = "", .receiver = f->in->policy->hostname,
-		.view = f->in->view, .insecure_macros = f->in->policy->insecure_client_macros,
+		.peer = *peer,
+		.domain = f->in->domain,
+		.sender = "",
+		.helo = "",
+		.receiver = f->in->policy->hostname,
+		.view = f->in->view,
+		.insecure_macros = f->in->policy->insecure_client_macros,
 	};
 	if (mxg_answers_count(f->copy) > ENTRIES_MAX && !make_copy(f)) {
 		f->nomem = true;
@@ -377,6 +383,7 @@ static void probe_failures(struct flattening *f)
 	const struct mxg_ruleset *r = f->in->ruleset;
 	for (size_t i = 0; i < r->dns_count; i++)
 		for (size_t n = 0; mxg_reach_wants_term(f->in, &r->terms[r->dns_terms[i]].term) &&
-				   n < sizeof(peers) / sizeof(peers[0]); n++)
+				   n < sizeof(peers) / sizeof(peers[0]);
+		     n++)
 			peer_matches(f, r->dns_terms[i], &peers[n]);
 }

@@ -138,9 +138,11 @@ static void add_gap(struct walk *w, const struct level *l, char qualifier, const
 		w->nomem = true;
 		return;
 	}
-	r->gaps[r->gap_count++] = (struct mxg_reach_gap){
-		.term = w->term, .qualifier = qualifier, .via = l->via, .text = term_text(w, text, len, NULL), .why = why
-	};
+	r->gaps[r->gap_count++] = (struct mxg_reach_gap){ .term = w->term,
+							  .qualifier = qualifier,
+							  .via = l->via,
+							  .text = term_text(w, text, len, NULL),
+							  .why = why };
 }
 
 /* ---- asking the table ----------------------------------------------------------------------- */
@@ -203,8 +205,9 @@ static bool target(struct walk *w, const struct level *l, char qualifier, const 
 		return false;
 	}
 	domain_text(l->domain, domain);
-	const struct mxg_macro_values v = { .sender_local = "", .sender_domain = "", .domain = domain,
-					    .helo = "", .validated = "" };
+	const struct mxg_macro_values v = {
+		.sender_local = "", .sender_domain = "", .domain = domain, .helo = "", .validated = ""
+	};
 	return mxg_macro_expand(expanded, &expanded_len, text, len, &v) &&
 	       mxg_name_from_text(out, expanded, expanded_len);
 }
@@ -254,8 +257,8 @@ static void walk_host_type(struct walk *w, const struct level *above, const stru
 	}
 }
 
-static void walk_host(struct walk *w, const struct level *l, const struct mxg_term *term,
-		      const struct mxg_name *host, bool name_host)
+static void walk_host(struct walk *w, const struct level *l, const struct mxg_term *term, const struct mxg_name *host,
+		      bool name_host)
 {
 	walk_host_type(w, l, term, host, MXG_DNS_A, name_host);
 	walk_host_type(w, l, term, host, MXG_DNS_AAAA, name_host);
@@ -270,8 +273,7 @@ static bool exchange(struct mxg_name *out, const uint8_t *item, size_t len)
 	return true;
 }
 
-static void walk_mx(struct walk *w, const struct level *above, const struct mxg_term *term,
-		    const struct mxg_name *name)
+static void walk_mx(struct walk *w, const struct level *above, const struct mxg_term *term, const struct mxg_name *name)
 {
 	struct level l = *above;
 	struct mxg_answer a;
@@ -398,8 +400,7 @@ static void walk_record(struct walk *w, const struct level *above, const struct 
 	const uint8_t *item;
 	size_t at = 0, len;
 	if (mxg_name_labels(name) < 2 || w->depth >= DEPTH_MAX || is_open(w, name) ||
-	    !look_up(w, name, MXG_DNS_TXT, &l, &a) || a.count != 1 ||
-	    !mxg_rrset_next(a.data, a.size, &at, &item, &len))
+	    !look_up(w, name, MXG_DNS_TXT, &l, &a) || a.count != 1 || !mxg_rrset_next(a.data, a.size, &at, &item, &len))
 		return;
 	l.domain = name;
 	w->open[w->depth++] = name;

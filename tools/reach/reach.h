@@ -75,8 +75,7 @@ enum mxg_reach_result mxg_reach_walk(struct mxg_reach *out, struct mxg_answers *
 /* After DONE: replaces the collected ranges by exactly those that authorize, term by term, in
  * the order of the configuration. Peers for which a gap would have to be asked are judged as
  * if it did not cover them. False: out of memory. */
-bool mxg_reach_flatten(struct mxg_reach *reach, const struct mxg_answers *answers,
-		       const struct mxg_reach_input *input);
+bool mxg_reach_flatten(struct mxg_reach *reach, const struct mxg_answers *answers, const struct mxg_reach_input *input);
 
 void mxg_reach_clear(struct mxg_reach *reach); /* frees */
 

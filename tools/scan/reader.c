@@ -41,8 +41,8 @@ struct mxg_scan_reader *mxg_scan_reader_new(const struct mxg_scan_rules *rules, 
 	r->rules = *rules;
 	r->tally = tally;
 	r->folder_fd = AT_FDCWD;
-	r->check = mxguard_check_new(rules->policy, rules->snapshot, 0);
-	r->resolver = mxguard_resolver_new(rules->policy);
+	mxguard_check_new(&r->check, rules->policy, rules->snapshot, 0);
+	mxguard_resolver_new(&r->resolver, rules->policy);
 	r->memo = mxg_memo_new();
 	if (r->check == NULL || r->resolver == NULL || r->memo == NULL) {
 		mxg_scan_reader_free(r);
@@ -165,7 +165,7 @@ static void decide_by_dns(struct mxg_scan_reader *r, const char *recipient, stru
 	const char *domain = domain_of(recipient);
 	if (mxg_memo_get(r->memo, peer, domain, out))
 		return;
-	if (mxguard_resolver_run(r->resolver, r->check, -1) == MXGUARD_NEED_HEADER)
+	if (mxguard_resolver_run(r->resolver, r->check, -1) == MXGUARD_PROGRESS_NEED_HEADER)
 		mxguard_check_give_up(r->check, mxg_wall_clock());
 	current_outcome(r, out);
 	mxg_memo_put(r->memo, peer, domain, out);
@@ -218,16 +218,16 @@ static void judge(struct mxg_scan_reader *r, const char *path, const char *heade
 	const char *recipient = recipient_of(r, header, len, buf);
 	mxguard_check_reset(r->check);
 	mxguard_check_set_place(r->check, r->rules.place);
-	if (mxguard_check_add_recipient(r->check, recipient) < 0) {
+	if (mxguard_check_add_recipient(r->check, recipient, NULL) < 0) {
 		complain(r, path, "out of memory");
 		return;
 	}
 	int progress = mxguard_check_run(r->check, mxg_wall_clock());
-	if (progress == MXGUARD_NEED_HEADER) {
+	if (progress == MXGUARD_PROGRESS_NEED_HEADER) {
 		feed(r, header, len, fd);
 		progress = mxguard_check_run(r->check, mxg_wall_clock());
 	}
-	if (progress == MXGUARD_NEED_DNS)
+	if (progress == MXGUARD_PROGRESS_NEED_DNS)
 		decide_by_dns(r, recipient, &outcome);
 	else
 		current_outcome(r, &outcome);

@@ -13,9 +13,8 @@ static const char *const path_labels[MXG_PATHS] = {
 };
 
 static const char *const action_names[5] = {
-	[MXGUARD_ACTION_DEFER] = "defer",	    [MXGUARD_ACTION_ACCEPT] = "accept",
-	[MXGUARD_ACTION_TAG] = "tag",		    [MXGUARD_ACTION_QUARANTINE] = "quarantine",
-	[MXGUARD_ACTION_REJECT] = "reject",
+	[MXGUARD_ACTION_DEFER] = "defer",           [MXGUARD_ACTION_ACCEPT] = "accept", [MXGUARD_ACTION_TAG] = "tag",
+	[MXGUARD_ACTION_QUARANTINE] = "quarantine", [MXGUARD_ACTION_REJECT] = "reject",
 };
 
 static const char *day(int64_t date, char buf[MXG_TIME_MAX])
@@ -164,7 +163,8 @@ void mxg_report_people(const struct mxg_scan_report *r, FILE *to)
 {
 	const struct mxg_tally *t = r->tally;
 	char first[MXG_TIME_MAX], last[MXG_TIME_MAX];
-	fprintf(to, "%" PRIu64 " messages%s", t->messages, r->interrupted ? ", interrupted: this is what was seen so far" : "");
+	fprintf(to, "%" PRIu64 " messages%s", t->messages,
+		r->interrupted ? ", interrupted: this is what was seen so far" : "");
 	if (t->failed > 0)
 		fprintf(to, ", %" PRIu64 " could not be read", t->failed);
 	fputs("\n\n", to);
@@ -172,7 +172,8 @@ void mxg_report_people(const struct mxg_scan_report *r, FILE *to)
 	people_gateways(t, to);
 	people_peers(r, to);
 	if (t->first_direct > 0)
-		fprintf(to, "\ndirect mail: first %s, last %s\n", day(t->first_direct, first), day(t->last_direct, last));
+		fprintf(to, "\ndirect mail: first %s, last %s\n", day(t->first_direct, first),
+			day(t->last_direct, last));
 	people_months(t, to);
 	people_enforce(t, to);
 }

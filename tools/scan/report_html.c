@@ -17,7 +17,8 @@ static const char style[] =
 	"body{font:16px/1.5 system-ui,sans-serif;color:#1b1f24;max-width:900px;margin:2em auto;padding:0 1em}"
 	"h1{font-size:1.5em;margin-bottom:0}h2{font-size:1.1em;margin-top:2em}"
 	".big{font-size:1.25em}.bad{color:#b3261e;font-weight:600}.faint{color:#5c6670}"
-	"table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3em .6em;border-bottom:1px solid #d8dee4;"
+	"table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3em .6em;border-bottom:1px solid "
+	"#d8dee4;"
 	"white-space:nowrap}td.file{white-space:normal;overflow-wrap:anywhere;color:#5c6670}"
 	"td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}"
 	".key span{display:inline-block;width:.8em;height:.8em;margin:0 .3em 0 1em}.key span:first-child{margin-left:0}"
@@ -25,11 +26,12 @@ static const char style[] =
 	".bad{color:#ff8a80}.faint,td.file{color:#98a2ab}}";
 
 static const char *const colours[MXG_PATHS] = { "#2e7d32", "#c62828", "#f9a825", "#78909c", "#5c6bc0", "#a1887f" };
-static const char *const labels[MXG_PATHS] = { "through gateways", "directly, past the filters", "unknown",
-					       "locally",	   "authenticated",		"exempt" };
+static const char *const labels[MXG_PATHS] = { "through gateways", "directly, past the filters",
+					       "unknown",          "locally",
+					       "authenticated",    "exempt" };
 /* Direct mail stands at the bottom, on the axis, where its height can be compared. */
-static const enum mxg_path stack_order[MXG_PATHS] = { MXG_PATH_DIRECT, MXG_PATH_UNKNOWN, MXG_PATH_GATEWAY,
-						      MXG_PATH_AUTHENTICATED, MXG_PATH_LOCAL, MXG_PATH_EXEMPT };
+static const enum mxg_path stack_order[MXG_PATHS] = { MXG_PATH_DIRECT,        MXG_PATH_UNKNOWN, MXG_PATH_GATEWAY,
+						      MXG_PATH_AUTHENTICATED, MXG_PATH_LOCAL,   MXG_PATH_EXEMPT };
 
 static void put_escaped(FILE *to, const char *text)
 {
@@ -126,7 +128,8 @@ static void put_chart(const struct mxg_tally *t, FILE *to)
 		"width=\"100%%\">\n",
 		CHART_WIDTH, CHART_HEIGHT + 24);
 	fprintf(to,
-		"<path d=\"M0 %d.5H%d\" stroke=\"currentColor\" opacity=\".25\"/><text x=\"%d\" y=\"%d\" font-size=\"11\" "
+		"<path d=\"M0 %d.5H%d\" stroke=\"currentColor\" opacity=\".25\"/><text x=\"%d\" y=\"%d\" "
+		"font-size=\"11\" "
 		"text-anchor=\"end\" fill=\"currentColor\">%" PRIu64 " messages</text>\n",
 		CHART_ROOM - 1, CHART_WIDTH, CHART_WIDTH, CHART_ROOM - 5, most);
 	for (size_t m = first; m <= last; m++) {
@@ -185,17 +188,19 @@ static void put_peers(const struct mxg_scan_report *r, FILE *to)
 static void put_enforce(const struct mxg_tally *t, FILE *to)
 {
 	fprintf(to,
-		"<h2>What enforce mode would have done</h2>\n<p>accept %" PRIu64 ", tag %" PRIu64 ", quarantine %" PRIu64
-		", refuse %" PRIu64 ", defer %" PRIu64 ".</p>\n",
-		t->enforce[MXGUARD_ACTION_ACCEPT], t->enforce[MXGUARD_ACTION_TAG], t->enforce[MXGUARD_ACTION_QUARANTINE],
-		t->enforce[MXGUARD_ACTION_REJECT], t->enforce[MXGUARD_ACTION_DEFER]);
+		"<h2>What enforce mode would have done</h2>\n<p>accept %" PRIu64 ", tag %" PRIu64
+		", quarantine %" PRIu64 ", refuse %" PRIu64 ", defer %" PRIu64 ".</p>\n",
+		t->enforce[MXGUARD_ACTION_ACCEPT], t->enforce[MXGUARD_ACTION_TAG],
+		t->enforce[MXGUARD_ACTION_QUARANTINE], t->enforce[MXGUARD_ACTION_REJECT],
+		t->enforce[MXGUARD_ACTION_DEFER]);
 }
 
 static void put_page(const struct mxg_scan_report *r, FILE *to)
 {
 	char now[MXG_TIME_MAX];
 	fprintf(to,
-		"<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Mail past the filters</title>\n"
+		"<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Mail past the "
+		"filters</title>\n"
 		"<meta name=\"viewport\" content=\"width=device-width\"><style>%s</style></head><body>\n"
 		"<h1>Mail past the filters</h1>\n<p class=\"faint\">mxguard scan, %s%s</p>\n",
 		style, day(r->now, now), r->interrupted ? "; interrupted, incomplete" : "");

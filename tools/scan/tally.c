@@ -7,8 +7,9 @@
 
 const char *mxg_path_name(enum mxg_path path)
 {
-	static const char *const names[MXG_PATHS] = { "gateway", "direct", "unknown",
-						      "local",	 "authenticated", "exempt" };
+	static const char *const names[MXG_PATHS] = {
+		"gateway", "direct", "unknown", "local", "authenticated", "exempt"
+	};
 	return names[path];
 }
 

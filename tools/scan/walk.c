@@ -80,8 +80,8 @@ static bool join(char path[MXG_QUEUE_PATH], const char *folder, const char *name
 	return true;
 }
 
-static void walk_entry(struct mxg_walk_rules *rules, int dir, const struct dirent *entry, const char *folder,
-		       int depth, bool messages)
+static void walk_entry(struct mxg_walk_rules *rules, int dir, const struct dirent *entry, const char *folder, int depth,
+		       bool messages)
 {
 	char path[MXG_QUEUE_PATH];
 	unsigned char type = type_of(dir, entry);

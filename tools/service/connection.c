@@ -154,8 +154,7 @@ static void ask(struct mxg_connection *c, struct mxg_decider *decider, size_t le
 
 static bool may_ask(const struct mxg_connection *c)
 {
-	return !c->broken && !c->close_after && c->pending == NULL && c->input_len > 0 &&
-	       c->output_len < OUTPUT_MAX;
+	return !c->broken && !c->close_after && c->pending == NULL && c->input_len > 0 && c->output_len < OUTPUT_MAX;
 }
 
 void mxg_connection_advance(struct mxg_connection *c, struct mxg_decider *decider)
@@ -173,8 +172,7 @@ void mxg_connection_advance(struct mxg_connection *c, struct mxg_decider *decide
 	}
 	if (c->output_len > 0)
 		mxg_connection_write(c);
-	if (c->ended && c->pending == NULL && c->input_len > 0 && c->output_len == 0 && !c->broken &&
-	    !c->close_after)
+	if (c->ended && c->pending == NULL && c->input_len > 0 && c->output_len == 0 && !c->broken && !c->close_after)
 		refuse_request(c, "it ended in the middle");
 }
 

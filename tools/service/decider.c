@@ -86,7 +86,7 @@ static void open_snapshot(struct era *era)
 {
 	char message[MESSAGE_MAX] = "";
 	struct mxguard_snapshot *snapshot = NULL;
-	if (mxguard_snapshot_open(&snapshot, era->policy, 0, message, sizeof(message)) != MXGUARD_OK) {
+	if (mxguard_snapshot_open(&snapshot, era->policy, 0, message, sizeof(message)) != MXGUARD_ERROR_NONE) {
 		snapshot = NULL;
 		mxg_log_warning("mxguard: policy: %s; DNS is asked for everything", message);
 	} else if (message[0] != '\0') {
@@ -119,19 +119,20 @@ static struct era *new_era(const char *config, char *message, size_t size, int *
 {
 	struct era *era = calloc(1, sizeof(*era));
 	int result = era == NULL ? MXGUARD_ERROR_NOMEM : mxguard_policy_load(&era->policy, config, 0, message, size);
-	if (result == MXGUARD_OK) {
-		era->resolver = mxguard_resolver_new(era->policy);
+	if (result == MXGUARD_ERROR_NONE) {
+		mxguard_resolver_new(&era->resolver, era->policy);
 		if (era->resolver == NULL)
 			result = MXGUARD_ERROR_NOMEM;
 	}
-	if (result == MXGUARD_OK) {
+	if (result == MXGUARD_ERROR_NONE) {
 		tell_warnings(era->policy);
 		era->looked = time(NULL);
 		open_snapshot(era);
 		return era;
 	}
 	if (message[0] == '\0')
-		snprintf(message, size, "%s: %s", config, result == MXGUARD_ERROR_NOMEM ? "out of memory" : "it cannot be read");
+		snprintf(message, size, "%s: %s", config,
+			 result == MXGUARD_ERROR_NOMEM ? "out of memory" : "it cannot be read");
 	*status = result == MXGUARD_ERROR_NOMEM ? EX_TEMPFAIL : EX_CONFIG;
 	free_era(era);
 	return NULL;
@@ -211,7 +212,7 @@ static struct mxg_pending *new_pending(struct era *era)
 	if (p == NULL)
 		return NULL;
 	p->era = era;
-	p->check = mxguard_check_new(era->policy, era->snapshot, 0);
+	mxguard_check_new(&p->check, era->policy, era->snapshot, 0);
 	if (p->check != NULL)
 		return p;
 	free(p);
@@ -244,19 +245,19 @@ static int fill(struct mxguard_check *check, const struct mxg_request *q)
 {
 	const char *id = q->queue_id != NULL && q->queue_id[0] != '\0' ? q->queue_id : or_empty(q->instance);
 	int result = mxguard_check_set_peer_text(check, q->client_address);
-	if (result == MXGUARD_OK || result == MXGUARD_ERROR_INVALID)
+	if (result == MXGUARD_ERROR_NONE || result == MXGUARD_ERROR_INVALID)
 		result = mxguard_check_set_helo(check, or_empty(q->helo_name));
-	if (result == MXGUARD_OK)
+	if (result == MXGUARD_ERROR_NONE)
 		result = mxguard_check_set_login(check, or_empty(q->sasl_username));
-	if (result == MXGUARD_OK)
+	if (result == MXGUARD_ERROR_NONE)
 		result = mxguard_check_set_sender(check, or_empty(q->sender));
-	if (result == MXGUARD_OK)
+	if (result == MXGUARD_ERROR_NONE)
 		result = mxguard_check_set_place(check, MXGUARD_PLACE_DOOR);
-	if (result == MXGUARD_OK)
+	if (result == MXGUARD_ERROR_NONE)
 		result = mxguard_check_set_ids(check, id, NULL);
-	if (result == MXGUARD_OK)
-		result = mxguard_check_add_recipient(check, q->recipient);
-	return result < 0 ? result : MXGUARD_OK;
+	if (result == MXGUARD_ERROR_NONE)
+		result = mxguard_check_add_recipient(check, q->recipient, NULL);
+	return result < 0 ? result : MXGUARD_ERROR_NONE;
 }
 
 static void reply_trouble(struct mxg_response *reply, const char *what)
@@ -271,8 +272,8 @@ static void reply_internal(struct mxg_response *reply, const struct mxguard_chec
 {
 	const char *peer = mxguard_check_text(check, 0, MXGUARD_TEXT_PEER);
 	reply->kind = MXG_RESPONSE_PASS;
-	mxg_log_info("mxguard: policy: peer=%s is internal: rcpt=<%s> is decided after the header", peer[0] == '\0' ? "-" : peer,
-		     mxguard_check_text(check, 0, MXGUARD_TEXT_RECIPIENT));
+	mxg_log_info("mxguard: policy: peer=%s is internal: rcpt=<%s> is decided after the header",
+		     peer[0] == '\0' ? "-" : peer, mxguard_check_text(check, 0, MXGUARD_TEXT_RECIPIENT));
 }
 
 static void reply_decided(struct mxg_decider *d, struct mxg_response *reply, const struct mxguard_check *check,
@@ -285,19 +286,18 @@ static void reply_decided(struct mxg_decider *d, struct mxg_response *reply, con
 	reply->kind = MXG_RESPONSE_PASS;
 	if (action == MXGUARD_ACTION_REJECT || action == MXGUARD_ACTION_DEFER)
 		mxg_response_refuse(reply, mxguard_check_reply_code(check, 0),
-				 mxguard_check_text(check, 0, MXGUARD_TEXT_STATUS),
-				 mxguard_check_text(check, 0, MXGUARD_TEXT_REPLY));
-	else if (mxguard_check_tag(check, 0, tag, sizeof(tag)) == 1 &&
-		 mxg_tagged_first(&d->tagged, instance, tag))
+				    mxguard_check_text(check, 0, MXGUARD_TEXT_STATUS),
+				    mxguard_check_text(check, 0, MXGUARD_TEXT_REPLY));
+	else if (mxguard_check_tag(check, 0, tag, sizeof(tag)) == 1 && mxg_tagged_first(&d->tagged, instance, tag))
 		mxg_response_add(reply, tag);
 }
 
 static void make_reply(struct mxg_decider *d, struct mxg_response *reply, const struct mxguard_check *check,
 		       int progress, const char *instance)
 {
-	if (progress == MXGUARD_DONE)
+	if (progress == MXGUARD_PROGRESS_DONE)
 		reply_decided(d, reply, check, instance);
-	else if (progress == MXGUARD_NEED_HEADER)
+	else if (progress == MXGUARD_PROGRESS_NEED_HEADER)
 		reply_internal(reply, check);
 	else
 		reply_trouble(reply, progress == MXGUARD_ERROR_NOMEM ? "out of memory" : "the check cannot go on");
@@ -324,21 +324,21 @@ struct mxg_pending *mxg_decider_ask(struct mxg_decider *d, const struct mxg_requ
 		return NULL;
 	refresh_snapshot(era);
 	struct mxg_pending *p = new_pending(era);
-	if (p == NULL || fill(p->check, q) != MXGUARD_OK) {
+	if (p == NULL || fill(p->check, q) != MXGUARD_ERROR_NONE) {
 		reply_trouble(reply, "out of memory");
 		if (p != NULL)
 			recycle(d, p);
 		return NULL;
 	}
 	int progress = mxguard_resolver_start(era->resolver, p->check, -1);
-	if (progress == MXGUARD_NEED_DNS && q->instance != NULL) {
+	if (progress == MXGUARD_PROGRESS_NEED_DNS && q->instance != NULL) {
 		p->instance = strdup(q->instance);
 		if (p->instance == NULL) {
 			mxguard_resolver_cancel(era->resolver, p->check);
 			progress = MXGUARD_ERROR_NOMEM;
 		}
 	}
-	if (progress != MXGUARD_NEED_DNS) {
+	if (progress != MXGUARD_PROGRESS_NEED_DNS) {
 		make_reply(d, reply, p->check, progress, q->instance);
 		recycle(d, p);
 		return NULL;

@@ -168,8 +168,10 @@ static int inherit_one(struct mxg_listener *listener, int fd, char *message, siz
 	int listening = 0;
 	socklen_t len = sizeof(listening);
 	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) != 0 || !listening) {
-		snprintf(message, size, "descriptor %d from systemd is not a listening stream socket: is it "
-			 "ListenStream= with Accept=no?", fd);
+		snprintf(message, size,
+			 "descriptor %d from systemd is not a listening stream socket: is it "
+			 "ListenStream= with Accept=no?",
+			 fd);
 		return -1;
 	}
 	if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0) {

@@ -40,13 +40,13 @@ __attribute__((format(printf, 2, 0))) static void put(int priority, const char *
 		put_stderr(format, args);
 }
 
-#define LOG_FUNCTION(NAME, PRIORITY)                  \
+#define LOG_FUNCTION(NAME, PRIORITY) \
 	void mxg_log_##NAME(const char *format, ...) \
-	{                                             \
-		va_list args;                         \
-		va_start(args, format);               \
-		put(PRIORITY, format, args);          \
-		va_end(args);                         \
+	{ \
+		va_list args; \
+		va_start(args, format); \
+		put(PRIORITY, format, args); \
+		va_end(args); \
 	}
 
 LOG_FUNCTION(info, LOG_INFO)

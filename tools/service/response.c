@@ -44,8 +44,7 @@ static const char *word_of(enum mxg_response_kind kind, bool line)
 	return "";
 }
 
-size_t mxg_response_write(char buffer[MXG_RESPONSE_MAX], const struct mxg_response *reply,
-			enum mxg_request_form form)
+size_t mxg_response_write(char buffer[MXG_RESPONSE_MAX], const struct mxg_response *reply, enum mxg_request_form form)
 {
 	bool line = form == MXG_REQUEST_LINE;
 	if (reply->kind == MXG_RESPONSE_NOTHING)

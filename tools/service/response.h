@@ -31,7 +31,6 @@ void mxg_response_refuse(struct mxg_response *reply, int code, const char *statu
 /* The reply in the form of the request. Whatever stands in the text, it stays one line of
  * printable ASCII: nothing can begin another attribute or header field. Returns its length; 0
  * for MXG_RESPONSE_NOTHING. */
-size_t mxg_response_write(char buffer[MXG_RESPONSE_MAX], const struct mxg_response *reply,
-			enum mxg_request_form form);
+size_t mxg_response_write(char buffer[MXG_RESPONSE_MAX], const struct mxg_response *reply, enum mxg_request_form form);
 
 #endif

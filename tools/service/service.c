@@ -169,8 +169,8 @@ static void resume_listeners(struct service *s)
 static bool is_quiet(const struct mxg_connection *c)
 {
 	char byte;
-	return mxg_connection_is_idle(c) && monotonic_ms() - c->active >= SETTLED_MS && c->is_socket && recv(c->in, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
-	       (errno == EAGAIN || errno == EWOULDBLOCK);
+	return mxg_connection_is_idle(c) && monotonic_ms() - c->active >= SETTLED_MS && c->is_socket &&
+	       recv(c->in, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
 /* Postfix opens a new connection where an idle one was closed. */
@@ -178,7 +178,8 @@ static bool make_room(struct service *s)
 {
 	if (!s->crowded_told)
 		mxg_log_warning("mxguard: policy: there are %zu connections: idle ones are closed for new ones; "
-				"--max-connections and LimitNOFILE= may be raised", s->connections);
+				"--max-connections and LimitNOFILE= may be raised",
+				s->connections);
 	s->crowded_told = true;
 	for (struct mxg_connection *c = s->oldest; c != NULL; c = c->newer) {
 		if (is_quiet(c)) {
