@@ -155,6 +155,7 @@ struct transaction *transaction_get(struct session *session)
 	t->session = session;
 	t->trans = smtp_server_connection_get_transaction(session->client->conn);
 	session->transaction = t;
+	session->had_transaction = TRUE;
 	t->broken = prepare(t);
 	return t;
 }

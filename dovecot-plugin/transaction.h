@@ -13,6 +13,8 @@ struct session {
 	struct client *client;
 	struct transaction *transaction; /* from the first RCPT to trans_free */
 	bool by_proxy; /* a PROXY header told the client's address */
+	bool address_told; /* by XCLIENT */
+	bool had_transaction;
 };
 
 /* In the recipient's pool; Dovecot frees it with the recipient. */

@@ -154,6 +154,62 @@ def test_xclient_between_transactions(server):
             assert client.command("RSET").ok
 
 
+def authenticated(client):
+    """Whether mail of the client that XCLIENT has told is let in; a recipient that is refused leaves
+    no transaction behind."""
+    client.hello()
+    client.mail("a@b.example")
+    code = client.rcpt(USER).code
+    assert code in (250, 550)
+    if code == 250:
+        assert client.data(smtp.message())[USER].ok
+    else:
+        assert client.command("RSET").ok
+    return code == 250
+
+
+OTHERS = [{"ADDR": SPAMMER}, {"ADDR": "203.0.113.67", "HELO": "x.example"}, {"ADDR": "IPV6:2001:db8::66"},
+          {"ADDR": SPAMMER, "LOGIN": "[UNAVAILABLE]"}, {"ADDR": SPAMMER, "LOGIN": "[tempunavail]"},
+          {"LOGIN": "[UNAVAILABLE]"}, {"LOGIN": "[TEMPUNAVAIL]"}, {"LOGIN": ""}, {"LOGIN": " "},
+          {"LOGIN": "\t"}, {"LOGIN": "ali\x01ce"}]
+
+
+@pytest.mark.parametrize("delivered", [True, False])
+@pytest.mark.parametrize("another", OTHERS, ids=str)
+def test_login_goes_with_its_client(server, another, delivered):
+    server(policy(internal=["192.0.2.9"]), trusted="192.0.2.9")
+    with smtp.Client(LMTP, source="192.0.2.9") as client:
+        client.greet()
+        assert client.xclient(ADDR=OTHER, LOGIN="alice").ok
+        assert not delivered or authenticated(client)
+        assert client.xclient(**another).ok
+        assert not authenticated(client)
+        assert client.xclient(ADDR=OTHER, LOGIN="bob").ok
+        assert authenticated(client)
+
+
+def test_login_that_is_none(server):
+    server(policy(internal=["192.0.2.9"]), trusted="192.0.2.9")
+    for none in ("[UNAVAILABLE]", "[TEMPUNAVAIL]", "[TempUnavail]", "", " ", "\x7f"):
+        with smtp.Client(LMTP, source="192.0.2.9") as client:
+            client.greet()
+            assert client.xclient(ADDR=SPAMMER, LOGIN=none).ok
+            assert not authenticated(client)
+
+
+def test_login_that_is_told_before_its_address(server):
+    """So does Dovecot's proxy, where the line would be too long; the address is told again."""
+    server(policy(internal=["192.0.2.9"]), trusted="192.0.2.9")
+    with smtp.Client(LMTP, source="192.0.2.9") as client:
+        client.greet()
+        assert client.xclient(LOGIN="alice").ok and client.xclient(ADDR=OTHER, PORT="2525").ok
+        assert authenticated(client)
+        assert client.xclient(HELO="x.example").ok and client.xclient(ADDR=OTHER).ok
+        assert authenticated(client)
+        assert client.xclient(ADDR=SPAMMER).ok
+        assert not authenticated(client)
+
+
 def test_login_of_a_host_that_is_not_ours_counts_for_nothing(server):
     running = server(trusted="192.0.2.9")  # may say XCLIENT, but is not internal
     done = smtp.deliver(LMTP, USER, source="192.0.2.9", xclient={"ADDR": SPAMMER, "LOGIN": "me"})
