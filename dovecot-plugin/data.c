@@ -38,7 +38,7 @@ static bool settle_all(struct transaction *t)
 		struct recipient *r = recipient_at(rcpt);
 
 		recipient_judge(t, r);
-		if (r->lrcpt->type == LMTP_RECIPIENT_TYPE_PROXY && !r->broken &&
+		if (r->lrcpt->type == LMTP_RECIPIENT_TYPE_PROXY && r->trouble == TROUBLE_NONE &&
 		    recipient_action(t, r) != MXGUARD_ACTION_ACCEPT)
 			recipient_tag_only(t, r);
 		report_recipient(t, r);
@@ -152,7 +152,7 @@ int plugin_cmd_data(struct client *client, struct smtp_server_cmd_ctx *cmd, stru
 	int ret = 1;
 
 	i_assert(t->trans == trans);
-	if (t->broken != NULL) /* no recipient was let through */
+	if (t->trouble != TROUBLE_NONE) /* no recipient was let through */
 		return fail_all(t, "4.3.5");
 	transaction_stop(t);
 	decided = all_decided(t);

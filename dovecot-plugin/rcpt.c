@@ -45,12 +45,12 @@ static int decide(struct transaction *t, struct recipient *r)
 	int progress;
 
 	if (!transaction_add(t, r)) {
-		r->broken = TRUE;
+		r->trouble = TROUBLE_MEMORY;
 		return refuse(t, r);
 	}
 	progress = transaction_run(t);
 	if (progress < 0) {
-		r->broken = TRUE;
+		r->trouble = TROUBLE_MEMORY;
 		return refuse(t, r);
 	}
 	if (progress == MXGUARD_PROGRESS_NEED_DNS && !recipient_decided(t, r)) {
@@ -66,7 +66,7 @@ int plugin_cmd_rcpt(struct client *client, struct smtp_server_cmd_ctx *cmd, stru
 	struct transaction *t = transaction_get(session);
 	struct recipient *r = recipient_new(lrcpt, cmd);
 
-	if (t->broken != NULL)
+	if (t->trouble != TROUBLE_NONE)
 		return refuse(t, r);
 	if (t->running) {
 		wait_for_check(t, r);

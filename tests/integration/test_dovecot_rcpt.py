@@ -98,6 +98,16 @@ def test_modes_and_overrides_of_dovecot(server):
     running.wait_log("the user's settings: .*mode: found \"sometimes\"")
 
 
+def test_userdb_that_fails_is_called_so(server):
+    """Only for the recipient whose mail would not be accepted, and not by the name of our own configuration."""
+    odd = "odd@example.test"
+    running = server(users={odd: {"mail_max_lock_timeout": "soon"}})
+    done = smtp.deliver(LMTP, [odd, USER], source=SPAMMER)
+    assert done.codes == {odd: 451, USER: 550} and done.rcpt[odd].enhanced == "4.3.0"
+    line(running, rcpt=f"<{odd}>", verdict="undecided", action="defer", reason="userdb")
+    running.wait_log("deferred with 451 4.3.0: the user's settings: userdb lookup failed: .+")
+
+
 def test_unreadable_overrides_let_nothing_in(server):
     running = server(mxguard={"mxguard_mode": "enforec"})
     done = smtp.deliver(LMTP, [USER, "b@example.test"], source=GATEWAY)
