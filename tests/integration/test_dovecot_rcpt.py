@@ -6,6 +6,7 @@ import pytest
 
 from mxg import smtp
 from mxg.dns_script import answer, garbage, servfail, timeout
+from mxg.dovecot import version
 
 LMTP = ("192.0.2.1", 24)
 GATEWAY, OTHER, SPAMMER = "192.0.2.10", "198.51.100.7", "203.0.113.66"
@@ -99,12 +100,13 @@ def test_modes_and_overrides_of_dovecot(server):
 
 
 def test_userdb_that_fails_is_called_so(server):
-    """Only for the recipient whose mail would not be accepted, and not by the name of our own configuration."""
-    odd = "odd@example.test"
-    running = server(users={odd: {"mail_max_lock_timeout": "soon"}})
-    done = smtp.deliver(LMTP, [odd, USER], source=SPAMMER)
-    assert done.codes == {odd: 451, USER: 550} and done.rcpt[odd].enhanced == "4.3.0"
-    line(running, rcpt=f"<{odd}>", verdict="undecided", action="defer", reason="userdb")
+    """Not by the name of our own configuration."""
+    fails = {"extra": "userdb passwd-file {\n  passwd_file_path = /\n  result_internalfail = return-fail\n}\n"} \
+        if version() >= (2, 4) else {"users": {USER: {"mail_max_lock_timeout": "soon"}}}
+    running = server(**fails)
+    done = smtp.deliver(LMTP, USER, source=SPAMMER)
+    assert done.codes == {USER: 451} and done.rcpt[USER].enhanced == "4.3.0"
+    line(running, rcpt=f"<{USER}>", verdict="undecided", action="defer", reason="userdb")
     running.wait_log("deferred with 451 4.3.0: the user's settings: userdb lookup failed: .+")
 
 
