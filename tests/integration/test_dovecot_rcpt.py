@@ -101,7 +101,8 @@ def test_modes_and_overrides_of_dovecot(server):
 
 def test_userdb_that_fails_is_called_so(server):
     """Not by the name of our own configuration."""
-    fails = {"extra": "userdb passwd-file {\n  passwd_file_path = /\n  result_internalfail = return-fail\n}\n"} \
+    fails = {"users": {USER: {}}, "extra": "userdb passwd-file {\n  result_internalfail = return-fail\n"
+                                           "  fields {\n    uid = nobody-at-all\n  }\n}\n"} \
         if version() >= (2, 4) else {"users": {USER: {"mail_max_lock_timeout": "soon"}}}
     running = server(**fails)
     done = smtp.deliver(LMTP, USER, source=SPAMMER)
