@@ -106,3 +106,93 @@ def test_refused_where_it_belongs(start, obstacle, sieve):
     # other mail of the same user is not touched by it
     assert running.lmtp(smtp.message(header=RECEIVED.format("192.0.2.10"))).code == 250
     assert running.count(USER) == before.get("INBOX", 0) + 1
+
+
+# Where it belongs
+
+def test_name_with_the_namespace_prefix(start):
+    for name in ("INBOX.Suspicious", "inbox.Suspicious", "Suspicious"):
+        running = start(policy(quarantine_mailbox=name, **BY), special_use="\\Archive",
+                        extra="namespace inbox {\n  prefix = INBOX.\n}\n")
+        assert running.lmtp().code == 250 and running.lda() == 0
+        assert running.mailboxes(USER) == ["INBOX", "Suspicious"]
+        assert running.count(USER, "Suspicious") == 2 and running.count(USER) == 0
+        running.stop()
+
+
+def test_special_use_folder_that_is_not_there_yet(start):
+    running = start(special_use="\\Archive", extra="namespace inbox {\n  mailbox Spam {\n    special_use = \\Junk\n"
+                                                   "  }\n}\n")
+    assert running.lmtp().code == 250 and running.lda() == 0
+    assert running.mailboxes(USER) == ["INBOX", "Spam"] and running.count(USER, "Spam") == 2
+    listed = running.doveadm("mailbox", "list", "-u", USER, "-s").stdout.decode().split()
+    assert "Spam" in listed
+
+
+@pytest.mark.parametrize("name", ["INBOX", "inbox", "Inbox"])
+def test_inbox_is_refused_as_a_name(start, name):
+    running = start(mxguard={"mxguard_quarantine_mailbox": name})
+    assert running.lmtp().enhanced == "4.3.5" and running.lda() == 75
+    running.stop()
+    running = start(policy(quarantine_mailbox=name, **BY))
+    assert running.lmtp().enhanced == "4.3.5" and running.lda() == 75
+    assert running.count(USER) == 0
+
+
+def test_the_prefix_alone_is_the_inbox(start):
+    running = start(policy(quarantine_mailbox="INBOX.", **BY), special_use="\\Archive",
+                    extra="namespace inbox {\n  prefix = INBOX.\n}\n")
+    assert running.lmtp().enhanced == "4.2.0" and running.lda() == 75
+    assert running.count(USER) == 0
+
+
+# What a user's script does with it
+
+@pytest.fixture
+def scripted(start, folder):
+    """Dovecot with a user's script; sent() is what it gave to sendmail: arguments, then the text."""
+    outbox = folder / "outbox"
+
+    def begin(script, **keywords):
+        outbox.mkdir(mode=0o777)
+        outbox.chmod(0o777)
+        program = folder / "sendmail"
+        program.write_text(f'#!/bin/sh\nout=$(mktemp {outbox}/XXXXXX)\n(echo "$@"; cat) >$out\n')
+        program.chmod(0o755)
+        keywords["extra"] = keywords.get("extra", "") + f"sendmail_path = {program}\n"
+        running = start(also=["sieve", *keywords.pop("also", [])], **keywords)
+        running.script(USER, script)
+        running.sent = lambda: [path.read_text() for path in outbox.iterdir()]
+        return running
+    return begin
+
+
+# script -> what is sent, to whom; how many of two copies, by LMTP and by dovecot-lda, are in INBOX and in Junk.
+# A second one of the same Message-ID is neither answered nor sent on again, but kept.
+SCRIPTS = {
+    'require "vacation"; vacation "away";': (["-i -f <> -- a@sender.example"], 0, 2),
+    'require "reject"; reject "no";': (["-i -f <> -- a@sender.example"] * 2, 0, 0),
+    'redirect "else@other.test";': (["-i -f a@sender.example -- else@other.test"], 0, 1),
+    'redirect "else@other.test"; keep;': (["-i -f a@sender.example -- else@other.test"], 0, 2),
+    'discard;': ([], 0, 0),
+    'require "fileinto"; fileinto "INBOX";': ([], 2, 0),
+    'require "fileinto"; fileinto "No such folder";': ([], 0, 2),
+}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_the_script_is_the_users(scripted, script):
+    sent, inbox, junk = SCRIPTS[script]
+    running = scripted(script, **({} if "such" not in script else {"extra": "lda_mailbox_autocreate = no\n"}))
+    assert running.lmtp().code == 250 and running.lda() == 0
+    assert [each.splitlines()[0] for each in running.sent()] == sent
+    assert (running.count(USER), running.count(USER, "Junk")) == (inbox, junk)
+
+
+def test_sent_on_though_junk_is_full(scripted):
+    """The sender tries again, and the script runs again with each try, as the manual says."""
+    keywords = QUOTA[0]
+    running = scripted('redirect "else@other.test"; keep;', **keywords)
+    for _ in range(3):
+        assert running.lmtp().code == 451
+    assert len(running.sent()) == 3 and running.count(USER) == 0
