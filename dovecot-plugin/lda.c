@@ -73,7 +73,7 @@ static void describe(struct mxguard_check *check, struct mail_deliver_context *c
 }
 
 static int read_header(struct mxguard_check *check, struct mail_deliver_context *ctx,
-		       const struct mxguard_policy *policy)
+		       struct mxguard_policy *policy)
 {
 	struct header_scan scan;
 	struct istream *input;

@@ -37,8 +37,7 @@ void mxg_lda_input_close(struct mxg_lda_input *in)
 	in->head = NULL;
 }
 
-/* 0 when there is something to read. */
-static int wait_readable(const struct mxg_lda_input *in)
+int mxg_lda_input_wait(const struct mxg_lda_input *in)
 {
 	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
 	for (;;) {
@@ -61,7 +60,7 @@ ssize_t mxg_lda_input_read(struct mxg_lda_input *in, char *bytes, size_t room)
 	if (in->ended)
 		return 0;
 	do {
-		if (!in->is_file && wait_readable(in) != 0)
+		if (!in->is_file && mxg_lda_input_wait(in) != 0)
 			return -1;
 		n = in->is_file ? pread(STDIN_FILENO, bytes, room, in->at) : read(STDIN_FILENO, bytes, room);
 	} while (n < 0 && (errno == EINTR || errno == EAGAIN));

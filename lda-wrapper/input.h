@@ -28,6 +28,8 @@ struct mxg_lda_input {
 int mxg_lda_input_open(struct mxg_lda_input *input);
 void mxg_lda_input_close(struct mxg_lda_input *input);
 
+/* Until there is something to read, or the end. 0, or -1: errno (ETIMEDOUT). */
+int mxg_lda_input_wait(const struct mxg_lda_input *input);
 /* Adds a piece to the head. How many bytes came; 0 at the end; -1: errno (ETIMEDOUT, EMSGSIZE
  * where the head is full). */
 ssize_t mxg_lda_input_more_head(struct mxg_lda_input *input);

@@ -7,6 +7,7 @@
 
 #include "deadline.h"
 #include "delivery.h"
+#include "peek.h"
 #include "report.h"
 #include "rewrite.h"
 
@@ -17,11 +18,6 @@
 static int to_spool(void *to, const char *bytes, size_t len)
 {
 	return mxg_lda_spool_write(to, bytes, len);
-}
-
-static int to_nowhere(void *to, const char *bytes, size_t len)
-{
-	return 0;
 }
 
 static int failed(const char *doing)
@@ -60,29 +56,67 @@ static int spool_message(struct mxg_lda_delivery *d, struct mxg_lda_rewrite *rew
 	return status;
 }
 
-/* A file needs no copy if nothing in its header has to go. True in doubt. */
-static bool head_changes(const struct mxg_lda_delivery *d)
+/* ---- is there anything to rewrite? ----------------------------------------------------------- */
+
+enum look { STAYS, CHANGES, MORE /* these bytes do not tell */ };
+
+static enum look look_at(struct mxguard_filter *filter, const char *bytes, size_t len, bool ended)
 {
-	struct mxg_lda_rewrite dry = { .policy = d->policy, .write = to_nowhere };
-	bool changes =
-		mxg_lda_rewrite_feed(&dry, d->input.head, d->input.head_len) != 0 || (!dry.in_body && !d->input.ended);
-	changes |= mxg_lda_rewrite_end(&dry) != 0 || dry.removed > 0;
-	mxg_lda_rewrite_free(&dry);
-	return changes;
+	size_t used;
+	int result = mxguard_filter_feed(filter, bytes, len, &used);
+	if (result == MXGUARD_FILTER_RESULT_MORE && ended)
+		result = mxguard_filter_end(filter);
+	if (result == MXGUARD_FILTER_RESULT_BODY)
+		return STAYS;
+	return result == MXGUARD_FILTER_RESULT_MORE ? MORE : CHANGES;
+}
+
+/* pread(2) does not move it. */
+static enum look look_at_file(struct mxg_lda_input *in, struct mxguard_filter *filter)
+{
+	enum look look = look_at(filter, in->head, in->head_len, in->ended);
+	while (look == MORE) {
+		size_t before = in->head_len;
+		ssize_t n = mxg_lda_input_more_head(in);
+		if (n < 0)
+			return CHANGES; /* more header than is kept; a fault of the file is found again */
+		look = look_at(filter, in->head + before, (size_t)n, n == 0);
+	}
+	return look;
+}
+
+/* Without taking a byte from it. Where the header has not come whole yet, the message is taken:
+ * nothing tells when more of it stands there. */
+static enum look look_at_pipe(struct mxg_lda_input *in, struct mxguard_filter *filter)
+{
+	char *bytes = malloc(MXG_LDA_PEEK_MAX);
+	enum look look = CHANGES;
+	if (bytes != NULL && mxg_lda_input_wait(in) == 0) {
+		ssize_t n = mxg_lda_peek(STDIN_FILENO, bytes, MXG_LDA_PEEK_MAX);
+		look = n < 0 ? CHANGES : look_at(filter, bytes, (size_t)n, n == 0);
+	}
+	free(bytes);
+	return look;
+}
+
+/* Whether COMMAND can have standard input as it is. False in doubt. */
+static bool stays(struct mxg_lda_delivery *d, struct mxguard_filter *filter)
+{
+	if (d->input.is_file)
+		return look_at_file(&d->input, filter) == STAYS;
+	return !d->taken && look_at_pipe(&d->input, filter) == STAYS;
 }
 
 int mxg_lda_take(struct mxg_lda_delivery *d)
 {
 	char tag[TAG_MAX];
 	bool tagged = mxguard_check_tag(d->check, MXGUARD_ALL, tag, sizeof(tag)) == 1;
-	if (!tagged && !d->taken)
-		return 0; /* nothing was read, and nothing is to be written */
-	if (!tagged && d->input.is_file && !head_changes(d))
-		return 0; /* pread(2) has not moved it */
-	struct mxg_lda_rewrite rewrite = {
-		.policy = d->policy, .tag = tagged ? tag : NULL, .write = to_spool, .to = &d->spool
-	};
-	int status = spool_message(d, &rewrite);
+	struct mxg_lda_rewrite rewrite = { .tag = tagged ? tag : NULL, .write = to_spool, .to = &d->spool };
+	int status = mxg_lda_rewrite_begin(&rewrite, d->policy) == 0 ? 0 : failed("the message cannot be read");
+	if (status == 0 && (tagged || !stays(d, rewrite.filter))) {
+		mxguard_filter_reset(rewrite.filter);
+		status = spool_message(d, &rewrite);
+	}
 	mxg_lda_rewrite_free(&rewrite);
 	return status;
 }
