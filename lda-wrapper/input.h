@@ -20,7 +20,6 @@ struct mxg_lda_input {
 	char *head;
 	size_t head_len, head_room;
 	bool ended; /* the end has been read */
-	pid_t parent; /* who feeds us */
 	int64_t deadline;
 };
 
@@ -28,14 +27,10 @@ struct mxg_lda_input {
 int mxg_lda_input_open(struct mxg_lda_input *input);
 void mxg_lda_input_close(struct mxg_lda_input *input);
 
-/* Until there is something to read, or the end. 0, or -1: errno (ETIMEDOUT). */
-int mxg_lda_input_wait(const struct mxg_lda_input *input);
 /* Adds a piece to the head. How many bytes came; 0 at the end; -1: errno (ETIMEDOUT, EMSGSIZE
  * where the head is full). */
 ssize_t mxg_lda_input_more_head(struct mxg_lda_input *input);
 /* Reads on, behind the head. */
 ssize_t mxg_lda_input_read(struct mxg_lda_input *input, char *bytes, size_t room);
-/* False where the MTA that fed us has died: what came may be half a message. */
-bool mxg_lda_input_is_whole(const struct mxg_lda_input *input);
 
 #endif

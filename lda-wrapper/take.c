@@ -7,7 +7,6 @@
 
 #include "deadline.h"
 #include "delivery.h"
-#include "peek.h"
 #include "report.h"
 #include "rewrite.h"
 
@@ -34,8 +33,9 @@ static int copy_rest(struct mxg_lda_delivery *d, struct mxg_lda_rewrite *rewrite
 			return failed("the message cannot be kept");
 	if (n < 0)
 		return failed("reading the message");
-	if (!mxg_lda_input_is_whole(&d->input))
-		return mxg_lda_defer("4.3.0", "the MTA ended before the message did");
+	if (!d->input.is_file && !mxg_lda_feeder_lives(d->feeder))
+		return mxg_lda_defer("4.3.0", "the MTA ended before the message did%s",
+				     d->feeder->lost ? ", or is an init process: --init says which" : "");
 	return mxg_lda_rewrite_end(rewrite) == 0 ? 0 : failed("the message cannot be kept");
 }
 
@@ -85,35 +85,13 @@ static enum look look_at_file(struct mxg_lda_input *in, struct mxguard_filter *f
 	return look;
 }
 
-/* Without taking a byte from it. Where the header has not come whole yet, the message is taken:
- * nothing tells when more of it stands there. */
-static enum look look_at_pipe(struct mxg_lda_input *in, struct mxguard_filter *filter)
-{
-	char *bytes = malloc(MXG_LDA_PEEK_MAX);
-	enum look look = CHANGES;
-	if (bytes != NULL && mxg_lda_input_wait(in) == 0) {
-		ssize_t n = mxg_lda_peek(STDIN_FILENO, bytes, MXG_LDA_PEEK_MAX);
-		look = n < 0 ? CHANGES : look_at(filter, bytes, (size_t)n, n == 0);
-	}
-	free(bytes);
-	return look;
-}
-
-/* Whether COMMAND can have standard input as it is. False in doubt. */
-static bool stays(struct mxg_lda_delivery *d, struct mxguard_filter *filter)
-{
-	if (d->input.is_file)
-		return look_at_file(&d->input, filter) == STAYS;
-	return !d->taken && look_at_pipe(&d->input, filter) == STAYS;
-}
-
 int mxg_lda_take(struct mxg_lda_delivery *d)
 {
 	char tag[TAG_MAX];
 	bool tagged = mxguard_check_tag(d->check, MXGUARD_ALL, tag, sizeof(tag)) == 1;
 	struct mxg_lda_rewrite rewrite = { .tag = tagged ? tag : NULL, .write = to_spool, .to = &d->spool };
 	int status = mxg_lda_rewrite_begin(&rewrite, d->policy) == 0 ? 0 : failed("the message cannot be read");
-	if (status == 0 && (tagged || !stays(d, rewrite.filter))) {
+	if (status == 0 && (tagged || !d->input.is_file || look_at_file(&d->input, rewrite.filter) != STAYS)) {
 		mxguard_filter_reset(rewrite.filter);
 		status = spool_message(d, &rewrite);
 	}

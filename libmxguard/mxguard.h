@@ -162,7 +162,7 @@ int mxguard_check_set_peer_bytes(struct mxguard_check *check, const uint8_t *add
  * socket's own peer, for the log only. */
 int mxguard_check_set_real_peer(struct mxguard_check *check, const struct sockaddr *peer);
 int mxguard_check_set_helo(struct mxguard_check *check, const char *helo);
-/* A SASL login that the front end vouches for (DESIGN: never one that a client merely
+/* A SASL login that the front end vouches for (docs/design.md, "Logins": never one that a client merely
  * claims). NULL or "": none. */
 int mxguard_check_set_login(struct mxguard_check *check, const char *login);
 /* RFC 5321 reverse-path with or without <>; "" is the null sender. */
@@ -246,7 +246,7 @@ int mxguard_check_reply_code(const struct mxguard_check *check, size_t index);
 int mxguard_check_hop(const struct mxguard_check *check, size_t index);
 /* Steps 0, 1, 2 …; NULL past the last. Only with MXGUARD_CHECK_FLAG_STEPS. */
 const char *mxguard_check_step(const struct mxguard_check *check, size_t index, size_t step);
-/* The log line (DESIGN §6) without a line end. Returns its length; what does not fit is
+/* The log line (docs/design.md, "Log line") without a line end. Returns its length; what does not fit is
  * cut (4,096 bytes always do). */
 size_t mxguard_check_log_line(const struct mxguard_check *check, size_t index, char *buffer, size_t size);
 /* 1 and the Authentication-Results field (RFC 8601) with CRLF in buffer where the policy

@@ -63,7 +63,7 @@ void mxg_item_question(const struct mxg_item *item, struct mxg_question *out);
 const char *mxg_item_name(const struct mxg_item *item, char buf[MXG_NAME_TEXT_MAX]);
 /* The version that stood when the last snapshot was written; NULL: none. */
 const struct mxg_answer *mxg_item_current(const struct mxg_item *item);
-/* Takes the reply, and judges it against what stood before (DESIGN: alarms). */
+/* Takes the reply, and judges it against what stood before (docs/design.md, "Alarms"). */
 void mxg_item_reply(struct mxg_item *item, struct mxg_reply *reply, const struct mxguard_policy *policy, int64_t now,
 		    bool strict);
 bool mxg_item_answered(const struct mxg_item *item); /* the new answer counts */

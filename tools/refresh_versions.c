@@ -9,7 +9,7 @@ static int64_t most(int64_t a, int64_t b)
 }
 
 /* Whether a version that stands no more may still matter: for grace, and an MX set for
- * `settle` (DESIGN §2.4). */
+ * `settle` (docs/design.md, "Settle"). */
 static bool still_matters(const struct mxg_answer *v, uint16_t type, const struct mxguard_policy *policy, int64_t now)
 {
 	int64_t span = most(v->ttl, policy->grace);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* From the fact to the policy's answer (DESIGN §2.4). */
+/* From the fact to the policy's answer (docs/design.md, "Action"). */
 #include "check/internal.h"
 
 static enum mxguard_action direct_action(const struct mxguard_check *c, const struct mxg_recipient *r)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which host handed the message to *us* (DESIGN §2.2): the peer, or what the trace shows
+/* Which host handed the message to *us* (docs/design.md, "Boundary peer"): the peer, or what the trace shows
  * behind our own relays. */
 #include <stdlib.h>
 #include <string.h>

@@ -162,7 +162,7 @@ static int doubtful_domain_check(struct mxguard_check *c, const char *domain, si
 	return number;
 }
 
-/* A second domain counts only where it is ours and under the same policy (DESIGN §2.3). */
+/* A second domain counts only where it is ours and under the same policy (docs/design.md, "Second names"). */
 static int second_domain_check(struct mxguard_check *c, const struct mxg_recipient *r, const char *domain, size_t len)
 {
 	if (len == 0 || mxg_policy_ruleset(c->policy, domain, len) != r->ruleset)

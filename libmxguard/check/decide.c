@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Is the boundary peer a gateway of this domain? DESIGN §2.3 and §4: static ranges first,
+ * Is the boundary peer a gateway of this domain? docs/design.md, "Gateways" and "Grace": static ranges first,
  * then the DNS terms over the table of answers, as things stand now; then, where that does
  * not authorize, as they stood just before each recent change.
  */
@@ -224,7 +224,7 @@ static enum mxg_decide_progress evaluate_present(struct mxguard_check *c, struct
 }
 
 /* Whether the domain's MX set changed within `settle`: then senders may still hold the old
- * one in their caches, and are to try again, not to be refused (DESIGN §2.4). */
+ * one in their caches, and are to try again, not to be refused (docs/design.md, "Settle"). */
 static bool mx_changed_lately(struct mxguard_check *c, const struct mxg_domain_check *d)
 {
 	struct mxg_name name;

@@ -6,7 +6,7 @@
 #include "received/received.h"
 
 /*
- * The walk down a header block's Received fields (DESIGN section 2.2): from
+ * The walk down a header block's Received fields (docs/design.md, "Boundary peer"): from
  * the topmost on while each names an internal client and was written by a host
  * of ours. All state is in a struct of the caller's; nothing is allocated.
  */

@@ -12,7 +12,7 @@
  * PENDING and marks in the table all questions that it can foresee (WANTED); fill
  * them in and call it again, from the start. One walk does both: up to the first
  * missing answer it is the sequential evaluation that decides and counts; behind it
- * the walk goes on only to foresee questions (DESIGN §4: never beyond the sequential
+ * the walk goes on only to foresee questions (docs/design.md, "Core": never beyond the sequential
  * budget, past `all` or past a certain ip4/ip6 match, nor for client-chosen macros or
  * ptr; a/mx ask the peer's family only). The order of replies cannot change a result.
  */

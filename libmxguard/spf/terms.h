@@ -41,7 +41,7 @@ struct mxg_term_error {
  * One term of the configuration (`allow`): as RFC 7208 §12's grammar says, but only
  * the qualifier '+' (or none), no modifiers, and host bits in ip4/ip6 refused (that is
  * a typing error there; published records may have them). A target must end in two
- * literal labels or in %{d} (DESIGN §2.3) unless `insecure_macros`.
+ * literal labels or in %{d} (docs/design.md, "Client-chosen targets") unless `insecure_macros`.
  */
 bool mxg_term_parse_configured(struct mxg_term *out, const char *text, size_t len, bool insecure_macros,
 			       struct mxg_term_error *error);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The static decision, whole: a binary address in, the recipient's policy looked up, a verdict
- * out; everything but the log line (DESIGN §8). Random addresses against 10, 1,000 and 100,000
+ * out; everything but the log line (docs/design.md, "Budgets"). Random addresses against 10, 1,000 and 100,000
  * ranges, side by side in one run. With "callgrind" as argument it only decides, so that
  * instructions can be counted: valgrind --tool=callgrind bench-decide callgrind.
  */

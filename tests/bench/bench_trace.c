@@ -2,7 +2,7 @@
 /*
  * The walk down a header: 3, 12 and 50 hops of Postfix and Exim, all internal but the last, then
  * what else a header holds. Once through the trace alone, once through a whole check under a
- * static policy (DESIGN §8: 12 hops under 5 µs). "best" is what a busy machine disturbs least.
+ * static policy (docs/design.md, "Budgets"). "best" is what a busy machine disturbs least.
  * With "callgrind" as argument it only walks, so that instructions can be counted (valgrind
  * --tool=callgrind bench-trace callgrind); with "print" it shows the header of 12 hops.
  */

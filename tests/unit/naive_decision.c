@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOMENTS 8 /* DESIGN §4: past states, newest first, at most 8 */
+#define MOMENTS 8 /* docs/design.md, "Grace": past states, newest first, at most 8 */
 
 /* ---- what a view shows ---------------------------------------------------------------------- */
 
@@ -150,7 +150,7 @@ static struct pass evaluate(const struct naive_case *c, int64_t moment, bool bot
 	return p;
 }
 
-/* ---- the recipient's MX is this server (DESIGN §2.3) -------------------------------------- */
+/* ---- the recipient's MX is this server (docs/design.md, "MX is self") -------------------------------------- */
 
 struct self {
 	bool named, failed, stale;

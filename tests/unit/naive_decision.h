@@ -6,7 +6,7 @@
 #include "naive_spf.h"
 
 /*
- * DESIGN §2.3, §2.4 and §4 once more, for comparing: what a domain's names said at which time,
+ * docs/design.md, "Gateways", "Settle" and "Grace", once more, for comparing: what a domain's names said at which time,
  * what DNS says now, and from that the decision, by way of whole zones: one for the present, one
  * for each moment of the past, each judged by the naive evaluation. Nothing is kept between them.
  */
