@@ -53,8 +53,13 @@ struct mxg_header_cutter {
 	size_t limit; /* at least MXG_HEADER_HEAD_MAX */
 	size_t used;
 	const char *start; /* the field's beginning in the piece at hand; NULL: in the room */
-	enum { MXG_HEADER_AT_START, MXG_HEADER_IN_HEAD, MXG_HEADER_IN_LINE, MXG_HEADER_AFTER_LINE,
-	       MXG_HEADER_OVER } state;
+	enum {
+		MXG_HEADER_AT_START,
+		MXG_HEADER_IN_HEAD,
+		MXG_HEADER_IN_LINE,
+		MXG_HEADER_AFTER_LINE,
+		MXG_HEADER_OVER
+	} state;
 	bool first_line;
 };
 

@@ -46,8 +46,12 @@ enum mxg_trace_feed mxg_trace_feed(struct mxg_trace *t, const char *bytes, size_
 	return is_done(t) ? MXG_TRACE_DONE : MXG_TRACE_MORE;
 }
 
+/* A line that breaks off before its colon is not known to be a broken one. */
 void mxg_trace_end(struct mxg_trace *t)
 {
-	while (!is_done(t))
-		take(t, mxg_header_finish(&t->cutter));
+	while (!is_done(t)) {
+		enum mxg_header_event event = mxg_header_finish(&t->cutter);
+		if (event != MXG_HEADER_LINE)
+			take(t, event);
+	}
 }

@@ -21,7 +21,9 @@
 #define OURS AR "id.example.com; x-mxguard=pass"
 #define THEIRS AR "other.example.com; spf=pass"
 #define TOKEN "X-Token: s3cret"
-#define HOP "Received: from a (a [203.0.113.66]) by mx.example.com (Postfix) with ESMTP id 4X1; Mon, 23 Nov 2026 10:00:00 +0000\n"
+#define HOP \
+	"Received: from a (a [203.0.113.66]) by mx.example.com (Postfix) with ESMTP id 4X1; Mon, 23 Nov 2026 " \
+	"10:00:00 +0000\n"
 
 static const char conf[] = "mode = \"enforce\"; hostname = \"mx.example.com\"; authserv_id = \"id.example.com\";"
 			   "gateways = ( { name = \"shared\"; allow = \"ip4:192.0.2.0/24\";"
@@ -296,7 +298,8 @@ static void test_long_fields(void **state)
 			memcpy(header + len, long_rows[i].fill, step);
 		len += (size_t)sprintf(header + len, "%s" HOP "\n", long_rows[i].end);
 		sprintf(kept, long_rows[i].goes ? "A: b\n" HOP "\n" : "%s", header);
-		bool named = strcspn(header + 5, ":") < 127 && strcspn(header + 5, " \t\001") > strcspn(header + 5, ":");
+		bool named =
+			strcspn(header + 5, ":") < 127 && strcspn(header + 5, " \t\001") > strcspn(header + 5, ":");
 		for (size_t p = 0; p < COUNT(pieces); p++) {
 			begin();
 			for (size_t at = 0; at < len; at += pieces[p])
@@ -366,7 +369,8 @@ static void test_wrong_use(void **state)
 	begin();
 	assert_int_equal(mxguard_filter_feed(readers.filter, NULL, 1, &used), MXGUARD_ERROR_INVALID);
 	assert_int_equal(mxguard_filter_feed(readers.filter, "x", 1, NULL), MXGUARD_ERROR_INVALID);
-	assert_int_equal(mxguard_filter_on_top(readers.filter, "123456", buffer, sizeof(buffer)), MXGUARD_ERROR_INVALID);
+	assert_int_equal(mxguard_filter_on_top(readers.filter, "123456", buffer, sizeof(buffer)),
+			 MXGUARD_ERROR_INVALID);
 	assert_int_equal(mxguard_filter_on_top(readers.filter, "12345", buffer, sizeof(buffer)), 5);
 	mxguard_filter_free(NULL);
 }
@@ -389,10 +393,8 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_removed_fields),
-		cmocka_unit_test(test_every_reader_in_every_split),
-		cmocka_unit_test(test_long_fields),
-		cmocka_unit_test(test_top_and_message_id),
+		cmocka_unit_test(test_removed_fields), cmocka_unit_test(test_every_reader_in_every_split),
+		cmocka_unit_test(test_long_fields),    cmocka_unit_test(test_top_and_message_id),
 		cmocka_unit_test(test_wrong_use),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
