@@ -51,11 +51,19 @@ static enum name take_name(struct cursor *c, const char *name)
 	return is_control(*c->at) || *c->at == ' ' || *c->at == ':' || *c->at == '(' ? SAME : OTHER;
 }
 
+/* A continuation of nothing. */
+static void skip_leading(struct cursor *c)
+{
+	while (c->at < c->end && (*c->at == ' ' || is_control(*c->at))) {
+		c->odd = true;
+		c->at++;
+	}
+}
+
 static enum name name_of(const char *field, size_t len, const char *name)
 {
 	struct cursor c = { .at = field, .end = field + len };
-	while (c.at < c.end && *c.at == ' ') /* a continuation of nothing */
-		c.at++;
+	skip_leading(&c);
 	return take_name(&c, name);
 }
 
@@ -219,10 +227,7 @@ static bool value_is_ours(struct cursor *c, const char *id, bool too_long)
 static bool claims_to_be_ours(const char *id, const char *field, size_t len, bool too_long)
 {
 	struct cursor c = { .at = field, .end = field + len };
-	while (c.at < c.end && *c.at == ' ') {
-		c.odd = true;
-		c.at++;
-	}
+	skip_leading(&c);
 	enum name name = take_name(&c, RESULTS);
 	if (name != SAME)
 		return name == CUT && too_long;
@@ -233,9 +238,9 @@ static bool claims_to_be_ours(const char *id, const char *field, size_t len, boo
 		c.odd = true;
 		skip_cfws(&c);
 	}
-	if (c.at < c.end && *c.at != ':')
+	if (c.at == c.end || *c.at != ':')
 		c.at = memchr(behind, ':', (size_t)(c.end - behind));
-	if (c.at == NULL || c.at == c.end)
+	if (c.at == NULL)
 		return too_long;
 	c.at++;
 	return value_is_ours(&c, id, too_long);

@@ -94,10 +94,10 @@ static void look(const char *s, size_t len)
 	size_t begin = 0;
 	for (size_t i = 0; i < len; i++) {
 		bool line = s[i] == '\n';
-		if (line && i + 1 < len && (s[i + 1] == ' ' || s[i + 1] == '\t'))
-			continue;
 		if (line && (i == begin || (i == begin + 1 && s[begin] == '\r')))
 			return;
+		if (line && i + 1 < len && (s[i + 1] == ' ' || s[i + 1] == '\t'))
+			continue;
 		if (line || i + 1 == len) {
 			look_at_field(s + begin, i + 1 - begin);
 			begin = i + 1;

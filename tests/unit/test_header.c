@@ -79,6 +79,8 @@ static void test_removed_fields(void **state)
 		{ "Authentication\001-Results: id.example.com; none\n", 1 },
 		{ "Authentication-Results x: id.example.com; none\n", 1 },
 		{ "Authentication-Results (c): other.example.com; none\n", 0 },
+		{ "Authentication-Results (: id.example.com (c)\n", 1 },
+		{ "\n \n X-Token: s3cret\n", 1 },
 		{ "X-Token (c): s3cret\n", 1 },
 		{ "X-Token\v: s3cret\n", 1 },
 		{ "X-\001Token: s3cret\n", 1 },
