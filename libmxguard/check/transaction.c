@@ -89,11 +89,23 @@ int mxguard_check_set_helo(struct mxguard_check *c, const char *helo)
 	return keep(c, &c->helo, helo, helo == NULL ? 0 : strlen(helo));
 }
 
+/* Nobody logs in as blanks, and a name with control characters comes from no directory. */
+static bool names_somebody(const char *login)
+{
+	bool visible = false;
+	for (const unsigned char *p = (const unsigned char *)login; *p != '\0'; p++) {
+		if (*p < 0x20 || *p == 0x7f)
+			return false;
+		visible = visible || *p != ' ';
+	}
+	return visible;
+}
+
 int mxguard_check_set_login(struct mxguard_check *c, const char *login)
 {
 	if (begun(c))
 		return failed(c, MXGUARD_ERROR_STATE);
-	return keep(c, &c->login, login, login == NULL ? 0 : strlen(login));
+	return keep(c, &c->login, login, login == NULL || !names_somebody(login) ? 0 : strlen(login));
 }
 
 /* A path without its angle brackets. */

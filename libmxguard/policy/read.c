@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Values of one string, wherever it comes from: the file, a default, a front end. */
 #include <string.h>
+#include <strings.h>
 
 #include "base/domain_text.h"
 #include "base/duration.h"
@@ -108,9 +109,11 @@ bool mxg_is_reply_text(const char *text)
 	return text[0] != '\0' && strlen(text) <= REPLY_MOST && is_printable_utf8(text) && !begins_with_status(text);
 }
 
+/* INBOX, in any case, is where mail goes that is not put aside. */
 bool mxg_is_mailbox(const char *text)
 {
-	return text[0] != '\0' && strlen(text) <= MAILBOX_MOST && is_printable_utf8(text);
+	return text[0] != '\0' && strlen(text) <= MAILBOX_MOST && is_printable_utf8(text) &&
+	       strcasecmp(text, "INBOX") != 0;
 }
 
 /* RFC 8601 §2.2: it must do without quotes. */

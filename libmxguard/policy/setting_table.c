@@ -208,7 +208,7 @@ const struct mxg_setting mxg_settings[] = {
 	  untraced, NULL },
 	{ "retrieved", BOTH, 0, RULES(retrieved), RETRIEVED, "accept", NULL, mxg_read_word, retrieved, NULL },
 	{ "quarantine_mailbox", BOTH, MXG_OVERRIDE_QUARANTINE_MAILBOX, RULES(quarantine_mailbox),
-	  "a mailbox name of 1 to 255 bytes of printable text", "Junk", NULL, mxg_read_text, &is_mailbox, NULL },
+	  "a mailbox name of 1 to 255 bytes of printable text, not INBOX", "Junk", NULL, mxg_read_text, &is_mailbox, NULL },
 	{ "tag", BOTH, MXG_OVERRIDE_TAG, RULES(tag), TAGS, "not-accepted", NULL, mxg_read_word, tags, NULL },
 	{ "reply_text", BOTH, 0, RULES(reply_text),
 	  "one line of 1 to 450 bytes of printable text without a status code",
