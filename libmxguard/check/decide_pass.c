@@ -11,7 +11,7 @@ void mxg_pass_init(struct mxg_pass *p)
 {
 	p->match = p->token_term = p->failed = NULL;
 	p->match_stale = p->pending = p->needs_header = p->token_missing = false;
-	p->addresses_seen = p->other_family_wanted = p->mx_is_self = false;
+	p->addresses_seen = p->other_family_wanted = p->mx_is_self = p->foreign = false;
 	p->failure_reason = MXG_REASON_UNDECIDED;
 }
 
@@ -188,7 +188,9 @@ static void fill_input(struct mxguard_check *c, const struct mxg_domain_check *d
 		.view = { .now = c->now, .as_of = as_of, .keep_stale = c->policy->keep_stale },
 		.insecure_macros = c->policy->insecure_client_macros,
 		.self = c->policy->self.items,
-		.self_count = c->policy->self.count,
+		/* a host's own name is no domain without filters */
+		.self_count = d->standing == MXG_STANDING_HOST ? 0 : c->policy->self.count,
+		.explicit_self = d->standing != MXG_STANDING_LISTED,
 		.load = mxg_pass_load,
 		.load_context = c,
 	};
@@ -217,6 +219,10 @@ void mxg_pass_run(struct mxguard_check *c, struct mxg_domain_check *d, int64_t a
 	for (size_t i = 0; i < r->dns_count; i++) {
 		const struct mxg_gateway_term *term = &r->terms[r->dns_terms[i]];
 		struct mxg_term_outcome o;
+		if (term->by_recipient && d->standing >= MXG_STANDING_FOREIGN) {
+			p->foreign = true;
+			continue;
+		}
 		mxg_evaluate_term(c->answers, &in, &term->term, both_families, mxg_pass_steps(c, d), &o);
 		if (add_outcome(c, d, p, term, &o, collect_touched(c->answers)))
 			break;

@@ -125,6 +125,16 @@ bool mxg_policy_has_domain(const struct mxguard_policy *policy, const char *doma
 	return mxg_domain_map_has(policy->domain_set, domain, len);
 }
 
+bool mxg_policy_lists_domain(const struct mxguard_policy *policy, const char *domain, size_t len)
+{
+	return mxg_domain_map_has(policy->map, domain, len);
+}
+
+bool mxg_policy_has_domains(const struct mxguard_policy *policy)
+{
+	return policy->domains.count > 0 || policy->domains_file != NULL;
+}
+
 const char *mxg_policy_listed_domain(const struct mxguard_policy *policy, size_t index)
 {
 	const char *name;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "policy/build.h"
+#include "spf/macro.h"
 
 #define NAME_MOST 64u
 
@@ -161,6 +162,14 @@ static bool is_range(const struct mxg_gateway_term *term)
 	return term->term.mechanism == MXG_MECHANISM_IP4 || term->term.mechanism == MXG_MECHANISM_IP6;
 }
 
+/* Whose DNS is asked, whoever writes the recipient's domain chooses. */
+static bool is_by_recipient(const struct mxg_term *term)
+{
+	if (term->mechanism == MXG_MECHANISM_ALL)
+		return false;
+	return term->target == NULL || mxg_macro_uses(term->target, term->target_len, "d");
+}
+
 static bool make_set(struct mxg_policy_build *b, struct mxg_ruleset *rules)
 {
 	struct mxg_prefix_item *items = reallocarray(NULL, rules->term_count + 1, sizeof(*items));
@@ -171,10 +180,13 @@ static bool make_set(struct mxg_policy_build *b, struct mxg_ruleset *rules)
 		return mxg_build_no_memory(b);
 	}
 	for (uint32_t i = 0; i < rules->term_count; i++) {
-		if (is_range(&rules->terms[i]))
+		if (is_range(&rules->terms[i])) {
 			items[count++] = (struct mxg_prefix_item){ rules->terms[i].term.prefix, i };
-		else
-			rules->dns_terms[rules->dns_count++] = i;
+			continue;
+		}
+		rules->dns_terms[rules->dns_count++] = i;
+		rules->terms[i].by_recipient = is_by_recipient(&rules->terms[i].term);
+		rules->by_recipient |= rules->terms[i].by_recipient;
 	}
 	rules->prefixes = mxg_prefix_set_new(items, count);
 	free(items);
@@ -229,6 +241,7 @@ bool mxg_take_gateways(struct mxg_policy_build *b, struct mxg_ruleset *rules, co
 		return false;
 	rules->gateway_count = 0;
 	rules->term_count = rules->dns_count = 0;
+	rules->by_recipient = false;
 	if (rules == &b->policy->rulesets[0]) /* a block has a mere copy of the default's */
 		mxg_prefix_set_free(rules->prefixes);
 	rules->prefixes = NULL;

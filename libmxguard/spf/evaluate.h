@@ -26,6 +26,7 @@ struct mxg_eval_input {
 	bool insecure_macros;
 	const struct mxg_prefix *self; /* addresses of this server itself */
 	size_t self_count;
+	bool explicit_self; /* where the domain's MX says so: not by RFC 5321 §5.1's implicit one */
 	/* Called for an entry that is not LOADED, before it is looked at, to put into the table what
 	 * is known about it beforehand (the snapshot's versions). NULL: nothing is. It must set
 	 * LOADED and may not make entries. */
