@@ -18,16 +18,63 @@ static bool is_name_byte(char c)
 	       c == '_';
 }
 
-/* @, % and ! route in the local part whatever it may be else; a name has name bytes only. */
+/* @, % and ! route in the local part whatever else it may be; a name has name bytes only. One that
+ * is not all ASCII may be folded, and one without a dot completed. */
 bool mxg_route_is_needed(const char *path, size_t at, size_t len)
 {
 	for (size_t i = 0; i < at; i++)
 		if (path[i] == '@' || path[i] == '%' || path[i] == '!')
 			return true;
 	for (size_t i = at + 1; i < len; i++)
-		if (!is_name_byte(path[i]))
+		if (!is_name_byte(path[i]) || (unsigned char)path[i] >= 0x80)
 			return true;
-	return false;
+	while (len > at && path[len - 1] == '.')
+		len--;
+	return at < len && memchr(path + at, '.', len - at) == NULL;
+}
+
+/* ---- folding ------------------------------------------------------------------------------------ */
+
+static const struct fold {
+	const char *from, *to;
+} folds[] = {
+	{ "\xc3\x9f", "ss" }, /* ß */
+	{ "\xe1\xba\x9e", "ss" }, /* its capital */
+	{ "\xc5\xbf", "s" }, /* long s */
+	{ "\xe2\x84\xaa", "k" }, /* the Kelvin sign */
+	{ "\xef\xac\x80", "ff" },	  { "\xef\xac\x81", "fi" }, { "\xef\xac\x82", "fl" }, { "\xef\xac\x83", "ffi" },
+	{ "\xef\xac\x84", "ffl" },	  { "\xef\xac\x85", "st" }, { "\xef\xac\x86", "st" },
+};
+
+static const struct fold *fold_at(const char *p, size_t len)
+{
+	for (size_t i = 0; i < sizeof(folds) / sizeof(folds[0]); i++) {
+		size_t n = strlen(folds[i].from);
+		if (n <= len && memcmp(folds[i].from, p, n) == 0)
+			return &folds[i];
+	}
+	return NULL;
+}
+
+bool mxg_route_fold(char out[256], const char *domain, size_t len)
+{
+	size_t n = 0;
+	bool folded = false;
+	for (size_t i = 0; i < len && n < 252; i++) {
+		const struct fold *f = (unsigned char)domain[i] < 0x80 ? NULL : fold_at(domain + i, len - i);
+		if (f == NULL && (unsigned char)domain[i] >= 0x80)
+			return false;
+		if (f == NULL) {
+			out[n++] = domain[i];
+			continue;
+		}
+		memcpy(out + n, f->to, strlen(f->to));
+		n += strlen(f->to);
+		i += strlen(f->from) - 1;
+		folded = true;
+	}
+	out[n] = '\0';
+	return folded && n < 252;
 }
 
 /* ---- what an MTA overlooks --------------------------------------------------------------------- */
@@ -103,10 +150,16 @@ static void add_domain(struct mxg_route *out, struct mxg_route_piece p)
 	out->count++;
 }
 
-/* There must be one: what the others are, MTAs may see differently. */
+/* There must be one: which of several it is, MTAs may see differently. */
 static void add_user(struct mxg_route *out, struct mxg_route_piece p)
 {
-	out->unreadable |= out->user.at != NULL;
+	if (out->user.at != NULL) {
+		out->unreadable = true;
+		if (memchr(p.at, '.', p.len) != NULL)
+			add_domain(out, p);
+		if (memchr(out->user.at, '.', out->user.len) != NULL)
+			add_domain(out, out->user);
+	}
 	out->user = p;
 }
 

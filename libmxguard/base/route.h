@@ -30,6 +30,10 @@ struct mxg_route {
  * at: of the last @; len where there is none. */
 bool mxg_route_is_needed(const char *path, size_t at, size_t len);
 
+/* Postfix looks domains up by full case folding, in which some letters become ASCII (straße: strasse).
+ * True, and the folded name, where that makes all of it ASCII. */
+bool mxg_route_fold(char out[256], const char *domain, size_t len);
+
 /* The pieces lie in buffer, which has room for len bytes. */
 void mxg_route_read(struct mxg_route *out, char *buffer, const char *path, size_t len);
 

@@ -139,8 +139,23 @@ static enum mxg_reason failure_reason(const struct mxg_term_outcome *o)
 	}
 }
 
+/* Everybody is no gateway (docs/design.md, "Width guard"). */
+static void fail_on_width(const struct mxguard_check *c, struct mxg_domain_check *d, struct mxg_pass *p,
+			  const struct mxg_gateway_term *term, const struct mxg_term_outcome *o)
+{
+	char name[MXG_NAME_TEXT_MAX];
+	if (mxg_pass_steps(c, d) != NULL)
+		mxg_text_list_add(&d->steps, "%s: %s: so wide that it authorizes nobody",
+				  mxg_name_format(&o->question.name, name), o->detail);
+	if (p->failed != NULL)
+		return;
+	p->failed = term;
+	p->failure = *o;
+	p->failure_reason = MXG_REASON_RECORD_TOO_WIDE;
+}
+
 /* One term's outcome into the pass. True: what follows cannot matter any more. */
-static bool add_outcome(const struct mxguard_check *c, const struct mxg_domain_check *d, struct mxg_pass *p,
+static bool add_outcome(const struct mxguard_check *c, struct mxg_domain_check *d, struct mxg_pass *p,
 			const struct mxg_gateway_term *term, const struct mxg_term_outcome *o, bool stale)
 {
 	p->addresses_seen |= o->addresses_seen;
@@ -153,6 +168,10 @@ static bool add_outcome(const struct mxguard_check *c, const struct mxg_domain_c
 		p->pending = true;
 		return false;
 	case MXG_TERM_MATCH:
+		if (o->wide && !c->policy->accept_any_width) {
+			fail_on_width(c, d, p, term, o);
+			return false;
+		}
 		if (!accept_match(c, d, term, p))
 			return false;
 		p->match = term;

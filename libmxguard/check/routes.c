@@ -5,6 +5,7 @@
  * each domain whose mailbox it may be. Each is decided like a recipient of its own; the strictest
  * action holds.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/route.h"
@@ -163,6 +164,33 @@ static void add_domain(struct making *m, const struct mxg_route_piece *domain)
 		add_route(m, &parsed, ruleset_of(m, parsed.domain, parsed.domain_len), MXG_REASON_UNDECIDED);
 }
 
+/* What an MTA may make of a name that it does not know: only where that is one of our domains. */
+static void add_if_ours(struct making *m, const char *text, size_t len)
+{
+	struct mxg_parsed parsed;
+	const char *kept = mxg_check_keep(m->c, text, len);
+	if (kept == NULL || !mxg_check_compose(m->c, &parsed, "", 0, kept, len))
+		return;
+	enum mxg_standing standing = mxg_check_standing(m->c, parsed.domain, parsed.domain_len);
+	if (standing != MXG_STANDING_FOREIGN)
+		add_domain(m, &(struct mxg_route_piece){ kept, len });
+}
+
+/* Folded as Postfix does; a single label below the parent of this host's name, which some MTAs append. */
+static void add_variants(struct making *m, const struct mxg_route_piece *domain)
+{
+	char text[256], label[256];
+	const char *parent = strchr(m->c->policy->hostname, '.');
+	if (mxg_route_fold(text, domain->at, domain->len))
+		add_if_ours(m, text, strlen(text));
+	if (domain->len == 0 || domain->len > 63 || parent == NULL || memchr(domain->at, '.', domain->len) != NULL ||
+	    domain->at[0] == '[' || is_host(m, domain->at, domain->len))
+		return;
+	int n = snprintf(label, sizeof(label), "%.*s%s", (int)domain->len, domain->at, parent);
+	if (n > 0 && (size_t)n < sizeof(label))
+		add_if_ours(m, label, (size_t)n);
+}
+
 static void read_all(struct making *m, const char *path, size_t len)
 {
 	struct mxg_route route;
@@ -174,8 +202,10 @@ static void read_all(struct making *m, const char *path, size_t len)
 	mxg_route_read(&route, buffer, path, len);
 	m->user = route.user.at;
 	m->user_len = route.user.len;
-	for (size_t i = 0; i < route.count; i++)
+	for (size_t i = 0; i < route.count; i++) {
 		add_domain(m, &route.domains[i]);
+		add_variants(m, &route.domains[i]);
+	}
 	if (route.count == 0)
 		add_domain(m, &(struct mxg_route_piece){ "", 0 });
 	if (route.unreadable)

@@ -169,17 +169,23 @@ static uint64_t odd_in_name(uint64_t word)
 	       HIGH;
 }
 
+/* Not zero where a byte of the eight is zero. */
+static uint64_t any_zero(uint64_t word)
+{
+	return (word - ONES) & ~word & HIGH;
+}
+
 /* Copies in lower case; false, and nothing of use copied, where not all is ASCII. *odd: whether
- * there is more in it than a name. */
+ * it may be more than a name, or less: one without a dot. */
 static bool copy_lower(char *to, const char *from, size_t len, uint64_t *odd)
 {
-	uint64_t word = ONES * 'a';
+	uint64_t word = ONES * 'a', dots = 0;
 	if (len < sizeof(word)) {
 		memcpy(&word, from, len);
 		if ((word & HIGH) != 0)
 			return false;
 		word = lower_word(word);
-		*odd |= odd_in_name(word);
+		*odd |= odd_in_name(word) | !any_zero(word ^ ONES * '.');
 		memcpy(to, &word, len);
 		return true;
 	}
@@ -190,15 +196,11 @@ static bool copy_lower(char *to, const char *from, size_t len, uint64_t *odd)
 			return false;
 		word = lower_word(word);
 		*odd |= odd_in_name(word);
+		dots |= any_zero(word ^ ONES * '.');
 		memcpy(to + at, &word, sizeof(word));
 	}
+	*odd |= dots == 0;
 	return true;
-}
-
-/* Not zero where a byte of the eight is zero. */
-static uint64_t any_zero(uint64_t word)
-{
-	return (word - ONES) & ~word & HIGH;
 }
 
 /* Not zero where one of the eight is an MTA's @, % or !. */
@@ -256,8 +258,10 @@ static bool compose(struct mxguard_check *c, struct mxg_parsed *out, const char 
 		lower(own, domain, domain_len);
 		odd = 1;
 	}
-	while (domain_len > 1 && own[domain_len - 1] == '.')
+	while (domain_len > 1 && own[domain_len - 1] == '.') {
 		domain_len--;
+		odd = 1; /* without it there may be no dot */
+	}
 	own[domain_len] = '\0';
 	*out = (struct mxg_parsed){ address, own, (size_t)(own - address) + domain_len, domain_len, odd != 0 };
 	return true;

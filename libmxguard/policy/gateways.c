@@ -63,12 +63,13 @@ static void warn_of_width(struct mxg_policy_build *b, const config_setting_t *se
 {
 	int len = term->text_len > 200 ? 200 : (int)term->text_len;
 	bool range = term->mechanism == MXG_MECHANISM_IP4 || term->mechanism == MXG_MECHANISM_IP6;
-	bool names = term->mechanism == MXG_MECHANISM_A || term->mechanism == MXG_MECHANISM_MX;
 	if (term->mechanism == MXG_MECHANISM_ALL || (range && term->prefix.bits == 0))
 		mxg_build_warn(b, setting, "\"%.*s\" makes every host a gateway", len, term->text);
-	else if ((range && term->prefix.bits < (term->prefix.base.family == 4 ? 8 : 16)) ||
-		 (names && (term->cidr4 < 8 || term->cidr6 < 16)))
+	else if (mxg_term_is_wide(term, 4) || mxg_term_is_wide(term, 6))
 		mxg_build_warn(b, setting, "\"%.*s\" is a very wide range", len, term->text);
+	else if (term->mechanism == MXG_MECHANISM_EXISTS && !mxg_macro_uses(term->target, term->target_len, "i"))
+		mxg_build_warn(b, setting, "\"%.*s\" makes every host a gateway while that name has an address", len,
+			       term->text);
 }
 
 /* ---- one entry --------------------------------------------------------------------------------- */

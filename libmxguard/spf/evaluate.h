@@ -63,6 +63,7 @@ struct mxg_term_outcome {
 	enum mxg_dns_failure failure; /* TEMPERROR */
 	struct mxg_question question; /* the one at fault (TEMPERROR, PERMERROR) */
 	char detail[160]; /* what is wrong, printable ASCII, e.g. "unknown mechanism 'foo:bar'" */
+	bool wide; /* MATCH, by what a published record makes of everybody: question and detail say where */
 	bool addresses_seen; /* the term yielded some address or range, or asks per peer (exists, ptr) */
 	bool mx_is_self; /* a bare mx term whose MX names an address of `self` */
 	bool other_family_wanted; /* nothing seen, and a/mx was asked for the peer's family only */
