@@ -47,7 +47,8 @@ void mxguard_check_reset(struct mxguard_check *c)
 	c->hop = 0;
 	c->boundary_outcome = (struct mxg_outcome){ 0 };
 	c->for_address = NULL;
-	c->header_ended = false;
+	c->header_ended = c->age_read = false;
+	c->queued_since = 0;
 	c->question_count = c->next_question = 0;
 	c->gave_up = c->out_of_memory = false;
 	c->setter_error = MXGUARD_ERROR_NONE;

@@ -21,8 +21,9 @@ static enum token_state token_state(const struct mxguard_check *c, const struct 
 {
 	if (gateway->token.field == NULL)
 		return TOKEN_HOLDS;
+	/* whoever may not read the secret leaves it to whom reads the header */
 	if (gateway->token.value == NULL)
-		return TOKEN_UNREADABLE;
+		return c->tokens.ended || c->gave_up ? TOKEN_UNREADABLE : TOKEN_NEEDS_HEADER;
 	if (mxg_token_reader_saw(&c->tokens, &gateway->token))
 		return TOKEN_HOLDS;
 	/* given up without a header, a secret is not missing: nobody could look */

@@ -128,6 +128,8 @@ struct mxguard_check {
 	struct mxg_outcome boundary_outcome;
 	const char *for_address; /* anchored `for <…>` of the boundary hop; NULL: none */
 	bool header_ended;
+	bool age_read; /* the topmost field, for how long the message has waited: */
+	int64_t queued_since; /* 0: not known */
 	struct mxg_trace_reading *reading; /* made when the first header byte comes */
 	struct mxg_token_reader tokens;
 	/* recipients and their domains */
