@@ -193,7 +193,7 @@ static void test_recipients_added_later(void **state)
 	site_wait_for_queries(&site, 1);
 	site_answer_all(&site.servers[0], 0);
 	assert_ptr_equal(site_wait_for_check(&site), c);
-	assert_int_equal(mxguard_check_add_recipient(c, "b@other.test", NULL), 1);
+	assert_int_equal(mxguard_check_add_recipient(c, "b@other.test", NULL), MXGUARD_ERROR_NONE);
 	assert_int_equal(mxguard_resolver_start(site.resolver, c, -1), MXGUARD_PROGRESS_NEED_DNS);
 	site_wait_for_queries(&site, 1);
 	site_answer_all(&site.servers[0], 0);
