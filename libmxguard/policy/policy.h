@@ -96,6 +96,7 @@ struct mxguard_policy {
 	uint32_t grace, keep_stale, settle; /* seconds */
 	uint32_t patience;
 	bool accept_any_width;
+	bool nothing_to_refresh; /* an enforced policy asks for records of domains that are listed nowhere */
 	bool insecure_client_macros;
 	bool require_dnssec;
 	const char *dns_servers; /* as ares_set_servers_ports_csv wants it; NULL: the system's */

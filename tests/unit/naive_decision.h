@@ -48,6 +48,7 @@ struct history {
 struct naive_policy {
 	const char *terms[6]; /* an entry each, in order; ip4/ip6 ones are static */
 	int64_t grace, keep_stale, settle;
+	enum { NAIVE_NO_LIST, NAIVE_LISTED, NAIVE_FOREIGN } list; /* of our domains: there is none, or the domain is … */
 };
 
 struct naive_case {
@@ -57,7 +58,7 @@ struct naive_case {
 	int64_t now;
 };
 
-enum naive_why { NAIVE_PLAIN, NAIVE_STALE, NAIVE_GRACE, NAIVE_SELF, NAIVE_EMPTY };
+enum naive_why { NAIVE_PLAIN, NAIVE_STALE, NAIVE_GRACE, NAIVE_SELF, NAIVE_EMPTY, NAIVE_ANOTHERS };
 
 struct naive_decision {
 	enum mxguard_verdict verdict;
