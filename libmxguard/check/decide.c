@@ -117,7 +117,8 @@ static const char *failure_detail(struct mxguard_check *c, const struct mxg_term
 /* No match, nothing pending, nothing stale: what is it then? */
 static void conclude_without_match(struct mxguard_check *c, struct mxg_domain_check *d, const struct mxg_pass *p)
 {
-	if (p->mx_is_self) {
+	bool lost = p->failed != NULL && p->failure_reason == MXG_REASON_OUT_OF_MEMORY;
+	if (p->mx_is_self && !lost) {
 		conclude(d, MXGUARD_VERDICT_EXEMPT, MXG_REASON_MX_IS_SELF, NULL, NULL);
 	} else if (p->failed != NULL) {
 		conclude(d, MXGUARD_VERDICT_UNKNOWN, p->failure_reason, p->failed, failure_detail(c, &p->failure));

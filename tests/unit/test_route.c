@@ -63,7 +63,7 @@ static void test_spellings(void **state)
 		{ "u@[192.0.2.1", "", "", true },
 		{ "u@[192.0.2.1]x", "[192.0.2.1]", "", true },
 		{ "x:u@d.test", "d.test", "", true },
-		{ "a.test:u@d.test", "a.test d.test", "", true },
+		{ "a.test:u@d.test", "d.test a.test", "", true },
 		{ "u@d/e.test", "", "", true },
 		{ "@d.test", "d.test", "", true },
 		{ "", "", "", true },
