@@ -282,7 +282,7 @@ def test_postfix_waiting_has_an_end(postfix, dovecot, mxguard_config, agent, scr
     config = mxguard_config(settings(gateways=({"name": "filter", "allow": "ptr:filter.example"},), patience=patience,
                                      dns={"servers": [scripted_dns.server], "timeout": "1s"}))
     mta = guarded(postfix, dovecot, config, command,
-                  main={"maximal_queue_lifetime": "25s" if patience == "3s" else "4s", "maximal_backoff_time": "2s"})
+                  main={"maximal_queue_lifetime": "100s" if patience == "3s" else "4s", "maximal_backoff_time": "2s"})
     assert deliver(SPAMMER, sender="forged@elsewhere.test") == 250
     mta.wait_log(r"dsn=4\.4\.3, status=deferred \(.*")
     assert not boxes["INBOX"] and not boxes["Junk"]
@@ -290,6 +290,7 @@ def test_postfix_waiting_has_an_end(postfix, dovecot, mxguard_config, agent, scr
         mta.wait_log(r"status=expired, returned to sender")
         assert not boxes["Junk"]
         return
+    mta.wait_log(r"status=sent")
     junk = boxes.wait("Junk", 1)[0]
     assert b"x-mxguard=temperror" in junk and b"reason=\"dns-refused\"" in junk
     mta.wait_empty()
