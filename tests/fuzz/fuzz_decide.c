@@ -108,27 +108,12 @@ static void add_exchange(struct set *s, unsigned which)
 
 static size_t add_term(struct input *in, char *text, size_t room)
 {
-	static const char *const others[] = { "include:part.test",
-					      "include:spf.test",
-					      "mx:d.test",
-					      "a:gw.test",
-					      "redirect=part.test",
-					      "-all",
-					      "~all",
-					      "?all",
-					      "bogus:x",
-					      "exists:%{i}.none.test",
-					      "a:old.test",
-					      "mod=x",
+	static const char *const others[] = { "include:part.test", "include:spf.test", "mx:d.test", "a:gw.test",
+					      "redirect=part.test", "-all", "~all", "?all", "bogus:x",
+					      "exists:%{i}.none.test", "a:old.test", "mod=x",
 					      /* and what covers everybody, which authorizes nobody */
-					      "all",
-					      "ip4:0.0.0.0/0",
-					      "ip4:192.0.0.0/11",
-					      "a:gw.test/0",
-					      "mx:d.test/11",
-					      "exists:gw.test",
-					      "exists:%{i1r}.test",
-					      "?all" };
+					      "all", "ip4:0.0.0.0/0", "ip4:192.0.0.0/11", "a:gw.test/0", "mx:d.test/11",
+					      "exists:gw.test", "exists:%{i1r}.test", "?all" };
 	static const char qualifiers[] = "+++-~?";
 	unsigned what = take(in), host = what % 7;
 	if (what >= 128)
