@@ -116,6 +116,7 @@ static void same_surroundings(const struct mxguard_policy *a, const struct mxgua
 	assert_int_equal(a->keep_stale, b->keep_stale);
 	assert_int_equal(a->reply_rules.max_ttl, b->reply_rules.max_ttl);
 	assert_int_equal(a->settle, b->settle);
+	assert_int_equal(a->patience, b->patience);
 	assert_int_equal(a->reply_rules.need_ad, b->reply_rules.need_ad);
 }
 
