@@ -91,21 +91,12 @@ static bool has_boundary(const struct mxguard_check *c)
 	return c->boundary.family != 0;
 }
 
-/* "for example.com"; a recipient may have none, where there is no default_domain. */
-static void name_domain(const struct mxg_recipient *r, char *buf, size_t size)
-{
-	if (r->domain_len == 0)
-		snprintf(buf, size, "a recipient without a domain");
-	else
-		mxg_neuter(buf, size, r->domain, r->domain_len, "");
-}
-
 static const char *explanation(const struct mxguard_check *c, const struct mxg_recipient *r)
 {
 	char address[MXG_ADDRESS_TEXT_MAX], buf[1400], domain[300];
 	const char *detail = r->outcome.detail;
 	mxg_address_format(&c->boundary, address);
-	name_domain(r, domain, sizeof(domain));
+	mxg_neuter(domain, sizeof(domain), r->domain == NULL ? "" : r->domain, r->domain_len, "");
 	if (r->outcome.verdict == MXGUARD_VERDICT_DIRECT && has_boundary(c))
 		snprintf(buf, sizeof(buf), "%s is not an authorized gateway for %s%s", address, domain,
 			 r->outcome.reason == MXG_REASON_TOKEN_MISSING ? ": its header field with the secret is missing"
@@ -132,8 +123,8 @@ static const char *reply_text(const struct mxguard_check *c, const struct mxg_re
 	if (r->ruleset != NULL && r->ruleset->reply_text != NULL && r->outcome.verdict == MXGUARD_VERDICT_DIRECT)
 		return r->ruleset->reply_text;
 	if (r->action == MXGUARD_ACTION_REJECT)
-		snprintf(buf, sizeof(buf), "Refused: %s%s", explanation(c, r),
-			 r->domain_len == 0 ? "" : "; deliver to the hosts in the domain's MX record");
+		snprintf(buf, sizeof(buf), "Refused: %s; deliver to the hosts in the domain's MX record",
+			 explanation(c, r));
 	else
 		snprintf(buf, sizeof(buf), "Try again later: %s", explanation(c, r));
 	return keep(c, buf);

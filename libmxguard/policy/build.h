@@ -97,6 +97,7 @@ bool mxg_take_internal(struct mxg_policy_build *b, const struct mxg_setting *row
 bool mxg_take_servers(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
 		      const config_setting_t *setting);
 bool mxg_network_defaults(struct mxg_policy_build *b);
+bool mxg_own_names(struct mxg_policy_build *b); /* own_names.c; behind the defaults */
 
 /* ---- gateways.c, token_value.c, blocks.c, hash.c ------------------------- */
 

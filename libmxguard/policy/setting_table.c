@@ -135,6 +135,16 @@ static bool take_insecure(struct mxg_policy_build *b, const struct mxg_setting *
 	return b->error == MXGUARD_ERROR_NONE;
 }
 
+static bool take_any_width(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
+			   const config_setting_t *s)
+{
+	if (!mxg_take_bool(b, row, field, s))
+		return false;
+	if (b->policy->accept_any_width)
+		mxg_build_warn(b, s, "true lets a published record make every host a gateway");
+	return b->error == MXGUARD_ERROR_NONE;
+}
+
 static bool take_trace(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
 		       const config_setting_t *s)
 {
@@ -171,6 +181,8 @@ const struct mxg_setting mxg_settings[] = {
 	  "those of /etc/resolv.conf", NULL, NULL, mxg_take_servers },
 	{ "insecure_client_macros", MXG_PLACE_DNS, 0, POLICY(insecure_client_macros), "true or false", NULL, "false",
 	  NULL, NULL, take_insecure },
+	{ "accept_any_width", MXG_PLACE_DNS, 0, POLICY(accept_any_width), "true or false", NULL, "false", NULL, NULL,
+	  take_any_width },
 	{ "require_dnssec", MXG_PLACE_DNS, 0, POLICY(reply_rules.need_ad), "true or false", NULL, "false", NULL, NULL,
 	  mxg_take_bool },
 	{ "trace", MXG_PLACE_FILE, 0, 0, "a group { }", NULL, NULL, NULL, NULL, take_trace },
@@ -199,6 +211,7 @@ const struct mxg_setting mxg_settings[] = {
 	  mxg_take_domain },
 	{ "exempt", BOTH, MXG_OVERRIDE_EXEMPT, RULES(exempt), EXEMPT, NULL, "none", mxg_read_exempt, NULL,
 	  take_exempt },
+	{ "patience", MXG_PLACE_FILE, 0, POLICY(patience), SECONDS, "4h", NULL, mxg_read_seconds, NULL, NULL },
 	ACTION(on_direct, MXG_OVERRIDE_ON_DIRECT, "reject"),
 	ACTION(on_direct_queued, MXG_OVERRIDE_ON_DIRECT_QUEUED, "quarantine"),
 	ACTION(on_unknown, MXG_OVERRIDE_ON_UNKNOWN, "defer"),
@@ -208,7 +221,8 @@ const struct mxg_setting mxg_settings[] = {
 	  untraced, NULL },
 	{ "retrieved", BOTH, 0, RULES(retrieved), RETRIEVED, "accept", NULL, mxg_read_word, retrieved, NULL },
 	{ "quarantine_mailbox", BOTH, MXG_OVERRIDE_QUARANTINE_MAILBOX, RULES(quarantine_mailbox),
-	  "a mailbox name of 1 to 255 bytes of printable text, not INBOX", "Junk", NULL, mxg_read_text, &is_mailbox, NULL },
+	  "a mailbox name of 1 to 255 bytes of printable text, not INBOX", "Junk", NULL, mxg_read_text, &is_mailbox,
+	  NULL },
 	{ "tag", BOTH, MXG_OVERRIDE_TAG, RULES(tag), TAGS, "not-accepted", NULL, mxg_read_word, tags, NULL },
 	{ "reply_text", BOTH, 0, RULES(reply_text),
 	  "one line of 1 to 450 bytes of printable text without a status code",

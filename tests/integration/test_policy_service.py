@@ -56,16 +56,7 @@ def test_verdicts_become_actions(static):
 def test_internal_relay_is_left_to_the_header(policy_service, mxguard_config):
     service = policy_service(mxguard_config(settings(internal=["198.51.100.7"])))
     assert service.ask("198.51.100.7") == "DUNNO"
-    service.wait_log("peer=198.51.100.7 needs the header: rcpt=<user@example.test> is decided after it")
-
-
-def test_gateway_with_a_header_is_not_called_internal(policy_service, mxguard_config):
-    header = {"name": "X-Gateway-Token", "value": "secret"}
-    service = policy_service(mxguard_config(settings(
-        gateways=({"name": "shared", "allow": f"ip4:{GATEWAY}", "header": header},))))
-    assert service.ask(GATEWAY) == "DUNNO"
-    service.wait_log(f"peer={GATEWAY} needs the header: rcpt=<user@example.test> is decided after it")
-    assert "internal" not in service.log()
+    service.wait_log("peer=198.51.100.7 is internal: rcpt=<user@example.test> is decided after the header")
 
 
 def test_monitor_accepts_and_tags_once_a_message(policy_service, mxguard_config):

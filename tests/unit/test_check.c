@@ -523,14 +523,16 @@ static void test_overrides_that_are_wrong(void **state)
 	mxguard_check_free(c);
 }
 
-/* Nothing is left out of a sentence where a domain would stand. */
+/* Nothing is left out of a sentence where a domain would stand: it is the host's own mail. */
 static void test_recipient_without_domain(void **state)
 {
 	struct mxguard_check *c = check_from(static_conf, SPAMMER, "alice");
 	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_PROGRESS_DONE);
 	assert_int_equal(mxguard_check_action(c, 0), MXGUARD_ACTION_REJECT);
 	assert_string_equal(mxguard_check_text(c, 0, MXGUARD_TEXT_REPLY),
-			    "Refused: " SPAMMER " is not an authorized gateway for a recipient without a domain");
+			    "Refused: " SPAMMER
+			    " is not an authorized gateway for mx.example.com; deliver to the hosts in "
+			    "the domain's MX record");
 	mxguard_check_free(c);
 }
 
