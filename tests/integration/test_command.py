@@ -72,9 +72,10 @@ def test_configuration_missing(folder, name):
 
 def test_the_file_that_is_offered_is_one(folder):
     said = mxguard("check", "-c", str(folder / "none.conf"), "--peer", "192.0.2.1", "--login", "alice", "--rcpt", "a@example.test").stderr.decode()
-    (line,) = re.findall(r"^  (.*)$", said, re.M)
+    lines = re.findall(r"^  (.*)$", said, re.M)
+    assert len(lines) == 2
     config = folder / "mxguard.conf"
-    config.write_text(line + "\n")
+    config.write_text("\n".join(lines) + "\n")
     result = mxguard("check", "-c", str(config), "--peer", "192.0.2.1", "--login", "alice", "--rcpt", "a@example.test")
     assert (result.returncode, b"accept" in result.stdout) == (0, True), result.stderr
 
