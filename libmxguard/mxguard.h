@@ -209,7 +209,8 @@ void mxguard_check_reset(struct mxguard_check *check);
  * Setters return MXGUARD_ERROR_NONE or _NOMEM, or _STATE once the first recipient was run: nothing
  * is decided of two transactions mixed. They may be called one after the other without a look at
  * each result: the first failure is remembered until mxguard_check_reset(), and mxguard_check_run()
- * returns it. A peer that cannot be read is no such failure: the check answers "unknown".
+ * returns it. Not remembered are a peer that cannot be read, for which the check answers "unknown",
+ * and what mxguard_check_override() and mxguard_check_add_recipient_name() refuse: look at these.
  */
 
 /* The host that connects: AF_INET or AF_INET6. NULL and AF_UNIX are "no peer". Other families:
