@@ -33,12 +33,13 @@ def path() -> str | None:
 class Exim:
     """ROUTERS and TRANSPORTS are parts of an Exim configuration; without them the mail for
     example.test is appended to the file folder/"delivered". MAIN: more main settings. ACL: the
-    ACLs, with acl_check_rcpt among them."""
+    ACLs, with acl_check_rcpt among them. DOMAINS: the list of local domains."""
 
     def __init__(self, folder: pathlib.Path, *, address: str = "192.0.2.1", port: int = 25,
                  main: str = "", acl: str = DEFAULT_ACL, routers: str = "", transports: str = "",
-                 authenticators: str = "", resolver: str | None = None) -> None:
-        self.folder, self.address, self.port = folder, address, port
+                 authenticators: str = "", resolver: str | None = None,
+                 domains: str = "example.test") -> None:
+        self.folder, self.address, self.port, self.domains = folder, address, port, domains
         self.main, self.acl, self.resolver = main, acl, resolver
         self.routers = routers or "all:\n  driver = accept\n  domains = +local_domains\n" \
                                   "  transport = file\n"
@@ -111,7 +112,7 @@ log_file_path = {self.folder}/log/%s
 pid_file_path = {self.folder}/exim.pid
 primary_hostname = mail.example.test
 qualify_domain = example.test
-domainlist local_domains = example.test
+domainlist local_domains = {self.domains}
 hostlist relay_from = <; 127.0.0.1 ; ::1
 local_interfaces = <; {self.address}
 daemon_smtp_ports = {self.port}
