@@ -24,6 +24,16 @@ DEFAULT_ACL = "acl_check_rcpt:\n  accept domains = +local_domains\n  accept host
               "  deny message = relay not permitted\n"
 
 
+def policy_acl(socket: pathlib.Path) -> str:
+    """The ACL of mxguard-policy(8), as it stands there, with our socket in it."""
+    text = (build.ROOT / "docs" / "man" / "mxguard-policy.8").read_text(encoding="utf-8")
+    found = re.search(r'\.\\" Exim ACL begins\n\.Bd -literal\n(.*?)\.Ed\n', text, re.S)
+    assert found
+    block = found[1].replace("\\e", "\\").replace("\\(dq", '"').replace("\\&", "")
+    return "acl_check_rcpt:\n" + block.replace("/run/mxguard/policy", str(socket)) + \
+        "  accept domains = +local_domains\n  deny message = relay not permitted\n"
+
+
 def path() -> str | None:
     folder = os.environ.get("MXGUARD_MTA_DIR") or build.ROOT / ".cache" / "mta"
     unpacked = pathlib.Path(folder) / "exim4-daemon-heavy" / "usr" / "sbin" / "exim4"
