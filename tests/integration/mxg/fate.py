@@ -75,8 +75,8 @@ class Talk:
         return reply if all(each.ok for each in taken) else taken[0]
 
 
-def fates(spellings: Iterable[Spelling], server: smtp.Server, sinks: Mapping[str, LmtpSink], settle: Callable[[], object],
-          door: DoorRecorder | None = None, most: int = 1000) -> list[Fate]:
+def fates(spellings: Iterable[Spelling], server: smtp.Server, sinks: Mapping[str, LmtpSink],
+          settle: Callable[[], object], door: DoorRecorder | None = None, most: int = 1000) -> list[Fate]:
     """Say every spelling; SETTLE waits until nothing is under way any more."""
     with Talk(server, most=most) as talk:
         found = [Fate(each, talk.say(each, SENDER.format(number))) for number, each in enumerate(spellings)]

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Real mail servers that take whatever recipient a stranger writes, without mxguard, and hand it on to sinks.
-
-Each set-up has three hosted domains, and users of the host itself; what ends where is known by the sink and the recipient
-that it is given."""
+"""Real mail servers that take whatever recipient a stranger writes, without mxguard, and hand it on
+to sinks. Each set-up has three hosted domains, and users of the host itself."""
 from __future__ import annotations
 
 import contextlib
+import functools
 import pathlib
 import re
 from collections.abc import Callable, Sequence
@@ -24,16 +23,16 @@ from .spellings import HOST, Spelling
 STRICT, STREET, SOFT = "strict.example", "strasse.example", "soft.example"
 DOMAINS = (STRICT, STREET, SOFT)
 SMTP = ("192.0.2.1", 25)
-SENDMAIL_SINK = """M{name}sink, P=[IPC], F=lzmDFMuXnA, U=root, S=EnvFromSMTP/HdrFromSMTP, R=EnvToSMTP/HdrFromSMTP, E=\\r\\n,
-\tT=DNS/RFC822/SMTP,
+SENDMAIL_SINK = """M{name}sink, P=[IPC], F=lzmDFMuXnA, U=root, E=\\r\\n, T=DNS/RFC822/SMTP,
+\tS=EnvFromSMTP/HdrFromSMTP, R=EnvToSMTP/HdrFromSMTP,
 \tA=TCP 127.0.0.1 {port}
 """
 
 
 @dataclass(frozen=True)
 class Setup:
-    """SYSTEM: users of the host are the users of strict.example; their mailboxes are the same. CATCH_ALL: the mailbox has
-    the same name whatever the domain."""
+    """SYSTEM: users of the host are those of strict.example; their mailboxes are the same. CATCH_ALL:
+    the mailbox is the same whatever the domain. SLOW: a delivery takes some tenth of a second."""
     name: str
     run: Callable[["Setup", pathlib.Path, Sequence[Spelling]], list[Fate]]
     options: tuple = ()
@@ -66,10 +65,7 @@ def _postfix(setup: Setup, folder: pathlib.Path, spellings: Sequence[Spelling]) 
         mta = stack.enter_context(Postfix(folder / "postfix", main=postfix_main(setup, f"unix:{door.path}") | {
             f"{name}_transport": f"lmtp:unix:{sink.path}" for name, sink in sinks.items()}))
 
-        def settle() -> None:
-            wait_until(lambda: not [each for each in mta.waiting() if each["queue_name"] != "deferred"], "all are tried", 120, 0.2)
-            assert not [each for each in mta.waiting() if each["sender"] != "MAILER-DAEMON"]
-        return fates(spellings, SMTP, sinks, settle, door)
+        return fates(spellings, SMTP, sinks, lambda: mta.wait_empty(120), door)
 
 
 def postfix_main(setup: Setup, policy: str) -> dict[str, str]:
@@ -97,21 +93,25 @@ def _exim(setup: Setup, folder: pathlib.Path, spellings: Sequence[Spelling]) -> 
             transports="".join(f"{name}:\n  driver = lmtp\n  socket = {sink.path}\n  user = nobody\n"
                                for name, sink in sinks.items()),
             domains=" : ".join([options.get("local", "@ : localhost"), *DOMAINS])))
-        return fates(spellings, SMTP, sinks, lambda: wait_until(lambda: not mta.waiting(), "all are delivered", 120, 0.2), door)
+        settle = functools.partial(wait_until, lambda: not mta.waiting(), "all are delivered", 120, 0.2)
+        return fates(spellings, SMTP, sinks, settle, door)
 
 
 def _sendmail(setup: Setup, folder: pathlib.Path, spellings: Sequence[Spelling]) -> list[Fate]:
     """LMTP over TCP: sendmail trusts no unix socket below /tmp."""
     with contextlib.ExitStack() as stack:
-        sinks = {name: stack.enter_context(LmtpSink(("127.0.0.1", port))) for name, port in (("virtual", 2401), ("local", 2402))}
+        sinks = {name: stack.enter_context(LmtpSink(("127.0.0.1", port)))
+                 for name, port in (("virtual", 2401), ("local", 2402))}
+        local = f"LOCAL_DOMAIN(`{STRICT}')\n" if setup.system else ""
         hosted = [domain for domain in DOMAINS if not (setup.system and domain == STRICT)]
         mta = stack.enter_context(Sendmail(
             folder / "sendmail", routes={domain: "virtualsink:x" for domain in hosted},
-            features="define(`confLOCAL_MAILER', `localsink')\n" + (f"LOCAL_DOMAIN(`{STRICT}')\n" if setup.system else ""),
+            features=f"define(`confLOCAL_MAILER', `localsink')\n{local}",
             mailers="".join(SENDMAIL_SINK.format(name=name, port=sink.path[1]) for name, sink in sinks.items())))
         # A subdomain is relayed, and its name looked up in vain: that stays in the queue.
-        return fates(spellings, SMTP, sinks, lambda: wait_until(lambda: set(mta.waiting()) <= set(mta.tried()),
-                                                                "all are tried", 120, 0.2), most=20)
+        settle = functools.partial(wait_until, lambda: set(mta.waiting()) <= set(mta.tried()),
+                                   "all are tried", 120, 0.2)
+        return fates(spellings, SMTP, sinks, settle, most=20)
 
 
 def _opensmtpd(setup: Setup, folder: pathlib.Path, spellings: Sequence[Spelling]) -> list[Fate]:
@@ -151,18 +151,23 @@ def dovecot(setup: Setup, folder: pathlib.Path, mxguard: dict[str, str]) -> Dove
 
 SETUPS = (
     Setup("postfix", _postfix, slow=False),
-    Setup("postfix-no-percent-no-bang", _postfix, (("allow_percent_hack", "no"), ("swap_bangpath", "no")), slow=False),
+    Setup("postfix-no-percent-no-bang", _postfix, (("allow_percent_hack", "no"), ("swap_bangpath", "no")),
+          slow=False),
     Setup("postfix-system-users", _postfix, system=True, slow=False),
-    Setup("postfix-append-domain", _postfix, (("append_dot_mydomain", "yes"), ("mydomain", "example")), slow=False),
+    Setup("postfix-append-domain", _postfix, (("append_dot_mydomain", "yes"), ("mydomain", "example")),
+          slow=False),
     Setup("exim", _exim, available=Exim.available),
-    Setup("exim-percent-hack", _exim, (("local", "@ : @[] : localhost"),
-                                       ("main", "percent_hack_domains = *\nallow_domain_literals\n")), available=Exim.available),
+    Setup("exim-percent-hack", _exim,
+          (("local", "@ : @[] : localhost"), ("main", "percent_hack_domains = *\nallow_domain_literals\n")),
+          available=Exim.available),
     Setup("sendmail", _sendmail, available=Sendmail.available),
     Setup("sendmail-system-users", _sendmail, system=True, available=Sendmail.available),
     Setup("opensmtpd", _opensmtpd, available=OpenSmtpd.available),
 )
 DOVECOTS = (
-    Setup("dovecot", _dovecot, (("home", "%Ld/%Ln"), ("extra", "auth_username_format = %Lu\nrecipient_delimiter = +\n")), slow=False),
+    Setup("dovecot", _dovecot,
+          (("home", "%Ld/%Ln"), ("extra", "auth_username_format = %Lu\nrecipient_delimiter = +\n"))),
     Setup("dovecot-any-character", _dovecot, (("home", "%Ld/%Ln"), ("extra", "auth_username_chars =\n"))),
-    Setup("dovecot-user-only", _dovecot, (("home", "all/%Ln"), ("extra", "auth_username_format = %Ln\n")), catch_all=True, slow=False),
+    Setup("dovecot-user-only", _dovecot,
+          (("home", "all/%Ln"), ("extra", "auth_username_format = %Ln\n")), catch_all=True),
 )

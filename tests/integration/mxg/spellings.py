@@ -183,10 +183,11 @@ ALONE = {
 }
 
 # Names of this host itself as the domain.
-LOCAL = (HOST, HOST.upper(), HOST + ".", "localhost", "LocalHost", "localhost.", "localhost.localdomain", "mail",
-         "mail.", *LITERALS, "[127.0.0.2]", "192.0.2.1", "[192.0.2.1", "192.0.2.1]", "[192.0.2.1].",
-         "[ 192.0.2.1 ]", "[mail.example.test]", "example.test", "sub." + HOST, "#3221225985", "[#3221225985]", "0xc0000201",
-         "[192.0.2.001]", "[192.0.513]", "[IPv6:2001:0db8:0:0:0:0:0:1]", "[ipv6:2001:db8::1]", "[IPv6:::1]", "[]")
+LOCAL = (HOST, HOST.upper(), HOST + ".", "localhost", "LocalHost", "localhost.", "localhost.localdomain",
+         "mail", "mail.", "sub." + HOST, "example.test", *LITERALS, "[127.0.0.2]", "192.0.2.1", "[192.0.2.1",
+         "192.0.2.1]", "[192.0.2.1].", "[ 192.0.2.1 ]", "[192.0.2.001]", "[192.0.513]", "#3221225985",
+         "[#3221225985]", "0xc0000201", "[mail.example.test]", "[IPv6:2001:0db8:0:0:0:0:0:1]",
+         "[ipv6:2001:db8::1]", "[IPv6:::1]", "[]")
 
 
 def named(user: str, domain: str, outer: tuple[str, ...] = OUTER) -> Iterator[Spelling]:
