@@ -2,6 +2,7 @@
 #ifndef MXG_LDA_DELIVERY_H
 #define MXG_LDA_DELIVERY_H
 
+#include "feeder.h"
 #include "input.h"
 #include "mxguard.h"
 #include "options.h"
@@ -13,6 +14,7 @@ struct mxg_lda_delivery {
 	struct mxguard_policy *policy;
 	struct mxguard_snapshot *snapshot;
 	struct mxguard_check *check;
+	const struct mxg_lda_feeder *feeder;
 	struct mxg_lda_input input;
 	struct mxg_lda_spool spool;
 	bool taken; /* of the message on a pipe, something has been read */

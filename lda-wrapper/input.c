@@ -20,7 +20,6 @@ int mxg_lda_input_open(struct mxg_lda_input *in)
 	struct stat st;
 	if (fstat(STDIN_FILENO, &st) != 0)
 		return errno;
-	in->parent = getppid();
 	in->is_file = S_ISREG(st.st_mode);
 	if (!in->is_file)
 		return 0;
@@ -94,31 +93,4 @@ ssize_t mxg_lda_input_more_head(struct mxg_lda_input *in)
 	if (n > 0)
 		in->head_len += (size_t)n;
 	return n;
-}
-
-#define EXITING 0x4U /* PF_EXITING of proc(5), "flags" */
-
-/* A process that ends closes its pipes before it stops being our parent. */
-static bool parent_is_ending(pid_t parent)
-{
-	char path[64], text[512], *rest;
-	unsigned flags = 0;
-	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)parent);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (fd >= 0)
-		close(fd);
-	if (n <= 0)
-		return false; /* a chroot without /proc */
-	text[n] = '\0';
-	rest = strrchr(text, ')'); /* the name in front may hold anything */
-	return rest != NULL && sscanf(rest, ") %*c %*d %*d %*d %*d %*d %u", &flags) == 1 && (flags & EXITING) != 0;
-}
-
-bool mxg_lda_input_is_whole(const struct mxg_lda_input *in)
-{
-	if (in->is_file)
-		return true;
-	bool ending = parent_is_ending(in->parent);
-	return !ending && getppid() == in->parent;
 }

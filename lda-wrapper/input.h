@@ -20,7 +20,6 @@ struct mxg_lda_input {
 	char *head;
 	size_t head_len, head_room;
 	bool ended; /* the end has been read */
-	pid_t parent; /* who feeds us */
 	int64_t deadline;
 };
 
@@ -33,7 +32,5 @@ void mxg_lda_input_close(struct mxg_lda_input *input);
 ssize_t mxg_lda_input_more_head(struct mxg_lda_input *input);
 /* Reads on, behind the head. */
 ssize_t mxg_lda_input_read(struct mxg_lda_input *input, char *bytes, size_t room);
-/* False where the MTA that fed us has died: what came may be half a message. */
-bool mxg_lda_input_is_whole(const struct mxg_lda_input *input);
 
 #endif

@@ -83,9 +83,11 @@ static int act(struct mxg_lda_delivery *d)
 }
 
 /* Returns only where COMMAND was not started. */
-static int run(const struct mxg_lda_options *options)
+static int run(const struct mxg_lda_options *options, const struct mxg_lda_feeder *feeder)
 {
-	struct mxg_lda_delivery delivery = { .options = options, .spool = { .fd = -1, .folder = options->spool_dir } };
+	struct mxg_lda_delivery delivery = { .options = options,
+					     .feeder = feeder,
+					     .spool = { .fd = -1, .folder = options->spool_dir } };
 	delivery.deadline = delivery.input.deadline = mxg_lda_now() + options->timeout * 1000;
 	int error = mxg_lda_input_open(&delivery.input);
 	if (error != 0)
@@ -103,9 +105,11 @@ static int run(const struct mxg_lda_options *options)
 int main(int argc, char **argv)
 {
 	static struct mxg_lda_options options;
+	struct mxg_lda_feeder feeder;
 	char message[MESSAGE_MAX] = "";
 	int status;
 	bool had_input = open_descriptors();
+	mxg_lda_feeder_open(&feeder);
 	ignore_signals();
 	enum mxg_lda_next next = mxg_lda_options_read(&options, argc, argv, message, sizeof(message));
 	if (next == MXG_LDA_DONE)
@@ -115,7 +119,9 @@ int main(int argc, char **argv)
 		return mxg_lda_defer("4.3.5", "%s", message);
 	if (!had_input)
 		return mxg_lda_defer("4.3.0", "standard input is closed: there is no message");
-	if (options.signal_exit != 0 && !mxg_lda_guard((int)options.signal_exit, &status))
+	mxg_lda_feeder_judge(&feeder, options.init);
+	feeder.guarded = options.signal_exit != 0;
+	if (feeder.guarded && !mxg_lda_guard((int)options.signal_exit, &status))
 		return status;
-	return run(&options);
+	return run(&options, &feeder);
 }

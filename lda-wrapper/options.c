@@ -29,6 +29,8 @@ static const char usage[] =
 	"      --timeout SECONDS      for deciding (60)\n"
 	"      --signal-exit STATUS   end with it where COMMAND dies by a signal (Exim: 75)\n"
 	"      --spool-dir FOLDER     for messages over 1 MiB (/var/tmp, /tmp)\n"
+	"      --init WHAT            feeds or adopts: what an MTA that is PID 1 of a container does\n"
+	"                             (default: what can be seen)\n"
 	"      --log WHERE            syslog (default), stderr or none\n"
 	"\n"
 	"In COMMAND: %{mailbox} %{verdict} %{rcpt}, each as part of one argument.\n"
@@ -46,6 +48,7 @@ enum {
 	OPTION_TIMEOUT,
 	OPTION_SIGNAL_EXIT,
 	OPTION_SPOOL_DIR,
+	OPTION_INIT,
 	OPTION_LOG,
 	OPTION_VERSION
 };
@@ -64,6 +67,7 @@ static const struct option long_options[] = {
 	{ "timeout", required_argument, NULL, OPTION_TIMEOUT },
 	{ "signal-exit", required_argument, NULL, OPTION_SIGNAL_EXIT },
 	{ "spool-dir", required_argument, NULL, OPTION_SPOOL_DIR },
+	{ "init", required_argument, NULL, OPTION_INIT },
 	{ "log", required_argument, NULL, OPTION_LOG },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, OPTION_VERSION },
@@ -119,6 +123,17 @@ static enum mxg_lda_next set_log(struct reading *r, const char *word)
 	return MXG_LDA_GO_ON;
 }
 
+static enum mxg_lda_next set_init(struct reading *r, const char *word)
+{
+	if (strcmp(word, "feeds") == 0)
+		r->options->init = MXG_LDA_INIT_FEEDS;
+	else if (strcmp(word, "adopts") == 0)
+		r->options->init = MXG_LDA_INIT_ADOPTS;
+	else
+		return wrong(r, "--init takes feeds or adopts");
+	return MXG_LDA_GO_ON;
+}
+
 /* Options that are plain text. */
 static const char **text_of(struct mxg_lda_options *o, int option)
 {
@@ -159,6 +174,8 @@ static enum mxg_lda_next take_option(struct reading *r, int option, const char *
 		return add_address(r, o->originals, &o->original_count, value);
 	case OPTION_PLACE:
 		return set_place(r, value);
+	case OPTION_INIT:
+		return set_init(r, value);
 	case OPTION_LOG:
 		return set_log(r, value);
 	case OPTION_TIMEOUT:

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "feeder.h"
 #include "mxguard.h"
 
 #define MXG_LDA_RECIPIENTS_MAX 1000
@@ -19,6 +20,7 @@ struct mxg_lda_options {
 	enum mxguard_place place;
 	long timeout; /* seconds for deciding */
 	long signal_exit; /* 0: COMMAND is exec'd, and its signals are its own */
+	enum mxg_lda_init init;
 	const char *spool_dir; /* NULL: /var/tmp or /tmp */
 	const char *quarantine; /* --quarantine-command */
 	char **command; /* COMMAND ARG… NULL */

@@ -38,8 +38,9 @@ static int copy_rest(struct mxg_lda_delivery *d, struct mxg_lda_rewrite *rewrite
 			return failed("the message cannot be kept");
 	if (n < 0)
 		return failed("reading the message");
-	if (!mxg_lda_input_is_whole(&d->input))
-		return mxg_lda_defer("4.3.0", "the MTA ended before the message did");
+	if (!d->input.is_file && !mxg_lda_feeder_lives(d->feeder))
+		return mxg_lda_defer("4.3.0", "the MTA ended before the message did%s",
+				     d->feeder->lost ? ", or is an init process: --init says which" : "");
 	return mxg_lda_rewrite_end(rewrite) == 0 ? 0 : failed("the message cannot be kept");
 }
 
@@ -75,7 +76,7 @@ int mxg_lda_take(struct mxg_lda_delivery *d)
 {
 	char tag[TAG_MAX];
 	bool tagged = mxguard_check_tag(d->check, MXGUARD_ALL, tag, sizeof(tag)) == 1;
-	if (!tagged && !d->taken)
+	if (!tagged && !d->taken && d->input.is_file)
 		return 0; /* nothing was read, and nothing is to be written */
 	if (!tagged && d->input.is_file && !head_changes(d))
 		return 0; /* pread(2) has not moved it */

@@ -33,7 +33,7 @@ def on_terminal(*arguments: str, **environment: str) -> str:
         if not piece:
             break
         text += piece
-    process.wait(10)
+    process.wait(120)
     os.close(ours)
     return text.decode()
 

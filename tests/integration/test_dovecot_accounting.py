@@ -65,7 +65,7 @@ class Message:
         stage, self.stage = self.stage, ""
         try:
             where, source = (LMTP, self.source) if self.outside else (running.socket, None)
-            with smtp.Client(where, source=source, seconds=30) as client:
+            with smtp.Client(where, source=source, seconds=120) as client:
                 self._talk(client, state, stage)
                 if stage:
                     self.leave(client)
@@ -270,7 +270,9 @@ def test_accounting(full_disk, folder, scripted_dns):
     waited = sum(len(message.pending) for message in messages)
     running.enlarge()
     send_all(running, messages, 5)
-    time.sleep(2)  # what a sender left after the dot is delivered yet
+    delivered = None
+    while delivered != (delivered := tally(running)):  # what a sender left after the dot is delivered yet
+        time.sleep(2)
     outcomes = {(message.number, name): each for message in messages
                 for name, each in message.outcomes.items()}
     found = tally(running)

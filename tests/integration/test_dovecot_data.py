@@ -199,7 +199,7 @@ def test_byte_for_byte(server, content, bdat):
     running = server(policy(authserv_id=ID))
     forged = FORGED[4].encode()
     for message in (content, forged + content):
-        with smtp.Client(LMTP, source=GATEWAY, seconds=60) as client:
+        with smtp.Client(LMTP, source=GATEWAY, seconds=120) as client:
             client.greet()
             client.mail("a@sender.example")
             assert client.rcpt(USER).ok

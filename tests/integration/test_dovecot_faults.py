@@ -27,7 +27,7 @@ def test_200_connections(server, client_limit):
     def deliver(number):
         source = GATEWAY if number % 2 else SPAMMER
         recipient = f"u{number % 7}@example.test"
-        return smtp.deliver(LMTP, recipient, source=source, seconds=60).codes == {
+        return smtp.deliver(LMTP, recipient, source=source, seconds=120).codes == {
             recipient: 250 if number % 2 else 550}
     with concurrent.futures.ThreadPoolExecutor(200) as pool:
         assert all(pool.map(deliver, range(200)))

@@ -147,17 +147,17 @@ def test_valgrind_as_a_service(server, scripted_dns):
     running.write_config()
     running.reload()
     recipients = ["a@slow.test", "b@slow.test", USER]
-    assert smtp.deliver(LMTP, recipients, source=GATEWAY, seconds=60).codes["a@slow.test"] == 250
-    assert smtp.deliver(LMTP, recipients, source=SPAMMER, seconds=60).codes == {
+    assert smtp.deliver(LMTP, recipients, source=GATEWAY, seconds=120).codes["a@slow.test"] == 250
+    assert smtp.deliver(LMTP, recipients, source=SPAMMER, seconds=120).codes == {
         "a@slow.test": 550, "b@slow.test": 550, USER: 250}
-    assert smtp.deliver(running.socket, recipients, seconds=60).final(USER).ok
+    assert smtp.deliver(running.socket, recipients, seconds=120).final(USER).ok
     for leave in (smtp.Client.abort, smtp.Client.close):
-        client = smtp.Client(LMTP, source=SPAMMER, seconds=60)
+        client = smtp.Client(LMTP, source=SPAMMER, seconds=120)
         client.greet()
         client.mail("a@b.example")
         client.line("RCPT TO:<c@slow.test>")
         leave(client)
-    with smtp.Client(LMTP, source=SPAMMER, seconds=60) as client:
+    with smtp.Client(LMTP, source=SPAMMER, seconds=120) as client:
         client.greet()
         client.mail("a@b.example")
         client.line("RCPT TO:<d@slow.test>")

@@ -39,7 +39,7 @@ def dns_policy(dns, seconds=1, **settings):
 def line(server, **fields):
     """The log line of a decision that has all these fields."""
     wanted = "".join(rf"(?=.* {key}={re.escape(value)}(?:\s|$))" for key, value in fields.items())
-    return server.wait_log(rf"mxguard:{wanted} verdict=.*$", 3)[0]
+    return server.wait_log(rf"mxguard:{wanted} verdict=.*$")[0]
 
 
 def test_each_recipient_for_itself(server):

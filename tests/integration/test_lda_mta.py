@@ -55,7 +55,7 @@ class Boxes:
         return self._read(name)
 
     def wait(self, name: str, count: int) -> list[bytes]:
-        wait_until(lambda: len(self[name]) >= count, f"{count} in {name}", 40)
+        wait_until(lambda: len(self[name]) >= count, f"{count} in {name}")
         assert len(self[name]) == count
         return self[name]
 
@@ -281,7 +281,7 @@ def test_postfix_mailbox_command_waits_while_dns_is_down(postfix, mxguard_config
     user = "nobody@example.test"
     for source in (GATEWAY, SPAMMER):
         assert smtp.deliver(SMTP, user, lmtp=False, source=source).final(user).code == 250
-    wait_until(lambda: mta.log().count("dsn=4.4.3, status=deferred") >= 2, "both wait", 30)
+    wait_until(lambda: mta.log().count("dsn=4.4.3, status=deferred") >= 2, "both wait")
     assert not boxes["INBOX"] and not boxes["Junk"] and len(mta.waiting()) == 2
     scripted_dns.update({("example.test", "MX"): answer("10 gw.example.test"), ("gw.example.test", "A"): answer(GATEWAY)})
     mta.flush()

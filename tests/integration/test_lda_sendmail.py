@@ -64,12 +64,12 @@ def deliver(source, server=SMTP, **keywords):
 
 
 def wait_empty(mta):
-    wait_until(lambda: not mta.waiting(), "the queue is empty", 20)
+    wait_until(lambda: not mta.waiting(), "the queue is empty")
 
 
 def wait_deferred(mta, count=1):
     """COUNT messages were tried, and wait."""
-    wait_until(lambda: len(mta.tried()) == count, f"{count} were tried", 20)
+    wait_until(lambda: len(mta.tried()) == count, f"{count} were tried")
 
 
 def down(scripted_dns):

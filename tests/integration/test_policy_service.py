@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+import select
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
 from mxg import build
-from mxg.dns_script import answer, delayed, timeout
+from mxg.dns_script import answer, delayed, held, timeout
 from mxg.mxguard import mxguard, write_config
 from mxg.policy_service import PolicyService, request
 from mxg.process import free_port, program, run, wait_until
@@ -161,16 +163,17 @@ def test_one_line(policy_service, mxguard_config):
 # ---- DNS -------------------------------------------------------------------------------------
 
 def test_no_request_waits_for_another_ones_dns(scripted_dns, policy_service, mxguard_config):
-    scripted_dns.update({("slow.test", "MX"): delayed(1.0, answer("10 gw.slow.test")),
+    answered = threading.Event()
+    scripted_dns.update({("slow.test", "MX"): held(answered, answer("10 gw.slow.test")),
                          ("gw.slow.test", "A"): answer(GATEWAY),
                          ("fast.test", "MX"): answer("10 gw.fast.test"), ("gw.fast.test", "A"): answer(GATEWAY)})
-    service = policy_service(mxguard_config(by_dns(scripted_dns, "5s")))
+    service = policy_service(mxguard_config(by_dns(scripted_dns, "100s")))
     with service.client() as slow, service.client() as fast:
-        start = time.monotonic()
         slow.send(request(GATEWAY, "a@slow.test") + request(SPAMMER, "a@fast.test"))
         for _ in range(20):
             assert fast.ask(GATEWAY, "a@fast.test") == "DUNNO"
-        assert time.monotonic() - start < 0.9
+        assert not select.select([slow.sock], [], [], 0)[0]
+        answered.set()
         assert slow.answer() == "DUNNO"
         assert slow.answer().startswith("550 ")
 
@@ -185,7 +188,7 @@ def test_dead_dns_defers_in_time(scripted_dns, policy_service, mxguard_config):
     for client in clients:
         assert client.answer().startswith("451 4.4.3 ")
         client.sock.close()
-    assert time.monotonic() - start < 4
+    assert time.monotonic() - start < 25  # one by one would be 50
 
 
 def test_client_that_goes_away_during_a_lookup(scripted_dns, policy_service, mxguard_config):
@@ -322,11 +325,11 @@ def test_spawned_on_a_socket_the_log_is_not_in_the_answer(mxguard_config):
     process = subprocess.Popen([str(build.command()), "policy", "-c", str(mxguard_config(settings()))],
                                stdin=theirs, stdout=theirs, stderr=theirs)
     theirs.close()
-    ours.settimeout(10)
+    ours.settimeout(120)
     ours.sendall(request(GATEWAY))
     assert ours.recv(4096) == b"action=DUNNO\n\n"
     ours.close()
-    assert process.wait(10) == 0
+    assert process.wait(120) == 0
 
 
 def test_socket_activation(folder, mxguard_config):
@@ -341,13 +344,13 @@ def test_socket_activation(folder, mxguard_config):
          str(mxguard_config(settings()))], pass_fds=[listener.fileno()], stderr=subprocess.DEVNULL)
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-            client.settimeout(10)
+            client.settimeout(120)
             client.connect(str(path))
             client.sendall(request(GATEWAY))
             assert client.recv(4096) == b"action=DUNNO\n\n"
     finally:
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(120) == 0
     assert path.exists()  # it is systemd's
 
 

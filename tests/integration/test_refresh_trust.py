@@ -48,7 +48,7 @@ def test_deliveries_of_any_user_read_it(site, root, user):
     site.dns.stop()
     result = subprocess.run(
         [str(build.command()), "check", "-c", str(site.config), "--peer", GATEWAY, "--rcpt", DOMAIN, "--json"],
-        capture_output=True, user=user, group=user, extra_groups=[], timeout=30)
+        capture_output=True, user=user, group=user, extra_groups=[], timeout=120)
     assert json.loads(result.stdout)["verdict"] == "authorized", result.stderr
     assert result.stderr == b""
 
@@ -86,7 +86,7 @@ def test_ids_and_ports_are_random(folder, mxguard_config):
                                  "dns": {"servers": [listener.server], "timeout": "50ms"}})
         for _ in range(20):
             subprocess.run([str(build.command()), "check", "-c", str(config), "--peer", GATEWAY, "--rcpt",
-                            DOMAIN], capture_output=True, timeout=30)
+                            DOMAIN], capture_output=True, timeout=120)
     ids, ports = {id for id, _ in listener.heard}, {port for _, port in listener.heard}
     assert len(listener.heard) >= 20
     assert len(ids) >= 19 and len(ports) >= 10, listener.heard

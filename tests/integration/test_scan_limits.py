@@ -126,7 +126,7 @@ def test_interrupt_prints_what_is_known(folder, mxguard_config, number, kind):
         wait_until(lambda: waiting_in(process.stdin.fileno()) == 0, "the names are taken")
         process.send_signal(number)
         text = process.stdout.read().decode()
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=120) == 0
     if kind == "--json":
         found = json.loads(text)
         assert found["interrupted"] is True and 0 < found["messages"] <= 5000

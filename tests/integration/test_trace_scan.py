@@ -211,7 +211,7 @@ def test_long_lines_in_an_mbox_cost_no_memory(folder, mxguard_config):
     limit = 200 << 20
     result = subprocess.run(["prlimit", f"--as={limit + (400 << 20)}", str(build.command()), "scan", "-c",
                              str(mxguard_config(CONFIG)), "--json", "--workers", "1", str(path)],
-                            capture_output=True, timeout=60)
+                            capture_output=True, timeout=120)
     found = json.loads(result.stdout)
     assert (found["messages"], found["paths"]["direct"], found["paths"]["gateway"]) == (2, 1, 1)
 

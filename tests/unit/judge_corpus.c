@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Walks every case of a corpus of real headers (one JSON object a line) and
  * says right, unreadable or wrong: with the form alone to tell, with the names of
- * the hosts, and (where one MTA wrote all) with that MTA named, too. Exit 1 if any is wrong, or if fewer than 97 % of those
- * that are not hostile come out right. -v lists what is not right. */
+ * the hosts, and (where one MTA wrote all) with that MTA named, too. Exit 1 if any
+ * is wrong, or if fewer than 97 % of those that are not hostile come out right.
+ * -v lists what is not right. */
 #include "received/trace.h"
 
 #include <jansson.h>

@@ -7,18 +7,18 @@ import socket
 import struct
 
 from . import dns_wire
-from .process import family_of
+from .process import PATIENCE, family_of
 
 
 def ask(server: tuple[str, int], name: str, kind: str, *, tcp: bool = False,
-        seconds: float = 2.0, source: str | None = None, edns: bool = True) -> dns_wire.Message:
+        seconds: float = PATIENCE, source: str | None = None, edns: bool = True) -> dns_wire.Message:
     """The reply, decoded. TimeoutError if none came; ValueError if it cannot be read."""
     return dns_wire.decode(ask_raw(server, name, kind, tcp=tcp, seconds=seconds, source=source,
                                    edns=edns))
 
 
 def ask_raw(server: tuple[str, int], name: str, kind: str, *, tcp: bool = False,
-            seconds: float = 2.0, source: str | None = None, edns: bool = True) -> bytes:
+            seconds: float = PATIENCE, source: str | None = None, edns: bool = True) -> bytes:
     query = dns_wire.encode_query(random.randrange(65536), name, kind, edns)
     sort = socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM
     with socket.socket(family_of(server[0]), sort) as sock:

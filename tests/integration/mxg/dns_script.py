@@ -37,6 +37,7 @@ class Reply:
     negative_minimum: int = 300
     soa: bool = True                  # a negative answer carries its SOA record
     delay: float = 0.0
+    held: threading.Event | None = None  # no reply until then
     silent: bool = False
     truncated: bool = False           # over UDP only the question, with TC
     tcp: str = "answer"               # or "silent": read, say nothing; or "close"
@@ -79,6 +80,10 @@ def timeout() -> Reply:
 
 def delayed(seconds: float, reply: Reply) -> Reply:
     return replace(reply, delay=seconds)
+
+
+def held(until: threading.Event, reply: Reply) -> Reply:
+    return replace(reply, held=until)
 
 
 def truncated(reply: Reply, tcp: str = "answer") -> Reply:
@@ -301,6 +306,8 @@ class ScriptedDns:
         reply, answers = self._find(name, kind)
         if reply.delay:
             await asyncio.sleep(reply.delay)
+        while reply.held and not reply.held.is_set():
+            await asyncio.sleep(0.01)
         if reply.silent or self._dropped(name, kind, reply):
             return None
         if protocol == "tcp" and reply.tcp != "answer":

@@ -17,7 +17,7 @@ import subprocess
 from dataclasses import dataclass, field
 
 from . import build
-from .process import (Daemon, Timeout, listening, listening_unix, program, run, wait_for_text,
+from .process import (PATIENCE, Daemon, Timeout, listening, listening_unix, program, run, wait_for_text,
                       wait_until, with_files)
 
 MAIL_USER, MAIL_GROUP = "nobody", "nogroup"
@@ -140,13 +140,13 @@ class Dovecot:
     def reload(self) -> None:
         """Read the configuration again (write_config() first); returns when that is done and
         the lmtp processes of before, which could still take a connection, are gone. One that
-        does not go within two seconds, having work to do, is left alone."""
+        does not go within five seconds, having work to do, is left alone."""
         before, old = self.log().count("SIGHUP received"), set(self._processes("lmtp"))
         self._daemon.signal(signal.SIGHUP)
         wait_until(lambda: self.log().count("SIGHUP received") > before and self._ready(),
-                   "Dovecot reloads", 30)
+                   "Dovecot reloads")
         with contextlib.suppress(Timeout):
-            wait_until(lambda: not old & set(self._processes("lmtp")), "old lmtp ends", 2)
+            wait_until(lambda: not old & set(self._processes("lmtp")), "old lmtp ends", 5)
 
     def _processes(self, name: str | None = None) -> list[int]:
         """The processes of the master that have not ended, all or those of one service."""
@@ -217,7 +217,7 @@ class Dovecot:
             return ""
         return self.log_path.read_text(encoding="utf-8", errors="replace")
 
-    def wait_log(self, pattern: str, seconds: float = 10.0) -> re.Match[str]:
+    def wait_log(self, pattern: str, seconds: float = PATIENCE) -> re.Match[str]:
         """The first match of PATTERN in the log, as soon as it is there."""
         return wait_for_text(self.log, pattern, seconds)
 

@@ -15,7 +15,7 @@ import re
 import subprocess
 
 from . import build
-from .process import Daemon, listening, program, resolver_file, run, wait_for_text, with_files
+from .process import PATIENCE, Daemon, listening, program, resolver_file, run, wait_for_text, with_files
 
 USER = "Debian-exim"
 LOCAL_CONFIG = "/etc/exim4/exim4.conf"
@@ -172,5 +172,5 @@ begin authenticators
         path = self.folder / "log" / name
         return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
-    def wait_log(self, pattern: str, seconds: float = 15.0) -> re.Match[str]:
+    def wait_log(self, pattern: str, seconds: float = PATIENCE) -> re.Match[str]:
         return wait_for_text(self.log, pattern, seconds)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import build
-from .process import run
+from .process import PATIENCE, run
 
 
 class Raw(str):
@@ -79,7 +79,7 @@ class Outcome:
         return self.object[key]
 
 
-def mxguard(*arguments: str | pathlib.Path, data: bytes | None = None, seconds: float = 30.0,
+def mxguard(*arguments: str | pathlib.Path, data: bytes | None = None, seconds: float = PATIENCE,
             **keywords: Any) -> "subprocess.CompletedProcess[bytes]":
     """Run the built command, whatever comes of it."""
     return run([str(build.command()), *map(str, arguments)], data=data, seconds=seconds,
@@ -89,7 +89,7 @@ def mxguard(*arguments: str | pathlib.Path, data: bytes | None = None, seconds: 
 def check(config: pathlib.Path, *, peer: str, rcpt: str | Sequence[str], helo: str | None = None,
           sender: str | None = None, login: str | None = None, place: str | None = None,
           message: pathlib.Path | None = None, extra: Sequence[str] = (),
-          seconds: float = 30.0) -> Outcome:
+          seconds: float = PATIENCE) -> Outcome:
     """`mxguard check … --json`; PEER "" is no peer."""
     arguments: list[str] = ["check", "-c", str(config), "--peer", peer]
     for each in [rcpt] if isinstance(rcpt, str) else rcpt:

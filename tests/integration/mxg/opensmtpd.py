@@ -16,7 +16,7 @@ import shutil
 import subprocess
 
 from . import build
-from .process import Daemon, listening, run, wait_for_text, wait_until, with_files
+from .process import PATIENCE, Daemon, listening, run, wait_for_text, wait_until, with_files
 from .users import user_files
 
 USERS = ("opensmtpd", "opensmtpq")
@@ -142,13 +142,13 @@ match from any for domain "sender.example" action "returned"
         listing = self.smtpctl("show", "queue").stdout.decode()
         return [line.split("|") for line in listing.splitlines()]
 
-    def wait_empty(self, seconds: float = 15.0) -> None:
+    def wait_empty(self, seconds: float = PATIENCE) -> None:
         wait_until(lambda: not self.waiting(), "the queue is empty", seconds, 0.2)
 
     def log(self) -> str:
         return self._daemon.output.read_text(encoding="utf-8", errors="replace")
 
-    def wait_log(self, pattern: str, seconds: float = 15.0) -> re.Match[str]:
+    def wait_log(self, pattern: str, seconds: float = PATIENCE) -> re.Match[str]:
         return wait_for_text(self.log, pattern, seconds)
 
     def tries(self) -> list[str]:

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Sequence
 
 from . import build
-from .process import Daemon, listening, listening_unix, wait_for_text
+from .process import PATIENCE, Daemon, listening, listening_unix, wait_for_text
 
 
 class PolicyService:
@@ -62,10 +62,10 @@ class PolicyService:
         path = self._daemon.output
         return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
-    def wait_log(self, pattern: str, seconds: float = 10.0) -> re.Match[str]:
+    def wait_log(self, pattern: str, seconds: float = PATIENCE) -> re.Match[str]:
         return wait_for_text(self.log, pattern, seconds)
 
-    def client(self, seconds: float = 10.0) -> "PolicyClient":
+    def client(self, seconds: float = PATIENCE) -> "PolicyClient":
         return PolicyClient(self.socket, seconds)
 
     def ask(self, peer: str, recipient: str = "user@example.test", **attributes: str) -> str:
@@ -83,7 +83,7 @@ def request(peer: str, recipient: str = "user@example.test", **attributes: str) 
 
 
 class PolicyClient:
-    def __init__(self, path: pathlib.Path, seconds: float = 10.0) -> None:
+    def __init__(self, path: pathlib.Path, seconds: float = PATIENCE) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(seconds)
         self.sock.connect(str(path))

@@ -13,7 +13,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 
-from .process import (Daemon, listening, program, resolver_file, run, wait_for_text, wait_until,
+from .process import (PATIENCE, Daemon, listening, program, resolver_file, run, wait_for_text, wait_until,
                       with_files)
 
 DAEMONS = pathlib.Path("/usr/lib/postfix/sbin")
@@ -123,7 +123,7 @@ class Postfix:
         files = resolver_file(self.folder, self.resolver) if self.resolver else {}
         self._daemon.argv = with_files([str(DAEMONS / "master"), "-c", str(self.config), "-d"],
                                        files)
-        self._daemon.start(self._ready, "Postfix listens", seconds=20)
+        self._daemon.start(self._ready, "Postfix listens")
         return self
 
     def _make_folders(self) -> None:
@@ -207,7 +207,7 @@ class Postfix:
         output = self.command("postqueue", "-j").stdout.decode()
         return [json.loads(line) for line in output.splitlines()]
 
-    def wait_empty(self, seconds: float = 15.0) -> None:
+    def wait_empty(self, seconds: float = PATIENCE) -> None:
         wait_until(lambda: not self.waiting(), "the queue is empty", seconds, 0.1)
 
     def log(self) -> str:
@@ -215,7 +215,7 @@ class Postfix:
             return ""
         return self.log_path.read_text(encoding="utf-8", errors="replace")
 
-    def wait_log(self, pattern: str, seconds: float = 15.0) -> re.Match[str]:
+    def wait_log(self, pattern: str, seconds: float = PATIENCE) -> re.Match[str]:
         return wait_for_text(self.log, pattern, seconds)
 
 

@@ -9,6 +9,8 @@ import struct
 import threading
 from collections.abc import Mapping
 
+from .process import PATIENCE
+
 
 class Saslauthd:
     """Answers on a unix socket. A question is four texts, each after its length: login, password,
@@ -38,7 +40,7 @@ class Saslauthd:
             except OSError:
                 return
             with connection, contextlib.suppress(OSError, struct.error):
-                connection.settimeout(5)
+                connection.settimeout(PATIENCE)
                 self._answer(connection)
 
     def _answer(self, connection: socket.socket) -> None:

@@ -21,7 +21,9 @@ from . import build
 from .process import Daemon, listening, program, run, with_files
 from .saslauthd import Saslauthd
 
-OPTIONS = {"DOMAIN_NAME": "mail.example.test", "AUTH_MECHANISMS": "PLAIN", "DEF_USER_ID": "nobody:nogroup", "TO_IDENT": "0",
+# A loaded machine is none of its business: by default it would queue, wait and refuse.
+OPTIONS = {"QUEUE_LA": "10000", "REFUSE_LA": "10000", "DELAY_LA": "0",
+           "DOMAIN_NAME": "mail.example.test", "AUTH_MECHANISMS": "PLAIN", "DEF_USER_ID": "nobody:nogroup", "TO_IDENT": "0",
            "TO_QUEUERETURN": "5d", "DONT_PROBE_INTERFACES": "True",
            "DONT_BLAME_SENDMAIL": "GroupWritableDirPathSafe,MapInUnsafeDirPath,RunProgramInUnsafeDirPath"}
 FILES = {"QUEUE_DIR": "queue", "ALIAS_FILE": "aliases", "STATUS_FILE": "statistics", "confPID_FILE": "pid",

@@ -38,8 +38,8 @@ class Site:
     def snapshot(self) -> pathlib.Path:
         return self.state / "snapshot.cdb"
 
-    def refresh(self, *arguments: str, status: int = 0) -> dict:
-        result = mxguard("refresh", "-c", self.config, "--json", *arguments)
+    def refresh(self, *arguments: str, status: int = 0, **keywords) -> dict:
+        result = mxguard("refresh", "-c", self.config, "--json", *arguments, **keywords)
         assert result.returncode == status, (result.stdout + result.stderr).decode()
         return json.loads(result.stdout) if result.stdout.strip() else {}
 

@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from .process import family_of
+from .process import PATIENCE, family_of
 
 Server = tuple[str, int] | str | pathlib.Path
 
@@ -107,7 +107,7 @@ class Client:
     """One connection. SERVER is (address, port) or the path of a unix socket."""
 
     def __init__(self, server: Server, *, source: str | None = None, lmtp: bool = True,
-                 proxy: bytes = b"", seconds: float = 15.0) -> None:
+                 proxy: bytes = b"", seconds: float = PATIENCE) -> None:
         self.lmtp = lmtp
         self.dialogue: list[str] = []
         self.accepted: list[str] = []
@@ -118,8 +118,8 @@ class Client:
 
     @staticmethod
     def _connect(server: Server, source: str | None, seconds: float) -> socket.socket:
-        """A server that is being reloaded is away for a moment: tried again, at most two seconds."""
-        for _ in range(40):
+        """A server that is being reloaded is away for a moment."""
+        for _ in range(200):
             try:
                 return Client._connect_once(server, source, seconds)
             except (FileNotFoundError, ConnectionRefusedError):
@@ -286,7 +286,7 @@ def message(sender: str = "a@sender.example", recipient: str = "user@example.tes
 def deliver(server: Server, recipients: str | Sequence[str], content: bytes | None = None, *,
             source: str | None = None, sender: str = "a@sender.example",
             helo: str = "client.example", lmtp: bool = True, proxy: bytes = b"",
-            xclient: dict[str, str] | None = None, seconds: float = 15.0) -> Delivery:
+            xclient: dict[str, str] | None = None, seconds: float = PATIENCE) -> Delivery:
     """One whole transaction, from connect to QUIT."""
     recipients = [recipients] if isinstance(recipients, str) else list(recipients)
     with Client(server, source=source, lmtp=lmtp, proxy=proxy, seconds=seconds) as client:

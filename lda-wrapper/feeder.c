@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+#include "feeder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define EXITING 0x4U /* PF_EXITING of proc(5), "flags" */
+#define DYING_MS 20 /* between closing its files and being gone, without /proc */
+
+/* ---- proc(5) ------------------------------------------------------------------------------ */
+
+struct process {
+	char name[32];
+	char state;
+	pid_t parent;
+	unsigned flags;
+};
+
+static ssize_t read_file(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
+	if (fd >= 0)
+		close(fd);
+	if (n >= 0)
+		text[n] = '\0';
+	return n;
+}
+
+/* False where there is no such process, or no /proc. */
+static bool look(pid_t pid, struct process *p)
+{
+	char path[64], text[512];
+	long parent;
+	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+	if (read_file(path, text, sizeof(text)) <= 0)
+		return false;
+	char *name = strchr(text, '('), *rest = strrchr(text, ')'); /* the name may hold anything */
+	if (name == NULL || rest == NULL ||
+	    sscanf(rest, ") %c %ld %*d %*d %*d %*d %u", &p->state, &parent, &p->flags) != 3)
+		return false;
+	*rest = '\0';
+	snprintf(p->name, sizeof(p->name), "%s", name + 1);
+	p->parent = (pid_t)parent;
+	return true;
+}
+
+static bool is_ending(const struct process *p)
+{
+	return p->state == 'Z' || p->state == 'X' || (p->flags & EXITING) != 0;
+}
+
+static bool is_one_of(const char *name, const char *const *names)
+{
+	while (*names != NULL && strcmp(*names, name) != 0)
+		names++;
+	return *names != NULL;
+}
+
+/* ---- OpenSMTPD: one process starts us, another one writes ---------------------------------- */
+
+static void note_fellows(struct mxg_lda_feeder *f)
+{
+	char path[80], text[4096], *at = text, *end;
+	struct process p;
+	snprintf(path, sizeof(path), "/proc/%ld/task/%ld/children", (long)f->parent, (long)f->parent);
+	if (!look(f->parent, &p) || strcmp(p.name, "smtpd") != 0 || read_file(path, text, sizeof(text)) <= 0)
+		return;
+	for (long pid = strtol(at, &end, 10); end != at; at = end, pid = strtol(at, &end, 10))
+		if (look((pid_t)pid, &p) && strcmp(p.name, "smtpd") == 0 && f->fellow_count < MXG_LDA_FELLOWS_MAX)
+			f->fellows[f->fellow_count++] = (pid_t)pid;
+}
+
+static bool fellows_live(const struct mxg_lda_feeder *f)
+{
+	struct process p;
+	for (size_t i = 0; i < f->fellow_count; i++)
+		if (!look(f->fellows[i], &p) || p.parent != f->parent || is_ending(&p))
+			return false;
+	return true;
+}
+
+/* ---- a parent that may have adopted us ------------------------------------------------------ */
+
+static bool hung_up(int fd, short what)
+{
+	struct pollfd p = { .fd = fd, .events = 0 };
+	return poll(&p, 1, 0) == 1 && (p.revents & what) != 0;
+}
+
+/* MTAs read what we say; where nobody does any more, whoever started us is gone. */
+static bool nobody_listens(void)
+{
+	return hung_up(STDOUT_FILENO, POLLERR) || hung_up(STDERR_FILENO, POLLERR);
+}
+
+/* What adopts orphans where it is not PID 1: in a user's session, or in a container. */
+static bool adopts(const char *name)
+{
+	static const char *const names[] = { "systemd",  "init",  "tini",      "dumb-init", "docker-init", "catatonit",
+					     "runsvdir", "runit", "s6-svscan", "conmon",    "supervisord", NULL };
+	return is_one_of(name, names);
+}
+
+static bool may_have_adopted(const struct mxg_lda_feeder *f)
+{
+	struct process p;
+	return f->parent <= 1 /* 0: in another PID namespace */ || (look(f->parent, &p) && adopts(p.name));
+}
+
+/*
+ * The kernel does not tell an orphan who its parent was. A pipe that somebody still holds has not
+ * been left by a dead feeder. One that is closed was left so either by a feeder that is done, or by
+ * one that has died, and only of OpenSMTPD it is known that its first process starts commands
+ * itself: in any other case nobody guesses.
+ */
+static bool feeds_itself(const struct mxg_lda_feeder *f)
+{
+	struct process p;
+	if (nobody_listens())
+		return false;
+	return !hung_up(STDIN_FILENO, POLLHUP) || (look(f->parent, &p) && strcmp(p.name, "smtpd") == 0);
+}
+
+/* ---- its life -------------------------------------------------------------------------------- */
+
+void mxg_lda_feeder_open(struct mxg_lda_feeder *f)
+{
+	*f = (struct mxg_lda_feeder){ .parent = getppid(), .pidfd = -1 };
+#ifdef SYS_pidfd_open
+	if (f->parent > 0)
+		f->pidfd = (int)syscall(SYS_pidfd_open, f->parent, 0);
+#endif
+	f->lost = getppid() != f->parent;
+	note_fellows(f);
+}
+
+void mxg_lda_feeder_judge(struct mxg_lda_feeder *f, enum mxg_lda_init init)
+{
+	struct stat st;
+	bool file = fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode);
+	if (f->lost || file || !may_have_adopted(f) || init == MXG_LDA_INIT_FEEDS)
+		return;
+	f->lost = init == MXG_LDA_INIT_ADOPTS || !feeds_itself(f);
+}
+
+/* Without /proc nobody sees that it is ending: it is given the time. */
+static bool has_ended(const struct mxg_lda_feeder *f, bool visible)
+{
+	struct pollfd p = { .fd = f->pidfd, .events = POLLIN };
+	if (f->pidfd >= 0 && poll(&p, 1, visible ? 0 : DYING_MS) > 0)
+		return true;
+	if (f->pidfd < 0 && f->guarded)
+		return kill(f->parent, 0) != 0 && errno == ESRCH;
+	return !f->guarded && getppid() != f->parent;
+}
+
+bool mxg_lda_feeder_lives(const struct mxg_lda_feeder *f)
+{
+	struct process p;
+	if (f->lost)
+		return false;
+	bool visible = f->parent > 0 && look(f->parent, &p);
+	if (visible && is_ending(&p))
+		return false;
+	return !has_ended(f, visible) && fellows_live(f);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MXG_LDA_FEEDER_H
+#define MXG_LDA_FEEDER_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/*
+ * Who feeds us the message. Its end of the pipe closes in the same way when the message is over
+ * and when it has died, at whatever moment, also before our first instruction: only where it
+ * still lives when the end comes is the message whole.
+ */
+#define MXG_LDA_FELLOWS_MAX 16
+
+/* Whether the init process (PID 1, or what adopts orphans in its place) is the feeder itself. */
+enum mxg_lda_init { MXG_LDA_INIT_TELL, MXG_LDA_INIT_FEEDS, MXG_LDA_INIT_ADOPTS };
+
+struct mxg_lda_feeder {
+	pid_t parent;
+	int pidfd; /* the parent's; -1: the kernel has none */
+	bool lost; /* it had died before we could look */
+	bool guarded; /* our own parent is the guard, which outlives it */
+	pid_t fellows[MXG_LDA_FELLOWS_MAX]; /* OpenSMTPD's other processes, one of which holds the pipe */
+	size_t fellow_count;
+};
+
+/* As early as the descriptors are in order, and before a fork of our own. */
+void mxg_lda_feeder_open(struct mxg_lda_feeder *feeder);
+/* What the administrator, or else what can be seen, says of an init process that is our parent. */
+void mxg_lda_feeder_judge(struct mxg_lda_feeder *feeder, enum mxg_lda_init init);
+/* After the end of the input was read. */
+bool mxg_lda_feeder_lives(const struct mxg_lda_feeder *feeder);
+
+#endif
