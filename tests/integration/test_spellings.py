@@ -100,20 +100,23 @@ class Verdicts:
         self.kinder: list[str] = []
 
     def hold(self, spelling: Spelling, shown: str, ended: tuple[str, str], answer: int) -> None:
-        demanded = min(self.ask(f"alice@{self.setup.domain(*ended)}"), self._most(spelling, shown, ended))
+        demanded = min(self.ask(f"alice@{self.setup.domain(*ended)}"), self._most(shown, ended))
         self.asked += 1
         if answer < demanded:
             self.kinder.append(f"{NAMES[answer]} instead of {NAMES[demanded]}: {spelling.kind} {spelling.text!r} "
                                f"(asked {shown!r}, ends at {ended[1]!r})")
 
-    def _most(self, spelling: Spelling, shown: str, ended: tuple[str, str]) -> int:
-        """What nobody can know from the address is at most `unknown`: what stands deeper than eight domains, and whose
-        mailbox it is where the address names no domain of ours. Nor can a domain that nobody listed have a policy."""
-        nameless = STRICT not in shown.casefold()
-        if self.setup.catch_all and nameless and ("domains" not in self.settings or self.settings["mode"] != "enforce"):
-            return ACCEPT
-        local = self.setup.system and nameless and "domains" not in self.settings
-        return DEFER if self.setup.catch_all or local or deeper_than_eight(shown) else REJECT
+    def _most(self, shown: str, ended: tuple[str, str]) -> int:
+        """What nobody can know from the address is at most `unknown`, whose action may be any but accept: what stands
+        deeper than eight domains, and whose mailbox it is where the address names no domain of ours. A domain
+        that nobody listed has no policy of its own."""
+        nameless = not re.search(rf"(^|[@%!]){re.escape(STRICT)}($|[@%!.\"])", shown.casefold())
+        listed = "domains" in self.settings
+        if self.setup.catch_all and nameless:
+            return DEFER if listed and self.settings["mode"] == "enforce" else ACCEPT
+        if not listed and (self.setup.domain(*ended) == HOST or self.setup.system and nameless):
+            return QUARANTINE
+        return DEFER if deeper_than_eight(shown) else REJECT
 
     def all_hold(self) -> None:
         report = os.environ.get("MXGUARD_SPELLINGS_REPORT")
