@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 
 #include "mxguard.h"
-#include "dns/name.h"
+#include "dns/message.h"
 #include "base/prefix_set.h"
 #include "spf/terms.h"
 
@@ -90,7 +90,7 @@ struct mxguard_policy {
 	int timeout_ms;
 	uint32_t grace, keep_stale, settle; /* seconds */
 	bool insecure_client_macros;
-	bool require_dnssec;
+	struct mxg_reply_rules reply_rules; /* dns.require_dnssec, dns.max_ttl */
 	const char *dns_servers; /* as ares_set_servers_ports_csv wants it; NULL: the system's */
 	struct mxg_string_list warnings;
 	void *memory; /* everything above in one arena */

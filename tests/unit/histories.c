@@ -189,13 +189,13 @@ int64_t history_moment(const struct history *h, const struct naive_policy *polic
 		return later + span(random);
 	}
 	const struct history_version *v = &q->versions[below(random, (uint32_t)q->count)];
-	int64_t grace = v->ttl > policy->grace ? v->ttl : policy->grace, at = v->confirmed;
+	int64_t ttl = naive_ttl(policy, v), grace = ttl > policy->grace ? ttl : policy->grace, at = v->confirmed;
 	switch (below(random, 7)) {
 	case 0:
-		at += (int64_t)v->ttl;
+		at += ttl;
 		break;
 	case 1:
-		at += (int64_t)v->ttl + policy->keep_stale;
+		at += ttl + policy->keep_stale;
 		break;
 	case 2:
 		at = v->superseded;

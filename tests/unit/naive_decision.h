@@ -47,8 +47,11 @@ struct history {
 
 struct naive_policy {
 	const char *terms[6]; /* an entry each, in order; ip4/ip6 ones are static */
-	int64_t grace, keep_stale, settle;
+	int64_t grace, keep_stale, settle, max_ttl;
 };
+
+/* As long as a version counts as fresh: never longer than max_ttl, a "no" never longer than 3 h. */
+int64_t naive_ttl(const struct naive_policy *policy, const struct history_version *version);
 
 struct naive_case {
 	const struct naive_policy *policy;

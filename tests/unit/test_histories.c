@@ -28,14 +28,14 @@
 #define POLICIES 8
 
 static const struct naive_policy rules[POLICIES] = {
-	{ { "mx" }, 2 * DAY, 7 * DAY, 2 * DAY },
-	{ { "include:spf.%{d}" }, 2 * DAY, 7 * DAY, 2 * DAY },
-	{ { "ip4:192.0.2.7", "mx", "include:spf.%{d}", "a:old.%{d}" }, 2 * DAY, 7 * DAY, DAY },
-	{ { "include:spf.%{d}", "mx", "exists:e.%{d}" }, 3600, DAY, 2 * DAY },
-	{ { "mx", "include:part.%{d}", "include:spf.%{d}" }, 2 * DAY, 0, 0 },
-	{ { "include:spf.%{d}", "a:gw.%{d}" }, 0, 7 * DAY, 0 },
-	{ { "a:gw.%{d}", "mx:m.%{d}", "mx" }, 0, 0, 3600 },
-	{ { "include:more.%{d}", "ip6:2001:db8::3", "mx:m.%{d}", "include:spf.%{d}", "mx" }, 8 * DAY, 3600, DAY },
+	{ { "mx" }, 2 * DAY, 7 * DAY, 2 * DAY, DAY },
+	{ { "include:spf.%{d}" }, 2 * DAY, 7 * DAY, 2 * DAY, 365 * DAY },
+	{ { "ip4:192.0.2.7", "mx", "include:spf.%{d}", "a:old.%{d}" }, 2 * DAY, 7 * DAY, DAY, 2 * DAY },
+	{ { "include:spf.%{d}", "mx", "exists:e.%{d}" }, 3600, DAY, 2 * DAY, 7200 },
+	{ { "mx", "include:part.%{d}", "include:spf.%{d}" }, 2 * DAY, 0, 0, 3600 },
+	{ { "include:spf.%{d}", "a:gw.%{d}" }, 0, 7 * DAY, 0, 365 * DAY },
+	{ { "a:gw.%{d}", "mx:m.%{d}", "mx" }, 0, 0, 3600, 60 },
+	{ { "include:more.%{d}", "ip6:2001:db8::3", "mx:m.%{d}", "include:spf.%{d}", "mx" }, 8 * DAY, 3600, DAY, 0 },
 };
 
 static char folders[POLICIES][40];
@@ -54,9 +54,10 @@ static void make_policy(size_t p)
 	assert_int_equal(chmod(folders[p], 0755), 0);
 	int n = snprintf(text, sizeof(text),
 			 "mode = \"enforce\"; self = [ \"%s\" ]; state_dir = \"%s\";"
-			 "dns = { grace = \"%llds\"; keep_stale = \"%llds\"; settle = \"%llds\"; }; gateways = (",
+			 "dns = { grace = \"%llds\"; keep_stale = \"%llds\"; settle = \"%llds\"; max_ttl = \"%llds\"; }; "
+			 "gateways = (",
 			 history_self, folders[p], (long long)rules[p].grace, (long long)rules[p].keep_stale,
-			 (long long)rules[p].settle);
+			 (long long)rules[p].settle, (long long)rules[p].max_ttl);
 	for (size_t t = 0; t < 6 && rules[p].terms[t] != NULL; t++)
 		n += snprintf(text + n, sizeof(text) - (size_t)n, "%s { name = \"%zu\"; allow = \"%s\"; }",
 			      t > 0 ? "," : "", t, rules[p].terms[t]);
