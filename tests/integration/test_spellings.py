@@ -21,7 +21,7 @@ from mxg.fate import STRANGER, Talk
 from mxg.mxguard import check, write_config
 from mxg.policy_service import PolicyService
 from mxg.process import run, wait_until
-from mxg.routing import DOMAINS, DOVECOTS, SETUPS, SOFT, STREET, STRICT
+from mxg.routing import BELOW, DOMAINS, DOVECOTS, SETUPS, SOFT, STREET, STRICT
 from mxg.sink import unquoted
 from mxg.spellings import HOST, Spelling, named, random_ones
 
@@ -32,6 +32,7 @@ RANK = {"accept": ACCEPT, "tag": ACCEPT, "quarantine": QUARANTINE, "defer": DEFE
 LARGE = int(os.environ.get("MXGUARD_SPELLINGS") or 0)
 # What a stranger's own zone may say, and what the domains say.
 ZONE = {(STRICT, "MX"): "10 gw.example.test", (STREET, "MX"): "10 gw.example.test", (SOFT, "MX"): "10 gw.example.test",
+        (BELOW, "MX"): "10 gw.example.test",
         ("gw.example.test", "A"): GATEWAY, (HOST, "A"): "192.0.2.1",
         ("elsewhere.example", "MX"): "10 spam.example", ("xn--strae-oqa.example", "MX"): "10 spam.example",
         ("localhost.localdomain", "MX"): "10 spam.example", ("spam.example", "A"): STRANGER}
@@ -40,9 +41,9 @@ CONFIGS = {
     "mx": {"mode": "enforce", "gateways": MX, "domains": list(DOMAINS)},
     "no-domains": {"mode": "enforce", "gateways": MX},
     "monitor": {"mode": "monitor", "gateways": MX, "domains": list(DOMAINS),
-                "policies": ({"domains": [STRICT, STREET], "mode": "enforce"},)},
+                "policies": ({"domains": [STRICT, STREET, BELOW], "mode": "enforce"},)},
     "off": {"mode": "off", "gateways": MX, "domains": list(DOMAINS), "exempt": ["postmaster@", "abuse@soft.example"],
-            "policies": ({"domains": [STRICT], "mode": "enforce"},
+            "policies": ({"domains": [STRICT, BELOW], "mode": "enforce"},
                          {"domains": [STREET], "mode": "enforce",
                           "on_direct": "quarantine", "on_direct_queued": "defer"},
                          {"domains": [SOFT], "mode": "enforce",
@@ -86,7 +87,7 @@ def config(request, folder, stack):
     dns.update(ZONE)
     dns.default = nxdomain()
     return write_config(folder / f"{request.param}.conf", {
-        **CONFIGS[request.param], "state_dir": "/nonexistent/mxguard", "trace": {"by": [HOST]},
+        **CONFIGS[request.param], "state_dir": "/nonexistent/mxguard", "hostname": HOST,
         "dns": {"servers": [dns.server], "timeout": "5s"}})
 
 
@@ -285,9 +286,10 @@ def test_host_s_own_name(postfix, policy_service, mxguard_config, scripted_dns, 
                    and (spool / "nobody").read_bytes().count(b"\nMessage-ID:") == number + 1,
                    f"{each} is delivered")
     service = policy_service(mxguard_config({
-        **CONFIGS["monitor"], "trace": {"by": [HOST]}, "state_dir": "/nonexistent/mxguard",
+        **CONFIGS["monitor"], "hostname": HOST, "state_dir": "/nonexistent/mxguard",
         "dns": {"servers": [scripted_dns.server], "timeout": "5s"}}))
+    mta.stop()
     mta.main["smtpd_recipient_restrictions"] += f", check_policy_service unix:{service.socket}"
-    mta.reload()
+    mta.start()
     for each in (f"nobody@{STRICT}", recipient):
         assert smtp.deliver(routing.SMTP, each, lmtp=False, source=STRANGER).final(each).code == 550
