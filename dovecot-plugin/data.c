@@ -156,7 +156,7 @@ int plugin_cmd_data(struct client *client, struct smtp_server_cmd_ctx *cmd, stru
 		return fail_all(t, "4.3.5");
 	transaction_stop(t);
 	decided = all_decided(t);
-	if (header_scan(data_input, engine_policy(t->engine), decided ? NULL : t->check, t->pool, &t->header) < 0) {
+	if (header_scan(data_input, t->policy, decided ? NULL : t->check, t->pool, &t->header) < 0) {
 		e_error(client->event, "mxguard: read(%s) failed: %s", i_stream_get_name(data_input),
 			i_stream_get_error(data_input));
 		return fail_all(t, "4.3.0");

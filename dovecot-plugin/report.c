@@ -65,3 +65,20 @@ void report_recipient(struct transaction *t, struct recipient *r)
 	else
 		report_check(t->check, r->index, r->lrcpt->rcpt->event);
 }
+
+/* Remarks go where people look for them, to `mxguard doctor`: a 2.4 process serves one connection,
+ * and would repeat them. */
+void report_notices(struct mxguard_session *session, struct event *event)
+{
+	enum mxguard_level level;
+	const char *text;
+
+	while ((text = mxguard_session_notice(session, &level)) != NULL) {
+		if (level == MXGUARD_LEVEL_ERROR)
+			e_error(event, "mxguard: all recipients are deferred with 451 4.3.5: %s", text);
+		else if (level == MXGUARD_LEVEL_WARNING)
+			e_warning(event, "mxguard: %s", text);
+		else
+			e_debug(event, "mxguard: %s", text);
+	}
+}

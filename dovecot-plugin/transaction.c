@@ -55,6 +55,31 @@ static const char *apply(struct mxguard_check *check, size_t index, const struct
 	return NULL;
 }
 
+/* 4 or 16 bytes, as the library wants them; 0: no peer. */
+static const uint8_t *bytes_of(const struct ip_addr *ip, size_t *size_r)
+{
+	*size_r = ip->family == AF_INET ? 4 : ip->family == AF_INET6 ? 16 : 0;
+	return ip->family == AF_INET ? (const uint8_t *)&ip->u.ip4 : (const uint8_t *)&ip->u.ip6;
+}
+
+/* One of ours that shows a trace. */
+static bool is_internal(struct transaction *t, const struct ip_addr *peer)
+{
+	size_t size;
+	const uint8_t *bytes = bytes_of(peer, &size);
+
+	return mxguard_session_is_internal(lookups_session(t->lookups), bytes, size) == 1;
+}
+
+static void set_peer(struct transaction *t)
+{
+	size_t size;
+	const uint8_t *bytes = bytes_of(&t->session->client->remote_ip, &size);
+
+	if (size > 0) /* else there is none, as in every new check */
+		(void)mxguard_check_set_peer_bytes(t->check, bytes, size);
+}
+
 /* A login counts where one of our own hosts speaks for it on its own connection: any other
  * client that may say XCLIENT, or that stands behind a proxy, merely claims it. */
 static void set_login(struct transaction *t, const struct smtp_proxy_data *proxy)
@@ -63,7 +88,7 @@ static void set_login(struct transaction *t, const struct smtp_proxy_data *proxy
 
 	if (proxy->login == NULL || *proxy->login == '\0' || s->by_proxy)
 		return;
-	if (engine_peer_is_internal(t->engine, &s->client->real_remote_ip))
+	if (is_internal(t, &s->client->real_remote_ip))
 		(void)mxguard_check_set_login(t->check, proxy->login);
 }
 
@@ -91,11 +116,7 @@ static void set_real_peer(struct transaction *t)
  * message already, and a refusal would become a bounce. */
 static enum mxguard_place place_of(struct transaction *t)
 {
-	const struct ip_addr *peer = &t->session->client->remote_ip;
-
-	if (peer->family == 0 || engine_peer_is_internal(t->engine, peer))
-		return MXGUARD_PLACE_QUEUED;
-	return MXGUARD_PLACE_DOOR;
+	return is_internal(t, &t->session->client->remote_ip) ? MXGUARD_PLACE_QUEUED : MXGUARD_PLACE_DOOR;
 }
 
 static void describe(struct transaction *t)
@@ -105,7 +126,7 @@ static void describe(struct transaction *t)
 	struct smtp_proxy_data proxy;
 
 	smtp_server_connection_get_proxy_data(conn, &proxy);
-	(void)check_set_peer_ip(t->check, &t->session->client->remote_ip);
+	set_peer(t);
 	set_real_peer(t);
 	(void)mxguard_check_set_helo(t->check, proxy.helo != NULL ? proxy.helo : helo->domain);
 	(void)mxguard_check_set_sender(t->check, smtp_address_encode(t->trans->mail_from));
@@ -114,24 +135,33 @@ static void describe(struct transaction *t)
 	set_login(t, &proxy);
 }
 
+static void check_finished(void *context)
+{
+	struct transaction *t = context;
+
+	t->running = FALSE;
+	transaction_go_on(t);
+}
+
 /* Why nothing can be decided, or NULL. */
 static const char *prepare(struct transaction *t)
 {
 	struct client *client = t->session->client;
-	struct mxguard_policy *policy;
 	const char *error;
+	int ret;
 
 	if (settings_of_client(client, t->pool, &t->settings, &error) < 0) {
 		e_error(client->event, "mxguard: all recipients are deferred with 451 4.3.5: settings: %s", error);
 		return "settings";
 	}
-	t->engine = engine_get(t->settings.config, client->event);
-	policy = engine_policy(t->engine);
-	if (policy == NULL)
-		return "configuration"; /* logged when it was read */
-	mxguard_check_new(&t->check, policy, engine_snapshot(t->engine), 0);
-	if (t->check == NULL)
+	t->lookups = lookups_get(t->settings.config, check_finished);
+	if (t->lookups == NULL)
 		return "memory";
+	ret = lookups_check(t->lookups, &t->check);
+	report_notices(lookups_session(t->lookups), client->event);
+	if (ret < 0)
+		return ret == MXGUARD_ERROR_CONFIG ? "configuration" : "memory";
+	t->policy = mxguard_session_policy(lookups_session(t->lookups));
 	error = apply(t->check, MXGUARD_ALL, &t->settings, t->pool);
 	if (error != NULL) {
 		e_error(client->event, "mxguard: all recipients are deferred with 451 4.3.5: %s", error);
@@ -171,8 +201,8 @@ void transaction_unref(struct transaction **_t)
 	*_t = NULL;
 	if (--t->refcount > 0)
 		return;
-	mxguard_check_free(t->check);
-	engine_unref(&t->engine);
+	if (t->check != NULL)
+		lookups_release(t->lookups, t->check);
 	pool_unref(&t->pool);
 }
 
@@ -180,7 +210,7 @@ void transaction_unref(struct transaction **_t)
 void transaction_stop(struct transaction *t)
 {
 	if (t->running)
-		engine_cancel(t->engine, t->check);
+		lookups_cancel(t->lookups, t->check);
 	t->running = FALSE;
 }
 
@@ -217,17 +247,9 @@ bool transaction_add(struct transaction *t, struct recipient *r)
 	return TRUE;
 }
 
-static void check_finished(void *context)
-{
-	struct transaction *t = context;
-
-	t->running = FALSE;
-	transaction_go_on(t);
-}
-
 int transaction_run(struct transaction *t)
 {
-	int progress = engine_run(t->engine, t->check, check_finished, t);
+	int progress = lookups_start(t->lookups, t->check, t);
 
 	t->running = progress == MXGUARD_PROGRESS_NEED_DNS;
 	return progress;

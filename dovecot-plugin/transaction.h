@@ -2,8 +2,9 @@
 #ifndef MXG_PLUGIN_TRANSACTION_H
 #define MXG_PLUGIN_TRANSACTION_H
 
-#include "engine.h"
+#include "dovecot-compat.h"
 #include "header.h"
+#include "lookups.h"
 #include "plugin_settings.h"
 
 /* What we keep of a connection, of a transaction, and of a recipient. */
@@ -40,8 +41,9 @@ struct transaction {
 	struct smtp_server_transaction *trans;
 	struct plugin_settings settings;
 	const char *broken; /* why nothing can be decided; NULL: all is well */
-	struct engine *engine;
+	struct lookups *lookups;
 	struct mxguard_check *check; /* NULL where broken */
+	struct mxguard_policy *policy; /* the check's */
 	bool running; /* the check is with the resolver */
 	struct recipient *waiting; /* RCPT commands without a reply */
 	struct header_scan header; /* of the message */

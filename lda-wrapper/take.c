@@ -64,7 +64,7 @@ static int spool_message(struct mxg_lda_delivery *d, struct mxg_lda_rewrite *rew
 /* A file needs no copy if nothing in its header has to go. True in doubt. */
 static bool head_changes(const struct mxg_lda_delivery *d)
 {
-	struct mxg_lda_rewrite dry = { .policy = d->policy, .write = to_nowhere };
+	struct mxg_lda_rewrite dry = { .policy = mxguard_session_policy(d->session), .write = to_nowhere };
 	bool changes =
 		mxg_lda_rewrite_feed(&dry, d->input.head, d->input.head_len) != 0 || (!dry.in_body && !d->input.ended);
 	changes |= mxg_lda_rewrite_end(&dry) != 0 || dry.removed > 0;
@@ -80,9 +80,10 @@ int mxg_lda_take(struct mxg_lda_delivery *d)
 		return 0; /* nothing was read, and nothing is to be written */
 	if (!tagged && d->input.is_file && !head_changes(d))
 		return 0; /* pread(2) has not moved it */
-	struct mxg_lda_rewrite rewrite = {
-		.policy = d->policy, .tag = tagged ? tag : NULL, .write = to_spool, .to = &d->spool
-	};
+	struct mxg_lda_rewrite rewrite = { .policy = mxguard_session_policy(d->session),
+					   .tag = tagged ? tag : NULL,
+					   .write = to_spool,
+					   .to = &d->spool };
 	int status = spool_message(d, &rewrite);
 	mxg_lda_rewrite_free(&rewrite);
 	return status;

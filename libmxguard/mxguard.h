@@ -4,11 +4,12 @@
  * the recipient's domain, or did it skip the filters? See libmxguard(3).
  *
  * A policy is what the administrator wrote; a check is one transaction; a
- * resolver asks DNS for checks. The library never logs, exits, or touches
+ * resolver asks DNS for checks. A session holds them together: most programs
+ * need it and its checks alone. The library never logs, exits, or touches
  * signals, environment or process-wide state: it reports.
  *
  * Threads: a policy and a snapshot may be shared by any number of threads; a
- * check and a resolver belong to one thread at a time.
+ * check, a resolver and a session belong to one thread at a time.
  * Strings that are returned are borrowed: they live until their object is
  * changed or freed. Strings that are passed in are copied.
  */
@@ -31,6 +32,7 @@ struct mxguard_policy;
 struct mxguard_snapshot;
 struct mxguard_check;
 struct mxguard_resolver;
+struct mxguard_session;
 
 /* Failures of a call, negative. They are never verdicts: see mxguard_check_verdict(). */
 enum mxguard_error {
@@ -284,6 +286,95 @@ int mxguard_resolver_process(struct mxguard_resolver *resolver, const struct pol
 struct mxguard_check *mxguard_resolver_next(struct mxguard_resolver *resolver);
 /* Detaches the check; nothing of it is touched afterwards. */
 void mxguard_resolver_cancel(struct mxguard_resolver *resolver, struct mxguard_check *check);
+
+/* ---- session: policy, snapshot and resolver together ------------------------ */
+
+/*
+ * One configuration file and everything that decisions by it need, and the rule by which a
+ * new configuration or snapshot takes effect. What is begun under one configuration ends
+ * under it: its policy, snapshot and resolver live on until then.
+ *
+ * A session and its checks belong to one thread at a time, and to one side of a fork. Several
+ * sessions have nothing in common.
+ */
+enum mxguard_session_flag {
+	/* Each mxguard_session_check() looks whether the file is another one (a stat(2)), and
+	 * then reads it. One that is wrong is tried again every 10 s. Without the flag, only
+	 * mxguard_session_reload() reads it. */
+	MXGUARD_SESSION_FLAG_FOLLOW_CONFIG = 1 << 0,
+	/* While the configuration is wrong there is no policy, and nothing can be decided. Without
+	 * the flag, the last one that was right stays in force. */
+	MXGUARD_SESSION_FLAG_DEFER_WHILE_WRONG = 1 << 1,
+	MXGUARD_SESSION_FLAG_NO_SNAPSHOT = 1 << 2 /* DNS is asked for everything */
+};
+
+/*
+ * Reads the configuration and opens the snapshot. flags: enum mxguard_session_flag. Errors and
+ * message are those of mxguard_policy_load(); with _DEFER_WHILE_WRONG a wrong configuration is
+ * none, but a notice. On failure *session is NULL.
+ */
+int mxguard_session_open(struct mxguard_session **session, const char *config, unsigned flags, char *message,
+			 size_t size);
+/* Cancels what is under way and frees the session's checks. NULL is allowed. */
+void mxguard_session_free(struct mxguard_session *session);
+/* Reads the configuration now. MXGUARD_ERROR_NONE, or what mxguard_policy_load() returned; a notice
+ * tells in any case. */
+int mxguard_session_reload(struct mxguard_session *session);
+
+/* How much a notice matters. New ones may be added, with higher numbers, that matter less. */
+enum mxguard_level {
+	MXGUARD_LEVEL_ERROR = 1, /* the configuration is wrong */
+	MXGUARD_LEVEL_WARNING = 2, /* the snapshot cannot be used, or is too old */
+	MXGUARD_LEVEL_REMARK = 3, /* what the configuration should say otherwise; domains_file cannot be read */
+	MXGUARD_LEVEL_INFO = 4 /* the configuration was reloaded; there is no snapshot */
+};
+/* What the administrator should be told, each once; NULL when there is no more. To be asked after
+ * _open, _reload and _check. *level (which may be NULL) gets an enum mxguard_level. The text, one
+ * line, lives until the next call for the session. */
+const char *mxguard_session_notice(struct mxguard_session *session, enum mxguard_level *level);
+
+/* Those of now, borrowed: a check holds the ones that it was made with. NULL while there is none. */
+struct mxguard_policy *mxguard_session_policy(const struct mxguard_session *session);
+struct mxguard_snapshot *mxguard_session_snapshot(const struct mxguard_session *session);
+/* 1 where the peer (4 or 16 bytes in network order; length 0: no peer) is internal: only a trace
+ * can tell who handed the message over, and an MTA of ours has already taken it. Else 0, or _INVALID. */
+int mxguard_session_is_internal(const struct mxguard_session *session, const uint8_t *address, size_t length);
+
+/*
+ * A check for a new transaction, under what is in force now: the snapshot's file is looked at
+ * once a second at the most. flags: enum mxguard_check_flag. The check is the session's: give it
+ * back with mxguard_session_release(), never mxguard_check_free().
+ * MXGUARD_ERROR_NONE, _CONFIG (there is no policy now), _NOMEM or _INVALID.
+ */
+int mxguard_session_check(struct mxguard_session *session, struct mxguard_check **check, unsigned flags);
+/* Cancels the check where it is under way. It is kept for the next transaction. NULL is allowed. */
+void mxguard_session_release(struct mxguard_session *session, struct mxguard_check *check);
+
+/* Feeds the check, by mxguard_check_header() and no other call. MXGUARD_ERROR_NONE, or a negative
+ * number that ends the decision. */
+typedef int (*mxguard_read_header)(void *context, struct mxguard_check *check);
+/*
+ * Blocking: decides, asking DNS and, where only the header can tell, read_header (once; NULL:
+ * there is none to be had). Whatever cannot be had makes the verdict `unknown`. timeout_ms: for
+ * the whole, reading included; -1: no limit of its own. DNS has the policy's dns.timeout at most.
+ * MXGUARD_PROGRESS_DONE, _NOMEM, _INVALID, what read_header returned, or a setter's error.
+ */
+int mxguard_session_decide(struct mxguard_session *session, struct mxguard_check *check,
+			   mxguard_read_header read_header, void *context, int timeout_ms);
+
+/*
+ * Polled: as with mxguard_resolver_start() and those behind it. Where _start returns
+ * MXGUARD_PROGRESS_NEED_DNS the check is under way until _next returns it, with the pointer
+ * that came with it (user may be NULL), or until it is cancelled or released.
+ */
+int mxguard_session_start(struct mxguard_session *session, struct mxguard_check *check, int timeout_ms, void *user);
+size_t mxguard_session_pollfds(const struct mxguard_session *session, struct pollfd *fds, size_t count);
+int mxguard_session_timeout(const struct mxguard_session *session);
+int mxguard_session_process(struct mxguard_session *session, const struct pollfd *fds, size_t count);
+struct mxguard_check *mxguard_session_next(struct mxguard_session *session, void **user);
+void mxguard_session_cancel(struct mxguard_session *session, struct mxguard_check *check);
+/* Milliseconds within which all that is started without a limit of its own ends. */
+int mxguard_session_limit(const struct mxguard_session *session);
 
 #if defined(__GNUC__)
 #pragma GCC visibility pop

@@ -435,10 +435,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_query),    cmocka_unit_test(test_addresses),  cmocka_unit_test(test_names),
-		cmocka_unit_test(test_texts),    cmocka_unit_test(test_restricted),
-		cmocka_unit_test(test_large_text), cmocka_unit_test(test_chain),
-		cmocka_unit_test(test_negative), cmocka_unit_test(test_failures),   cmocka_unit_test(test_question),
-		cmocka_unit_test(test_cut),      cmocka_unit_test(test_many),       cmocka_unit_test(test_rrset),
+		cmocka_unit_test(test_texts),    cmocka_unit_test(test_restricted), cmocka_unit_test(test_large_text),
+		cmocka_unit_test(test_chain),    cmocka_unit_test(test_negative),   cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_question), cmocka_unit_test(test_cut),        cmocka_unit_test(test_many),
+		cmocka_unit_test(test_rrset),
 	};
 	return cmocka_run_group_tests(tests, NULL, drop);
 }

@@ -52,12 +52,13 @@ static void make_policy(size_t p)
 	snprintf(folders[p], sizeof(folders[p]), "%s/mxg-unit-XXXXXX", where);
 	assert_non_null(mkdtemp(folders[p]));
 	assert_int_equal(chmod(folders[p], 0755), 0);
-	int n = snprintf(text, sizeof(text),
-			 "mode = \"enforce\"; self = [ \"%s\" ]; state_dir = \"%s\";"
-			 "dns = { grace = \"%llds\"; keep_stale = \"%llds\"; settle = \"%llds\"; max_ttl = \"%llds\"; }; "
-			 "gateways = (",
-			 history_self, folders[p], (long long)rules[p].grace, (long long)rules[p].keep_stale,
-			 (long long)rules[p].settle, (long long)rules[p].max_ttl);
+	int n = snprintf(
+		text, sizeof(text),
+		"mode = \"enforce\"; self = [ \"%s\" ]; state_dir = \"%s\";"
+		"dns = { grace = \"%llds\"; keep_stale = \"%llds\"; settle = \"%llds\"; max_ttl = \"%llds\"; }; "
+		"gateways = (",
+		history_self, folders[p], (long long)rules[p].grace, (long long)rules[p].keep_stale,
+		(long long)rules[p].settle, (long long)rules[p].max_ttl);
 	for (size_t t = 0; t < 6 && rules[p].terms[t] != NULL; t++)
 		n += snprintf(text + n, sizeof(text) - (size_t)n, "%s { name = \"%zu\"; allow = \"%s\"; }",
 			      t > 0 ? "," : "", t, rules[p].terms[t]);

@@ -118,7 +118,7 @@ static const struct mistake mistakes[] = {
 	{ "dns = { grace = \"500ms\"; };", "t.conf:1: dns.grace: found \"500ms\"; expected whole seconds up to a year, "
 					   "such as \"90s\", \"12h\" or \"2d\"" },
 	{ "dns = { max_ttl = \"1500ms\"; };", "t.conf:1: dns.max_ttl: found \"1500ms\"; expected whole seconds "
-						"up to a year, such as \"90s\", \"12h\" or \"2d\"" },
+					      "up to a year, such as \"90s\", \"12h\" or \"2d\"" },
 	{ "dns = { settle = \"9999999999w\"; };", "t.conf:1: dns.settle: found \"9999999999w\"; expected whole seconds "
 						  "up to a year, such as \"90s\", \"12h\" or \"2d\"" },
 	/* addresses */

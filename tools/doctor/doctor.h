@@ -9,7 +9,8 @@
 
 /* What the examinations share. */
 struct mxg_doctor {
-	struct mxguard_policy *policy;
+	struct mxguard_session *session;
+	struct mxguard_policy *policy; /* the session's */
 	struct mxg_findings findings;
 	const char *postfix; /* folder of main.cf; NULL: Postfix's own */
 	const char *dovecot; /* dovecot.conf; NULL: Dovecot's own */

@@ -9,7 +9,6 @@
 #include "snapshot/snapshot.h"
 #include "text.h"
 
-#define MESSAGE_MAX 1024
 #define OLD_SNAPSHOT (24 * 3600) /* the timer asks far more often */
 
 /* MTAs whose field a client or an unusual setting can bend; what the reader does about it. */
@@ -56,11 +55,25 @@ static void check_trace(struct mxg_doctor *d)
 	check_limits(d);
 }
 
+static const char refresh_advice[] = "mxguard refresh, and systemctl enable --now mxguard-refresh.timer";
+
+/* What every front end says of configuration and snapshot. True where the snapshot is spoken of. */
+static bool check_notices(struct mxg_doctor *d)
+{
+	enum mxguard_level level;
+	const char *text;
+	bool snapshot = false;
+	while ((text = mxguard_session_notice(d->session, &level)) != NULL) {
+		bool own = level == MXGUARD_LEVEL_REMARK;
+		mxg_finding_add(&d->findings, MXG_FINDING_WARNING, own ? "configuration" : "snapshot",
+				own ? NULL : refresh_advice, "%s", text);
+		snapshot = snapshot || !own;
+	}
+	return snapshot;
+}
+
 static void check_mode(struct mxg_doctor *d)
 {
-	const char *warning;
-	for (size_t i = 0; (warning = mxguard_policy_warning(d->policy, i)) != NULL; i++)
-		mxg_finding_add(&d->findings, MXG_FINDING_WARNING, "configuration", NULL, "%s", warning);
 	if (d->policy->rulesets[0].mode == MXGUARD_MODE_MONITOR)
 		mxg_finding_add(&d->findings, MXG_FINDING_NOTE, "mode",
 				"when the log shows no mistakes: mode = \"enforce\"",
@@ -72,20 +85,12 @@ static void check_mode(struct mxg_doctor *d)
 
 static void check_snapshot(struct mxg_doctor *d)
 {
-	static const char advice[] = "mxguard refresh, and systemctl enable --now mxguard-refresh.timer";
-	char message[MESSAGE_MAX] = "", span[MXG_SPAN_MAX];
-	struct mxguard_snapshot *snapshot = NULL;
-	if (mxguard_snapshot_open(&snapshot, d->policy, 0, message, sizeof(message)) != MXGUARD_ERROR_NONE) {
-		mxg_finding_add(&d->findings, MXG_FINDING_WARNING, "snapshot", advice, "%s", message);
-		return;
-	}
-	int64_t age = (int64_t)time(NULL) - mxg_snapshot_written(snapshot);
+	char span[MXG_SPAN_MAX];
+	int64_t age = (int64_t)time(NULL) - mxg_snapshot_written(mxguard_session_snapshot(d->session));
 	mxg_span_format(age < 0 ? 0 : age, span);
-	if (age > OLD_SNAPSHOT)
-		mxg_finding_add(&d->findings, MXG_FINDING_WARNING, "snapshot", advice, "the snapshot is %s old", span);
-	else
-		mxg_finding_add(&d->findings, MXG_FINDING_OK, "snapshot", NULL, "the snapshot is %s old", span);
-	mxguard_snapshot_unref(snapshot);
+	bool old = age > OLD_SNAPSHOT;
+	mxg_finding_add(&d->findings, old ? MXG_FINDING_WARNING : MXG_FINDING_OK, "snapshot",
+			old ? refresh_advice : NULL, "the snapshot is %s old", span);
 }
 
 static bool asks_dns(const struct mxguard_policy *policy)
@@ -113,8 +118,10 @@ static void check_resolver(struct mxg_doctor *d)
 
 void mxg_doctor_policy(struct mxg_doctor *d)
 {
+	bool told = check_notices(d);
 	check_resolver(d);
 	check_mode(d);
 	check_trace(d);
-	check_snapshot(d);
+	if (!told)
+		check_snapshot(d);
 }
