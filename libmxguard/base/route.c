@@ -177,6 +177,8 @@ void mxg_route_read(struct mxg_route *out, char *buffer, const char *path, size_
 			add_domain(out, p);
 		else if (p.len > 0)
 			add_user(out, p);
+		if (end == n && (before == ':' || before == ',') && out->count > 0 && p.len > 0)
+			add_domain(out, (struct mxg_route_piece){ buffer + end, 0 }); /* @route:user, of this host */
 		before = after;
 		i = end;
 	}

@@ -52,6 +52,8 @@ static void test_spellings(void **state)
 		{ "u%d.test..@o.test.", "o.test d.test", "u", false },
 		{ "@a.test,@b.test:u@d.test", "d.test b.test a.test", "u", false },
 		{ "@a.test:@b.test:d.test!u", "d.test b.test a.test", "u", false },
+		{ "@a.test:u", "- a.test", "u", false },
+		{ "@a.test,@b.test:u", "- b.test a.test", "u", false },
 		{ "u@[192.0.2.1]", "[192.0.2.1]", "u", false },
 		{ "u%d.test@[IPv6:2001:db8::1]", "[IPv6:2001:db8::1] d.test", "u", false },
 		{ "u@(a@b)d.test", "d.test", "", false },
