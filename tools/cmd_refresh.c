@@ -246,7 +246,7 @@ static int refresh(struct mxg_refresh *run, const struct request *q, int folder)
 		if (!run->domains[i].shared)
 			free((void *)(uintptr_t)run->domains[i].name);
 	free(run->domains);
-	mxg_asker_free(run->asker);
+	mxg_driver_free(run->driver);
 	mxg_answers_free(run->table);
 	mxg_reach_clear(&run->reach);
 	mxg_store_clear(&run->store);

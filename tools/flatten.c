@@ -7,9 +7,6 @@
 
 #include "load.h"
 
-#define WAIT_MS 500
-#define MOMENTS_MAX 256
-
 bool mxg_flattener_init(struct mxg_flattener *f, struct mxguard_policy *policy, struct mxguard_snapshot *snapshot)
 {
 	*f = (struct mxg_flattener){ .policy = policy, .snapshot = snapshot, .now = mxg_wall_clock() };
@@ -19,14 +16,14 @@ bool mxg_flattener_init(struct mxg_flattener *f, struct mxguard_policy *policy, 
 
 void mxg_flattener_clear(struct mxg_flattener *f)
 {
-	mxg_asker_free(f->asker);
+	mxg_driver_free(f->driver);
 	mxg_answers_free(f->table);
 }
 
 void mxg_flat_clear(struct mxg_flat *flat)
 {
 	mxg_reach_clear(&flat->present);
-	for (size_t i = 0; i < MXG_STATES_MAX; i++)
+	for (size_t i = 0; i < MXG_GRACE_MOMENTS; i++)
 		mxg_reach_clear(&flat->past[i]);
 	free(flat->ranges);
 	*flat = (struct mxg_flat){ 0 };
@@ -49,6 +46,21 @@ static bool load_wanted(struct mxg_flattener *f)
 	return loaded;
 }
 
+/* A question that is out. */
+struct asked {
+	struct mxg_waiter waiter; /* first: the one is the other */
+	struct mxg_flattener *flattener;
+	int entry;
+};
+
+static void on_reply(struct mxg_waiter *waiter, struct mxg_reply *reply)
+{
+	struct asked *a = (struct asked *)waiter;
+	mxg_answers_put_live(a->flattener->table, a->entry, reply, a->flattener->now);
+	a->flattener->open--;
+	free(a);
+}
+
 static bool ask_one(struct mxg_flattener *f, int entry)
 {
 	struct mxg_reply none = { .kind = MXG_ANSWER_FAILED, .failure = MXG_DNS_CANCELLED };
@@ -57,21 +69,15 @@ static bool ask_one(struct mxg_flattener *f, int entry)
 		mxg_answers_put_live(f->table, entry, &none, f->now);
 		return true;
 	}
-	if (f->asker == NULL)
-		f->asker = mxg_asker_new(f->policy);
-	return f->asker != NULL &&
-	       mxg_asker_ask(f->asker, mxg_answers_question(f->table, entry), (void *)(intptr_t)entry);
-}
-
-static void take_replies(struct mxg_flattener *f)
-{
-	struct mxg_asked asked;
-	while (f->asker != NULL && mxg_asker_open(f->asker) > 0)
-		mxg_asker_wait(f->asker, WAIT_MS);
-	while (f->asker != NULL && mxg_asker_next(f->asker, &asked)) {
-		mxg_answers_put_live(f->table, (int)(intptr_t)asked.cookie, &asked.reply, f->now);
-		free(asked.reply.records.data);
-	}
+	if (f->driver == NULL)
+		f->driver = mxg_driver_new(f->policy, MXG_DRIVER_PATIENT);
+	struct asked *a = f->driver == NULL ? NULL : calloc(1, sizeof(*a));
+	if (a == NULL)
+		return false;
+	*a = (struct asked){ .waiter.done = on_reply, .flattener = f, .entry = entry };
+	f->open++;
+	mxg_driver_ask(f->driver, mxg_answers_question(f->table, entry), &a->waiter);
+	return true;
 }
 
 /* True: there is something new; *failed where memory ran out. */
@@ -85,7 +91,8 @@ static bool ask_wanted(struct mxg_flattener *f, bool *failed)
 		*failed = !ask_one(f, e);
 		asked = true;
 	}
-	take_replies(f);
+	while (f->open > 0)
+		mxg_driver_wait(f->driver, -1);
 	return asked;
 }
 
@@ -100,49 +107,6 @@ static enum mxg_reach_result walk(struct mxg_flattener *f, struct mxg_reach *out
 		more = load_wanted(f) || (in->view.as_of == 0 && ask_wanted(f, &failed));
 	} while (more && !failed);
 	return failed ? MXG_REACH_NOMEM : result; /* a past that the snapshot does not know stays so */
-}
-
-/* ---- grace -------------------------------------------------------------------------------- */
-
-struct moment {
-	int64_t at, until;
-};
-
-static int newest_first(const void *a, const void *b)
-{
-	int64_t x = ((const struct moment *)a)->at, y = ((const struct moment *)b)->at;
-	return x < y ? 1 : x > y ? -1 : 0;
-}
-
-static void add_moments(const struct mxg_flattener *f, int entry, struct moment *all, size_t *count)
-{
-	const struct mxg_answer *v;
-	size_t n = mxg_answers_versions(f->table, entry, &v);
-	for (size_t i = 0; i < n && *count < MOMENTS_MAX; i++) {
-		uint32_t span = v[i].ttl > f->policy->grace ? v[i].ttl : f->policy->grace;
-		if (v[i].superseded > 0 && v[i].superseded <= f->now && f->now < v[i].superseded + (int64_t)span)
-			all[(*count)++] = (struct moment){ .at = v[i].superseded, .until = v[i].superseded + span };
-	}
-}
-
-/* The changes that a decision would look behind, newest first. */
-static size_t recent_changes(const struct mxg_flattener *f, struct moment out[MXG_STATES_MAX])
-{
-	struct moment all[MOMENTS_MAX];
-	size_t count = 0, kept = 0;
-	for (int e = 0; e < (int)mxg_answers_count(f->table); e++)
-		if ((mxg_answers_flags(f->table, e) & MXG_ENTRY_CONSULTED) != 0)
-			add_moments(f, e, all, &count);
-	qsort(all, count, sizeof(all[0]), newest_first);
-	for (size_t i = 0; i < count; i++) {
-		if (kept > 0 && out[kept - 1].at == all[i].at) {
-			if (all[i].until > out[kept - 1].until)
-				out[kept - 1].until = all[i].until;
-		} else if (kept < MXG_STATES_MAX) {
-			out[kept++] = all[i];
-		}
-	}
-	return kept;
 }
 
 /* ---- together -------------------------------------------------------------------------------- */
@@ -174,7 +138,7 @@ static bool is_known(const struct mxg_flat *out, const struct mxg_reach_range *r
 }
 
 static bool add_state(struct mxg_flattener *f, struct mxg_flat *out, struct mxg_reach_input *in,
-		      struct mxg_reach *reach, const struct moment *moment)
+		      struct mxg_reach *reach, const struct mxg_grace_moment *moment)
 {
 	in->view.as_of = moment->at;
 	if (walk(f, reach, in) == MXG_REACH_NOMEM || !mxg_reach_flatten(reach, f->table, in))
@@ -202,7 +166,7 @@ static bool add_present(struct mxg_flattener *f, struct mxg_flat *out, const str
 bool mxg_flatten(struct mxg_flattener *f, struct mxg_flat *out, const struct mxg_ruleset *ruleset,
 		 const struct mxg_name *domain, bool only_own)
 {
-	struct moment moments[MXG_STATES_MAX];
+	struct mxg_grace_moment moments[MXG_GRACE_MOMENTS];
 	struct mxg_reach_input in = { .policy = f->policy,
 				      .ruleset = ruleset,
 				      .only_own = only_own,
@@ -214,7 +178,7 @@ bool mxg_flatten(struct mxg_flattener *f, struct mxg_flat *out, const struct mxg
 	mxg_answers_clear(f->table);
 	if (!add_present(f, out, &in))
 		return false;
-	size_t count = recent_changes(f, moments);
+	size_t count = mxg_grace_moments(f->table, MXG_ENTRY_CONSULTED, f->policy->grace, f->now, moments);
 	for (size_t i = 0; i < count; i++)
 		if (!add_state(f, out, &in, &out->past[i], &moments[i]))
 			return false;

@@ -2,7 +2,8 @@
 #ifndef MXG_FLATTEN_H
 #define MXG_FLATTEN_H
 
-#include "resolver/asker.h"
+#include "resolver/driver.h"
+#include "snapshot/grace.h"
 #include "reach/reach.h"
 #include "snapshot/snapshot.h"
 
@@ -11,7 +12,8 @@
 struct mxg_flattener {
 	struct mxguard_policy *policy;
 	struct mxguard_snapshot *snapshot; /* NULL: none */
-	struct mxg_asker *asker; /* made at the first question */
+	struct mxg_driver *driver; /* made at the first question */
+	size_t open; /* questions that are out */
 	struct mxg_answers *table;
 	int64_t now;
 	bool no_dns; /* ask nothing: what is not in the snapshot is not known */
@@ -22,10 +24,8 @@ struct mxg_flat_range {
 	int64_t grace_until; /* 0: authorized as things stand now */
 };
 
-#define MXG_STATES_MAX 8 /* past states, as in a decision */
-
 struct mxg_flat {
-	struct mxg_reach present, past[MXG_STATES_MAX]; /* what cannot be flattened is in present.gaps */
+	struct mxg_reach present, past[MXG_GRACE_MOMENTS]; /* what cannot be flattened is in present.gaps */
 	struct mxg_flat_range *ranges; /* the present ones first */
 	size_t count, room;
 	bool incomplete; /* some answer could not be had, or a record cannot be used */

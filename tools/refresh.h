@@ -2,7 +2,7 @@
 #ifndef MXG_REFRESH_H
 #define MXG_REFRESH_H
 
-#include "resolver/asker.h"
+#include "resolver/driver.h"
 #include "reach/reach.h"
 #include "snapshot/snapshot.h"
 #include "snapshot/format.h"
@@ -97,7 +97,8 @@ struct mxg_refresh {
 	size_t domain_count, done;
 	struct mxg_item *queue, **queue_end;
 	size_t queue_length;
-	struct mxg_asker *asker;
+	struct mxg_driver *driver;
+	size_t open; /* questions that are out */
 	struct mxg_answers *table;
 	struct mxg_reach reach;
 	size_t answered, failed, failed_in_a_row;

@@ -120,10 +120,10 @@ void mxg_refresh_print_json(const struct mxg_refresh *run, const struct mxg_refr
 			json_array_append_new(self, json_string(run->domains[i].name));
 	mxg_json_print(json_pack("{s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "written",
 				 error == NULL, "error", mxg_json_text(error), "domains", (json_int_t)f->domains,
-				 "questions", (json_int_t)f->questions, "sent", (json_int_t)mxg_asker_sent(run->asker),
-				 "changed", (json_int_t)f->changed, "kept", (json_int_t)(f->held + f->failures),
-				 "stored", (json_int_t)run->written, "alarms", alarms, "failures", failures,
-				 "live_terms", live, "mx_is_self", self));
+				 "questions", (json_int_t)f->questions, "sent",
+				 (json_int_t)mxg_driver_sent(run->driver), "changed", (json_int_t)f->changed, "kept",
+				 (json_int_t)(f->held + f->failures), "stored", (json_int_t)run->written, "alarms",
+				 alarms, "failures", failures, "live_terms", live, "mx_is_self", self));
 }
 
 /* ---- people ----------------------------------------------------------------------------- */
@@ -216,6 +216,6 @@ void mxg_refresh_print_sum(const struct mxg_refresh *run, const struct mxg_refre
 {
 	printf("%zu domains, %zu questions (%llu sent), %zu changed, %zu without an answer, %zu alarms; "
 	       "%zu answers stored\n",
-	       f->domains, f->questions, (unsigned long long)mxg_asker_sent(run->asker), f->changed, f->failures,
+	       f->domains, f->questions, (unsigned long long)mxg_driver_sent(run->driver), f->changed, f->failures,
 	       f->alarms, run->written);
 }

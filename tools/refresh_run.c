@@ -177,32 +177,56 @@ static void take_reply(struct mxg_refresh *run, struct mxg_item *item, struct mx
 	free(waiters);
 }
 
-static void ask_queued(struct mxg_refresh *run)
+/* A question that is out. */
+struct asked {
+	struct mxg_waiter waiter; /* first: the one is the other */
+	struct mxg_refresh *run;
+	struct mxg_item *item;
+};
+
+static void on_reply(struct mxg_waiter *waiter, struct mxg_reply *reply)
 {
-	while (run->queue != NULL && !run->nomem && (run->dead || mxg_asker_open(run->asker) < run->concurrency)) {
-		struct mxg_item *item = run->queue;
-		struct mxg_question q;
-		run->queue = item->queued;
-		run->queue_length--;
-		if (run->queue == NULL)
-			run->queue_end = &run->queue;
-		if (run->dead) {
-			struct mxg_reply none = { .kind = MXG_ANSWER_FAILED, .failure = MXG_DNS_CANCELLED };
-			take_reply(run, item, &none);
-			continue;
-		}
-		mxg_item_question(item, &q);
-		item->state = MXG_ITEM_ASKED;
-		run->nomem |= !mxg_asker_ask(run->asker, &q, item);
-	}
+	struct asked *a = (struct asked *)waiter;
+	a->run->open--;
+	if (!a->run->nomem)
+		take_reply(a->run, a->item, reply);
+	free(a);
 }
 
-static void take_replies(struct mxg_refresh *run)
+static void ask(struct mxg_refresh *run, struct mxg_item *item)
 {
-	struct mxg_asked asked;
-	while (!run->nomem && mxg_asker_next(run->asker, &asked)) {
-		take_reply(run, asked.cookie, &asked.reply);
-		free(asked.reply.records.data);
+	struct asked *a = calloc(1, sizeof(*a));
+	struct mxg_question q;
+	if (a == NULL) {
+		run->nomem = true;
+		return;
+	}
+	*a = (struct asked){ .waiter.done = on_reply, .run = run, .item = item };
+	mxg_item_question(item, &q);
+	item->state = MXG_ITEM_ASKED;
+	run->open++;
+	mxg_driver_ask(run->driver, &q, &a->waiter);
+}
+
+static struct mxg_item *dequeue(struct mxg_refresh *run)
+{
+	struct mxg_item *item = run->queue;
+	run->queue = item->queued;
+	run->queue_length--;
+	if (run->queue == NULL)
+		run->queue_end = &run->queue;
+	return item;
+}
+
+static void ask_queued(struct mxg_refresh *run)
+{
+	struct mxg_reply none = { .kind = MXG_ANSWER_FAILED, .failure = MXG_DNS_CANCELLED };
+	while (run->queue != NULL && !run->nomem && (run->dead || run->open < run->concurrency)) {
+		struct mxg_item *item = dequeue(run);
+		if (run->dead)
+			take_reply(run, item, &none);
+		else
+			ask(run, item);
 	}
 }
 
@@ -214,9 +238,8 @@ static void walk_all(struct mxg_refresh *run, struct mxg_progress *progress)
 		while (next < run->domain_count && !run->nomem && run->queue_length < QUEUE_ENOUGH * run->concurrency)
 			walk_domain(run, (uint32_t)next++);
 		ask_queued(run);
-		if (run->done < run->domain_count && !run->nomem && mxg_asker_open(run->asker) > 0)
-			mxg_asker_wait(run->asker, WAIT_MS);
-		take_replies(run);
+		if (run->done < run->domain_count && !run->nomem && run->open > 0)
+			mxg_driver_wait(run->driver, WAIT_MS);
 		mxg_progress_show(progress, run->done);
 	}
 }
@@ -229,9 +252,9 @@ bool mxg_refresh_run(struct mxg_refresh *run)
 	mxg_progress_begin(&progress, "refresh", "domains", run->domain_count);
 	progress.on &= !run->quiet;
 	run->queue_end = &run->queue;
-	run->asker = mxg_asker_new(run->policy);
+	run->driver = mxg_driver_new(run->policy, MXG_DRIVER_PATIENT);
 	run->table = mxg_answers_new();
-	run->nomem = run->asker == NULL || run->table == NULL;
+	run->nomem = run->driver == NULL || run->table == NULL;
 	walk_all(run, &progress);
 	if (run->reverted && !run->nomem) { /* what the records that were taken back reach counts, not the rest */
 		while (mxg_store_each(&run->store, &at, &item))

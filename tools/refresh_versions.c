@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* From one snapshot to the next: what is confirmed, superseded, dropped. */
 #include "refresh.h"
+#include "snapshot/grace.h"
 #include "snapshot_write.h"
 
 static int64_t most(int64_t a, int64_t b)
@@ -12,10 +13,8 @@ static int64_t most(int64_t a, int64_t b)
  * `settle` (docs/design.md, "Settle"). */
 static bool still_matters(const struct mxg_answer *v, uint16_t type, const struct mxguard_policy *policy, int64_t now)
 {
-	int64_t span = most(v->ttl, policy->grace);
-	if (type == MXG_DNS_MX)
-		span = most(span, policy->settle);
-	return v->superseded + span > now;
+	int64_t settled = type == MXG_DNS_MX ? v->superseded + (int64_t)policy->settle : 0;
+	return most(mxg_grace_end(v, policy->grace), settled) > now;
 }
 
 /* A clock that was set back must not make a history that contradicts itself. */

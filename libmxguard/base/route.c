@@ -42,8 +42,8 @@ static const struct fold {
 	{ "\xe1\xba\x9e", "ss" }, /* its capital */
 	{ "\xc5\xbf", "s" }, /* long s */
 	{ "\xe2\x84\xaa", "k" }, /* the Kelvin sign */
-	{ "\xef\xac\x80", "ff" },	  { "\xef\xac\x81", "fi" }, { "\xef\xac\x82", "fl" }, { "\xef\xac\x83", "ffi" },
-	{ "\xef\xac\x84", "ffl" },	  { "\xef\xac\x85", "st" }, { "\xef\xac\x86", "st" },
+	{ "\xef\xac\x80", "ff" },  { "\xef\xac\x81", "fi" }, { "\xef\xac\x82", "fl" }, { "\xef\xac\x83", "ffi" },
+	{ "\xef\xac\x84", "ffl" }, { "\xef\xac\x85", "st" }, { "\xef\xac\x86", "st" },
 };
 
 static const struct fold *fold_at(const char *p, size_t len)

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 /*
- * Where an MTA may take an address (docs/design.md, "Where will the MTA take this address?"):
+ * Where an MTA may take an address (docs/design.md, "Routed addresses"):
  * user%inner@outer, inner!user@outer, "user@inner"@outer, @outer:user@inner, user@inner@. They
  * differ in what they make of which, so that this names every domain in which it may end.
  */

@@ -4,11 +4,8 @@
  * then the DNS terms over the table of answers, as things stand now; then, where that does
  * not authorize, as they stood just before each recent change.
  */
-#include <string.h>
-
 #include "check/decide_internal.h"
-
-#define STATES_MAX 8 /* past states that are looked at */
+#include "snapshot/grace.h"
 
 static void conclude(struct mxg_domain_check *d, enum mxguard_verdict verdict, enum mxg_reason reason,
 		     const struct mxg_gateway_term *term, const char *detail)
@@ -22,55 +19,7 @@ static void conclude(struct mxg_domain_check *d, enum mxguard_verdict verdict, e
 	d->needs_header = false;
 }
 
-/* The end of a version's grace: it may authorize while now is before it. */
-static int64_t grace_end(const struct mxguard_check *c, const struct mxg_answer *version)
-{
-	uint32_t span = version->ttl > c->policy->grace ? version->ttl : c->policy->grace;
-	return version->superseded + span;
-}
-
-/* A moment at which answers gave way to others. */
-struct change {
-	int64_t at;
-	int64_t until; /* the end of grace */
-	int entry; /* one of the answers */
-};
-
-struct changes {
-	size_t count;
-	struct change list[STATES_MAX]; /* newest first, each moment once */
-};
-
-static void add_change(struct changes *all, const struct change *new)
-{
-	size_t i = 0;
-	while (i < all->count && all->list[i].at > new->at)
-		i++;
-	if (i == STATES_MAX || (i < all->count && all->list[i].at == new->at))
-		return;
-	all->count += all->count < STATES_MAX;
-	memmove(all->list + i + 1, all->list + i, (all->count - i - 1) * sizeof(*new));
-	all->list[i] = *new;
-}
-
-/* The newest changes among the names touched. */
-static void recent_changes(const struct mxguard_check *c, struct changes *all)
-{
-	all->count = 0;
-	for (int e = 0; e < (int)mxg_answers_count(c->answers); e++) {
-		const struct mxg_answer *versions;
-		if ((mxg_answers_flags(c->answers, e) & MXG_ENTRY_TOUCHED) == 0)
-			continue;
-		size_t n = mxg_answers_versions(c->answers, e, &versions);
-		for (size_t v = 0; v < n; v++) {
-			struct change new = { versions[v].superseded, grace_end(c, &versions[v]), e };
-			if (new.at > 0 && new.at <= c->now && c->now < new.until)
-				add_change(all, &new);
-		}
-	}
-}
-
-static void tell_change(struct mxguard_check *c, struct mxg_domain_check *d, const struct change *change)
+static void tell_change(struct mxguard_check *c, struct mxg_domain_check *d, const struct mxg_grace_moment *change)
 {
 	char name[MXG_NAME_TEXT_MAX];
 	if (mxg_pass_steps(c, d) != NULL)
@@ -85,10 +34,10 @@ static void tell_change(struct mxguard_check *c, struct mxg_domain_check *d, con
  * forgotten, proves nothing, and takes nothing from what another term proves. */
 static bool in_grace(struct mxguard_check *c, struct mxg_domain_check *d, struct mxg_pass *present)
 {
-	struct changes changes;
-	recent_changes(c, &changes);
-	for (size_t i = 0; i < changes.count; i++) {
-		const struct change *change = &changes.list[i];
+	struct mxg_grace_moment changes[MXG_GRACE_MOMENTS];
+	size_t count = mxg_grace_moments(c->answers, MXG_ENTRY_TOUCHED, c->policy->grace, c->now, changes);
+	for (size_t i = 0; i < count; i++) {
+		const struct mxg_grace_moment *change = &changes[i];
 		struct mxg_pass p;
 		mxg_pass_init(&p);
 		tell_change(c, d, change);
@@ -117,7 +66,8 @@ static const char *failure_detail(struct mxguard_check *c, const struct mxg_term
 /* No match, nothing pending, nothing stale: what is it then? */
 static void conclude_without_match(struct mxguard_check *c, struct mxg_domain_check *d, const struct mxg_pass *p)
 {
-	if (p->mx_is_self) {
+	bool lost = p->failed != NULL && p->failure_reason == MXG_REASON_OUT_OF_MEMORY;
+	if (p->mx_is_self && !lost) {
 		conclude(d, MXGUARD_VERDICT_EXEMPT, MXG_REASON_MX_IS_SELF, NULL, NULL);
 	} else if (p->failed != NULL) {
 		conclude(d, MXGUARD_VERDICT_UNKNOWN, p->failure_reason, p->failed, failure_detail(c, &p->failure));

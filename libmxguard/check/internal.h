@@ -23,7 +23,7 @@ struct mxg_outcome {
 	const char *detail; /* what is wrong, printable; NULL: nothing to add */
 };
 
-/* Whose a domain is (docs/design.md, "Is the domain ours?"). */
+/* Whose a domain is (docs/design.md, "Our domains"). */
 enum mxg_standing {
 	MXG_STANDING_OPEN = 0, /* nobody has looked */
 	MXG_STANDING_LISTED, /* in `domains`, `domains_file` */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* A check's questions, out to whoever asks DNS, and the raw replies, in. */
+/* A check's questions, out to whoever asks DNS, and the replies, in. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "check/internal.h"
+#include "check/questions.h"
 
 static const char *type_name(uint16_t type)
 {
@@ -24,22 +25,28 @@ static const char *type_name(uint16_t type)
 	}
 }
 
-int mxguard_check_next_question(struct mxguard_check *c, size_t *number, void *query, size_t room, size_t *length)
+const struct mxg_question *mxg_check_next_question(struct mxguard_check *c, size_t *number)
 {
 	while (c->next_question < c->question_count) {
-		int entry = c->questions[c->next_question];
-		if ((mxg_answers_flags(c->answers, entry) & MXG_ENTRY_REPLIED) != 0) {
-			c->next_question++; /* answered before it was asked: given up */
-			continue;
-		}
-		*length = mxg_dns_query(query, room, mxg_answers_question(c->answers, entry), 0);
-		if (*length == 0)
-			return MXGUARD_ERROR_INVALID;
+		int entry = c->questions[c->next_question++];
+		if ((mxg_answers_flags(c->answers, entry) & MXG_ENTRY_REPLIED) != 0)
+			continue; /* answered before it was asked: given up */
 		*number = (size_t)entry;
-		c->next_question++;
-		return 1;
+		return mxg_answers_question(c->answers, entry);
 	}
-	return 0;
+	return NULL;
+}
+
+int mxguard_check_next_question(struct mxguard_check *c, size_t *number, void *query, size_t room, size_t *length)
+{
+	const struct mxg_question *question = mxg_check_next_question(c, number);
+	if (question == NULL)
+		return 0;
+	*length = mxg_dns_query(query, room, question, 0);
+	if (*length > 0)
+		return 1;
+	c->next_question--; /* for a call with more room */
+	return MXGUARD_ERROR_INVALID;
 }
 
 static bool is_question(const struct mxguard_check *c, size_t number)
@@ -72,15 +79,13 @@ static void wake(struct mxguard_check *c, int entry)
 	}
 }
 
-static int take(struct mxguard_check *c, size_t number, struct mxg_reply *reply, int64_t now)
+void mxg_check_take(struct mxguard_check *c, size_t number, struct mxg_reply *reply, int64_t now)
 {
-	if ((mxg_answers_flags(c->answers, (int)number) & MXG_ENTRY_REPLIED) == 0) {
-		mxg_answers_put_live(c->answers, (int)number, reply, now);
-		mxg_answers_set_flags(c->answers, (int)number, MXG_ENTRY_REPLIED, 0);
-		wake(c, (int)number);
-	}
-	free(reply->records.data);
-	return MXGUARD_ERROR_NONE;
+	if ((mxg_answers_flags(c->answers, (int)number) & MXG_ENTRY_REPLIED) != 0)
+		return;
+	mxg_answers_put_live(c->answers, (int)number, reply, now);
+	mxg_answers_set_flags(c->answers, (int)number, MXG_ENTRY_REPLIED, 0);
+	wake(c, (int)number);
 }
 
 int mxguard_check_reply(struct mxguard_check *c, size_t number, const void *reply, size_t length, int64_t now)
@@ -90,11 +95,10 @@ int mxguard_check_reply(struct mxguard_check *c, size_t number, const void *repl
 		return MXGUARD_ERROR_INVALID;
 	if (!mxg_dns_reply_parse(&parsed, mxg_answers_question(c->answers, (int)number), reply, length))
 		return MXGUARD_ERROR_NOMEM;
-	if (c->policy->require_dnssec && !parsed.ad && parsed.kind != MXG_ANSWER_FAILED) {
-		free(parsed.records.data);
-		parsed = (struct mxg_reply){ .kind = MXG_ANSWER_FAILED, .failure = MXG_DNS_INSECURE };
-	}
-	return take(c, number, &parsed, now);
+	mxg_reply_restrict(&parsed, &c->policy->reply_rules);
+	mxg_check_take(c, number, &parsed, now);
+	free(parsed.records.data);
+	return MXGUARD_ERROR_NONE;
 }
 
 /* Between them stands one that is found here, never told. */
@@ -108,5 +112,6 @@ int mxguard_check_no_reply(struct mxguard_check *c, size_t number, enum mxguard_
 	if (!is_failure(why) || !is_question(c, number))
 		return MXGUARD_ERROR_INVALID;
 	struct mxg_reply none = { .kind = MXG_ANSWER_FAILED, .failure = (enum mxg_dns_failure)why };
-	return take(c, number, &none, now);
+	mxg_check_take(c, number, &none, now);
+	return MXGUARD_ERROR_NONE;
 }

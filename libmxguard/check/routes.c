@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the MTA may take a recipient (docs/design.md, "Where will the MTA take this address?"): its
+ * Where the MTA may take a recipient (docs/design.md, "Routed addresses"): its
  * address in each of the domains that stand in it, or, where one of them is a name of this host, in
  * each domain whose mailbox it may be. Each is decided like a recipient of its own; the strictest
  * action holds.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Whose domain is it (docs/design.md, "Is the domain ours?")? */
+/* Whose domain is it (docs/design.md, "Our domains")? */
 #include "check/internal.h"
 #include "policy/domains_file.h"
 #include "snapshot/snapshot.h"

@@ -158,14 +158,15 @@ static bool add_name(const struct reader *r, struct mxg_rrset *set, const struct
 	return add_item(set, item, before + name.len);
 }
 
-/* RFC 1035 §3.3.14: whether the strings fill the data exactly, and how long they are together. */
+/* RFC 1035 §3.3.14: whether the strings fill the data exactly, and how long they are together. None
+ * at all, though there should be one, is a text without a letter: no reason to doubt the others. */
 static bool measure_strings(const uint8_t *data, size_t len, size_t *total)
 {
 	size_t at = 0;
 	*total = 0;
 	for (; at < len; at += 1u + data[at])
 		*total += data[at];
-	return len > 0 && at == len;
+	return at == len;
 }
 
 /* RFC 7208 §3.3: put together without anything between them. */
@@ -386,6 +387,22 @@ bool mxg_dns_reply_parse(struct mxg_reply *out, const struct mxg_question *quest
 	read_answer(out, &r, question->type, &rest);
 	trim(&out->records);
 	return true;
+}
+
+uint32_t mxg_capped_ttl(enum mxg_answer_kind kind, uint32_t ttl, uint32_t max_ttl)
+{
+	if (kind != MXG_ANSWER_RECORDS && max_ttl > MXG_MAX_NEGATIVE_TTL)
+		max_ttl = MXG_MAX_NEGATIVE_TTL;
+	return ttl < max_ttl ? ttl : max_ttl;
+}
+
+void mxg_reply_restrict(struct mxg_reply *reply, const struct mxg_reply_rules *rules)
+{
+	if (reply->kind == MXG_ANSWER_FAILED)
+		return;
+	reply->ttl = mxg_capped_ttl(reply->kind, reply->ttl, rules->max_ttl);
+	if (rules->need_ad && !reply->ad)
+		set_failed(reply, MXG_DNS_INSECURE);
 }
 
 bool mxg_rrset_next(const uint8_t *data, size_t size, size_t *at, const uint8_t **item, size_t *len)

@@ -70,6 +70,16 @@ struct mxg_reply {
 	struct mxg_rrset records; /* data allocated with malloc, the caller's */
 };
 
+/* What a configuration makes of what a server says. */
+struct mxg_reply_rules {
+	bool need_ad; /* dns.require_dnssec: an answer without AD is FAILED/INSECURE */
+	uint32_t max_ttl; /* dns.max_ttl, seconds (RFC 8767 §4) */
+};
+#define MXG_MAX_NEGATIVE_TTL 10800u /* RFC 2308 §5: one to three hours */
+void mxg_reply_restrict(struct mxg_reply *reply, const struct mxg_reply_rules *rules);
+/* The TTL of an answer of this kind, as far as it counts. */
+uint32_t mxg_capped_ttl(enum mxg_answer_kind kind, uint32_t ttl, uint32_t max_ttl);
+
 /* A query with RD, AD and EDNS (payload 1232), for a transport that matches
  * replies by id. Returns its length, 0 if room is too small (512 always do). */
 size_t mxg_dns_query(uint8_t *buf, size_t room, const struct mxg_question *question, uint16_t id);

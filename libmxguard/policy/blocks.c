@@ -120,11 +120,12 @@ static void warn_of_no_domains(struct mxg_policy_build *b)
 		if (r->mode != MXGUARD_MODE_ENFORCE || !r->by_recipient || names_a_domain(p, i))
 			continue;
 		if (!p->nothing_to_refresh)
-			mxg_build_warn(b, NULL,
-				       "domains: gateways of policy \"%s\" depend on the recipient's domain, and no "
-				       "domain is listed: refresh keeps nothing of them, so that a gateway is refused at "
-				       "once when the MX moves; set domains or domains_file",
-				       r->label);
+			mxg_build_warn(
+				b, NULL,
+				"domains: gateways of policy \"%s\" depend on the recipient's domain, and no "
+				"domain is listed: refresh keeps nothing of them, so that a gateway is refused at "
+				"once when the MX moves; set domains or domains_file",
+				r->label);
 		p->nothing_to_refresh = true;
 	}
 }

@@ -78,7 +78,7 @@ void mxg_policy_hash(struct mxguard_policy *policy)
 	add_rulesets(&h, policy);
 	add_domains(&h, policy);
 	add_number(&h, policy->insecure_client_macros);
-	add_number(&h, policy->require_dnssec);
+	add_number(&h, policy->reply_rules.need_ad);
 	for (size_t i = 0; i < sizeof(policy->hash); i++)
 		policy->hash[i] = (uint8_t)(h.lanes[i / 8] >> (8 * (i % 8)));
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "mxguard.h"
-#include "dns/name.h"
+#include "dns/message.h"
 #include "base/prefix_set.h"
 #include "spf/terms.h"
 
@@ -98,7 +98,7 @@ struct mxguard_policy {
 	bool accept_any_width;
 	bool nothing_to_refresh; /* an enforced policy asks for records of domains that are listed nowhere */
 	bool insecure_client_macros;
-	bool require_dnssec;
+	struct mxg_reply_rules reply_rules; /* dns.require_dnssec, dns.max_ttl */
 	const char *dns_servers; /* as ares_set_servers_ports_csv wants it; NULL: the system's */
 	struct mxg_string_list warnings;
 	void *memory; /* everything above in one arena */

@@ -299,6 +299,11 @@ static bool take_settle(struct mxg_policy_build *b, struct mxg_ruleset *rules, c
 	return mxg_build_seconds(b, s, &b->policy->settle);
 }
 
+static bool take_max_ttl(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *s)
+{
+	return mxg_build_seconds(b, s, &b->policy->reply_rules.max_ttl);
+}
+
 static bool take_insecure(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *s)
 {
 	if (!mxg_build_bool(b, s, &b->policy->insecure_client_macros))
@@ -324,7 +329,7 @@ static bool take_patience(struct mxg_policy_build *b, struct mxg_ruleset *rules,
 
 static bool take_require_dnssec(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *s)
 {
-	return mxg_build_bool(b, s, &b->policy->require_dnssec);
+	return mxg_build_bool(b, s, &b->policy->reply_rules.need_ad);
 }
 
 static bool take_dns(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *s)
@@ -334,6 +339,7 @@ static bool take_dns(struct mxg_policy_build *b, struct mxg_ruleset *rules, cons
 		{ "grace", MXG_SETTING_GLOBAL, take_grace },
 		{ "keep_stale", MXG_SETTING_GLOBAL, take_keep_stale },
 		{ "settle", MXG_SETTING_GLOBAL, take_settle },
+		{ "max_ttl", MXG_SETTING_GLOBAL, take_max_ttl },
 		{ "servers", MXG_SETTING_GLOBAL, mxg_take_servers },
 		{ "insecure_client_macros", MXG_SETTING_GLOBAL, take_insecure },
 		{ "require_dnssec", MXG_SETTING_GLOBAL, take_require_dnssec },

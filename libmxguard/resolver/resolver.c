@@ -1,52 +1,116 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The driver that asks DNS for checks. Replies are taken in the channel's callback, but nothing
- * is decided there: checks run after it has returned, so that no callback ever calls back into
- * the channel.
+ * Checks, driven to their ends by what DNS says. Replies are taken as they come, but nothing is
+ * decided there: checks run when all that has come is in.
  *
  * A resolver must not be used on both sides of a fork.
  */
-#include <poll.h>
 #include <stdlib.h>
 #include <time.h>
 
-#include "resolver/internal.h"
+#include "check/questions.h"
+#include "mxguard.h"
+#include "resolver/clock.h"
+#include "resolver/driver.h"
 
 #define ROUNDS_MAX 1000 /* runs of one check in one turn; each one answers a question */
 
-/* ---- clocks ---------------------------------------------------------------------------- */
+/* A question of a check that is out. */
+struct wait {
+	struct mxg_waiter waiter; /* first: the one is the other */
+	struct wait *next, **at; /* of its job */
+	struct job *job;
+	size_t number;
+};
 
-int64_t mxg_monotonic_ms(void)
+struct job {
+	struct job *next;
+	struct mxguard_check *check;
+	struct wait *waits;
+	int64_t deadline; /* mxg_monotonic_ms() */
+	bool dirty; /* a reply came: run it */
+	bool finished;
+};
+
+struct mxguard_resolver {
+	struct mxguard_policy *policy;
+	struct mxg_driver *driver;
+	struct job *jobs;
+};
+
+/* ---- questions ------------------------------------------------------------------------- */
+
+static void end_wait(struct wait *w)
 {
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	*w->at = w->next;
+	if (w->next != NULL)
+		w->next->at = w->at;
+	free(w);
+}
+
+static void on_reply(struct mxg_waiter *waiter, struct mxg_reply *reply)
+{
+	struct wait *w = (struct wait *)waiter;
+	mxg_check_take(w->job->check, w->number, reply, (int64_t)time(NULL));
+	w->job->dirty = true;
+	end_wait(w);
+}
+
+static struct wait *new_wait(struct job *job, size_t number)
+{
+	struct wait *w = calloc(1, sizeof(*w));
+	if (w == NULL)
+		return NULL;
+	*w = (struct wait){ .waiter.done = on_reply, .next = job->waits, .at = &job->waits, .job = job };
+	w->number = number;
+	if (w->next != NULL)
+		w->next->at = &w->next;
+	job->waits = w;
+	return w;
+}
+
+static void tell_failure(struct job *job, size_t number, enum mxg_dns_failure why)
+{
+	struct mxg_reply none = { .kind = MXG_ANSWER_FAILED, .failure = why };
+	mxg_check_take(job->check, number, &none, (int64_t)time(NULL));
+	job->dirty = true;
+}
+
+static void ask_all(struct mxguard_resolver *r, struct job *job, bool late)
+{
+	const struct mxg_question *question;
+	size_t number;
+	while ((question = mxg_check_next_question(job->check, &number)) != NULL) {
+		struct wait *w = late ? NULL : new_wait(job, number);
+		if (w == NULL)
+			tell_failure(job, number, late ? MXG_DNS_TIMEOUT : MXG_DNS_LOCAL);
+		else
+			mxg_driver_ask(r->driver, question, &w->waiter);
+	}
+}
+
+/* Takes the job off everything it waits for; `why` is told to the check unless it is 0. */
+static void detach(struct job *job, enum mxg_dns_failure why)
+{
+	while (job->waits != NULL) {
+		struct wait *w = job->waits;
+		mxg_driver_forget(&w->waiter);
+		if (why != MXG_DNS_OK)
+			tell_failure(job, w->number, why);
+		end_wait(w);
+	}
 }
 
 /* ---- jobs ------------------------------------------------------------------------------ */
 
-static void ask_all(struct mxguard_resolver *r, struct mxg_job *job, bool late)
-{
-	uint8_t bytes[MXG_QUERY_MAX];
-	size_t number, len;
-	while (mxguard_check_next_question(job->check, &number, bytes, sizeof(bytes), &len) == 1) {
-		if (!late && mxg_resolver_ask(r, job, number, bytes, len))
-			continue;
-		mxguard_check_no_reply(job->check, number,
-				       late ? MXGUARD_DNS_FAILURE_TIMEOUT : MXGUARD_DNS_FAILURE_LOCAL,
-				       (int64_t)time(NULL));
-		job->dirty = true;
-	}
-}
-
 /* Runs the check as far as it goes now. Past its deadline every question counts as timed out,
  * so that it comes to an end. */
-static int run_job(struct mxguard_resolver *r, struct mxg_job *job)
+static int run_job(struct mxguard_resolver *r, struct job *job)
 {
 	int progress = MXGUARD_PROGRESS_NEED_DNS;
 	bool late = mxg_monotonic_ms() >= job->deadline;
 	if (late)
-		mxg_resolver_detach(r, job, MXGUARD_DNS_FAILURE_TIMEOUT);
+		detach(job, MXG_DNS_TIMEOUT);
 	job->dirty = true;
 	for (int round = 0; job->dirty && round < ROUNDS_MAX; round++) {
 		job->dirty = false;
@@ -57,30 +121,30 @@ static int run_job(struct mxguard_resolver *r, struct mxg_job *job)
 	if (progress == MXGUARD_PROGRESS_NEED_DNS && late)
 		progress = mxguard_check_give_up(job->check, (int64_t)time(NULL));
 	if (progress != MXGUARD_PROGRESS_NEED_DNS) {
-		mxg_resolver_detach(r, job, 0);
+		detach(job, MXG_DNS_OK);
 		job->finished = true;
 	}
 	return progress;
 }
 
-static struct mxg_job **find_job(struct mxguard_resolver *r, const struct mxguard_check *check)
+static struct job **find_job(struct mxguard_resolver *r, const struct mxguard_check *check)
 {
-	struct mxg_job **at = &r->jobs;
+	struct job **at = &r->jobs;
 	while (*at != NULL && (*at)->check != check)
 		at = &(*at)->next;
 	return at;
 }
 
-static void remove_job(struct mxg_job **at)
+static void remove_job(struct job **at)
 {
-	struct mxg_job *job = *at;
+	struct job *job = *at;
 	*at = job->next;
 	free(job);
 }
 
 int mxguard_resolver_start(struct mxguard_resolver *r, struct mxguard_check *check, int timeout_ms)
 {
-	struct mxg_job **at = find_job(r, check), *job = *at;
+	struct job **at = find_job(r, check), *job = *at;
 	if (check == NULL || timeout_ms < -1)
 		return MXGUARD_ERROR_INVALID;
 	if (job == NULL) {
@@ -100,16 +164,16 @@ int mxguard_resolver_start(struct mxguard_resolver *r, struct mxguard_check *che
 
 void mxguard_resolver_cancel(struct mxguard_resolver *r, struct mxguard_check *check)
 {
-	struct mxg_job **at = find_job(r, check);
+	struct job **at = find_job(r, check);
 	if (*at == NULL)
 		return;
-	mxg_resolver_detach(r, *at, 0);
+	detach(*at, MXG_DNS_OK);
 	remove_job(at);
 }
 
 struct mxguard_check *mxguard_resolver_next(struct mxguard_resolver *r)
 {
-	for (struct mxg_job **at = &r->jobs; *at != NULL; at = &(*at)->next) {
+	for (struct job **at = &r->jobs; *at != NULL; at = &(*at)->next) {
 		if (!(*at)->finished)
 			continue;
 		struct mxguard_check *check = (*at)->check;
@@ -122,7 +186,7 @@ struct mxguard_check *mxguard_resolver_next(struct mxguard_resolver *r)
 static void run_jobs(struct mxguard_resolver *r)
 {
 	int64_t now = mxg_monotonic_ms();
-	for (struct mxg_job *job = r->jobs; job != NULL; job = job->next)
+	for (struct job *job = r->jobs; job != NULL; job = job->next)
 		if (!job->finished && (job->dirty || now >= job->deadline))
 			run_job(r, job);
 }
@@ -131,13 +195,13 @@ static void run_jobs(struct mxguard_resolver *r)
 
 size_t mxguard_resolver_pollfds(const struct mxguard_resolver *r, struct pollfd *fds, size_t count)
 {
-	return mxg_servers_pollfds(r, fds, count);
+	return mxg_driver_pollfds(r->driver, fds, count);
 }
 
 int mxguard_resolver_timeout(const struct mxguard_resolver *r)
 {
 	int64_t now = mxg_monotonic_ms(), least = INT64_MAX;
-	for (const struct mxg_job *job = r->jobs; job != NULL; job = job->next) {
+	for (const struct job *job = r->jobs; job != NULL; job = job->next) {
 		if (job->finished || job->dirty)
 			return 0;
 		if (job->deadline - now < least)
@@ -145,7 +209,7 @@ int mxguard_resolver_timeout(const struct mxguard_resolver *r)
 	}
 	if (least == INT64_MAX)
 		return -1; /* whatever is still out, nobody waits for it */
-	int channels = mxg_servers_timeout(r);
+	int channels = mxg_driver_timeout(r->driver);
 	least = channels >= 0 && channels < least ? channels : least;
 	return least < 0 ? 0 : (int)least;
 }
@@ -154,27 +218,20 @@ int mxguard_resolver_process(struct mxguard_resolver *r, const struct pollfd *fd
 {
 	if (fds == NULL && count > 0)
 		return MXGUARD_ERROR_INVALID;
-	mxg_servers_process(r, fds, count);
+	mxg_driver_process(r->driver, fds, count);
 	run_jobs(r);
 	return MXGUARD_ERROR_NONE;
 }
 
 /* ---- blocking ------------------------------------------------------------------------------ */
 
-#define POLL_MAX 64 /* c-ares holds one or two sockets a server */
-
 int mxguard_resolver_run(struct mxguard_resolver *r, struct mxguard_check *check, int timeout_ms)
 {
-	struct pollfd fds[POLL_MAX];
 	int progress = mxguard_resolver_start(r, check, timeout_ms);
 	while (progress == MXGUARD_PROGRESS_NEED_DNS) {
-		size_t count = mxguard_resolver_pollfds(r, fds, POLL_MAX);
-		if (count > POLL_MAX)
-			count = POLL_MAX;
-		if (poll(fds, (nfds_t)count, mxguard_resolver_timeout(r)) <= 0)
-			count = 0;
-		mxguard_resolver_process(r, fds, count);
-		struct mxg_job *job = *find_job(r, check);
+		mxg_driver_wait(r->driver, mxguard_resolver_timeout(r));
+		run_jobs(r);
+		struct job *job = *find_job(r, check);
 		if (job == NULL || !job->finished)
 			continue;
 		remove_job(find_job(r, check));
@@ -193,6 +250,12 @@ int mxguard_resolver_new(struct mxguard_resolver **resolver, struct mxguard_poli
 	*resolver = r;
 	if (r == NULL)
 		return policy == NULL ? MXGUARD_ERROR_INVALID : MXGUARD_ERROR_NOMEM;
+	r->driver = mxg_driver_new(policy, MXG_DRIVER_DEADLINES);
+	if (r->driver == NULL) {
+		free(r);
+		*resolver = NULL;
+		return MXGUARD_ERROR_NOMEM;
+	}
 	r->policy = mxguard_policy_ref(policy);
 	return MXGUARD_ERROR_NONE;
 }
@@ -203,8 +266,7 @@ void mxguard_resolver_free(struct mxguard_resolver *r)
 		return;
 	while (r->jobs != NULL)
 		mxguard_resolver_cancel(r, r->jobs->check);
-	r->closing = true;
-	mxg_servers_free(r);
+	mxg_driver_free(r->driver);
 	mxguard_policy_unref(r->policy);
 	free(r);
 }

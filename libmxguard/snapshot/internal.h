@@ -37,7 +37,7 @@ struct mxguard_snapshot {
 	ino_t inode;
 	uint64_t size;
 	int64_t written;
-	bool only_validated; /* require_dnssec: what came without AD is not there */
+	struct mxg_reply_rules rules; /* also for what was written under others */
 	uint8_t table[MXG_CDB_TABLE_SIZE];
 	uint8_t header[MXG_SNAPSHOT_HEADER_SIZE];
 };

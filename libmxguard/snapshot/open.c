@@ -155,7 +155,7 @@ static int open_snapshot(struct mxguard_snapshot **out, const struct mxguard_pol
 		return complain(message, size, MXGUARD_ERROR_NOMEM, path, "out of memory");
 	atomic_init(&s->refs, 1);
 	s->cache = calloc(1, sizeof(*s->cache));
-	s->only_validated = policy->require_dnssec;
+	s->rules = policy->reply_rules;
 	s->fd = -1;
 	int result = open_file(s, policy, path, message, size);
 	if (result == MXGUARD_ERROR_NONE)

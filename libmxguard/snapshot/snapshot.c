@@ -221,7 +221,7 @@ static bool read_versions(const struct mxg_snapshot_value *v, struct mxg_answer 
 }
 
 /* A refresh takes history over from snapshots of other configurations, so what came before
- * require_dnssec may stand beside what came after it. */
+ * require_dnssec or another max_ttl may stand beside what came after it. */
 static enum mxg_snapshot_result put_versions(const struct mxguard_snapshot *s, struct mxg_answers *answers, int entry,
 					     const struct mxg_snapshot_value *v)
 {
@@ -231,8 +231,9 @@ static enum mxg_snapshot_result put_versions(const struct mxguard_snapshot *s, s
 	if (!read_versions(v, versions, &count))
 		return MXG_SNAPSHOT_DAMAGED;
 	for (size_t i = 0; i < count; i++) {
-		if (s->only_validated && !versions[i].ad)
+		if (s->rules.need_ad && !versions[i].ad)
 			continue;
+		versions[i].ttl = mxg_capped_ttl(versions[i].kind, versions[i].ttl, s->rules.max_ttl);
 		if (!mxg_answers_put_version(answers, entry, &versions[i]))
 			return MXG_SNAPSHOT_NOMEM;
 		result = MXG_SNAPSHOT_FOUND;

@@ -23,7 +23,8 @@ static void require(int condition)
 static bool finds(const struct mxg_route *route)
 {
 	for (size_t i = 0; i < route->count; i++)
-		if (route->domains[i].len == strlen(hidden) && memcmp(route->domains[i].at, hidden, strlen(hidden)) == 0)
+		if (route->domains[i].len == strlen(hidden) &&
+		    memcmp(route->domains[i].at, hidden, strlen(hidden)) == 0)
 			return true;
 	return route->unreadable;
 }

@@ -119,6 +119,15 @@ def test_own_address_in_the_mx(doctor, scripted_dns):
     assert found["mx-is-self"] == "warning" and "own.example" in doctor.text and "other.example" not in doctor.text
 
 
+def test_resolver_outside(doctor):
+    mx = ({"name": "mx", "allow": "mx"},)
+    assert doctor(gateways=mx, dns={"servers": ["192.0.2.53"]})[0]["resolver"] == "warning"
+    assert doctor(gateways=mx, dns={"servers": ["127.0.0.1", "[2001:db8::53]:53"]})[0]["resolver"] == "warning"
+    assert "resolver" not in doctor(gateways=mx, dns={"servers": ["127.0.0.53", "[::1]:5353"]})[0]
+    assert "resolver" not in doctor(gateways=mx, dns={"servers": ["192.0.2.53"], "require_dnssec": True})[0]
+    assert "resolver" not in doctor(dns={"servers": ["192.0.2.53"]})[0]  # nothing is asked
+
+
 def test_bridge(doctor, network, root):
     if subprocess.run(["ip", "link", "add", "br-test", "type", "bridge"], capture_output=True).returncode != 0:
         pytest.skip("no bridge can be made here")

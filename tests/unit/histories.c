@@ -56,8 +56,8 @@ static void add_term(char *text, const char *domain, uint64_t *random)
 	static const char *const hosts[] = { "a:gw.", "a:old.", "-a:new.", "mx:m.", "exists:e.", "a:e.", "?mx:m." };
 	static const char *const records[] = { "include:part.", "include:more.", "-include:more.", "redirect=part.",
 					       "include:spf." };
-	static const char *const wide[] = { "all", "ip4:192.0.0.0/11", "ip4:192.0.0.0/12", "ip6:2001:db0::/27", "ip6:::/0",
-					    "?ip4:0.0.0.0/0" };
+	static const char *const wide[] = { "all",      "ip4:192.0.0.0/11", "ip4:192.0.0.0/12", "ip6:2001:db0::/27",
+					    "ip6:::/0", "?ip4:0.0.0.0/0" };
 	static const char qualifiers[] = "+++++-~?";
 	char *p = text + strlen(text);
 	size_t room = HISTORY_TEXT_MAX - strlen(text);
@@ -193,13 +193,13 @@ int64_t history_moment(const struct history *h, const struct naive_policy *polic
 		return later + span(random);
 	}
 	const struct history_version *v = &q->versions[below(random, (uint32_t)q->count)];
-	int64_t grace = v->ttl > policy->grace ? v->ttl : policy->grace, at = v->confirmed;
+	int64_t ttl = naive_ttl(policy, v), grace = ttl > policy->grace ? ttl : policy->grace, at = v->confirmed;
 	switch (below(random, 7)) {
 	case 0:
-		at += (int64_t)v->ttl;
+		at += ttl;
 		break;
 	case 1:
-		at += (int64_t)v->ttl + policy->keep_stale;
+		at += ttl + policy->keep_stale;
 		break;
 	case 2:
 		at = v->superseded;

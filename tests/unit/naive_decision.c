@@ -26,6 +26,14 @@ static bool live_answers(const struct history_question *q)
 	return q->live.kind != MXG_ANSWER_FAILED;
 }
 
+int64_t naive_ttl(const struct naive_policy *policy, const struct history_version *v)
+{
+	int64_t ttl = v->ttl;
+	if (v->set.kind != MXG_ANSWER_RECORDS && ttl > 3 * 3600)
+		ttl = 3 * 3600;
+	return ttl > policy->max_ttl ? policy->max_ttl : ttl;
+}
+
 /* Fresh until its TTL; positive ones for keep_stale more; what is not usable is asked for. */
 static struct seen seen_now(const struct naive_case *c, const struct history_question *q)
 {
@@ -36,9 +44,9 @@ static struct seen seen_now(const struct naive_case *c, const struct history_que
 	if (v == NULL || v->confirmed > c->now)
 		return live;
 	int64_t age = c->now - v->confirmed;
-	if (age < (int64_t)v->ttl)
+	if (age < naive_ttl(c->policy, v))
 		return (struct seen){ &v->set, false, false };
-	if (v->set.kind == MXG_ANSWER_RECORDS && age < (int64_t)v->ttl + c->policy->keep_stale)
+	if (v->set.kind == MXG_ANSWER_RECORDS && age < naive_ttl(c->policy, v) + c->policy->keep_stale)
 		return (struct seen){ &v->set, true, false };
 	return live;
 }
@@ -222,7 +230,7 @@ static int64_t last_change(const struct naive_case *c, int64_t before)
 		for (size_t v = 0; q->touched && v < q->count; v++) {
 			int64_t at = q->versions[v].superseded;
 			if (at > 0 && at <= c->now && at < before && at > last &&
-			    c->now - at < greater(q->versions[v].ttl, c->policy->grace))
+			    c->now - at < greater(naive_ttl(c->policy, &q->versions[v]), c->policy->grace))
 				last = at;
 		}
 	}

@@ -47,9 +47,12 @@ struct history {
 
 struct naive_policy {
 	const char *terms[6]; /* an entry each, in order; ip4/ip6 ones are static */
-	int64_t grace, keep_stale, settle;
-	enum { NAIVE_NO_LIST, NAIVE_LISTED, NAIVE_FOREIGN } list; /* of our domains: there is none, or the domain is … */
+	int64_t grace, keep_stale, settle, max_ttl;
+	enum { NAIVE_NO_LIST, NAIVE_LISTED, NAIVE_FOREIGN } list; /* of domains: there is none, or this one is … */
 };
+
+/* As long as a version counts as fresh: never longer than max_ttl, a "no" never longer than 3 h. */
+int64_t naive_ttl(const struct naive_policy *policy, const struct history_version *version);
 
 struct naive_case {
 	const struct naive_policy *policy;

@@ -199,12 +199,43 @@ static void test_texts(void **unused)
 	text("\5hello", 6);
 	assert_int_equal(parse(), MXG_ANSWER_RECORDS);
 	assert_int_equal(reply.records.count, 0);
+	begin(MXG_DNS_TXT, 0x8180); /* without a string, though there must be one: proves nothing, spoils nothing */
+	text("", 0);
+	text("\6v=spf1", 7);
+	assert_int_equal(parse(), MXG_ANSWER_RECORDS);
+	assert_int_equal(reply.records.count, 1);
 	begin(MXG_DNS_TXT, 0x8180);
 	text("", 0);
-	is_broken();
+	assert_int_equal(parse(), MXG_ANSWER_RECORDS);
+	assert_int_equal(reply.records.count, 0);
 	begin(MXG_DNS_TXT, 0x8180);
 	text("\6hello", 6);
 	is_broken();
+}
+
+static void test_restricted(void **unused)
+{
+	static const struct mxg_reply_rules rules = { .max_ttl = 86400 }, longer = { .max_ttl = 7 * 86400 },
+					    validated = { .need_ad = true, .max_ttl = 60 };
+	(void)unused;
+	struct mxg_reply r = { .kind = MXG_ANSWER_RECORDS, .ttl = 0x7fffffff };
+	mxg_reply_restrict(&r, &rules);
+	assert_int_equal(r.ttl, 86400);
+	r.ttl = 86399;
+	mxg_reply_restrict(&r, &rules);
+	assert_int_equal(r.ttl, 86399);
+	assert_int_equal(mxg_capped_ttl(MXG_ANSWER_RECORDS, 10 * 86400, 7 * 86400), 7 * 86400);
+	r = (struct mxg_reply){ .kind = MXG_ANSWER_NXDOMAIN, .ttl = 86400 };
+	mxg_reply_restrict(&r, &longer);
+	assert_int_equal(r.ttl, 3 * 3600);
+	r.kind = MXG_ANSWER_NODATA;
+	mxg_reply_restrict(&r, &validated);
+	assert_int_equal(r.kind, MXG_ANSWER_FAILED);
+	assert_int_equal(r.failure, MXG_DNS_INSECURE);
+	r = (struct mxg_reply){ .kind = MXG_ANSWER_NODATA, .ttl = 86400, .ad = true };
+	mxg_reply_restrict(&r, &validated);
+	assert_int_equal(r.kind, MXG_ANSWER_NODATA);
+	assert_int_equal(r.ttl, 60);
 }
 
 static void test_large_text(void **unused)
@@ -404,9 +435,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_query),    cmocka_unit_test(test_addresses),  cmocka_unit_test(test_names),
-		cmocka_unit_test(test_texts),    cmocka_unit_test(test_large_text), cmocka_unit_test(test_chain),
-		cmocka_unit_test(test_negative), cmocka_unit_test(test_failures),   cmocka_unit_test(test_question),
-		cmocka_unit_test(test_cut),      cmocka_unit_test(test_many),       cmocka_unit_test(test_rrset),
+		cmocka_unit_test(test_texts),    cmocka_unit_test(test_restricted), cmocka_unit_test(test_large_text),
+		cmocka_unit_test(test_chain),    cmocka_unit_test(test_negative),   cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_question), cmocka_unit_test(test_cut),        cmocka_unit_test(test_many),
+		cmocka_unit_test(test_rrset),
 	};
 	return cmocka_run_group_tests(tests, NULL, drop);
 }

@@ -117,6 +117,8 @@ static const struct mistake mistakes[] = {
 	  "t.conf:1: dns.timeout: found \" 5s\"; expected a time from \"1ms\" to \"300s\", such as \"5s\"" },
 	{ "dns = { grace = \"500ms\"; };", "t.conf:1: dns.grace: found \"500ms\"; expected whole seconds up to a year, "
 					   "such as \"90s\", \"12h\" or \"2d\"" },
+	{ "dns = { max_ttl = \"1500ms\"; };", "t.conf:1: dns.max_ttl: found \"1500ms\"; expected whole seconds "
+					      "up to a year, such as \"90s\", \"12h\" or \"2d\"" },
 	{ "dns = { settle = \"9999999999w\"; };", "t.conf:1: dns.settle: found \"9999999999w\"; expected whole seconds "
 						  "up to a year, such as \"90s\", \"12h\" or \"2d\"" },
 	/* addresses */
@@ -325,11 +327,13 @@ static void test_warnings(void **context)
 		       "t.conf:1: gateways.allow: \"ip4:0.0.0.0/0\" makes every host a gateway");
 	assert_warning(GATEWAY("ip4:16.0.0.0/7"), "t.conf:1: gateways.allow: \"ip4:16.0.0.0/7\" is a very wide range");
 	assert_warning(GATEWAY("ip4:16.0.0.0/12 ip6:2001:db0::/28 a:x.example.com/12//28"), NULL);
-	assert_warning(GATEWAY("ip4:16.0.0.0/11"), "t.conf:1: gateways.allow: \"ip4:16.0.0.0/11\" is a very wide range");
+	assert_warning(GATEWAY("ip4:16.0.0.0/11"),
+		       "t.conf:1: gateways.allow: \"ip4:16.0.0.0/11\" is a very wide range");
 	assert_warning(GATEWAY("ip6:2000::/27"), "t.conf:1: gateways.allow: \"ip6:2000::/27\" is a very wide range");
 	assert_warning(GATEWAY("exists:%{ir}.x.example.com"), NULL);
-	assert_warning(GATEWAY("exists:x.example.com"), "t.conf:1: gateways.allow: \"exists:x.example.com\" makes every "
-							"host a gateway while that name has an address");
+	assert_warning(GATEWAY("exists:x.example.com"),
+		       "t.conf:1: gateways.allow: \"exists:x.example.com\" makes every "
+		       "host a gateway while that name has an address");
 	assert_warning(GATEWAY("a:x.example.com/4"),
 		       "t.conf:1: gateways.allow: \"a:x.example.com/4\" is a very wide range");
 	assert_warning(GATEWAY("mx") "\ninternal = [ \"64.0.0.0/2\" ];",
@@ -339,9 +343,10 @@ static void test_warnings(void **context)
 		"t.conf:2: dns.insecure_client_macros: true lets the sender of a message choose whose DNS is asked");
 }
 
-#define NO_DOMAINS(label)                                                                                              \
-	"t.conf: domains: gateways of policy \"" label "\" depend on the recipient's domain, and no domain is listed: " \
-	"refresh keeps nothing of them, so that a gateway is refused at once when the MX moves; set domains or "        \
+#define NO_DOMAINS(label) \
+	"t.conf: domains: gateways of policy \"" label \
+	"\" depend on the recipient's domain, and no domain is listed: " \
+	"refresh keeps nothing of them, so that a gateway is refused at once when the MX moves; set domains or " \
 	"domains_file"
 
 /* Nobody enforces what refresh cannot ask for without hearing of it. */
@@ -402,6 +407,7 @@ static void test_defaults(void **context)
 	assert_int_equal(p->settle, 172800);
 	assert_int_equal(p->patience, 14400);
 	assert_false(p->accept_any_width);
+	assert_int_equal(p->reply_rules.max_ttl, 86400);
 	assert_string_equal(p->state_dir, "/var/lib/mxguard");
 	assert_null(p->dns_servers);
 	assert_false(p->by_configured);
@@ -436,7 +442,8 @@ static const char everything[] =
 	"quarantine_mailbox = \"Spam\"; reply_text = \"Use our MX: https://example.com/mx @include\";\n"
 	"authserv_id = \"mx.example.com\"; hostname = \"Mail.Example.com\"; state_dir = \"/tmp/x\";\n"
 	"trace = { mta = [ \"postfix\", \"exim\" ]; by = [ \"Mail.example.com\", \".in.example.com\" ]; };\n"
-	"dns = { timeout = \"2500ms\"; grace = \"12h\"; keep_stale = \"0s\"; settle = \"1w\"; require_dnssec = true;\n"
+	"dns = { timeout = \"2500ms\"; grace = \"12h\"; keep_stale = \"0s\"; settle = \"1w\"; max_ttl = \"90m\";\n"
+	" require_dnssec = true;\n"
 	" servers = [ \"127.0.0.1\", \"[::1]:5353\", \"192.0.2.53:54\", \"2001:db8::53\" ]; };\n"
 	"policies = (\n"
 	" { domains = [ \"strict.example\", \".Sub.example\" ]; mode = \"monitor\"; },\n"
@@ -485,7 +492,8 @@ static void test_everything(void **context)
 	assert_int_equal(p->grace, 43200);
 	assert_int_equal(p->keep_stale, 0);
 	assert_int_equal(p->settle, 604800);
-	assert_true(p->require_dnssec);
+	assert_int_equal(p->reply_rules.max_ttl, 5400);
+	assert_true(p->reply_rules.need_ad);
 	assert_string_equal(p->dns_servers, "127.0.0.1:53,[::1]:5353,192.0.2.53:54,[2001:db8::53]:53");
 	mxguard_policy_unref(p);
 }

@@ -2,7 +2,7 @@
 /*
  * History under a clock of our own: whole refreshes (walk, questions, versions, the file) at
  * times of our choosing, against DNS written as text, and decisions from what they wrote one
- * second before and after every boundary of TTL, grace and keep_stale. The asker is replaced
+ * second before and after every boundary of TTL, grace and keep_stale. The channel is replaced
  * by one that answers from the zone; the rest is what `mxguard refresh` runs.
  */
 #include <setjmp.h>
@@ -17,8 +17,8 @@
 
 #include <cmocka.h>
 
-#include "resolver/asker.h"
 #include "refresh.h"
+#include "resolver/channel.h"
 #include "snapshot_write.h"
 #include "zone.h"
 
@@ -35,52 +35,77 @@ static struct mxguard_policy *policy;
 static struct zone *zone;
 static bool dead; /* no question is answered any more, neither a refresh's nor a delivery's */
 
-/* ---- the asker ----------------------------------------------------------------------- */
+/* ---- the channel ---------------------------------------------------------------------- */
 
-struct mxg_asker {
+struct mxg_channel {
 	size_t count;
-	struct mxg_question questions[64];
-	void *cookies[64];
+	struct mxg_call *calls[64];
 };
 
-struct mxg_asker *mxg_asker_new(const struct mxguard_policy *p)
+struct mxg_channel *mxg_channel_new(const struct mxg_channel_options *options)
 {
-	return calloc(1, sizeof(struct mxg_asker));
+	return calloc(1, sizeof(struct mxg_channel));
 }
 
-void mxg_asker_free(struct mxg_asker *a)
+void mxg_channel_free(struct mxg_channel *c)
 {
-	free(a);
+	if (c != NULL)
+		assert_int_equal(c->count, 0);
+	free(c);
 }
 
-bool mxg_asker_ask(struct mxg_asker *a, const struct mxg_question *question, void *cookie)
+size_t mxg_channel_servers(const struct mxg_channel *c)
 {
-	assert_true(a->count < 64);
-	a->questions[a->count] = *question;
-	a->cookies[a->count++] = cookie;
-	assert_in_range(a->count, 1, CONCURRENCY);
+	return 1;
+}
+
+bool mxg_channel_is_local(const struct mxg_channel *c)
+{
 	return true;
 }
 
-size_t mxg_asker_open(const struct mxg_asker *a)
+bool mxg_channel_is_worn(const struct mxg_channel *c)
 {
-	return a->count;
+	return false;
 }
 
-void mxg_asker_wait(struct mxg_asker *a, int timeout_ms)
+void mxg_channel_send(struct mxg_channel *c, const uint8_t *query, size_t len, struct mxg_call *call)
+{
+	assert_in_range(len, 12 + 1 + 4, 512);
+	call->query = query;
+	call->silent = 0;
+	c->calls[c->count++] = call;
+	assert_in_range(c->count, 1, CONCURRENCY);
+}
+
+size_t mxg_channel_pollfds(const struct mxg_channel *c, struct pollfd *fds, size_t count)
+{
+	return 0;
+}
+
+int mxg_channel_timeout(const struct mxg_channel *c)
+{
+	return c->count == 0 ? -1 : 0;
+}
+
+void mxg_channel_process(struct mxg_channel *c, const struct pollfd *fds, size_t count)
 {
 }
 
-bool mxg_asker_next(struct mxg_asker *a, struct mxg_asked *out)
+static void answer(struct mxg_call *call)
 {
-	if (a->count == 0)
-		return false;
-	a->count--;
-	*out = (struct mxg_asked){ .cookie = a->cookies[a->count] };
-	out->reply = (struct mxg_reply){ .kind = MXG_ANSWER_FAILED, .failure = MXG_DNS_TIMEOUT };
-	if (!dead)
-		zone_answer(zone, &a->questions[a->count], &out->reply);
-	return true;
+	uint8_t bytes[9000];
+	struct mxg_question q = { .name.len = (uint8_t)(strlen((const char *)call->query + 12) + 1) };
+	memcpy(q.name.wire, call->query + 12, q.name.len);
+	q.type = (uint16_t)(call->query[12 + q.name.len] << 8 | call->query[13 + q.name.len]);
+	size_t len = dead ? 0 : zone_reply(zone, &q, bytes, sizeof(bytes));
+	call->done(call, len == 0 ? NULL : bytes, len, MXG_DNS_TIMEOUT);
+}
+
+void mxg_channel_expire(struct mxg_channel *c)
+{
+	while (c->count > 0)
+		answer(c->calls[--c->count]);
 }
 
 /* ---- refreshing ------------------------------------------------------------------------ */
@@ -122,7 +147,7 @@ static void refresh_so(int64_t now, bool strict, const char *forget)
 	assert_true(mxg_store_init(&run.store, before, &names));
 	assert_true(mxg_refresh_run(&run));
 	write_run(&run);
-	mxg_asker_free(run.asker);
+	mxg_driver_free(run.driver);
 	mxg_reach_clear(&run.reach);
 	mxg_store_clear(&run.store);
 	mxguard_snapshot_unref(before);
@@ -398,6 +423,47 @@ static void test_forgotten(void **state)
 	expect(T + DAY + 1, "198.51.100.9", "authorized"); /* not forgotten: in grace */
 }
 
+/* A TTL of 68 years, in answers and in a snapshot of times without max_ttl: it counts as one of a day,
+ * and once it is corrected, grace is what ends it. */
+static void poison(void)
+{
+	publish("d.test MX 10 gw.test\ngw.test A 192.0.2.66\nspf.test TXT v=spf1 ip4:192.0.2.66 -all");
+	for (size_t i = 0; i < zone->count; i++)
+		zone->records[i].ttl = 0x7fffffff;
+	refresh_so(T, false, "gw.test");
+}
+
+static void ends_after_a_day(void)
+{
+	int64_t changed = T + DAY / 2;
+	dead = true;
+	expect(T + DAY - 1, STRANGER, "direct");
+	expect(T + DAY, STRANGER, "unknown");
+	expect(T + DAY + STALE - 1, "192.0.2.66", "authorized");
+	expect(T + DAY + STALE, "192.0.2.66", "unknown");
+	dead = false;
+	publish(site);
+	refresh(changed);
+	expect(changed + GRACE - 1, "192.0.2.66", "authorized");
+	expect(changed + GRACE, "192.0.2.66", "direct");
+	refresh(changed + GRACE + 1);
+	expect(changed + GRACE + 1, "192.0.2.66", "direct");
+}
+
+static void test_endless_ttl(void **state)
+{
+	poison();
+	ends_after_a_day();
+}
+
+static void test_endless_ttl_of_an_old_snapshot(void **state)
+{
+	policy->reply_rules.max_ttl = 0x7fffffff;
+	poison();
+	policy->reply_rules.max_ttl = DAY;
+	ends_after_a_day();
+}
+
 /* The clock jumps back a year and forth again: nobody is authorized who never was. */
 static void test_clock_set_back(void **state)
 {
@@ -428,6 +494,8 @@ int main(void)
 		clock_test(test_strict),
 		clock_test(test_forgotten),
 		clock_test(test_clock_set_back),
+		clock_test(test_endless_ttl),
+		clock_test(test_endless_ttl_of_an_old_snapshot),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

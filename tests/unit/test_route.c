@@ -65,7 +65,7 @@ static void test_spellings(void **state)
 		{ "u@[192.0.2.1", "", "", true },
 		{ "u@[192.0.2.1]x", "[192.0.2.1]", "", true },
 		{ "x:u@d.test", "d.test", "", true },
-		{ "a.test:u@d.test", "a.test d.test", "", true },
+		{ "a.test:u@d.test", "d.test a.test", "", true },
 		{ "u@d/e.test", "", "", true },
 		{ "@d.test", "d.test", "", true },
 		{ "", "", "", true },
@@ -92,11 +92,12 @@ static bool needed(const char *path)
 /* What is needed must never be overlooked; what is not costs a plain address time. */
 static void test_needed(void **state)
 {
-	static const char *const plain[] = { "u@d.test", "u", "\"u v\"@d.test", "u+x=d.test@d-e_f.test.", "o'u#$&*@d.test" };
-	static const char *const odd[] = { "u@e@d.test", "u%e@d.test", "e!u@d.test", "u%e",	      "e!u",
-					   "u@",	 "u@d",	       "u@d.",	     "u@(x)d.test",   "u@\"d.test\"",
-					   "u@\\d.test", "u@d.test)",  "u@[1.2]",    "u@d.test%e.f",  "u@\xc3\x9f.test",
-					   "u@ d.test",	 "u@d.test:x", "u@d,e.test", "u@d.test\x7f" };
+	static const char *const plain[] = { "u@d.test", "u", "\"u v\"@d.test", "u+x=d.test@d-e_f.test.",
+					     "o'u#$&*@d.test" };
+	static const char *const odd[] = { "u@e@d.test", "u%e@d.test", "e!u@d.test", "u%e",          "e!u",
+					   "u@",         "u@d",        "u@d.",       "u@(x)d.test",  "u@\"d.test\"",
+					   "u@\\d.test", "u@d.test)",  "u@[1.2]",    "u@d.test%e.f", "u@\xc3\x9f.test",
+					   "u@ d.test",  "u@d.test:x", "u@d,e.test", "u@d.test\x7f" };
 	(void)state;
 	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
 		if (needed(plain[i]))
@@ -119,12 +120,21 @@ static void test_fold(void **state)
 {
 	char longest[400];
 	(void)state;
-	assert_fold("stra\xc3\x9f" "e.test", "strasse.test");
-	assert_fold("STRA\xe1\xba\x9e" "E.test", "STRAssE.test");
+	assert_fold("stra\xc3\x9f"
+		    "e.test",
+		    "strasse.test");
+	assert_fold("STRA\xe1\xba\x9e"
+		    "E.test",
+		    "STRAssE.test");
 	assert_fold("\xc5\xbf\xe2\x84\xaa\xef\xac\x83.test", "skffi.test");
 	assert_fold("plain.test", NULL);
-	assert_fold("b\xc3\xbc" "cher.test", NULL);
-	assert_fold("stra\xc3\x9f" "e.b\xc3\xbc" "cher", NULL);
+	assert_fold("b\xc3\xbc"
+		    "cher.test",
+		    NULL);
+	assert_fold("stra\xc3\x9f"
+		    "e.b\xc3\xbc"
+		    "cher",
+		    NULL);
 	assert_fold("\xc3", NULL);
 	memset(longest, 'a', sizeof(longest));
 	memcpy(longest, "\xc3\x9f", 2);

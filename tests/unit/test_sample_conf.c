@@ -114,8 +114,9 @@ static void same_surroundings(const struct mxguard_policy *a, const struct mxgua
 	assert_int_equal(a->timeout_ms, b->timeout_ms);
 	assert_int_equal(a->grace, b->grace);
 	assert_int_equal(a->keep_stale, b->keep_stale);
+	assert_int_equal(a->reply_rules.max_ttl, b->reply_rules.max_ttl);
 	assert_int_equal(a->settle, b->settle);
-	assert_int_equal(a->require_dnssec, b->require_dnssec);
+	assert_int_equal(a->reply_rules.need_ad, b->reply_rules.need_ad);
 }
 
 /* The paragraphs that "# default:" begins. */

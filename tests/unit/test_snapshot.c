@@ -96,8 +96,11 @@ static int set_up(void **state)
 	strcpy(folder, "/tmp/mxg-unit-XXXXXX");
 	if (mkdtemp(folder) == NULL)
 		return -1;
-	policy =
-		(struct mxguard_policy){ .path = folder, .state_dir = folder, .keep_stale = 7 * 86400, .grace = 86400 };
+	policy = (struct mxguard_policy){ .path = folder,
+					  .state_dir = folder,
+					  .keep_stale = 7 * 86400,
+					  .grace = 86400,
+					  .reply_rules = { .max_ttl = 86400 } };
 	memset(policy.hash, 0x5a, sizeof(policy.hash));
 	write_snapshot();
 	path_of(path);

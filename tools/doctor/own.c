@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "doctor.h"
+#include "resolver/driver.h"
 #include "snapshot/snapshot.h"
 #include "text.h"
 
@@ -87,8 +88,32 @@ static void check_snapshot(struct mxg_doctor *d)
 	mxguard_snapshot_unref(snapshot);
 }
 
+static bool asks_dns(const struct mxguard_policy *policy)
+{
+	for (size_t i = 0; i < policy->ruleset_count; i++)
+		if (policy->rulesets[i].dns_count > 0)
+			return true;
+	return false;
+}
+
+static void check_resolver(struct mxg_doctor *d)
+{
+	struct mxg_driver *driver;
+	if (!asks_dns(d->policy) || d->policy->reply_rules.need_ad)
+		return;
+	driver = mxg_driver_new(d->policy, MXG_DRIVER_DEADLINES);
+	if (driver != NULL && mxg_driver_asks_outside(driver))
+		mxg_finding_add(&d->findings, MXG_FINDING_WARNING, "resolver",
+				"run a validating resolver on this host: dns = { servers = [ \"127.0.0.1\" ]; "
+				"require_dnssec = true; };",
+				"DNS is asked of another host and nothing is validated: who forges an answer on its "
+				"way becomes a gateway");
+	mxg_driver_free(driver);
+}
+
 void mxg_doctor_policy(struct mxg_doctor *d)
 {
+	check_resolver(d);
 	check_mode(d);
 	check_trace(d);
 	check_snapshot(d);

@@ -125,6 +125,7 @@ class Question:
     flags: int
     edns: bool
     source: str
+    port: int                         # of the asker
 
 
 class ScriptedDns:
@@ -134,6 +135,7 @@ class ScriptedDns:
         self.address, self.port = address, port
         self.script: dict[tuple[str, str], Reply] = {}
         self.default = refused()
+        self.knows_edns = True            # else FORMERR to whoever uses it
         self._questions: list[Question] = []
         self._drops: dict[tuple[str, str], int] = {}
         self._lock = threading.Lock()
@@ -273,12 +275,12 @@ class ScriptedDns:
         task.add_done_callback(self._tasks.discard)
 
     async def on_udp(self, query: bytes, peer: tuple, transport: asyncio.DatagramTransport) -> None:
-        reply = await self._reply(query, "udp", peer[0])
+        reply = await self._reply(query, "udp", peer)
         if reply is not None:
             transport.sendto(reply, peer)
 
     async def _on_tcp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        peer = writer.get_extra_info("peername")[0]
+        peer = writer.get_extra_info("peername")
         try:
             while True:
                 (length,) = struct.unpack("!H", await reader.readexactly(2))
@@ -294,7 +296,7 @@ class ScriptedDns:
         finally:
             writer.close()
 
-    async def _reply(self, query: bytes, protocol: str, source: str) -> bytes | None:
+    async def _reply(self, query: bytes, protocol: str, source: tuple) -> bytes | None:
         """The bytes to send; None for silence, empty for closing the connection."""
         asked = dns_wire.decode(query)
         if not asked.question:
@@ -302,8 +304,10 @@ class ScriptedDns:
         name, kind = _key(*asked.question)
         with self._lock:
             self._questions.append(Question(name, kind, protocol, time.monotonic(), asked.flags,
-                                            asked.edns, source))
+                                            asked.edns, source[0], source[1]))
         reply, answers = self._find(name, kind)
+        if asked.edns and not self.knows_edns:
+            reply, answers = Reply(rcode="FORMERR"), []
         if reply.delay:
             await asyncio.sleep(reply.delay)
         while reply.held and not reply.held.is_set():
