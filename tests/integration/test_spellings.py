@@ -276,20 +276,19 @@ def test_host_s_own_name(postfix, policy_service, mxguard_config, scripted_dns, 
     spool = folder / "spool"
     spool.mkdir()
     spool.chmod(0o1777)
-    mta = postfix(main={"mydestination": f"$myhostname, localhost, {STRICT}", "virtual_mailbox_domains": "",
-                        "mail_spool_directory": f"{spool}",
-                        "smtpd_recipient_restrictions": "reject_unauth_destination"})
+    config = {**CONFIGS["monitor"], "hostname": HOST, "state_dir": "/nonexistent/mxguard",
+              "dns": {"servers": [scripted_dns.server], "timeout": "5s"}}
+    service = policy_service(mxguard_config({**config, "mode": "off", "policies": ()}))
+    postfix(main={"mydestination": f"$myhostname, localhost, {STRICT}", "virtual_mailbox_domains": "",
+                  "mail_spool_directory": f"{spool}", "smtpd_recipient_restrictions":
+                  f"reject_unauth_destination, check_policy_service unix:{service.socket}"})
     recipient = f"nobody@{domain}" if domain else "nobody"
     for number, each in enumerate((f"nobody@{STRICT}", recipient)):
         assert smtp.deliver(routing.SMTP, each, lmtp=False, source=STRANGER).final(each).code == 250
         wait_until(lambda: (spool / "nobody").exists()
                    and (spool / "nobody").read_bytes().count(b"\nMessage-ID:") == number + 1,
                    f"{each} is delivered")
-    service = policy_service(mxguard_config({
-        **CONFIGS["monitor"], "hostname": HOST, "state_dir": "/nonexistent/mxguard",
-        "dns": {"servers": [scripted_dns.server], "timeout": "5s"}}))
-    mta.stop()
-    mta.main["smtpd_recipient_restrictions"] += f", check_policy_service unix:{service.socket}"
-    mta.start()
+    write_config(service.config, config)
+    service.reload()
     for each in (f"nobody@{STRICT}", recipient):
         assert smtp.deliver(routing.SMTP, each, lmtp=False, source=STRANGER).final(each).code == 550
