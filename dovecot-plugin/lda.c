@@ -91,14 +91,14 @@ static int read_header(void *context, struct mxguard_check *check)
 static int quarantine(struct mxguard_check *check, struct mail_deliver_context *ctx, struct mail_storage **storage_r)
 {
 	const char *mailbox = mxguard_check_text(check, 0, MXGUARD_TEXT_QUARANTINE_MAILBOX);
-	const char *error;
+	struct quarantine_box box;
 
-	if (quarantine_open(ctx->rcpt_user, mailbox, &mailbox, &error) < 0) {
-		e_error(ctx->rcpt_user->event, "mxguard: cannot quarantine: %s", error);
+	if (quarantine_open(ctx->rcpt_user, mailbox, &box) < 0) {
+		quarantine_complain(ctx->rcpt_user->event, &box);
 		return defer(ctx, "4.2.0 Mailbox for suspicious mail is not available");
 	}
-	ctx->rcpt_default_mailbox = p_strdup(ctx->pool, mailbox);
-	return pass_on(ctx, storage_r);
+	ctx->rcpt_default_mailbox = box.name;
+	return quarantine_deliver(ctx, next_deliver, storage_r);
 }
 
 /* Permanent: the MTA makes the bounce. dovecot-lda's own rejection would be a message to a

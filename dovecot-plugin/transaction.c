@@ -143,8 +143,21 @@ static void check_finished(void *context)
 	transaction_go_on(t);
 }
 
-/* Why nothing can be decided, or NULL. */
-static const char *prepare(struct transaction *t)
+static const struct {
+	const char *code, *status, *reply;
+} troubles[] = {
+	[TROUBLE_NONE] = { "undecided", "4.3.0", "Temporary internal failure" },
+	[TROUBLE_CONFIGURATION] = { "configuration", "4.3.5", "Mail system configuration error; try again later" },
+	[TROUBLE_USERDB] = { "userdb", "4.3.0", "The user cannot be looked up; try again later" },
+	[TROUBLE_MEMORY] = { "out-of-memory", "4.3.0", "Temporary internal failure" },
+};
+
+const char *trouble_code(enum trouble trouble)
+{
+	return troubles[trouble].code;
+}
+
+static enum trouble prepare(struct transaction *t)
 {
 	struct client *client = t->session->client;
 	const char *error;
@@ -152,23 +165,23 @@ static const char *prepare(struct transaction *t)
 
 	if (settings_of_client(client, t->pool, &t->settings, &error) < 0) {
 		e_error(client->event, "mxguard: all recipients are deferred with 451 4.3.5: settings: %s", error);
-		return "settings";
+		return TROUBLE_CONFIGURATION;
 	}
 	t->lookups = lookups_get(t->settings.config, check_finished);
 	if (t->lookups == NULL)
-		return "memory";
+		return TROUBLE_MEMORY;
 	ret = lookups_check(t->lookups, &t->check);
 	report_notices(lookups_session(t->lookups), client->event);
 	if (ret < 0)
-		return ret == MXGUARD_ERROR_CONFIG ? "configuration" : "memory";
+		return ret == MXGUARD_ERROR_CONFIG ? TROUBLE_CONFIGURATION : TROUBLE_MEMORY;
 	t->policy = mxguard_session_policy(lookups_session(t->lookups));
 	error = apply(t->check, MXGUARD_ALL, &t->settings, t->pool);
 	if (error != NULL) {
 		e_error(client->event, "mxguard: all recipients are deferred with 451 4.3.5: %s", error);
-		return "settings";
+		return TROUBLE_CONFIGURATION;
 	}
 	describe(t);
-	return NULL;
+	return TROUBLE_NONE;
 }
 
 struct transaction *transaction_get(struct session *session)
@@ -185,7 +198,8 @@ struct transaction *transaction_get(struct session *session)
 	t->session = session;
 	t->trans = smtp_server_connection_get_transaction(session->client->conn);
 	session->transaction = t;
-	t->broken = prepare(t);
+	session->had_transaction = TRUE;
+	t->trouble = prepare(t);
 	return t;
 }
 
@@ -272,6 +286,8 @@ static int user_settings(struct transaction *t, struct recipient *r, struct plug
 	struct mail_storage_service_user *user;
 	int ret = lookup_recipient(t->session->client, r->lrcpt, &user, error_r);
 
+	if (ret < 0)
+		r->trouble = TROUBLE_USERDB;
 	if (ret <= 0)
 		return ret < 0 ? -1 : 0; /* who does not exist has no settings */
 	*set_r = t->settings;
@@ -317,8 +333,10 @@ void recipient_judge(struct transaction *t, struct recipient *r)
 		error = ret == 0 ? NULL : decide_again(t, r, &set);
 	if (error == NULL)
 		return;
-	r->broken = TRUE;
-	e_error(r->lrcpt->rcpt->event, "mxguard: deferred with 451 4.3.5: the user's settings: %s", error);
+	if (r->trouble == TROUBLE_NONE)
+		r->trouble = TROUBLE_CONFIGURATION;
+	e_error(r->lrcpt->rcpt->event, "mxguard: deferred with 451 %s: the user's settings: %s%s",
+		troubles[r->trouble].status, r->trouble == TROUBLE_USERDB ? "userdb lookup failed: " : "", error);
 }
 
 void recipient_tag_only(struct transaction *t, struct recipient *r)
@@ -330,21 +348,22 @@ void recipient_tag_only(struct transaction *t, struct recipient *r)
 	set.values[OVERRIDE_ON_UNKNOWN] = "tag";
 	set.values[OVERRIDE_ON_UNREADABLE] = "tag";
 	if (decide_again(t, r, &set) != NULL)
-		r->broken = TRUE;
+		r->trouble = TROUBLE_MEMORY;
 }
 
 enum mxguard_action recipient_action(const struct transaction *t, const struct recipient *r)
 {
-	return r->broken ? MXGUARD_ACTION_DEFER : mxguard_check_action(t->check, r->index);
+	return r->trouble != TROUBLE_NONE ? MXGUARD_ACTION_DEFER : mxguard_check_action(t->check, r->index);
 }
 
 void recipient_refuse(struct transaction *t, struct recipient *r)
 {
 	struct smtp_server_recipient *rcpt = r->lrcpt->rcpt;
 	int code = t->check == NULL || !r->added ? 451 : mxguard_check_reply_code(t->check, r->index);
+	enum trouble trouble = t->trouble != TROUBLE_NONE ? t->trouble : r->trouble;
 
-	if (t->broken != NULL || r->broken || (code != 451 && code != 550))
-		smtp_server_recipient_reply(rcpt, 451, "4.3.5", "Mail system configuration error; try again later");
+	if (trouble != TROUBLE_NONE || (code != 451 && code != 550))
+		smtp_server_recipient_reply(rcpt, 451, troubles[trouble].status, "%s", troubles[trouble].reply);
 	else
 		smtp_server_recipient_reply(rcpt, (unsigned int)code,
 					    mxguard_check_text(t->check, r->index, MXGUARD_TEXT_STATUS), "%s",

@@ -168,7 +168,7 @@ int mxguard_check_set_peer_bytes(struct mxguard_check *check, const uint8_t *add
 int mxguard_check_set_real_peer(struct mxguard_check *check, const struct sockaddr *peer);
 int mxguard_check_set_helo(struct mxguard_check *check, const char *helo);
 /* A SASL login that the front end vouches for (docs/design.md, "Logins": never one that a client merely
- * claims). NULL or "": none. */
+ * claims). NULL, "", blanks, or a name with control characters: none. */
 int mxguard_check_set_login(struct mxguard_check *check, const char *login);
 /* RFC 5321 reverse-path with or without <>; "" is the null sender. */
 int mxguard_check_set_sender(struct mxguard_check *check, const char *sender);

@@ -217,6 +217,26 @@ static void test_recipients_after_a_run(void **state)
 	mxguard_check_free(c);
 }
 
+static void test_a_login_names_somebody(void **state)
+{
+	static const char *const none[] = { "", " ", "\t \t", "alice\n", "\x01", "al\x7fice" };
+	static const char *const somebody[] = { "alice", "Alice Example", "\xc3\xa9", "alice@example.com" };
+	for (size_t i = 0; i < COUNT(none); i++) {
+		struct mxguard_check *c = check_from(static_conf, SPAMMER, "alice@example.com");
+		assert_int_equal(mxguard_check_set_login(c, none[i]), MXGUARD_ERROR_NONE);
+		mxguard_check_run(c, NOW);
+		assert_reason(c, 0, MXGUARD_VERDICT_DIRECT, "peer-not-a-gateway");
+		mxguard_check_free(c);
+	}
+	for (size_t i = 0; i < COUNT(somebody); i++) {
+		struct mxguard_check *c = check_from(static_conf, SPAMMER, "alice@example.com");
+		assert_int_equal(mxguard_check_set_login(c, somebody[i]), MXGUARD_ERROR_NONE);
+		mxguard_check_run(c, NOW);
+		assert_reason(c, 0, MXGUARD_VERDICT_AUTHENTICATED, "login");
+		mxguard_check_free(c);
+	}
+}
+
 static void test_reset_and_reuse(void **state)
 {
 	struct mxguard_check *c = check_from(dns_conf, GATEWAY, "alice@example.com");
@@ -478,6 +498,9 @@ static void test_overrides_that_are_wrong(void **state)
 		{ "gateways", "mx" },
 		{ "", "" },
 		{ "quarantine_mailbox", "" },
+		{ "quarantine_mailbox", "INBOX" },
+		{ "quarantine_mailbox", "Inbox" },
+		{ "quarantine_mailbox", "a\nb" },
 	};
 	struct mxguard_check *c = check_from(static_conf, SPAMMER, "alice@example.com");
 	char message[200], tiny[5];
@@ -826,6 +849,7 @@ int main(void)
 		cmocka_unit_test(test_recipient_domains_in_lower_case),
 		cmocka_unit_test(test_bad_indexes),
 		cmocka_unit_test(test_recipients_after_a_run),
+		cmocka_unit_test(test_a_login_names_somebody),
 		cmocka_unit_test(test_reset_and_reuse),
 		cmocka_unit_test(test_give_up_without_header),
 		cmocka_unit_test(test_chained_setters),

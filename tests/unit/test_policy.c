@@ -238,7 +238,11 @@ static const struct mistake mistakes[] = {
 	{ "reply_text = \"\xc0\xaf\";",
 	  "t.conf:1: reply_text: found \"\\xc0\\xaf\"; expected one line of 1 to 450 bytes of printable text" },
 	{ "quarantine_mailbox = \"\";",
-	  "t.conf:1: quarantine_mailbox: found \"\"; expected a mailbox name of 1 to 255 bytes of printable text" },
+	  "t.conf:1: quarantine_mailbox: found \"\"; expected a mailbox name of 1 to 255 bytes of printable text, not "
+	  "INBOX" },
+	{ "quarantine_mailbox = \"inBox\";",
+	  "t.conf:1: quarantine_mailbox: found \"inBox\"; expected a mailbox name of 1 to 255 bytes of printable text, "
+	  "not INBOX" },
 	/* blocks */
 	{ "policies = (\n { mode = \"off\"; } );",
 	  "t.conf:2: policies: found a block without domains; expected domains = [ ... ]" },
