@@ -130,7 +130,8 @@ static bool take_reply_text(struct mxg_policy_build *b, struct mxg_ruleset *rule
 /* INBOX, in any case, is where mail goes that is not put aside. */
 bool mxg_policy_is_quarantine_mailbox(const char *text)
 {
-	return text[0] != '\0' && strlen(text) <= MAILBOX_MOST && is_printable_utf8(text) && strcasecmp(text, "INBOX") != 0;
+	return text[0] != '\0' && strlen(text) <= MAILBOX_MOST && is_printable_utf8(text) &&
+	       strcasecmp(text, "INBOX") != 0;
 }
 
 static bool take_quarantine_mailbox(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *s)
