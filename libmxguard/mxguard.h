@@ -31,6 +31,7 @@ struct pollfd;
 struct mxguard_policy;
 struct mxguard_snapshot;
 struct mxguard_check;
+struct mxguard_filter;
 struct mxguard_resolver;
 struct mxguard_session;
 
@@ -114,10 +115,6 @@ const char *mxguard_policy_warning(const struct mxguard_policy *policy, size_t i
 /* dns.timeout, milliseconds, 1 to 300,000: the time that a whole decision may take. */
 int mxguard_policy_timeout(const struct mxguard_policy *policy);
 const char *mxguard_policy_authserv_id(const struct mxguard_policy *policy);
-/* Whether this header field (one field, folds and line end included, 1 to 2^31-1
- * bytes) must be removed before delivery: an Authentication-Results with our
- * authserv-id (RFC 8601 §5) or the token field of a shared gateway. 1, 0 or an error. */
-int mxguard_policy_removes_field(const struct mxguard_policy *policy, const char *field, size_t length);
 
 /* ---- snapshot ------------------------------------------------------------- */
 
@@ -257,6 +254,50 @@ size_t mxguard_check_log_line(const struct mxguard_check *check, size_t index, c
 /* 1 and the Authentication-Results field (RFC 8601) with CRLF in buffer where the policy
  * wants a tag; 0 where not. 2,048 bytes always do. index MXGUARD_ALL: for all recipients, the worst. */
 int mxguard_check_tag(const struct mxguard_check *check, size_t index, char *buffer, size_t size);
+
+/* ---- filter: what a message loses and gains on its way to the mailbox -------- */
+
+/*
+ * Whoever decided, and whatever the decision: Authentication-Results with our authserv-id (RFC
+ * 8601 section 5) and the token fields of shared gateways are removed before delivery, also
+ * where they are too long or strangely written; those of other servers stay. The filter looks
+ * at the header as it comes and names the bytes that go; nothing is copied. No allocation but
+ * in mxguard_filter_new(). One thread's at a time.
+ */
+enum mxguard_filter_result {
+	MXGUARD_FILTER_RESULT_MORE = 1, /* all bytes are used: the next piece, or _end */
+	MXGUARD_FILTER_RESULT_CUT = 2, /* see mxguard_filter_cut(), then go on */
+	MXGUARD_FILTER_RESULT_BODY = 3 /* the header is over: the rest of the message stays as it is */
+};
+
+/* Takes a reference to the policy. flags must be 0. MXGUARD_ERROR_NONE, _NOMEM or _INVALID; on
+ * failure *filter is NULL. */
+int mxguard_filter_new(struct mxguard_filter **filter, struct mxguard_policy *policy, unsigned flags);
+void mxguard_filter_free(struct mxguard_filter *filter); /* NULL is allowed */
+/* For the next message. */
+void mxguard_filter_reset(struct mxguard_filter *filter);
+
+/* The message from its first byte on, in pieces of any size. *used gets how many bytes were
+ * taken: after a CUT the others must be given again. An enum mxguard_filter_result, or _INVALID. */
+int mxguard_filter_feed(struct mxguard_filter *filter, const void *bytes, size_t length, size_t *used);
+/* No more bytes will come. CUT (then call again) or BODY. */
+int mxguard_filter_end(struct mxguard_filter *filter);
+/* After a CUT: bytes *from to *to (exclusive) of the message, counted from 0, are to be left out.
+ * Cuts ascend; a long field may come as several that touch. */
+void mxguard_filter_cut(const struct mxguard_filter *filter, uint64_t *from, uint64_t *to);
+/* Bytes below this offset stay unless they were cut: no later cut begins there. It lags behind
+ * what was fed by 16 KiB at the most. UINT64_MAX after BODY. */
+uint64_t mxguard_filter_settled(const struct mxguard_filter *filter);
+
+/* 1 and the offset at which a field of ours goes in: above all fields, below an mbox "From " line.
+ * 0 while that is not known; bytes that are settled by then stand above it. */
+int mxguard_filter_top(const struct mxguard_filter *filter, uint64_t *offset);
+/* The field (as mxguard_check_tag() gives it) with the message's own line ends. Returns its
+ * length, or _INVALID where `size` is less than the field's length and 3. */
+int mxguard_filter_on_top(const struct mxguard_filter *filter, const char *field, char *buffer, size_t size);
+/* The value of the first Message-ID without its brackets, for mxguard_check_set_ids(); at most
+ * 998 bytes, hostile. NULL: none has been seen. */
+const char *mxguard_filter_message_id(const struct mxguard_filter *filter);
 
 /* ---- resolver ------------------------------------------------------------- */
 
