@@ -117,7 +117,7 @@ class Verdicts:
             return DEFER if listed and self.settings["mode"] == "enforce" else ACCEPT
         if not listed and (self.setup.domain(*ended) == HOST or self.setup.system and nameless):
             return QUARANTINE
-        return DEFER if deeper_than_eight(shown) else REJECT
+        return QUARANTINE if deeper_than_eight(shown) else REJECT
 
     def all_hold(self) -> None:
         report = os.environ.get("MXGUARD_SPELLINGS_REPORT")
