@@ -65,6 +65,7 @@ static const struct mxg_ruleset default_rules = {
 	.on_unreadable_queued = MXGUARD_ACTION_QUARANTINE,
 	.on_untraced = MXGUARD_VERDICT_UNKNOWN,
 	.retrieved = MXGUARD_VERDICT_INTERNAL,
+	.resubmitted = MXGUARD_VERDICT_UNKNOWN,
 	.tag = MXG_TAG_NOT_ACCEPTED,
 	.quarantine_mailbox = "Junk",
 };

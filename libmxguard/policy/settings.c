@@ -19,6 +19,7 @@
 #define ACTIONS "\"accept\", \"tag\", \"quarantine\", \"defer\" or \"reject\""
 #define UNTRACED "\"unknown\", \"accept\" or \"direct\""
 #define RETRIEVED "\"accept\" or \"unknown\""
+#define RESUBMITTED "\"unknown\" or \"accept\""
 #define TAGS "\"never\", \"not-accepted\" or \"always\""
 
 static bool take_mode(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *s)
@@ -68,6 +69,13 @@ static bool take_retrieved(struct mxg_policy_build *b, struct mxg_ruleset *rules
 	const char *word = mxg_build_string(b, s, RETRIEVED);
 	return word != NULL &&
 	       (mxg_policy_retrieved_word(word, &rules->retrieved) || mxg_build_unexpected(b, s, RETRIEVED));
+}
+
+static bool take_resubmitted(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *s)
+{
+	const char *word = mxg_build_string(b, s, RESUBMITTED);
+	return word != NULL &&
+	       (mxg_policy_retrieved_word(word, &rules->resubmitted) || mxg_build_unexpected(b, s, RESUBMITTED));
 }
 
 static bool take_tag(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *s)
@@ -388,6 +396,7 @@ static const struct mxg_setting settings[] = {
 	{ "on_unreadable", MXG_SETTING_BOTH, take_on_unreadable },
 	{ "on_untraced", MXG_SETTING_BOTH, take_on_untraced },
 	{ "retrieved", MXG_SETTING_BOTH, take_retrieved },
+	{ "resubmitted", MXG_SETTING_BOTH, take_resubmitted },
 	{ "quarantine_mailbox", MXG_SETTING_BOTH, take_quarantine_mailbox },
 	{ "tag", MXG_SETTING_BOTH, take_tag },
 	{ "reply_text", MXG_SETTING_BOTH, take_reply_text },
