@@ -108,6 +108,7 @@ static int examine(struct settings *s, struct mxg_doctor *d)
 		mxg_doctor_host(d);
 		mxg_doctor_domains(d);
 		mxg_doctor_postfix(d);
+		mxg_doctor_resubmission(d);
 		mxg_doctor_dovecot(d);
 		status = mxg_findings_worst(&d->findings) > MXG_FINDING_NOTE ? 1 : 0;
 	}

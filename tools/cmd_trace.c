@@ -21,6 +21,7 @@
 #define NAME "mxguard trace"
 #define LIST_MAX 256
 #define PIECE 16384
+#define REMARK_MAX 160
 
 struct request {
 	const char *config, *recipient;
@@ -116,6 +117,7 @@ static void fill_rules(const struct request *q, struct message *m, struct mxg_tr
 		.by = q->by,
 		.by_count = q->by_count,
 		.mta_mask = q->mta != 0 || p == NULL ? q->mta : p->trace_mta,
+		.captured_only = p != NULL,
 		.all_hops = true,
 		.context = m,
 	};
@@ -153,6 +155,12 @@ static json_t *address(const struct mxg_address *a)
 	return a->family == 0 ? json_null() : json_string(mxg_address_format(a, buf));
 }
 
+/* Of several that might have written a field, the first in the list. */
+static unsigned lowest(unsigned mask)
+{
+	return mask & (~mask + 1u);
+}
+
 static void add_json_hop(struct message *m, const struct mxg_trace_hop *hop)
 {
 	const struct mxg_received *r = hop->received;
@@ -165,22 +173,48 @@ static void add_json_hop(struct message *m, const struct mxg_trace_hop *hop)
 	json_object_set_new(o, "authenticated", json_boolean(r->authenticated));
 	json_object_set_new(o, "internal", json_boolean(hop->internal));
 	json_object_set_new(o, "readable", json_boolean(r->kind != MXG_RECEIVED_UNREADABLE));
+	if (r->kind == MXG_RECEIVED_UNREADABLE) {
+		unsigned nearly;
+		json_object_set_new(o, "obstacle",
+				    json_string(mxg_received_obstacle(hop->field, hop->field_len, &nearly)));
+		json_object_set_new(o, "nearly", nearly == 0 ? json_null() : json_string(mxg_mta_name(lowest(nearly))));
+	}
 	json_array_append_new(m->hops, o);
 }
 
-static const char *remark(const struct message *m, const struct mxg_trace_hop *hop)
+/* Whose an unreadable field nearly is, and what is in the way. */
+static const char *obstacle(const struct mxg_trace_hop *hop, char out[REMARK_MAX])
+{
+	unsigned nearly;
+	const char *reason = mxg_received_reason_name(hop->received->reason);
+	const char *what = mxg_received_obstacle(hop->field, hop->field_len, &nearly);
+	if (hop->received->reason == MXG_RECEIVED_NOT_NAMED || hop->received->reason == MXG_RECEIVED_OTHER_MTA)
+		snprintf(out, REMARK_MAX, "%s: %s, which trace.mta does not name", reason,
+			 nearly == 0 ? "another MTA" : mxg_mta_name(lowest(nearly)));
+	else
+		snprintf(out, REMARK_MAX, "%s: %s%s%s", reason, nearly == 0 ? "" : "nearly ",
+			 nearly == 0 ? "" : mxg_mta_name(lowest(nearly)), nearly == 0 ? what : "");
+	if (nearly != 0 && hop->received->reason != MXG_RECEIVED_NOT_NAMED &&
+	    hop->received->reason != MXG_RECEIVED_OTHER_MTA) {
+		size_t len = strlen(out);
+		snprintf(out + len, REMARK_MAX - len, ", but %s", what);
+	}
+	return out;
+}
+
+static const char *remark(const struct message *m, const struct mxg_trace_hop *hop, char room[REMARK_MAX])
 {
 	const struct mxg_received *r = hop->received;
+	if (r->kind == MXG_RECEIVED_UNREADABLE)
+		return obstacle(hop, room);
 	if (!hop->believed)
 		return "not believed: below the boundary";
-	if (r->kind == MXG_RECEIVED_UNREADABLE)
-		return mxg_received_reason_name(r->reason);
 	if (!hop->ours)
 		return "not ours: belief ends";
 	if (r->authenticated)
 		return "logged in: belief ends";
 	if (r->kind == MXG_RECEIVED_LOCAL)
-		return "made on this host";
+		return "submitted on this host: what stands below tells more";
 	if (r->kind == MXG_RECEIVED_RETRIEVED)
 		return "fetched from another mailbox";
 	if (r->kind == MXG_RECEIVED_MARKER)
@@ -198,7 +232,7 @@ static void copy(char *out, size_t room, const struct mxg_slice *s)
 
 static void add_row(struct message *m, const struct mxg_trace_hop *hop)
 {
-	char number[16], from[MXG_ADDRESS_TEXT_MAX], helo[80], by[80], with[24];
+	char number[16], from[MXG_ADDRESS_TEXT_MAX], helo[80], by[80], with[24], room[REMARK_MAX];
 	const struct mxg_received *r = hop->received;
 	snprintf(number, sizeof(number), "%u", hop->number);
 	copy(helo, sizeof(helo), &r->helo);
@@ -211,7 +245,7 @@ static void add_row(struct message *m, const struct mxg_trace_hop *hop)
 				with,
 				r->mta == 0 ? "" : mxg_mta_name(r->mta),
 				hop->ours && hop->believed ? "yes" : "no",
-				remark(m, hop) };
+				remark(m, hop, room) };
 	mxg_table_add(m->table, !hop->believed ? MXG_FAINT : hop->boundary ? MXG_BOLD : MXG_PLAIN, cells);
 }
 
@@ -226,21 +260,73 @@ static void on_hop(void *context, const struct mxg_trace_hop *hop)
 		m->ended = hop->number;
 }
 
-/* Feeds the header to the walk and, where a configuration is at hand, to a check. */
-static int read_header(struct message *m, int fd, struct mxguard_check *check)
+/* A file as it is read: one message, or an mbox with several. */
+struct stream {
+	int fd;
+	size_t at, end;
+	bool mbox, line_start, blank; /* blank: the line above was empty */
+	char bytes[PIECE];
+};
+
+/* How many bytes are at hand, at least WANT of them if there are so many. */
+static size_t at_hand(struct stream *s, size_t want)
 {
-	char piece[PIECE];
-	ssize_t n;
-	bool check_wants = check != NULL;
+	ssize_t n = 1;
+	if (s->end - s->at < want && s->at > 0) {
+		memmove(s->bytes, s->bytes + s->at, s->end - s->at);
+		s->end -= s->at;
+		s->at = 0;
+	}
+	while (s->end - s->at < want && (n = read(s->fd, s->bytes + s->end, sizeof(s->bytes) - s->end)) > 0)
+		s->end += (size_t)n;
+	return s->end - s->at;
+}
+
+static bool at_from_line(struct stream *s)
+{
+	return s->line_start && at_hand(s, 5) >= 5 && memcmp(s->bytes + s->at, "From ", 5) == 0;
+}
+
+/* The next line, or a part of it if it is long; 0 at the end of the file. */
+static size_t take_line(struct stream *s, const char **line)
+{
+	size_t n = at_hand(s, 1);
+	if (n == 0)
+		return 0;
+	*line = s->bytes + s->at;
+	const char *lf = memchr(*line, '\n', n);
+	n = lf == NULL ? n : (size_t)(lf + 1 - *line);
+	s->blank = s->line_start && lf != NULL && (n == 1 || (n == 2 && **line == '\r'));
+	s->line_start = lf != NULL;
+	s->at += n;
+	return n;
+}
+
+static void open_stream(struct stream *s, int fd)
+{
+	*s = (struct stream){ .fd = fd, .line_start = true };
+	s->mbox = at_from_line(s);
+}
+
+/* Feeds the header to the walk and, where a configuration is at hand, to a check;
+ * of an mbox the body is passed over, up to the next message. */
+static void read_message(struct message *m, struct stream *s, struct mxguard_check *check)
+{
+	const char *line;
+	bool check_wants = check != NULL, first = true;
 	enum mxg_trace_feed fed = MXG_TRACE_MORE;
-	while ((fed == MXG_TRACE_MORE || check_wants) && (n = read(fd, piece, sizeof(piece))) > 0) {
+	while ((s->mbox || fed == MXG_TRACE_MORE || check_wants) &&
+	       !(!first && s->mbox && s->blank && at_from_line(s))) {
+		size_t n = take_line(s, &line);
+		if (n == 0)
+			break;
+		first = false;
 		if (fed == MXG_TRACE_MORE)
-			fed = mxg_trace_feed(&m->trace, piece, (size_t)n);
+			fed = mxg_trace_feed(&m->trace, line, n);
 		if (check_wants)
-			check_wants = mxguard_check_header(check, piece, (size_t)n) == 1;
+			check_wants = mxguard_check_header(check, line, n) == 1;
 	}
 	mxg_trace_end(&m->trace);
-	return 0;
 }
 
 /* ---- telling ------------------------------------------------------------------------------ */
@@ -302,6 +388,10 @@ static void conclude_without_policy(const struct mxg_trace *t)
 		break;
 	case MXG_TRACE_LOCAL:
 		printf("this message was made on %s (hop %u).\n", place(t), t->hop);
+		break;
+	case MXG_TRACE_RESUBMITTED:
+		printf("this message was submitted again on %s (hop %u), and nothing tells where it came from.\n",
+		       place(t), t->hop);
 		break;
 	case MXG_TRACE_RETRIEVED:
 		printf("%s fetched this message from a mailbox at %s.\n", place(t), buf);
@@ -378,17 +468,10 @@ static void tell(struct message *m, struct mxguard_check *check, bool several)
 		putchar('\n');
 }
 
-static int trace_message(const struct request *q, const char *file, bool several)
+static int trace_message(const struct request *q, struct message *m, struct stream *s, const char *file, bool several)
 {
 	static const char *const headings[] = { "hop", "from", "helo", "by", "with", "mta", "ours", "", NULL };
 	struct mxg_trace_rules rules;
-	struct message *m = calloc(1, sizeof(*m));
-	int fd = strcmp(file, "-") == 0 ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
-	if (m == NULL || fd < 0) {
-		fprintf(stderr, NAME ": %s: %s\n", file, strerror(m == NULL ? ENOMEM : errno));
-		free(m);
-		return m == NULL ? EX_TEMPFAIL : EX_NOINPUT;
-	}
 	*m = (struct message){ .request = q, .file = file };
 	m->hops = q->json ? json_array() : NULL;
 	m->table = q->json ? NULL : mxg_table_new(headings);
@@ -396,15 +479,33 @@ static int trace_message(const struct request *q, const char *file, bool several
 	rules.on_hop = on_hop;
 	mxg_trace_init(&m->trace, &rules);
 	struct mxguard_check *check = make_check(q);
-	read_header(m, fd, check);
-	tell(m, check, several);
+	read_message(m, s, check);
+	tell(m, check, several || s->mbox);
 	mxguard_session_release(q->session, check);
 	mxg_table_free(m->table);
 	json_decref(m->hops);
-	if (fd != STDIN_FILENO)
-		close(fd);
-	free(m);
 	return 0;
+}
+
+static int trace_file(const struct request *q, const char *file, bool several)
+{
+	struct message *m = calloc(1, sizeof(*m));
+	struct stream *s = calloc(1, sizeof(*s));
+	int fd = strcmp(file, "-") == 0 ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC), status = 0;
+	if (m == NULL || s == NULL || fd < 0) {
+		fprintf(stderr, NAME ": %s: %s\n", file, strerror(m == NULL || s == NULL ? ENOMEM : errno));
+		status = m == NULL || s == NULL ? EX_TEMPFAIL : EX_NOINPUT;
+	} else {
+		open_stream(s, fd);
+		do
+			status = trace_message(q, m, s, file, several);
+		while (status == 0 && s->mbox && at_hand(s, 1) > 0);
+	}
+	if (fd > STDIN_FILENO)
+		close(fd);
+	free(s);
+	free(m);
+	return status;
 }
 
 int cmd_trace(int argc, char **argv)
@@ -423,7 +524,7 @@ int cmd_trace(int argc, char **argv)
 		q.policy = mxguard_session_policy(q.session);
 	}
 	for (int i = optind; i < argc; i++) {
-		int own = trace_message(&q, argv[i], argc - optind > 1);
+		int own = trace_file(&q, argv[i], argc - optind > 1);
 		status = own != 0 ? own : status;
 	}
 	mxguard_session_free(q.session);

@@ -222,6 +222,9 @@ static struct mxg_outcome judge_boundary(const struct mxguard_check *c, const st
 	} else if (out.reason == MXG_REASON_RETRIEVED && r->ruleset->retrieved == MXGUARD_VERDICT_UNKNOWN) {
 		out.verdict = MXGUARD_VERDICT_UNKNOWN;
 		out.reason = MXG_REASON_RETRIEVED_UNKNOWN;
+	} else if (out.reason == MXG_REASON_RESUBMITTED && r->ruleset->resubmitted == MXGUARD_VERDICT_INTERNAL) {
+		out.verdict = MXGUARD_VERDICT_INTERNAL;
+		out.reason = MXG_REASON_RESUBMITTED_ACCEPTED;
 	}
 	return out;
 }

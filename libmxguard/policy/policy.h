@@ -58,6 +58,7 @@ struct mxg_ruleset {
 	enum mxguard_action on_unreadable_door, on_unreadable_queued;
 	enum mxguard_verdict on_untraced; /* UNKNOWN (default) or INTERNAL ("accept") or DIRECT ("direct") */
 	enum mxguard_verdict retrieved; /* INTERNAL ("accept", default) or UNKNOWN */
+	enum mxguard_verdict resubmitted; /* UNKNOWN or INTERNAL ("accept") */
 	enum mxg_tag tag;
 	const char *quarantine_mailbox;
 	const char *reply_text; /* NULL: the reason's own */

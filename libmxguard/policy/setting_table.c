@@ -41,6 +41,13 @@ static const struct mxg_word retrieved[] = {
 	{ NULL, 0 },
 };
 
+#define RESUBMITTED "\"unknown\" or \"accept\""
+static const struct mxg_word resubmitted[] = {
+	{ "unknown", MXGUARD_VERDICT_UNKNOWN },
+	{ "accept", MXGUARD_VERDICT_INTERNAL },
+	{ NULL, 0 },
+};
+
 #define TAGS "\"never\", \"not-accepted\" or \"always\""
 static const struct mxg_word tags[] = {
 	{ "never", MXG_TAG_NEVER },
@@ -220,6 +227,7 @@ const struct mxg_setting mxg_settings[] = {
 	{ "on_untraced", BOTH, MXG_OVERRIDE_ON_UNTRACED, RULES(on_untraced), UNTRACED, "unknown", NULL, mxg_read_word,
 	  untraced, NULL },
 	{ "retrieved", BOTH, 0, RULES(retrieved), RETRIEVED, "accept", NULL, mxg_read_word, retrieved, NULL },
+	{ "resubmitted", BOTH, 0, RULES(resubmitted), RESUBMITTED, "unknown", NULL, mxg_read_word, resubmitted, NULL },
 	{ "quarantine_mailbox", BOTH, MXG_OVERRIDE_QUARANTINE_MAILBOX, RULES(quarantine_mailbox),
 	  "a mailbox name of 1 to 255 bytes of printable text, not INBOX", "Junk", NULL, mxg_read_text, &is_mailbox,
 	  NULL },

@@ -132,6 +132,7 @@ static const struct mistake mistakes[] = {
 	{ "on_untraced = \"reject\";",
 	  "t.conf:1: on_untraced: found \"reject\"; expected \"unknown\", \"accept\" or \"direct\"" },
 	{ "retrieved = \"direct\";", "t.conf:1: retrieved: found \"direct\"; expected \"accept\" or \"unknown\"" },
+	{ "resubmitted = \"direct\";", "t.conf:1: resubmitted: found \"direct\"; expected \"unknown\" or \"accept\"" },
 	{ "tag = \"\";", "t.conf:1: tag: found \"\"; expected \"never\", \"not-accepted\" or \"always\"" },
 	/* durations */
 	{ "dns = { timeout = \"0s\"; };",
@@ -428,6 +429,7 @@ static void test_defaults(void **context)
 	assert_int_equal(r->on_unreadable_queued, MXGUARD_ACTION_QUARANTINE);
 	assert_int_equal(r->on_untraced, MXGUARD_VERDICT_UNKNOWN);
 	assert_int_equal(r->retrieved, MXGUARD_VERDICT_INTERNAL);
+	assert_int_equal(r->resubmitted, MXGUARD_VERDICT_UNKNOWN);
 	assert_int_equal(r->tag, MXG_TAG_NOT_ACCEPTED);
 	assert_string_equal(r->quarantine_mailbox, "Junk");
 	assert_null(r->reply_text);
@@ -468,7 +470,7 @@ static const char everything[] =
 	");\n"
 	"exempt = [ \"Postmaster@\", \"Sales@Example.com\" ];\n"
 	"on_direct = \"tag\"; on_direct_queued = \"accept\"; on_unknown = \"quarantine\"; on_unreadable = \"reject\";\n"
-	"on_untraced = \"direct\"; retrieved = \"unknown\"; tag = \"always\";\n"
+	"on_untraced = \"direct\"; retrieved = \"unknown\"; resubmitted = \"accept\"; tag = \"always\";\n"
 	"quarantine_mailbox = \"Spam\"; reply_text = \"Use our MX: https://example.com/mx @include\";\n"
 	"authserv_id = \"mx.example.com\"; hostname = \"Mail.Example.com\"; state_dir = \"/tmp/x\";\n"
 	"trace = { mta = [ \"postfix\", \"exim\" ]; by = [ \"Mail.example.com\", \".in.example.com\" ]; };\n"
@@ -508,6 +510,7 @@ static void test_everything(void **context)
 	assert_int_equal(r->on_unreadable_queued, MXGUARD_ACTION_REJECT);
 	assert_int_equal(r->on_untraced, MXGUARD_VERDICT_DIRECT);
 	assert_int_equal(r->retrieved, MXGUARD_VERDICT_UNKNOWN);
+	assert_int_equal(r->resubmitted, MXGUARD_VERDICT_INTERNAL);
 	assert_int_equal(r->tag, MXG_TAG_ALWAYS);
 	assert_string_equal(r->quarantine_mailbox, "Spam");
 	assert_string_equal(r->reply_text, "Use our MX: https://example.com/mx @include");
