@@ -13,9 +13,10 @@
 #include "load.h"
 #include "options.h"
 #include "refresh_report.h"
+#include "refresh_tell.h"
 #include "snapshot_write.h"
 
-#define FORGET_MAX 64
+#define NAMES_MAX 64
 #define EXIT_HELD 1 /* --strict, and there were alarms */
 
 static const char usage[] = "Usage: mxguard refresh [-c CONF] [OPTION]…\n"
@@ -24,14 +25,16 @@ static const char usage[] = "Usage: mxguard refresh [-c CONF] [OPTION]…\n"
 			    "\n"
 			    "  -c, --config FILE      configuration (/etc/mxguard/mxguard.conf)\n"
 			    "      --strict           a set with an alarm keeps its old answers\n"
+			    "      --accept NAME      take what was held back at NAME, and be silent about it;\n"
+			    "                         may be given several times\n"
 			    "      --forget NAME      drop all that is known about NAME at once, then ask anew;\n"
 			    "                         may be given several times\n"
 			    "      --concurrency N    questions that are out at a time (64)\n"
 			    "      --state-dir DIR    instead of the configuration's state_dir\n"
-			    "  -q, --quiet            say nothing but errors\n"
+			    "  -q, --quiet            say nothing but errors and alarms\n"
 			    "      --json             one JSON object, for scripts\n"
 			    "\n"
-			    "Exit status: 0 done; 1 done, but --strict held something back; 75 done, but some names\n"
+			    "Exit status: 0 done; 1 done, but there are alarms (--strict); 75 done, but some names\n"
 			    "gave no answer and keep their old ones, or nothing could be done now (another refresh\n"
 			    "runs, DNS is dead); 73 or 74 the snapshot cannot be written, the old one stays;\n"
 			    "64 wrong use; 78 wrong configuration, or done, but domains_file has wrong lines, or no\n"
@@ -40,17 +43,18 @@ static const char usage[] = "Usage: mxguard refresh [-c CONF] [OPTION]…\n"
 
 struct request {
 	const char *config, *state_dir;
-	const char *forget[FORGET_MAX];
-	struct mxg_string_list forget_list;
+	const char *forget[NAMES_MAX], *accept[NAMES_MAX];
+	struct mxg_string_list forget_list, accept_list;
 	bool strict, quiet, json;
 	long concurrency;
 };
 
-enum { OPTION_STRICT = 256, OPTION_FORGET, OPTION_CONCURRENCY, OPTION_STATE_DIR, OPTION_JSON };
+enum { OPTION_STRICT = 256, OPTION_FORGET, OPTION_ACCEPT, OPTION_CONCURRENCY, OPTION_STATE_DIR, OPTION_JSON };
 
 static const struct option long_options[] = {
 	{ "config", required_argument, NULL, 'c' },
 	{ "strict", no_argument, NULL, OPTION_STRICT },
+	{ "accept", required_argument, NULL, OPTION_ACCEPT },
 	{ "forget", required_argument, NULL, OPTION_FORGET },
 	{ "concurrency", required_argument, NULL, OPTION_CONCURRENCY },
 	{ "state-dir", required_argument, NULL, OPTION_STATE_DIR },
@@ -60,14 +64,14 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-static int add_forget(struct request *q, const char *command, const char *name)
+static int add_name(struct mxg_string_list *list, const char *command, const char *option, const char *name)
 {
 	struct mxg_name wire;
 	if (!mxg_name_from_text(&wire, name, strlen(name)))
-		return mxg_wrong_use(command, "--forget: '%s' is not a domain name", name);
-	if (q->forget_list.count == FORGET_MAX)
-		return mxg_wrong_use(command, "--forget can be given %d times", FORGET_MAX);
-	q->forget[q->forget_list.count++] = name;
+		return mxg_wrong_use(command, "%s: '%s' is not a domain name", option, name);
+	if (list->count == NAMES_MAX)
+		return mxg_wrong_use(command, "%s can be given %d times", option, NAMES_MAX);
+	list->items[list->count++] = name;
 	return 0;
 }
 
@@ -91,7 +95,9 @@ static int take_option(struct request *q, const char *command, int option, const
 		q->state_dir = value;
 		return 0;
 	case OPTION_FORGET:
-		return add_forget(q, command, value);
+		return add_name(&q->forget_list, command, "--forget", value);
+	case OPTION_ACCEPT:
+		return add_name(&q->accept_list, command, "--accept", value);
 	case OPTION_CONCURRENCY:
 		return mxg_number_option(command, "--concurrency", value, 1, 4096, &q->concurrency) ? 0 : EX_USAGE;
 	case 'h':
@@ -107,6 +113,7 @@ static int read_options(struct request *q, int argc, char **argv)
 	int option, result;
 	*q = (struct request){ .config = MXG_DEFAULT_CONFIG, .concurrency = 64 };
 	q->forget_list.items = q->forget;
+	q->accept_list.items = q->accept;
 	while ((option = mxg_next_option(argc, argv, ":c:qh", long_options)) != -1)
 		if ((result = take_option(q, argv[0], option, optarg)) != 0)
 			return result;
@@ -213,6 +220,7 @@ static int finish(struct mxg_refresh *run, const struct request *q, int folder)
 	mxg_refresh_count(run, &f);
 	if (!q->quiet && !q->json)
 		mxg_refresh_print_found(run, &f);
+	mxg_refresh_tell(run);
 	if (run->dead && run->answered > 0)
 		fputs("mxguard refresh: DNS has stopped answering; the rest was not asked\n", stderr);
 	if (run->answered == 0 && run->failed > 0)
@@ -238,7 +246,7 @@ static int refresh(struct mxg_refresh *run, const struct request *q, int folder)
 {
 	struct mxguard_snapshot *before = open_before(run->policy, q->quiet);
 	int status = mxg_refresh_domains(run);
-	if (status == 0 && !mxg_store_init(&run->store, before, &q->forget_list))
+	if (status == 0 && !mxg_store_init(&run->store, before, &q->forget_list, &q->accept_list))
 		status = out_of_memory();
 	if (status == 0)
 		status = mxg_refresh_run(run) ? finish(run, q, folder) : out_of_memory();

@@ -222,6 +222,19 @@ static bool take_state_dir(struct mxg_policy_build *b, struct mxg_ruleset *rules
 	return mxg_build_path(b, s, &b->policy->state_dir);
 }
 
+/* A line for sh(1). */
+static bool take_on_alarm(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *s)
+{
+	static const char expected[] = "a command of 1 to 4000 bytes, such as \"/usr/local/sbin/tell-me\"";
+	const char *text = mxg_build_string(b, s, expected);
+	if (text == NULL)
+		return false;
+	if (text[0] == '\0' || strlen(text) > 4000)
+		return mxg_build_unexpected(b, s, expected);
+	b->policy->on_alarm = mxg_build_copy(b, text, strlen(text));
+	return b->policy->on_alarm != NULL;
+}
+
 static bool take_hostname(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *s)
 {
 	return mxg_build_domain(b, s, &b->policy->hostname);
@@ -371,6 +384,7 @@ static const struct mxg_setting settings[] = {
 	{ "default_domain", MXG_SETTING_GLOBAL, take_default_domain },
 	{ "patience", MXG_SETTING_GLOBAL, take_patience },
 	{ "authserv_id", MXG_SETTING_GLOBAL, take_authserv_id },
+	{ "on_alarm", MXG_SETTING_GLOBAL, take_on_alarm },
 	{ "state_dir", MXG_SETTING_GLOBAL, take_state_dir },
 	{ "hostname", MXG_SETTING_GLOBAL, take_hostname },
 	{ "exempt", MXG_SETTING_BOTH, take_exempt },

@@ -181,6 +181,10 @@ static bool read_version(const struct mxg_snapshot_value *v, size_t *at, struct 
 		.ttl = mxg_get32(p + MXG_VERSION_AT_TTL),
 		.kind = (enum mxg_answer_kind)p[MXG_VERSION_AT_KIND],
 		.ad = (p[MXG_VERSION_AT_FLAGS] & MXG_VERSION_FLAG_AD) != 0,
+		.refused = (p[MXG_VERSION_AT_FLAGS] & MXG_VERSION_FLAG_REFUSED) != 0,
+		.accepted = (p[MXG_VERSION_AT_FLAGS] & MXG_VERSION_FLAG_ACCEPTED) != 0,
+		.alarms = p[MXG_VERSION_AT_ALARMS],
+		.doubtful = (p[MXG_VERSION_AT_ALARMS] & MXG_ALARMS_DOUBTFUL) != 0,
 		.count = mxg_get16(p + MXG_VERSION_AT_COUNT),
 		.size = mxg_get32(p + MXG_VERSION_AT_SIZE),
 		.data = p + MXG_VERSION_HEAD_SIZE,
@@ -211,13 +215,21 @@ static bool read_versions(const struct mxg_snapshot_value *v, struct mxg_answer 
 	*count = v->bytes[4];
 	if (*count == 0 || *count > MXG_VERSIONS_MAX)
 		return false;
+	size_t first = 0; /* of the versions that stand or stood */
 	for (size_t i = 0; i < *count; i++) {
 		if (!read_version(v, &at, &versions[i]) || !times_hold(&versions[i]))
 			return false;
-		if (i > 0 && (versions[i].superseded == 0 || versions[i].superseded > versions[i - 1].from))
+		if (versions[i].refused) {
+			first = 1;
+			if (i != 0 || versions[i].superseded != 0)
+				return false;
+		} else if (i > first &&
+			   (versions[i].superseded == 0 || versions[i].superseded > versions[i - 1].from)) {
 			return false;
+		}
 	}
-	return at == v->len;
+	/* it is refused for what stands */
+	return at == v->len && (first == 0 || (*count > 1 && versions[1].superseded == 0));
 }
 
 /* A refresh takes history over from snapshots of other configurations, so what came before

@@ -129,11 +129,12 @@ static void write_run(struct mxg_refresh *run)
 	close(lock);
 }
 
-static void refresh_so(int64_t now, bool strict, const char *forget)
+static void refresh_with(int64_t now, bool strict, const char *forget, const char *accept)
 {
 	struct mxg_local_domain domains[] = { { .ruleset = &policy->rulesets[0], .shared = true },
 					      { .name = "d.test", .ruleset = &policy->rulesets[0] } };
 	struct mxg_string_list names = { .items = &forget, .count = forget == NULL ? 0 : 1 };
+	struct mxg_string_list accepted = { .items = &accept, .count = accept == NULL ? 0 : 1 };
 	static struct mxg_refresh run;
 	struct mxguard_snapshot *before = NULL;
 	run = (struct mxg_refresh){ .policy = policy,
@@ -144,13 +145,18 @@ static void refresh_so(int64_t now, bool strict, const char *forget)
 				    .domains = domains,
 				    .domain_count = 2 };
 	mxg_snapshot_open_any(&before, policy, NULL, 0);
-	assert_true(mxg_store_init(&run.store, before, &names));
+	assert_true(mxg_store_init(&run.store, before, &names, &accepted));
 	assert_true(mxg_refresh_run(&run));
 	write_run(&run);
 	mxg_driver_free(run.driver);
 	mxg_reach_clear(&run.reach);
 	mxg_store_clear(&run.store);
 	mxguard_snapshot_unref(before);
+}
+
+static void refresh_so(int64_t now, bool strict, const char *forget)
+{
+	refresh_with(now, strict, forget, NULL);
 }
 
 static void refresh(int64_t now)
