@@ -63,7 +63,8 @@ void mxg_item_reply(struct mxg_item *item, struct mxg_reply *reply, bool strict)
 bool mxg_item_alarm(struct mxg_item *item, unsigned alarm, bool strict);
 /* refresh_alarms.c; the reply is in */
 void mxg_item_judge(struct mxg_item *item, bool strict);
-void mxg_item_alarm_text(const struct mxg_item *item, char *text, size_t size); /* "emptied (0, before 1)" */
+#define MXG_ALARM_TEXT_MAX (MXG_ALARM_NAMES_MAX + 60)
+void mxg_item_alarm_text(const struct mxg_item *item, char text[MXG_ALARM_TEXT_MAX]); /* "emptied (0, before 1)" */
 bool mxg_item_has_alarm(const struct mxg_item *item);
 bool mxg_item_answered(const struct mxg_item *item); /* the new answer counts */
 bool mxg_item_changed(const struct mxg_item *item); /* … and it is another than before */

@@ -133,15 +133,9 @@ bool mxg_item_has_alarm(const struct mxg_item *item)
 	return item->state == MXG_ITEM_REPLIED && item->alarms != 0;
 }
 
-void mxg_item_alarm_text(const struct mxg_item *item, char *text, size_t size)
+void mxg_item_alarm_text(const struct mxg_item *item, char text[MXG_ALARM_TEXT_MAX])
 {
-	size_t at = 0;
-	text[0] = '\0';
-	for (unsigned i = 0; i < MXG_ALARM_KINDS; i++)
-		if ((item->alarms & 1u << i) != 0 && at < size)
-			at += (size_t)snprintf(text + at, size - at, "%s%s", at == 0 ? "" : ", ",
-					       mxg_alarm_name(1u << i));
-	if (at < size && (item->alarms & (MXG_ALARM_EMPTIED | MXG_ALARM_DOUBLED)) != 0 &&
-	    item->new_size != item->old_size)
-		snprintf(text + at, size - at, " (%zu, before %zu)", item->new_size, item->old_size);
+	size_t at = mxg_alarm_names(text, item->alarms, ", ");
+	if ((item->alarms & (MXG_ALARM_EMPTIED | MXG_ALARM_DOUBLED)) != 0 && item->new_size != item->old_size)
+		snprintf(text + at, MXG_ALARM_TEXT_MAX - at, " (%zu, before %zu)", item->new_size, item->old_size);
 }

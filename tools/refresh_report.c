@@ -55,15 +55,6 @@ void mxg_refresh_count(const struct mxg_refresh *run, struct mxg_refresh_figures
 
 /* ---- JSON ----------------------------------------------------------------------------- */
 
-static json_t *alarm_names(unsigned alarms)
-{
-	json_t *names = json_array();
-	for (unsigned i = 0; i < MXG_ALARM_KINDS; i++)
-		if ((alarms & 1u << i) != 0)
-			json_array_append_new(names, json_string(mxg_alarm_name(1u << i)));
-	return names;
-}
-
 static json_t *item_object(const struct mxg_item *item)
 {
 	char name[MXG_NAME_TEXT_MAX];
@@ -77,7 +68,7 @@ static void items_to_json(const struct mxg_refresh *run, json_t *alarms, json_t 
 	while (mxg_store_each(&run->store, &at, &item)) {
 		if (mxg_item_has_alarm(item)) {
 			json_t *o = item_object(item);
-			json_object_set_new(o, "alarms", alarm_names(item->alarms));
+			json_object_set_new(o, "alarms", mxg_json_alarms(item->alarms));
 			json_object_set_new(o, "before", json_integer((json_int_t)item->old_size));
 			json_object_set_new(o, "now", json_integer((json_int_t)item->new_size));
 			json_object_set_new(o, "kept_old", json_boolean(item->keep_old));
@@ -114,8 +105,8 @@ void mxg_refresh_print_json(const struct mxg_refresh *run, const struct mxg_refr
 
 static void alarm_row(struct mxg_table *table, const struct mxg_item *item)
 {
-	char name[MXG_NAME_TEXT_MAX], text[160];
-	mxg_item_alarm_text(item, text, sizeof(text));
+	char name[MXG_NAME_TEXT_MAX], text[MXG_ALARM_TEXT_MAX];
+	mxg_item_alarm_text(item, text);
 	const char *cells[CELLS] = { mxg_item_name(item, name), mxg_dns_type_name(item->type), text,
 				     item->keep_old ? "the old answers stay" : "taken" };
 	mxg_table_add(table, item->keep_old ? MXG_RED : MXG_YELLOW, cells);

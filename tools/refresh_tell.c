@@ -48,9 +48,9 @@ static void warn(const char *format, ...)
 
 static void warn_of(const struct mxg_item *item)
 {
-	char name[MXG_NAME_TEXT_MAX], text[200];
+	char name[MXG_NAME_TEXT_MAX], text[MXG_ALARM_TEXT_MAX];
 	mxg_item_name(item, name);
-	mxg_item_alarm_text(item, text, sizeof(text));
+	mxg_item_alarm_text(item, text);
 	warn("alarm: %s %s: %s; %s mxguard refresh --accept %s", name, mxg_dns_type_name(item->type), text,
 	     item->keep_old ? "the old answers stay until" : "taken; if it is meant:", name);
 }
@@ -87,29 +87,18 @@ static void set_number(const char *name, size_t value)
 	setenv(name, text, 1);
 }
 
-static void set_kinds(const struct mxg_item *item)
-{
-	char text[160];
-	size_t n = 0;
-	text[0] = '\0';
-	for (unsigned i = 0; i < MXG_ALARM_KINDS; i++)
-		if ((item->alarms & 1u << i) != 0)
-			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", n == 0 ? "" : ",",
-					      mxg_alarm_name(1u << i));
-	setenv("MXGUARD_ALARM_KIND", text, 1);
-}
-
 /* In the child. Names come from outside: they go into the environment, never into the command. */
 static void become(const char *command, const struct mxg_item *item)
 {
-	char name[MXG_NAME_TEXT_MAX];
+	char name[MXG_NAME_TEXT_MAX], kinds[MXG_ALARM_NAMES_MAX];
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	setpgid(0, 0);
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
 		_exit(126);
 	setenv("MXGUARD_ALARM_NAME", mxg_item_name(item, name), 1);
 	setenv("MXGUARD_ALARM_TYPE", mxg_dns_type_name(item->type), 1);
-	set_kinds(item);
+	mxg_alarm_names(kinds, item->alarms, ",");
+	setenv("MXGUARD_ALARM_KIND", kinds, 1);
 	set_number("MXGUARD_ALARM_BEFORE", item->old_size);
 	set_number("MXGUARD_ALARM_NOW", item->new_size);
 	setenv("MXGUARD_ALARM_HELD", item->keep_old ? "1" : "0", 1);

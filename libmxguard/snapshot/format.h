@@ -84,6 +84,9 @@ enum mxg_alarm {
 /* Near its limit, a record still says what it said: that takes nothing from it. */
 #define MXG_ALARMS_DOUBTFUL 0x5fu
 const char *mxg_alarm_name(unsigned alarm); /* one bit: "emptied", … */
+#define MXG_ALARM_NAMES_MAX 100
+/* All of them, with the separator between; returns the length. */
+size_t mxg_alarm_names(char text[MXG_ALARM_NAMES_MAX], unsigned alarms, const char *separator);
 
 uint32_t mxg_crc32(uint32_t crc, const void *bytes, size_t len); /* starts with 0 */
 uint32_t mxg_cdb_hash(const uint8_t *key, size_t len);

@@ -276,6 +276,16 @@ enum mxg_snapshot_result mxg_snapshot_load(const struct mxguard_snapshot *s, str
 	return r;
 }
 
+unsigned mxg_snapshot_alarms(const struct mxg_answers *answers, int entry, bool *held)
+{
+	const struct mxg_answer *versions, *refused = mxg_answers_refused(answers, entry);
+	unsigned alarms = refused == NULL ? 0 : refused->alarms;
+	if (mxg_answers_versions(answers, entry, &versions) > 0 && versions[0].superseded == 0)
+		alarms |= versions[0].alarms;
+	*held = refused != NULL;
+	return alarms;
+}
+
 /* A "no" is only as good as the hash table that it came out of. */
 static bool bucket_holds(const struct mxguard_snapshot *s, uint32_t hash)
 {
