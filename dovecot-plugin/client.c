@@ -3,6 +3,7 @@
 #include "client.h"
 
 #include "transaction.h"
+#include "xclient.h"
 
 static MODULE_CONTEXT_DEFINE_INIT(session_module, &lmtp_module_register);
 static lmtp_client_created_func_t *next_hook;
@@ -53,6 +54,7 @@ static void client_created(struct client **_client)
 	client->v.cmd_data = plugin_cmd_data;
 	client->v.local_deliver = plugin_local_deliver;
 	MODULE_CONTEXT_SET(client, session_module, session);
+	xclient_forget_logins(client->conn->server);
 	if (next_hook != NULL)
 		next_hook(_client);
 }

@@ -38,7 +38,7 @@ static bool settle_all(struct transaction *t)
 		struct recipient *r = recipient_at(rcpt);
 
 		recipient_judge(t, r);
-		if (r->lrcpt->type == LMTP_RECIPIENT_TYPE_PROXY && !r->broken &&
+		if (r->lrcpt->type == LMTP_RECIPIENT_TYPE_PROXY && r->trouble == TROUBLE_NONE &&
 		    recipient_action(t, r) != MXGUARD_ACTION_ACCEPT)
 			recipient_tag_only(t, r);
 		report_recipient(t, r);
@@ -152,11 +152,11 @@ int plugin_cmd_data(struct client *client, struct smtp_server_cmd_ctx *cmd, stru
 	int ret = 1;
 
 	i_assert(t->trans == trans);
-	if (t->broken != NULL) /* no recipient was let through */
+	if (t->trouble != TROUBLE_NONE) /* no recipient was let through */
 		return fail_all(t, "4.3.5");
 	transaction_stop(t);
 	decided = all_decided(t);
-	if (header_scan(data_input, engine_policy(t->engine), decided ? NULL : t->check, t->pool, &t->header) < 0) {
+	if (header_scan(data_input, t->policy, decided ? NULL : t->check, t->pool, &t->header) < 0) {
 		e_error(client->event, "mxguard: read(%s) failed: %s", i_stream_get_name(data_input),
 			i_stream_get_error(data_input));
 		return fail_all(t, "4.3.0");
@@ -181,21 +181,25 @@ int plugin_local_deliver(struct client *client, struct lmtp_recipient *lrcpt, st
 	struct transaction *t = session->transaction;
 	struct recipient *r = recipient_of(lrcpt);
 	enum mxguard_action action = recipient_action(t, r);
-	const char *mailbox, *error;
+	const char *mailbox;
+	struct quarantine_box box;
+	int ret;
 
 	if (is_refusal(action)) {
 		recipient_refuse(t, r);
 		return -1;
 	}
-	if (action == MXGUARD_ACTION_QUARANTINE) {
-		mailbox = mxguard_check_text(t->check, r->index, MXGUARD_TEXT_QUARANTINE_MAILBOX);
-		if (quarantine_open(lldctx->rcpt_user, mailbox, &mailbox, &error) < 0) {
-			e_error(lrcpt->rcpt->event, "mxguard: cannot quarantine: %s", error);
-			smtp_server_recipient_reply(lrcpt->rcpt, 451, "4.2.0",
-						    "Mailbox for suspicious mail is not available");
-			return -1;
-		}
-		lldctx->rcpt_default_mailbox = mailbox;
+	if (action != MXGUARD_ACTION_QUARANTINE)
+		return session->module_ctx.super.local_deliver(client, lrcpt, cmd, trans, lldctx);
+	mailbox = mxguard_check_text(t->check, r->index, MXGUARD_TEXT_QUARANTINE_MAILBOX);
+	if (quarantine_open(lldctx->rcpt_user, mailbox, &box) < 0) {
+		quarantine_complain(lrcpt->rcpt->event, &box);
+		smtp_server_recipient_reply(lrcpt->rcpt, 451, "4.2.0", "Mailbox for suspicious mail is not available");
+		return -1;
 	}
-	return session->module_ctx.super.local_deliver(client, lrcpt, cmd, trans, lldctx);
+	lldctx->rcpt_default_mailbox = box.name;
+	quarantine_begin();
+	ret = session->module_ctx.super.local_deliver(client, lrcpt, cmd, trans, lldctx);
+	quarantine_end();
+	return ret;
 }

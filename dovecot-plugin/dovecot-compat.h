@@ -12,7 +12,9 @@
 #include "lda-settings.h"
 #include "lmtp-common.h"
 #include "lmtp-recipient.h"
+#include "mail-namespace.h"
 #include "mail-storage-service.h"
+#include "mail-storage-settings.h"
 #include "mail-user.h"
 #include "module-context.h"
 #include "smtp-address.h"
@@ -42,6 +44,29 @@ static inline const struct lda_settings *client_lda_set(const struct client *cli
 	return client->lda_set;
 #else
 	return client->unexpanded_lda_set;
+#endif
+}
+
+/* The mailboxes that a namespace's configuration names. */
+#if MXG_DOVECOT_24
+#define namespace_mailboxes(ns) (&(ns)->set->parsed_mailboxes)
+typedef const struct mailbox_settings configured_mailbox_t;
+#else
+#define namespace_mailboxes(ns) (&(ns)->set->mailboxes)
+typedef struct mailbox_settings configured_mailbox_t;
+#endif
+
+static inline bool mailbox_has_configured_use(configured_mailbox_t *set, const char *use)
+{
+#if MXG_DOVECOT_24
+	const char *each;
+
+	array_foreach_elem(&set->special_use, each)
+		if (strcasecmp(each, use) == 0)
+			return TRUE;
+	return FALSE;
+#else
+	return str_array_icase_find(t_strsplit_spaces(set->special_use, " "), use);
 #endif
 }
 

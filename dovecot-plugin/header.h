@@ -14,15 +14,16 @@ ARRAY_DEFINE_TYPE(istream_list, struct istream *);
 
 struct header_scan {
 	ARRAY_TYPE(header_cut) cuts;
+	uoff_t top; /* where a field of ours goes in: below an mbox "From " line; no cut is above it */
 	const char *message_id; /* as it stands there; NULL: none */
 };
 
 /*
  * Reads the header block and seeks back to where the stream stood. Notes what the policy wants
  * removed, and feeds the check, where one is given, as long as it wants more. 0, or -1 where
- * the stream failed.
+ * the stream failed or there is no memory.
  */
-int header_scan(struct istream *input, const struct mxguard_policy *policy, struct mxguard_check *check, pool_t pool,
+int header_scan(struct istream *input, struct mxguard_policy *policy, struct mxguard_check *check, pool_t pool,
 		struct header_scan *scan_r);
 
 /* The message with `field` on top and without the cuts; the same stream, with one more

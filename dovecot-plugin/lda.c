@@ -2,7 +2,6 @@
 /* dovecot-lda: one recipient, an MTA behind us that waits for an exit status. */
 #include "lda.h"
 
-#include "engine.h"
 #include "header.h"
 #include "plugin_settings.h"
 #include "quarantine.h"
@@ -72,50 +71,34 @@ static void describe(struct mxguard_check *check, struct mail_deliver_context *c
 				    NULL);
 }
 
-static int read_header(struct mxguard_check *check, struct mail_deliver_context *ctx,
-		       const struct mxguard_policy *policy)
+struct lda_delivery {
+	struct mail_deliver_context *ctx;
+	struct mxguard_session *session;
+};
+
+static int read_header(void *context, struct mxguard_check *check)
 {
+	const struct lda_delivery *d = context;
 	struct header_scan scan;
 	struct istream *input;
 
-	if (mail_get_stream(ctx->src_mail, NULL, NULL, &input) < 0)
-		return -1;
-	if (header_scan(input, policy, check, ctx->pool, &scan) < 0)
-		return -1;
-	(void)mxguard_check_header_end(check);
+	if (mail_get_stream(d->ctx->src_mail, NULL, NULL, &input) < 0 ||
+	    header_scan(input, mxguard_session_policy(d->session), check, d->ctx->pool, &scan) < 0)
+		return MXGUARD_ERROR_IO;
 	return mxguard_check_set_ids(check, NULL, scan.message_id);
-}
-
-/* Nothing else goes on in this process: it may wait, for dns.timeout at the most. */
-static int decide(struct mxguard_check *check, struct mail_deliver_context *ctx, struct mxguard_policy *policy)
-{
-	struct mxguard_resolver *resolver = NULL;
-	mxguard_resolver_new(&resolver, policy);
-	int progress = MXGUARD_ERROR_NOMEM;
-
-	if (resolver == NULL)
-		return -1;
-	if (mxguard_check_add_recipient(check, smtp_address_encode(ctx->rcpt_to), NULL) == 0)
-		progress = mxguard_resolver_run(resolver, check, -1);
-	if (progress == MXGUARD_PROGRESS_NEED_HEADER && read_header(check, ctx, policy) == 0)
-		progress = mxguard_resolver_run(resolver, check, -1);
-	if (progress > 0 && progress != MXGUARD_PROGRESS_DONE)
-		progress = mxguard_check_give_up(check, ioloop_time);
-	mxguard_resolver_free(resolver);
-	return progress < 0 ? -1 : 0;
 }
 
 static int quarantine(struct mxguard_check *check, struct mail_deliver_context *ctx, struct mail_storage **storage_r)
 {
 	const char *mailbox = mxguard_check_text(check, 0, MXGUARD_TEXT_QUARANTINE_MAILBOX);
-	const char *error;
+	struct quarantine_box box;
 
-	if (quarantine_open(ctx->rcpt_user, mailbox, &mailbox, &error) < 0) {
-		e_error(ctx->rcpt_user->event, "mxguard: cannot quarantine: %s", error);
+	if (quarantine_open(ctx->rcpt_user, mailbox, &box) < 0) {
+		quarantine_complain(ctx->rcpt_user->event, &box);
 		return defer(ctx, "4.2.0 Mailbox for suspicious mail is not available");
 	}
-	ctx->rcpt_default_mailbox = p_strdup(ctx->pool, mailbox);
-	return pass_on(ctx, storage_r);
+	ctx->rcpt_default_mailbox = box.name;
+	return quarantine_deliver(ctx, next_deliver, storage_r);
 }
 
 /* Permanent: the MTA makes the bounce. dovecot-lda's own rejection would be a message to a
@@ -144,44 +127,43 @@ static int act(struct mxguard_check *check, struct mail_deliver_context *ctx, st
 					  mxguard_check_text(check, 0, MXGUARD_TEXT_REPLY)));
 }
 
-static int deliver_checked(struct mail_deliver_context *ctx, struct engine *engine, const struct plugin_settings *set,
-			   struct mail_storage **storage_r)
+static int deliver_checked(struct lda_delivery *d, const struct plugin_settings *set, struct mail_storage **storage_r)
 {
-	struct mxguard_policy *policy = engine_policy(engine);
+	struct mail_deliver_context *ctx = d->ctx;
 	struct mxguard_check *check;
 	const char *error;
 	int ret;
 
-	if (policy == NULL)
-		return defer_for_configuration(ctx, set->config);
-	mxguard_check_new(&check, policy, engine_snapshot(engine), 0);
-	if (check == NULL)
+	if (mxguard_session_check(d->session, &check, 0) < 0)
 		return defer(ctx, "4.3.0 out of memory");
+	report_notices(d->session, ctx->rcpt_user->event);
 	describe(check, ctx);
 	error = apply(check, set);
 	if (error != NULL)
-		ret = defer_for_configuration(ctx, error);
-	else if (decide(check, ctx, policy) < 0)
-		ret = defer(ctx, "4.3.0 out of memory");
-	else
-		ret = act(check, ctx, storage_r);
-	mxguard_check_free(check);
-	return ret;
+		return defer_for_configuration(ctx, error);
+	/* nothing else goes on in this process: it may wait, for dns.timeout at the most */
+	(void)mxguard_check_add_recipient(check, smtp_address_encode(ctx->rcpt_to), NULL);
+	ret = mxguard_session_decide(d->session, check, read_header, d, -1);
+	if (ret != MXGUARD_PROGRESS_DONE)
+		return defer(ctx, ret == MXGUARD_ERROR_IO ? "4.3.0 the message cannot be read" : "4.3.0 out of memory");
+	return act(check, ctx, storage_r);
 }
 
 static int deliver(struct mail_deliver_context *ctx, struct mail_storage **storage_r)
 {
+	struct lda_delivery d = { .ctx = ctx };
 	struct plugin_settings set;
-	struct engine *engine;
+	char message[MESSAGE_MAX];
 	const char *error;
 	int ret;
 
 	i_zero(&set);
 	if (settings_of_user(ctx->rcpt_user, ctx->pool, &set, &error) < 0)
 		return defer_for_configuration(ctx, error);
-	engine = engine_get(set.config, ctx->rcpt_user->event);
-	ret = deliver_checked(ctx, engine, &set, storage_r);
-	engine_unref(&engine);
+	if (mxguard_session_open(&d.session, set.config, 0, message, sizeof(message)) < 0)
+		return defer_for_configuration(ctx, message);
+	ret = deliver_checked(&d, &set, storage_r);
+	mxguard_session_free(d.session);
 	return ret;
 }
 

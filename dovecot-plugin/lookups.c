@@ -10,39 +10,20 @@
 
 #define FDS_USUAL 16
 
-struct lookup {
-	struct mxguard_check *check;
-	lookups_callback_t *callback;
-	void *context;
-};
-
 struct lookups {
-	int refcount;
-	struct mxguard_resolver *resolver;
-	ARRAY(struct lookup) pending;
+	struct lookups *next;
+	char *config;
+	struct mxguard_session *session;
+	lookups_callback_t *callback;
 	ARRAY(struct io *) ios;
 	struct timeout *to;
 	bool dispatching;
 };
 
-struct lookups *lookups_new(struct mxguard_policy *policy)
-{
-	struct mxguard_resolver *resolver = NULL;
-	mxguard_resolver_new(&resolver, policy);
-	struct lookups *lookups;
-
-	if (resolver == NULL)
-		return NULL;
-	lookups = i_new(struct lookups, 1);
-	lookups->refcount = 1;
-	lookups->resolver = resolver;
-	i_array_init(&lookups->pending, 4);
-	i_array_init(&lookups->ios, 4);
-	return lookups;
-}
+static struct lookups *all; /* one a configuration file */
 
 /*
- * The resolver may close a socket and open another under the same number while it works, and
+ * The session may close a socket and open another under the same number while it works, and
  * the ioloop must never hold one that is closed: so all are taken out before every call, and
  * those that it has afterwards are put in.
  */
@@ -72,14 +53,14 @@ static void attach_fd(struct lookups *lookups, const struct pollfd *fd)
 	}
 }
 
-/* All sockets of the resolver, on the data stack. */
+/* All sockets of the session, on the data stack. */
 static struct pollfd *sockets(const struct lookups *lookups, size_t *count_r)
 {
 	size_t room = FDS_USUAL;
 
 	for (;;) {
 		struct pollfd *fds = t_new(struct pollfd, room);
-		size_t count = mxguard_resolver_pollfds(lookups->resolver, fds, room);
+		size_t count = mxguard_session_pollfds(lookups->session, fds, room);
 
 		if (count <= room) {
 			*count_r = count;
@@ -103,67 +84,23 @@ static void attach(struct lookups *lookups)
 			attach_fd(lookups, &fds[i]);
 	}
 	T_END;
-	msecs = mxguard_resolver_timeout(lookups->resolver);
+	msecs = mxguard_session_timeout(lookups->session);
 	if (msecs >= 0)
 		lookups->to = timeout_add_short(I_MAX((unsigned int)msecs, 1), on_event, lookups);
 }
 
-static void unref(struct lookups *lookups)
-{
-	if (--lookups->refcount > 0)
-		return;
-	array_free(&lookups->pending);
-	array_free(&lookups->ios);
-	i_free(lookups);
-}
-
-void lookups_free(struct lookups **_lookups)
-{
-	struct lookups *lookups = *_lookups;
-
-	*_lookups = NULL;
-	if (lookups == NULL)
-		return;
-	detach(lookups);
-	array_clear(&lookups->pending);
-	mxguard_resolver_free(lookups->resolver);
-	lookups->resolver = NULL;
-	unref(lookups);
-}
-
-static bool take_pending(struct lookups *lookups, const struct mxguard_check *check, struct lookup *lookup_r)
-{
-	const struct lookup *lookup;
-	unsigned int count;
-
-	lookup = array_get(&lookups->pending, &count);
-	for (unsigned int i = 0; i < count; i++) {
-		if (lookup[i].check != check)
-			continue;
-		*lookup_r = lookup[i];
-		array_delete(&lookups->pending, i, 1);
-		return TRUE;
-	}
-	return FALSE;
-}
-
-/* The resolver is not on the stack here, so a callback may do with it what it likes. */
+/* The session is not on the stack here, so a callback may do with it what it likes. */
 static void dispatch(struct lookups *lookups)
 {
-	struct mxguard_check *check;
-	struct lookup lookup;
+	void *user;
 
 	if (lookups->dispatching)
 		return;
 	lookups->dispatching = TRUE;
-	lookups->refcount++;
-	while (lookups->resolver != NULL && (check = mxguard_resolver_next(lookups->resolver)) != NULL)
-		if (take_pending(lookups, check, &lookup))
-			lookup.callback(lookup.context);
+	while (mxguard_session_next(lookups->session, &user) != NULL)
+		lookups->callback(user);
 	lookups->dispatching = FALSE;
-	if (lookups->resolver != NULL)
-		attach(lookups);
-	unref(lookups);
+	attach(lookups);
 }
 
 static void on_event(struct lookups *lookups)
@@ -176,34 +113,83 @@ static void on_event(struct lookups *lookups)
 		if (poll(fds, count, 0) <= 0)
 			count = 0;
 		detach(lookups);
-		(void)mxguard_resolver_process(lookups->resolver, fds, count);
+		(void)mxguard_session_process(lookups->session, fds, count);
 	}
 	T_END;
 	dispatch(lookups);
 }
 
-int lookups_start(struct lookups *lookups, struct mxguard_check *check, lookups_callback_t *callback, void *context)
+int lookups_check(struct lookups *lookups, struct mxguard_check **check_r)
 {
-	struct lookup lookup = { .check = check, .callback = callback, .context = context };
+	int ret;
+
+	detach(lookups);
+	ret = mxguard_session_check(lookups->session, check_r, 0);
+	attach(lookups);
+	return ret;
+}
+
+void lookups_release(struct lookups *lookups, struct mxguard_check *check)
+{
+	detach(lookups);
+	mxguard_session_release(lookups->session, check);
+	attach(lookups);
+}
+
+int lookups_start(struct lookups *lookups, struct mxguard_check *check, void *user)
+{
 	int progress;
 
 	detach(lookups);
-	progress = mxguard_resolver_start(lookups->resolver, check, -1);
-	if (progress == MXGUARD_PROGRESS_NEED_DNS)
-		array_push_back(&lookups->pending, &lookup);
-	else
-		mxguard_resolver_cancel(lookups->resolver, check);
+	progress = mxguard_session_start(lookups->session, check, -1, user);
 	attach(lookups);
 	return progress;
 }
 
 void lookups_cancel(struct lookups *lookups, struct mxguard_check *check)
 {
-	struct lookup lookup;
-
-	if (!take_pending(lookups, check, &lookup))
-		return;
 	detach(lookups);
-	mxguard_resolver_cancel(lookups->resolver, check);
+	mxguard_session_cancel(lookups->session, check);
 	attach(lookups);
+}
+
+struct mxguard_session *lookups_session(struct lookups *lookups)
+{
+	return lookups->session;
+}
+
+struct lookups *lookups_get(const char *config, lookups_callback_t *callback)
+{
+	struct lookups *lookups;
+	struct mxguard_session *session;
+
+	for (lookups = all; lookups != NULL; lookups = lookups->next)
+		if (strcmp(lookups->config, config) == 0)
+			return lookups;
+	if (mxguard_session_open(&session, config,
+				 MXGUARD_SESSION_FLAG_FOLLOW_CONFIG | MXGUARD_SESSION_FLAG_DEFER_WHILE_WRONG, NULL,
+				 0) < 0)
+		return NULL;
+	lookups = i_new(struct lookups, 1);
+	lookups->config = i_strdup(config);
+	lookups->session = session;
+	lookups->callback = callback;
+	i_array_init(&lookups->ios, 4);
+	lookups->next = all;
+	all = lookups;
+	return lookups;
+}
+
+void lookups_deinit(void)
+{
+	while (all != NULL) {
+		struct lookups *lookups = all;
+
+		all = lookups->next;
+		detach(lookups);
+		mxguard_session_free(lookups->session);
+		array_free(&lookups->ios);
+		i_free(lookups->config);
+		i_free(lookups);
+	}
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What Dovecot looks for in a mail plugin. */
 #include "client.h"
-#include "engine.h"
 #include "lda.h"
+#include "lookups.h"
 
 #include "module-dir.h"
 
@@ -24,5 +24,5 @@ EXPORTED void mxguard_plugin_deinit(void)
 {
 	client_hook_deinit();
 	lda_hook_deinit();
-	engines_deinit();
+	lookups_deinit();
 }

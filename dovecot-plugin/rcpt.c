@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* RCPT: refused here, one by one, where the peer alone decides. */
+#include "connection.h"
 #include "transaction.h"
 
 #include "llist.h"
@@ -44,12 +45,12 @@ static int decide(struct transaction *t, struct recipient *r)
 	int progress;
 
 	if (!transaction_add(t, r)) {
-		r->broken = TRUE;
+		r->trouble = TROUBLE_MEMORY;
 		return refuse(t, r);
 	}
 	progress = transaction_run(t);
 	if (progress < 0) {
-		r->broken = TRUE;
+		r->trouble = TROUBLE_MEMORY;
 		return refuse(t, r);
 	}
 	if (progress == MXGUARD_PROGRESS_NEED_DNS && !recipient_decided(t, r)) {
@@ -65,7 +66,7 @@ int plugin_cmd_rcpt(struct client *client, struct smtp_server_cmd_ctx *cmd, stru
 	struct transaction *t = transaction_get(session);
 	struct recipient *r = recipient_new(lrcpt, cmd);
 
-	if (t->broken != NULL)
+	if (t->trouble != TROUBLE_NONE)
 		return refuse(t, r);
 	if (t->running) {
 		wait_for_check(t, r);
@@ -103,7 +104,10 @@ static struct recipient *take_oldest(struct transaction *t)
 /* Each reply can bring the next command, or the end of the connection. */
 void transaction_go_on(struct transaction *t)
 {
+	struct connection_visit visit;
+
 	transaction_ref(t);
+	connection_enter(&visit, t->session->client->conn);
 	if (t->data_continue != NULL) {
 		data_continue_t *go_on = t->data_continue;
 
@@ -113,5 +117,6 @@ void transaction_go_on(struct transaction *t)
 		while (t->session != NULL && !t->running && t->waiting != NULL)
 			finish(t, take_oldest(t));
 	}
+	connection_leave(&visit);
 	transaction_unref(&t);
 }

@@ -44,15 +44,16 @@ static void report_broken(struct transaction *t, struct recipient *r)
 {
 	const struct client *client = t->session->client;
 	const char *peer = client->remote_ip.family == 0 ? "-" : net_ip2addr(&client->remote_ip);
+	const char *reason = trouble_code(t->trouble != TROUBLE_NONE ? t->trouble : r->trouble);
 	struct event_passthrough *e = decision(r->lrcpt->rcpt->event);
 
 	e = e->add_str("verdict", "undecided")->add_str("action", "defer")->add_str("would", "defer");
-	e = e->add_str("reason", "configuration")->add_str("gateway", "")->add_str("peer", peer);
+	e = e->add_str("reason", reason)->add_str("gateway", "")->add_str("peer", peer);
 	e_info(e->event(),
 	       "mxguard: verdict=undecided action=defer would=- mode=- place=- peer=%s boundary=- hop=0 gateway=- "
-	       "term=- from=<%s> rcpt=<%s> id=<%s> msgid=<> reason=configuration",
+	       "term=- from=<%s> rcpt=<%s> id=<%s> msgid=<> reason=%s",
 	       peer, str_sanitize(smtp_address_encode(t->trans->mail_from), ADDRESS_SHOWN),
-	       str_sanitize(smtp_address_encode(r->lrcpt->rcpt->path), ADDRESS_SHOWN), t->trans->id);
+	       str_sanitize(smtp_address_encode(r->lrcpt->rcpt->path), ADDRESS_SHOWN), t->trans->id, reason);
 }
 
 void report_recipient(struct transaction *t, struct recipient *r)
@@ -60,8 +61,25 @@ void report_recipient(struct transaction *t, struct recipient *r)
 	if (r->reported)
 		return;
 	r->reported = TRUE;
-	if (t->broken != NULL || r->broken || !r->added)
+	if (t->trouble != TROUBLE_NONE || r->trouble != TROUBLE_NONE || !r->added)
 		report_broken(t, r);
 	else
 		report_check(t->check, r->index, r->lrcpt->rcpt->event);
+}
+
+/* Remarks go where people look for them, to `mxguard doctor`: a 2.4 process serves one connection,
+ * and would repeat them. */
+void report_notices(struct mxguard_session *session, struct event *event)
+{
+	enum mxguard_level level;
+	const char *text;
+
+	while ((text = mxguard_session_notice(session, &level)) != NULL) {
+		if (level == MXGUARD_LEVEL_ERROR)
+			e_error(event, "mxguard: all recipients are deferred with 451 4.3.5: %s", text);
+		else if (level == MXGUARD_LEVEL_WARNING)
+			e_warning(event, "mxguard: %s", text);
+		else
+			e_debug(event, "mxguard: %s", text);
+	}
 }

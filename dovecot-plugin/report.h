@@ -12,5 +12,7 @@ struct transaction;
 void report_recipient(struct transaction *t, struct recipient *r);
 /* The same for a check outside of LMTP. */
 void report_check(const struct mxguard_check *check, size_t index, struct event *parent);
+/* What the library has to say of configuration and snapshot. */
+void report_notices(struct mxguard_session *session, struct event *event);
 
 #endif

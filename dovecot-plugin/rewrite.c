@@ -25,7 +25,9 @@ static struct istream *slice(struct istream *input, const char *field, const str
 	struct istream *part, *result;
 	uoff_t at = input->v_offset;
 
-	t_array_init(&parts, array_count(&scan->cuts) + 3);
+	t_array_init(&parts, array_count(&scan->cuts) + 4);
+	add_range(&parts, input, at, scan->top - at);
+	at = scan->top;
 	if (*field != '\0') {
 		part = i_stream_create_copy_from_data(field, strlen(field));
 		array_push_back(&parts, &part);
@@ -70,11 +72,12 @@ static struct istream *copy_small(struct istream *input, const char *field, cons
 	const unsigned char *data;
 	size_t size;
 
-	buffer_append(copy, field, strlen(field));
 	while (input->v_offset - start <= COPIED_MOST && i_stream_read_more(input, &data, &size) > 0) {
 		add_kept(copy, data, size, input->v_offset, scan);
 		i_stream_skip(input, size);
 	}
+	if (*field != '\0' && scan->top - start <= copy->used)
+		buffer_insert(copy, (size_t)(scan->top - start), field, strlen(field));
 	if (input->stream_errno == 0 && input->v_offset - start <= COPIED_MOST)
 		result = i_stream_create_copy_from_data(copy->data, copy->used);
 	else

@@ -55,6 +55,31 @@ static const char *apply(struct mxguard_check *check, size_t index, const struct
 	return NULL;
 }
 
+/* 4 or 16 bytes, as the library wants them; 0: no peer. */
+static const uint8_t *bytes_of(const struct ip_addr *ip, size_t *size_r)
+{
+	*size_r = ip->family == AF_INET ? 4 : ip->family == AF_INET6 ? 16 : 0;
+	return ip->family == AF_INET ? (const uint8_t *)&ip->u.ip4 : (const uint8_t *)&ip->u.ip6;
+}
+
+/* One of ours that shows a trace. */
+static bool is_internal(struct transaction *t, const struct ip_addr *peer)
+{
+	size_t size;
+	const uint8_t *bytes = bytes_of(peer, &size);
+
+	return mxguard_session_is_internal(lookups_session(t->lookups), bytes, size) == 1;
+}
+
+static void set_peer(struct transaction *t)
+{
+	size_t size;
+	const uint8_t *bytes = bytes_of(&t->session->client->remote_ip, &size);
+
+	if (size > 0) /* else there is none, as in every new check */
+		(void)mxguard_check_set_peer_bytes(t->check, bytes, size);
+}
+
 /* A login counts where one of our own hosts speaks for it on its own connection: any other
  * client that may say XCLIENT, or that stands behind a proxy, merely claims it. */
 static void set_login(struct transaction *t, const struct smtp_proxy_data *proxy)
@@ -63,7 +88,7 @@ static void set_login(struct transaction *t, const struct smtp_proxy_data *proxy
 
 	if (proxy->login == NULL || *proxy->login == '\0' || s->by_proxy)
 		return;
-	if (engine_peer_is_internal(t->engine, &s->client->real_remote_ip))
+	if (is_internal(t, &s->client->real_remote_ip))
 		(void)mxguard_check_set_login(t->check, proxy->login);
 }
 
@@ -91,11 +116,7 @@ static void set_real_peer(struct transaction *t)
  * message already, and a refusal would become a bounce. */
 static enum mxguard_place place_of(struct transaction *t)
 {
-	const struct ip_addr *peer = &t->session->client->remote_ip;
-
-	if (peer->family == 0 || engine_peer_is_internal(t->engine, peer))
-		return MXGUARD_PLACE_QUEUED;
-	return MXGUARD_PLACE_DOOR;
+	return is_internal(t, &t->session->client->remote_ip) ? MXGUARD_PLACE_QUEUED : MXGUARD_PLACE_DOOR;
 }
 
 static void describe(struct transaction *t)
@@ -105,7 +126,7 @@ static void describe(struct transaction *t)
 	struct smtp_proxy_data proxy;
 
 	smtp_server_connection_get_proxy_data(conn, &proxy);
-	(void)check_set_peer_ip(t->check, &t->session->client->remote_ip);
+	set_peer(t);
 	set_real_peer(t);
 	(void)mxguard_check_set_helo(t->check, proxy.helo != NULL ? proxy.helo : helo->domain);
 	(void)mxguard_check_set_sender(t->check, smtp_address_encode(t->trans->mail_from));
@@ -114,31 +135,53 @@ static void describe(struct transaction *t)
 	set_login(t, &proxy);
 }
 
-/* Why nothing can be decided, or NULL. */
-static const char *prepare(struct transaction *t)
+static void check_finished(void *context)
+{
+	struct transaction *t = context;
+
+	t->running = FALSE;
+	transaction_go_on(t);
+}
+
+static const struct {
+	const char *code, *status, *reply;
+} troubles[] = {
+	[TROUBLE_NONE] = { "undecided", "4.3.0", "Temporary internal failure" },
+	[TROUBLE_CONFIGURATION] = { "configuration", "4.3.5", "Mail system configuration error; try again later" },
+	[TROUBLE_USERDB] = { "userdb", "4.3.0", "The user cannot be looked up; try again later" },
+	[TROUBLE_MEMORY] = { "out-of-memory", "4.3.0", "Temporary internal failure" },
+};
+
+const char *trouble_code(enum trouble trouble)
+{
+	return troubles[trouble].code;
+}
+
+static enum trouble prepare(struct transaction *t)
 {
 	struct client *client = t->session->client;
-	struct mxguard_policy *policy;
 	const char *error;
+	int ret;
 
 	if (settings_of_client(client, t->pool, &t->settings, &error) < 0) {
 		e_error(client->event, "mxguard: all recipients are deferred with 451 4.3.5: settings: %s", error);
-		return "settings";
+		return TROUBLE_CONFIGURATION;
 	}
-	t->engine = engine_get(t->settings.config, client->event);
-	policy = engine_policy(t->engine);
-	if (policy == NULL)
-		return "configuration"; /* logged when it was read */
-	mxguard_check_new(&t->check, policy, engine_snapshot(t->engine), 0);
-	if (t->check == NULL)
-		return "memory";
+	t->lookups = lookups_get(t->settings.config, check_finished);
+	if (t->lookups == NULL)
+		return TROUBLE_MEMORY;
+	ret = lookups_check(t->lookups, &t->check);
+	report_notices(lookups_session(t->lookups), client->event);
+	if (ret < 0)
+		return ret == MXGUARD_ERROR_CONFIG ? TROUBLE_CONFIGURATION : TROUBLE_MEMORY;
+	t->policy = mxguard_session_policy(lookups_session(t->lookups));
 	error = apply(t->check, MXGUARD_ALL, &t->settings, t->pool);
 	if (error != NULL) {
 		e_error(client->event, "mxguard: all recipients are deferred with 451 4.3.5: %s", error);
-		return "settings";
+		return TROUBLE_CONFIGURATION;
 	}
 	describe(t);
-	return NULL;
+	return TROUBLE_NONE;
 }
 
 struct transaction *transaction_get(struct session *session)
@@ -155,7 +198,8 @@ struct transaction *transaction_get(struct session *session)
 	t->session = session;
 	t->trans = smtp_server_connection_get_transaction(session->client->conn);
 	session->transaction = t;
-	t->broken = prepare(t);
+	session->had_transaction = TRUE;
+	t->trouble = prepare(t);
 	return t;
 }
 
@@ -171,8 +215,8 @@ void transaction_unref(struct transaction **_t)
 	*_t = NULL;
 	if (--t->refcount > 0)
 		return;
-	mxguard_check_free(t->check);
-	engine_unref(&t->engine);
+	if (t->check != NULL)
+		lookups_release(t->lookups, t->check);
 	pool_unref(&t->pool);
 }
 
@@ -180,7 +224,7 @@ void transaction_unref(struct transaction **_t)
 void transaction_stop(struct transaction *t)
 {
 	if (t->running)
-		engine_cancel(t->engine, t->check);
+		lookups_cancel(t->lookups, t->check);
 	t->running = FALSE;
 }
 
@@ -217,17 +261,9 @@ bool transaction_add(struct transaction *t, struct recipient *r)
 	return TRUE;
 }
 
-static void check_finished(void *context)
-{
-	struct transaction *t = context;
-
-	t->running = FALSE;
-	transaction_go_on(t);
-}
-
 int transaction_run(struct transaction *t)
 {
-	int progress = engine_run(t->engine, t->check, check_finished, t);
+	int progress = lookups_start(t->lookups, t->check, t);
 
 	t->running = progress == MXGUARD_PROGRESS_NEED_DNS;
 	return progress;
@@ -250,6 +286,8 @@ static int user_settings(struct transaction *t, struct recipient *r, struct plug
 	struct mail_storage_service_user *user;
 	int ret = lookup_recipient(t->session->client, r->lrcpt, &user, error_r);
 
+	if (ret < 0)
+		r->trouble = TROUBLE_USERDB;
 	if (ret <= 0)
 		return ret < 0 ? -1 : 0; /* who does not exist has no settings */
 	*set_r = t->settings;
@@ -295,8 +333,10 @@ void recipient_judge(struct transaction *t, struct recipient *r)
 		error = ret == 0 ? NULL : decide_again(t, r, &set);
 	if (error == NULL)
 		return;
-	r->broken = TRUE;
-	e_error(r->lrcpt->rcpt->event, "mxguard: deferred with 451 4.3.5: the user's settings: %s", error);
+	if (r->trouble == TROUBLE_NONE)
+		r->trouble = TROUBLE_CONFIGURATION;
+	e_error(r->lrcpt->rcpt->event, "mxguard: deferred with 451 %s: the user's settings: %s%s",
+		troubles[r->trouble].status, r->trouble == TROUBLE_USERDB ? "userdb lookup failed: " : "", error);
 }
 
 void recipient_tag_only(struct transaction *t, struct recipient *r)
@@ -308,21 +348,22 @@ void recipient_tag_only(struct transaction *t, struct recipient *r)
 	set.values[OVERRIDE_ON_UNKNOWN] = "tag";
 	set.values[OVERRIDE_ON_UNREADABLE] = "tag";
 	if (decide_again(t, r, &set) != NULL)
-		r->broken = TRUE;
+		r->trouble = TROUBLE_MEMORY;
 }
 
 enum mxguard_action recipient_action(const struct transaction *t, const struct recipient *r)
 {
-	return r->broken ? MXGUARD_ACTION_DEFER : mxguard_check_action(t->check, r->index);
+	return r->trouble != TROUBLE_NONE ? MXGUARD_ACTION_DEFER : mxguard_check_action(t->check, r->index);
 }
 
 void recipient_refuse(struct transaction *t, struct recipient *r)
 {
 	struct smtp_server_recipient *rcpt = r->lrcpt->rcpt;
 	int code = t->check == NULL || !r->added ? 451 : mxguard_check_reply_code(t->check, r->index);
+	enum trouble trouble = t->trouble != TROUBLE_NONE ? t->trouble : r->trouble;
 
-	if (t->broken != NULL || r->broken || (code != 451 && code != 550))
-		smtp_server_recipient_reply(rcpt, 451, "4.3.5", "Mail system configuration error; try again later");
+	if (trouble != TROUBLE_NONE || (code != 451 && code != 550))
+		smtp_server_recipient_reply(rcpt, 451, troubles[trouble].status, "%s", troubles[trouble].reply);
 	else
 		smtp_server_recipient_reply(rcpt, (unsigned int)code,
 					    mxguard_check_text(t->check, r->index, MXGUARD_TEXT_STATUS), "%s",

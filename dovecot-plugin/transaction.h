@@ -2,9 +2,20 @@
 #ifndef MXG_PLUGIN_TRANSACTION_H
 #define MXG_PLUGIN_TRANSACTION_H
 
-#include "engine.h"
+#include "dovecot-compat.h"
 #include "header.h"
+#include "lookups.h"
 #include "plugin_settings.h"
+
+/* Why there is no decision; the reply is 451. */
+enum trouble {
+	TROUBLE_NONE,
+	TROUBLE_CONFIGURATION, /* the file, Dovecot's own settings, or the user's */
+	TROUBLE_USERDB, /* the user's settings could not be looked up */
+	TROUBLE_MEMORY
+};
+/* The reason in the log. */
+const char *trouble_code(enum trouble trouble);
 
 /* What we keep of a connection, of a transaction, and of a recipient. */
 
@@ -13,6 +24,8 @@ struct session {
 	struct client *client;
 	struct transaction *transaction; /* from the first RCPT to trans_free */
 	bool by_proxy; /* a PROXY header told the client's address */
+	bool address_told; /* by XCLIENT */
+	bool had_transaction;
 };
 
 /* In the recipient's pool; Dovecot frees it with the recipient. */
@@ -25,7 +38,7 @@ struct recipient {
 	size_t index; /* in the check, */
 	bool added; /* … once it is there */
 	bool judged; /* the user's own settings are taken into account */
-	bool broken; /* they cannot be read: 451 4.3.5 */
+	enum trouble trouble; /* this one cannot be decided */
 	bool reported;
 };
 
@@ -39,9 +52,10 @@ struct transaction {
 	struct session *session; /* NULL: ended */
 	struct smtp_server_transaction *trans;
 	struct plugin_settings settings;
-	const char *broken; /* why nothing can be decided; NULL: all is well */
-	struct engine *engine;
-	struct mxguard_check *check; /* NULL where broken */
+	enum trouble trouble; /* nothing can be decided */
+	struct lookups *lookups;
+	struct mxguard_check *check; /* NULL where there is trouble */
+	struct mxguard_policy *policy; /* the check's */
 	bool running; /* the check is with the resolver */
 	struct recipient *waiting; /* RCPT commands without a reply */
 	struct header_scan header; /* of the message */

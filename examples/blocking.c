@@ -9,7 +9,6 @@
 #include <mxguard.h>
 #include <stdio.h>
 #include <sysexits.h>
-#include <time.h>
 
 static int exit_status(enum mxguard_action action)
 {
@@ -26,51 +25,36 @@ static int exit_status(enum mxguard_action action)
 	return EX_TEMPFAIL;
 }
 
-/* A message we do not have: where its header is wanted, the answer is `unknown`. */
-static int decide(struct mxguard_resolver *resolver, struct mxguard_check *check)
+/* A message we do not have: where its header is wanted, the answer is `unknown`. What a setter
+ * has to complain of comes back from the decision. */
+static int decide(struct mxguard_session *session, const char *peer, const char *recipient)
 {
+	struct mxguard_check *check;
 	char line[4096];
-	int progress = mxguard_resolver_run(resolver, check, -1);
-	if (progress == MXGUARD_PROGRESS_NEED_HEADER)
-		progress = mxguard_check_give_up(check, (int64_t)time(NULL));
-	if (progress != MXGUARD_PROGRESS_DONE)
+	if (mxguard_session_check(session, &check, 0) != MXGUARD_ERROR_NONE)
+		return EX_TEMPFAIL;
+	mxguard_check_set_peer_text(check, peer);
+	mxguard_check_add_recipient(check, recipient, NULL);
+	if (mxguard_session_decide(session, check, NULL, NULL, -1) != MXGUARD_PROGRESS_DONE)
 		return EX_TEMPFAIL;
 	mxguard_check_log_line(check, 0, line, sizeof(line));
 	puts(line);
 	return exit_status(mxguard_check_action(check, 0));
 }
 
-static int run(struct mxguard_policy *policy, const char *peer, const char *recipient)
-{
-	struct mxguard_resolver *resolver = NULL;
-	mxguard_resolver_new(&resolver, policy);
-	struct mxguard_check *check = NULL;
-	mxguard_check_new(&check, policy, NULL, 0);
-	int status = EX_TEMPFAIL;
-	if (resolver != NULL && check != NULL) {
-		/* an address that cannot be read makes the answer `unknown`: nothing to do here */
-		mxguard_check_set_peer_text(check, peer);
-		if (mxguard_check_add_recipient(check, recipient, NULL) == 0)
-			status = decide(resolver, check);
-	}
-	mxguard_check_free(check);
-	mxguard_resolver_free(resolver);
-	return status;
-}
-
 int main(int argc, char **argv)
 {
-	struct mxguard_policy *policy;
+	struct mxguard_session *session;
 	char message[512];
 	if (argc != 4) {
 		fputs("Usage: blocking CONFIG PEER RECIPIENT\n", stderr);
 		return EX_TEMPFAIL;
 	}
-	if (mxguard_policy_load(&policy, argv[1], 0, message, sizeof(message)) != MXGUARD_ERROR_NONE) {
+	if (mxguard_session_open(&session, argv[1], 0, message, sizeof(message)) != MXGUARD_ERROR_NONE) {
 		fprintf(stderr, "%s\n", message);
 		return EX_TEMPFAIL;
 	}
-	int status = run(policy, argv[2], argv[3]);
-	mxguard_policy_unref(policy);
+	int status = decide(session, argv[2], argv[3]);
+	mxguard_session_free(session); /* and its checks */
 	return status;
 }

@@ -31,7 +31,7 @@ static int exit_status(enum mxguard_action action)
 }
 
 /* Takes a check that has come to an end, or as far as it can without the message. */
-static int finish(struct mxguard_check *check, int progress)
+static int finish(struct mxguard_session *session, struct mxguard_check *check, int progress)
 {
 	char line[4096];
 	int status = EX_TEMPFAIL;
@@ -42,7 +42,7 @@ static int finish(struct mxguard_check *check, int progress)
 		puts(line);
 		status = exit_status(mxguard_check_action(check, 0));
 	}
-	mxguard_check_free(check);
+	mxguard_session_release(session, check);
 	return status;
 }
 
@@ -53,48 +53,46 @@ static void keep_worst(int *worst, int status)
 }
 
 /* Starts one transaction. True where it is now under way; else `worst` knows its end. */
-static int start(struct mxguard_resolver *resolver, struct mxguard_policy *policy, char **pair, int *worst)
+static int start(struct mxguard_session *session, char **pair, int *worst)
 {
-	struct mxguard_check *check = NULL;
-	mxguard_check_new(&check, policy, NULL, 0);
-	int progress = MXGUARD_ERROR_NOMEM;
-	if (check == NULL) {
+	struct mxguard_check *check;
+	if (mxguard_session_check(session, &check, 0) != MXGUARD_ERROR_NONE) {
 		keep_worst(worst, EX_TEMPFAIL);
 		return 0;
 	}
-	/* an address that cannot be read makes the answer `unknown` */
+	/* what a setter has to complain of comes back from the start */
 	mxguard_check_set_peer_text(check, pair[0]);
-	if (mxguard_check_add_recipient(check, pair[1], NULL) == 0)
-		progress = mxguard_resolver_start(resolver, check, -1);
+	mxguard_check_add_recipient(check, pair[1], NULL);
+	int progress = mxguard_session_start(session, check, -1, NULL);
 	if (progress == MXGUARD_PROGRESS_NEED_DNS)
 		return 1;
-	keep_worst(worst, finish(check, progress));
+	keep_worst(worst, finish(session, check, progress));
 	return 0;
 }
 
-/* One turn: wait for the resolver's sockets, here the only ones, and let it work. */
-static void turn(struct mxguard_resolver *resolver)
+/* One turn: wait for the session's sockets, here the only ones, and let it work. */
+static void turn(struct mxguard_session *session)
 {
 	struct pollfd fds[FDS_MAX];
-	size_t count = mxguard_resolver_pollfds(resolver, fds, FDS_MAX);
+	size_t count = mxguard_session_pollfds(session, fds, FDS_MAX);
 	if (count > FDS_MAX)
 		count = FDS_MAX;
-	if (poll(fds, (nfds_t)count, mxguard_resolver_timeout(resolver)) <= 0)
+	if (poll(fds, (nfds_t)count, mxguard_session_timeout(session)) <= 0)
 		count = 0; /* a timeout, or a signal: no events to hand on */
-	mxguard_resolver_process(resolver, fds, count);
+	mxguard_session_process(session, fds, count);
 }
 
-static int decide_all(struct mxguard_resolver *resolver, struct mxguard_policy *policy, char **pairs, int count)
+static int decide_all(struct mxguard_session *session, char **pairs, int count)
 {
 	struct mxguard_check *check;
 	int worst = 0, open = 0;
 	for (int i = 0; i + 1 < count; i += 2)
-		open += start(resolver, policy, pairs + i, &worst);
+		open += start(session, pairs + i, &worst);
 	while (open > 0) {
-		turn(resolver);
-		while ((check = mxguard_resolver_next(resolver)) != NULL) {
+		turn(session);
+		while ((check = mxguard_session_next(session, NULL)) != NULL) {
 			open--;
-			keep_worst(&worst, finish(check, mxguard_check_run(check, (int64_t)time(NULL))));
+			keep_worst(&worst, finish(session, check, mxguard_check_run(check, (int64_t)time(NULL))));
 		}
 	}
 	return worst;
@@ -102,20 +100,17 @@ static int decide_all(struct mxguard_resolver *resolver, struct mxguard_policy *
 
 int main(int argc, char **argv)
 {
-	struct mxguard_policy *policy;
+	struct mxguard_session *session;
 	char message[512];
 	if (argc < 4 || argc % 2 != 0) {
 		fputs("Usage: polled CONFIG PEER RECIPIENT [PEER RECIPIENT]...\n", stderr);
 		return EX_TEMPFAIL;
 	}
-	if (mxguard_policy_load(&policy, argv[1], 0, message, sizeof(message)) != MXGUARD_ERROR_NONE) {
+	if (mxguard_session_open(&session, argv[1], 0, message, sizeof(message)) != MXGUARD_ERROR_NONE) {
 		fprintf(stderr, "%s\n", message);
 		return EX_TEMPFAIL;
 	}
-	struct mxguard_resolver *resolver = NULL;
-	mxguard_resolver_new(&resolver, policy);
-	int status = resolver == NULL ? EX_TEMPFAIL : decide_all(resolver, policy, argv + 2, argc - 2);
-	mxguard_resolver_free(resolver);
-	mxguard_policy_unref(policy);
+	int status = decide_all(session, argv + 2, argc - 2);
+	mxguard_session_free(session);
 	return status;
 }

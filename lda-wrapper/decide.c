@@ -2,7 +2,7 @@
 /* From options and header to an action. */
 #include <errno.h>
 #include <string.h>
-#include <time.h>
+#include <sysexits.h>
 
 #include "deadline.h"
 #include "delivery.h"
@@ -11,35 +11,32 @@
 #define MESSAGE_MAX 1024
 #define LOG_LINE_MAX 4096
 
-static int load(struct mxg_lda_delivery *d)
+/* Notices are not asked for: `mxguard refresh` and `doctor` tell; each delivery would be too often. */
+static int open_session(struct mxg_lda_delivery *d)
 {
 	char message[MESSAGE_MAX] = "";
-	int result = mxguard_policy_load(&d->policy, d->options->config, 0, message, sizeof(message));
-	if (result != MXGUARD_ERROR_NONE)
-		return mxg_lda_defer(result == MXGUARD_ERROR_NOMEM ? "4.3.0" : "4.3.5", "%s",
-				     message[0] != '\0' ? message : "the configuration cannot be read");
-	if (mxguard_snapshot_open(&d->snapshot, d->policy, 0, message, sizeof(message)) != MXGUARD_ERROR_NONE)
-		d->snapshot = NULL; /* `mxguard refresh` and `doctor` tell; each delivery would be too often */
-	mxguard_check_new(&d->check, d->policy, d->snapshot, 0);
-	return d->check == NULL ? mxg_lda_defer("4.3.0", "out of memory") : 0;
+	int result = mxguard_session_open(&d->session, d->options->config, 0, message, sizeof(message));
+	if (result == MXGUARD_ERROR_NONE)
+		result = mxguard_session_check(d->session, &d->check, 0);
+	if (result == MXGUARD_ERROR_NONE)
+		return 0;
+	return mxg_lda_defer(result == MXGUARD_ERROR_NOMEM ? "4.3.0" : "4.3.5", "%s",
+			     message[0] != '\0' ? message : "out of memory");
 }
 
-static int set_transaction(struct mxguard_check *check, const struct mxg_lda_options *o)
+/* What fails comes back from the decision. */
+static void set_transaction(struct mxguard_check *check, const struct mxg_lda_options *o)
 {
-	int result = o->peer == NULL ? MXGUARD_ERROR_NONE : mxguard_check_set_peer_text(check, o->peer);
-	if (result == MXGUARD_ERROR_INVALID)
-		result = MXGUARD_ERROR_NONE; /* the check answers `unknown` */
-	if (result == MXGUARD_ERROR_NONE && o->helo != NULL)
-		result = mxguard_check_set_helo(check, o->helo);
-	if (result == MXGUARD_ERROR_NONE && o->login != NULL)
-		result = mxguard_check_set_login(check, o->login);
-	if (result == MXGUARD_ERROR_NONE && o->from != NULL)
-		result = mxguard_check_set_sender(check, o->from);
-	if (result == MXGUARD_ERROR_NONE)
-		result = mxguard_check_set_place(check, o->place);
-	if (result == MXGUARD_ERROR_NONE)
-		result = mxguard_check_set_ids(check, o->id == NULL ? "" : o->id, NULL);
-	return result;
+	if (o->peer != NULL)
+		mxguard_check_set_peer_text(check, o->peer);
+	if (o->helo != NULL)
+		mxguard_check_set_helo(check, o->helo);
+	if (o->login != NULL)
+		mxguard_check_set_login(check, o->login);
+	if (o->from != NULL)
+		mxguard_check_set_sender(check, o->from);
+	mxguard_check_set_place(check, o->place);
+	mxguard_check_set_ids(check, o->id == NULL ? "" : o->id, NULL);
 }
 
 static int add_recipients(struct mxguard_check *check, const struct mxg_lda_options *o)
@@ -64,8 +61,9 @@ static int failed(const struct mxg_lda_delivery *d, const char *doing)
 }
 
 /* Until the check has seen enough. More than 1 MiB of header is more than it looks at. */
-static int feed_header(struct mxg_lda_delivery *d)
+static int feed_header(void *context, struct mxguard_check *check)
 {
+	struct mxg_lda_delivery *d = context;
 	struct mxg_lda_input *in = &d->input;
 	int more = 1;
 	while (more == 1) {
@@ -73,37 +71,16 @@ static int feed_header(struct mxg_lda_delivery *d)
 		ssize_t n = mxg_lda_input_more_head(in);
 		if (n < 0 && errno == EMSGSIZE)
 			break;
-		if (n < 0)
-			return failed(d, "reading the message");
+		if (n < 0) {
+			failed(d, "reading the message");
+			return MXGUARD_ERROR_IO;
+		}
 		if (n == 0)
 			break;
 		d->taken = true;
-		more = mxguard_check_header(d->check, in->head + before, (size_t)n);
+		more = mxguard_check_header(check, in->head + before, (size_t)n);
 	}
-	if (more < 0 || mxguard_check_header_end(d->check) == MXGUARD_ERROR_NOMEM)
-		return mxg_lda_defer("4.3.0", "out of memory");
-	return 0;
-}
-
-/* DNS within what is left of both limits. */
-static int run(struct mxg_lda_delivery *d, struct mxguard_resolver *resolver)
-{
-	int own = mxguard_policy_timeout(d->policy), left = mxg_lda_left(d->deadline);
-	return mxguard_resolver_run(resolver, d->check, left < own ? left : own);
-}
-
-static int finish(struct mxg_lda_delivery *d, struct mxguard_resolver *resolver)
-{
-	int progress = run(d, resolver);
-	if (progress == MXGUARD_PROGRESS_NEED_HEADER) {
-		int status = feed_header(d);
-		if (status != 0)
-			return status;
-		progress = run(d, resolver);
-	}
-	if (progress == MXGUARD_PROGRESS_NEED_HEADER)
-		progress = mxguard_check_give_up(d->check, (int64_t)time(NULL));
-	return progress == MXGUARD_PROGRESS_DONE ? 0 : mxg_lda_defer("4.3.0", "out of memory");
+	return more < 0 ? more : MXGUARD_ERROR_NONE;
 }
 
 static void log_decisions(const struct mxg_lda_delivery *d)
@@ -119,21 +96,19 @@ static void log_decisions(const struct mxg_lda_delivery *d)
 
 int mxg_lda_decide(struct mxg_lda_delivery *d)
 {
-	int status = load(d);
+	int status = open_session(d);
 	if (status != 0)
 		return status;
-	if (set_transaction(d->check, d->options) != MXGUARD_ERROR_NONE ||
-	    add_recipients(d->check, d->options) != MXGUARD_ERROR_NONE)
+	set_transaction(d->check, d->options);
+	int result = add_recipients(d->check, d->options);
+	if (result == MXGUARD_ERROR_NONE)
+		result = mxguard_session_decide(d->session, d->check, feed_header, d, mxg_lda_left(d->deadline));
+	if (result == MXGUARD_ERROR_IO)
+		return EX_TEMPFAIL; /* said already */
+	if (result != MXGUARD_PROGRESS_DONE)
 		return mxg_lda_defer("4.3.0", "out of memory");
-	struct mxguard_resolver *resolver = NULL;
-	mxguard_resolver_new(&resolver, d->policy);
-	if (resolver == NULL)
-		return mxg_lda_defer("4.3.0", "out of memory");
-	status = finish(d, resolver);
-	mxguard_resolver_free(resolver);
-	if (status == 0)
-		log_decisions(d);
-	return status;
+	log_decisions(d);
+	return 0;
 }
 
 /* ---- several recipients, one COMMAND ------------------------------------------------------- */

@@ -11,9 +11,8 @@
 /* One message on its way. */
 struct mxg_lda_delivery {
 	const struct mxg_lda_options *options;
-	struct mxguard_policy *policy;
-	struct mxguard_snapshot *snapshot;
-	struct mxguard_check *check;
+	struct mxguard_session *session;
+	struct mxguard_check *check; /* the session's */
 	const struct mxg_lda_feeder *feeder;
 	struct mxg_lda_input input;
 	struct mxg_lda_spool spool;

@@ -95,9 +95,7 @@ static int run(const struct mxg_lda_options *options, const struct mxg_lda_feede
 	int status = mxg_lda_decide(&delivery);
 	if (status == 0)
 		status = act(&delivery);
-	mxguard_check_free(delivery.check);
-	mxguard_snapshot_unref(delivery.snapshot);
-	mxguard_policy_unref(delivery.policy);
+	mxguard_session_free(delivery.session);
 	mxg_lda_input_close(&delivery.input);
 	return status;
 }

@@ -6,170 +6,153 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIELD_MAX 65536 /* what is looked at of one field; what makes it ours is at its beginning */
+#define TAG_MAX 4096 /* with the line ends of the message itself */
+
+/* The piece at hand, and where in the message it begins. */
+struct piece {
+	const char *bytes;
+	uint64_t begin, end;
+};
+
+int mxg_lda_rewrite_begin(struct mxg_lda_rewrite *r, struct mxguard_policy *policy)
+{
+	r->out = malloc(MXG_LDA_GATHERED);
+	if (r->out != NULL && mxguard_filter_new(&r->filter, policy, 0) == MXGUARD_ERROR_NONE)
+		return 0;
+	errno = ENOMEM;
+	return -1;
+}
+
+static int flush(struct mxg_lda_rewrite *r)
+{
+	size_t len = r->out_len;
+	r->out_len = 0;
+	return len == 0 ? 0 : r->write(r->to, r->out, len);
+}
 
 static int put(struct mxg_lda_rewrite *r, const char *bytes, size_t len)
 {
-	return len == 0 ? 0 : r->write(r->to, bytes, len);
-}
-
-/* With the line ends of the message itself. */
-static int put_tag(struct mxg_lda_rewrite *r, bool crlf)
-{
-	int result = 0;
-	for (const char *line = r->tag; line != NULL && *line != '\0' && result == 0;) {
-		const char *end = strstr(line, "\r\n");
-		size_t len = end == NULL ? strlen(line) : (size_t)(end - line);
-		result = put(r, line, len);
-		if (result == 0)
-			result = crlf ? put(r, "\r\n", 2) : put(r, "\n", 1);
-		line = end == NULL ? NULL : end + 2;
-	}
-	return result;
-}
-
-static bool is_mbox_line(const struct mxg_lda_rewrite *r)
-{
-	return r->len >= 5 && memcmp(r->field, "From ", 5) == 0;
-}
-
-/* Once the first line is whole: it says how lines end here, and whether it is an mbox's. */
-static int begin(struct mxg_lda_rewrite *r, bool whole)
-{
-	bool crlf = r->len >= 2 && r->field[r->len - 2] == '\r' && r->field[r->len - 1] == '\n';
-	r->begun = true;
-	if (!whole || !is_mbox_line(r))
-		return put_tag(r, crlf);
-	if (put(r, r->field, r->len) != 0)
+	if (len > MXG_LDA_GATHERED - r->out_len && flush(r) != 0)
 		return -1;
-	r->len = r->line = 0;
-	return put_tag(r, crlf);
-}
-
-/* The field is whole, or as much of it as is ever looked at. */
-static int settle(struct mxg_lda_rewrite *r, size_t len)
-{
-	int removes = len == 0 ? 0 : mxguard_policy_removes_field(r->policy, r->field, len);
-	if (removes == MXGUARD_ERROR_NOMEM) {
-		errno = ENOMEM;
-		return -1;
-	}
-	if (removes != 1)
-		return put(r, r->field, len);
-	r->removed++;
-	r->mode = MXG_LDA_DROP;
+	if (len > MXG_LDA_GATHERED)
+		return r->write(r->to, bytes, len);
+	if (len > 0)
+		memcpy(r->out + r->out_len, bytes, len);
+	r->out_len += len;
 	return 0;
 }
 
-/* A line that does not continue the field begins: the field before it is whole. */
-static int end_field(struct mxg_lda_rewrite *r)
+/* Takes `len` bytes out of what is held. */
+static void let_go(struct mxg_lda_rewrite *r, size_t len)
+{
+	r->held_len -= len;
+	if (r->held_len > 0)
+		memmove(r->held, r->held + len, r->held_len);
+	r->at += len;
+}
+
+/* Everything below `until` has been seen to, by writing it or by leaving it out. */
+static int pass(struct mxg_lda_rewrite *r, const struct piece *p, uint64_t until, bool keep)
 {
 	int result = 0;
-	if (r->mode == MXG_LDA_COLLECT)
-		result = settle(r, r->len);
-	r->mode = MXG_LDA_COLLECT;
-	r->len = r->line = 0;
-	return result;
-}
-
-static bool is_empty_line(const char *line, size_t len)
-{
-	return (len == 1 && line[0] == '\n') || (len == 2 && line[0] == '\r' && line[1] == '\n');
-}
-
-static int make_room(struct mxg_lda_rewrite *r, size_t len)
-{
-	if (r->len + len <= r->room)
+	if (until <= r->at)
 		return 0;
-	size_t room = r->room == 0 ? 4096 : r->room;
-	while (room < r->len + len)
-		room *= 2;
-	char *bigger = realloc(r->field, room);
-	if (bigger == NULL)
-		return -1;
-	r->field = bigger;
-	r->room = room;
-	return 0;
-}
-
-/* Longer than anything of ours: what it is, its beginning has said. */
-static int overflow(struct mxg_lda_rewrite *r, bool line_ended)
-{
-	if (!r->begun && begin(r, false) != 0)
-		return -1;
-	if (settle(r, r->len) != 0)
-		return -1;
-	if (r->mode != MXG_LDA_DROP)
-		r->mode = MXG_LDA_PASS;
-	r->len = 0;
-	r->line = line_ended;
-	return 0;
-}
-
-static int collect(struct mxg_lda_rewrite *r, const char *bytes, size_t len, bool ends)
-{
-	if (make_room(r, len) != 0)
-		return -1;
-	memcpy(r->field + r->len, bytes, len);
-	r->len += len;
-	if (ends && !r->begun && begin(r, true) != 0)
-		return -1;
-	if (ends && r->len > r->line && is_empty_line(r->field + r->line, r->len - r->line)) {
-		r->in_body = true;
-		return put(r, r->field, r->len);
+	size_t held = until - r->at < r->held_len ? (size_t)(until - r->at) : r->held_len;
+	if (held > 0) {
+		if (keep)
+			result = put(r, r->held, held);
+		let_go(r, held);
 	}
-	if (r->len > FIELD_MAX)
-		return overflow(r, ends);
-	if (ends)
-		r->line = r->len;
+	if (result == 0 && keep && until > r->at)
+		result = put(r, p->bytes + (r->at - p->begin), (size_t)(until - r->at));
+	r->at = until;
+	return result;
+}
+
+/* Our field, once it is known where it goes. */
+static int put_tag(struct mxg_lda_rewrite *r, const struct piece *p)
+{
+	char field[TAG_MAX];
+	uint64_t top;
+	if (r->tag == NULL || !mxguard_filter_top(r->filter, &top))
+		return 0;
+	int len = mxguard_filter_on_top(r->filter, r->tag, field, sizeof(field));
+	r->tag = NULL;
+	if (len < 0) {
+		errno = EMSGSIZE;
+		return -1;
+	}
+	return pass(r, p, top, true) == 0 ? put(r, field, (size_t)len) : -1;
+}
+
+static int write_settled(struct mxg_lda_rewrite *r, const struct piece *p)
+{
+	uint64_t settled = mxguard_filter_settled(r->filter);
+	return pass(r, p, settled < p->end ? settled : p->end, true);
+}
+
+static int leave_out(struct mxg_lda_rewrite *r, const struct piece *p)
+{
+	uint64_t from, to;
+	mxguard_filter_cut(r->filter, &from, &to);
+	return pass(r, p, from, true) == 0 ? pass(r, p, to, false) : -1;
+}
+
+/* What is not settled of the piece. */
+static int hold(struct mxg_lda_rewrite *r, const struct piece *p)
+{
+	uint64_t from = r->at + r->held_len;
+	size_t len = (size_t)(p->end - from);
+	if (len == 0)
+		return 0;
+	if (r->held_len + len > r->held_room) {
+		size_t room = r->held_len + len + 4096;
+		char *bigger = realloc(r->held, room);
+		if (bigger == NULL)
+			return -1;
+		r->held = bigger;
+		r->held_room = room;
+	}
+	memcpy(r->held + r->held_len, p->bytes + (from - p->begin), len);
+	r->held_len += len;
 	return 0;
-}
-
-/* A piece of a line; `ends`: with its line feed. Of an overlong field's rest only the line ends
- * count: `line` is 1 behind one, else 0. */
-static int take_piece(struct mxg_lda_rewrite *r, const char *bytes, size_t len, bool ends)
-{
-	if (r->mode == MXG_LDA_COLLECT)
-		return collect(r, bytes, len, ends);
-	r->line = ends;
-	return r->mode == MXG_LDA_PASS ? put(r, bytes, len) : 0;
-}
-
-static bool at_line_start(const struct mxg_lda_rewrite *r)
-{
-	return r->mode == MXG_LDA_COLLECT ? r->line == r->len : r->line == 1;
 }
 
 int mxg_lda_rewrite_feed(struct mxg_lda_rewrite *r, const char *bytes, size_t len)
 {
-	while (len > 0 && !r->in_body) {
-		const char *feed = memchr(bytes, '\n', len);
-		size_t piece = feed == NULL ? len : (size_t)(feed - bytes) + 1;
-		if (piece > FIELD_MAX) {
-			piece = FIELD_MAX;
-			feed = NULL;
-		}
-		if (at_line_start(r) && bytes[0] != ' ' && bytes[0] != '\t' && end_field(r) != 0)
+	struct piece p = { .bytes = bytes, .begin = r->fed, .end = r->fed + len };
+	int result = MXGUARD_FILTER_RESULT_CUT;
+	size_t at = 0, used;
+	r->fed = p.end;
+	if (r->in_body)
+		return pass(r, &p, p.end, true);
+	while (result == MXGUARD_FILTER_RESULT_CUT) {
+		result = mxguard_filter_feed(r->filter, bytes + at, len - at, &used);
+		at += used;
+		if (put_tag(r, &p) != 0 || (result == MXGUARD_FILTER_RESULT_CUT && leave_out(r, &p) != 0))
 			return -1;
-		if (take_piece(r, bytes, piece, feed != NULL) != 0)
-			return -1;
-		bytes += piece;
-		len -= piece;
 	}
-	return put(r, bytes, len);
+	r->in_body = result == MXGUARD_FILTER_RESULT_BODY;
+	return write_settled(r, &p) == 0 ? hold(r, &p) : -1;
 }
 
 int mxg_lda_rewrite_end(struct mxg_lda_rewrite *r)
 {
-	if (r->in_body)
-		return 0;
-	if (!r->begun && begin(r, true) != 0)
+	struct piece p = { .bytes = NULL, .begin = r->fed, .end = r->fed };
+	int result;
+	while ((result = mxguard_filter_end(r->filter)) == MXGUARD_FILTER_RESULT_CUT)
+		if (leave_out(r, &p) != 0)
+			return -1;
+	if (put_tag(r, &p) != 0 || write_settled(r, &p) != 0)
 		return -1;
-	return end_field(r);
+	return flush(r);
 }
 
 void mxg_lda_rewrite_free(struct mxg_lda_rewrite *r)
 {
-	free(r->field);
-	r->field = NULL;
+	mxguard_filter_free(r->filter);
+	free(r->held);
+	free(r->out);
+	r->filter = NULL;
+	r->held = r->out = NULL;
 }

@@ -4,27 +4,34 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "mxguard.h"
 
 /*
- * The message on its way to the spool: our field goes on top (behind an mbox "From " line),
- * fields that must not reach the mailbox go, everything else stays byte for byte. Bytes come in
- * pieces of any size; memory is bounded by one field.
+ * The message on its way to the spool: our field goes on top, fields that must not reach the
+ * mailbox go, everything else stays byte for byte. Bytes come in pieces of any size; memory is
+ * bounded by what the filter has not settled yet. What is written is gathered first: header
+ * lines are short.
  */
+#define MXG_LDA_GATHERED 65536
+
 struct mxg_lda_rewrite {
-	const struct mxguard_policy *policy;
-	const char *tag; /* with CRLF, as mxguard_check_tag() gives it; NULL: none */
+	struct mxguard_filter *filter;
+	const char *tag; /* with CRLF, as mxguard_check_tag() gives it; NULL: none, or written */
 	int (*write)(void *to, const char *bytes, size_t len); /* 0, or -1 with errno */
 	void *to;
-	char *field;
-	size_t len, room, line; /* the field so far, and where its last line begins */
-	bool begun; /* the tag has been written */
+	char *held; /* what is not settled of the pieces before */
+	size_t held_len, held_room;
+	uint64_t at; /* bytes of the message below this are written or left out; held[0] is this one */
+	uint64_t fed;
 	bool in_body;
-	enum { MXG_LDA_COLLECT, MXG_LDA_PASS, MXG_LDA_DROP } mode; /* the rest of an overlong field */
-	size_t removed;
+	char *out; /* gathered */
+	size_t out_len;
 };
 
+/* Makes the filter. 0, or -1 with errno. */
+int mxg_lda_rewrite_begin(struct mxg_lda_rewrite *rewrite, struct mxguard_policy *policy);
 /* 0, or -1 with errno. */
 int mxg_lda_rewrite_feed(struct mxg_lda_rewrite *rewrite, const char *bytes, size_t len);
 int mxg_lda_rewrite_end(struct mxg_lda_rewrite *rewrite);

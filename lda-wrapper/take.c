@@ -19,11 +19,6 @@ static int to_spool(void *to, const char *bytes, size_t len)
 	return mxg_lda_spool_write(to, bytes, len);
 }
 
-static int to_nowhere(void *to, const char *bytes, size_t len)
-{
-	return 0;
-}
-
 static int failed(const char *doing)
 {
 	const char *status = errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? "4.3.1" : "4.3.0";
@@ -61,29 +56,47 @@ static int spool_message(struct mxg_lda_delivery *d, struct mxg_lda_rewrite *rew
 	return status;
 }
 
-/* A file needs no copy if nothing in its header has to go. True in doubt. */
-static bool head_changes(const struct mxg_lda_delivery *d)
+/* ---- is there anything to rewrite? ----------------------------------------------------------- */
+
+enum look { STAYS, CHANGES, MORE /* these bytes do not tell */ };
+
+static enum look look_at(struct mxguard_filter *filter, const char *bytes, size_t len, bool ended)
 {
-	struct mxg_lda_rewrite dry = { .policy = d->policy, .write = to_nowhere };
-	bool changes =
-		mxg_lda_rewrite_feed(&dry, d->input.head, d->input.head_len) != 0 || (!dry.in_body && !d->input.ended);
-	changes |= mxg_lda_rewrite_end(&dry) != 0 || dry.removed > 0;
-	mxg_lda_rewrite_free(&dry);
-	return changes;
+	size_t used;
+	int result = mxguard_filter_feed(filter, bytes, len, &used);
+	if (result == MXGUARD_FILTER_RESULT_MORE && ended)
+		result = mxguard_filter_end(filter);
+	if (result == MXGUARD_FILTER_RESULT_BODY)
+		return STAYS;
+	return result == MXGUARD_FILTER_RESULT_MORE ? MORE : CHANGES;
+}
+
+/* pread(2) does not move it. */
+static enum look look_at_file(struct mxg_lda_input *in, struct mxguard_filter *filter)
+{
+	enum look look = look_at(filter, in->head, in->head_len, in->ended);
+	while (look == MORE) {
+		size_t before = in->head_len;
+		ssize_t n = mxg_lda_input_more_head(in);
+		if (n < 0)
+			return CHANGES; /* more header than is kept; a fault of the file is found again */
+		look = look_at(filter, in->head + before, (size_t)n, n == 0);
+	}
+	return look;
 }
 
 int mxg_lda_take(struct mxg_lda_delivery *d)
 {
 	char tag[TAG_MAX];
 	bool tagged = mxguard_check_tag(d->check, MXGUARD_ALL, tag, sizeof(tag)) == 1;
-	if (!tagged && !d->taken && d->input.is_file)
-		return 0; /* nothing was read, and nothing is to be written */
-	if (!tagged && d->input.is_file && !head_changes(d))
-		return 0; /* pread(2) has not moved it */
-	struct mxg_lda_rewrite rewrite = {
-		.policy = d->policy, .tag = tagged ? tag : NULL, .write = to_spool, .to = &d->spool
-	};
-	int status = spool_message(d, &rewrite);
+	struct mxg_lda_rewrite rewrite = { .tag = tagged ? tag : NULL, .write = to_spool, .to = &d->spool };
+	int status = mxg_lda_rewrite_begin(&rewrite, mxguard_session_policy(d->session)) == 0
+			     ? 0
+			     : failed("the message cannot be read");
+	if (status == 0 && (tagged || !d->input.is_file || look_at_file(&d->input, rewrite.filter) != STAYS)) {
+		mxguard_filter_reset(rewrite.filter);
+		status = spool_message(d, &rewrite);
+	}
 	mxg_lda_rewrite_free(&rewrite);
 	return status;
 }

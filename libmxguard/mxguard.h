@@ -4,11 +4,12 @@
  * the recipient's domain, or did it skip the filters? See libmxguard(3).
  *
  * A policy is what the administrator wrote; a check is one transaction; a
- * resolver asks DNS for checks. The library never logs, exits, or touches
+ * resolver asks DNS for checks. A session holds them together: most programs
+ * need it and its checks alone. The library never logs, exits, or touches
  * signals, environment or process-wide state: it reports.
  *
  * Threads: a policy and a snapshot may be shared by any number of threads; a
- * check and a resolver belong to one thread at a time.
+ * check, a resolver and a session belong to one thread at a time.
  * Strings that are returned are borrowed: they live until their object is
  * changed or freed. Strings that are passed in are copied.
  */
@@ -30,7 +31,9 @@ struct pollfd;
 struct mxguard_policy;
 struct mxguard_snapshot;
 struct mxguard_check;
+struct mxguard_filter;
 struct mxguard_resolver;
+struct mxguard_session;
 
 /* Failures of a call, negative. They are never verdicts: see mxguard_check_verdict(). */
 enum mxguard_error {
@@ -112,10 +115,6 @@ const char *mxguard_policy_warning(const struct mxguard_policy *policy, size_t i
 /* dns.timeout, milliseconds, 1 to 300,000: the time that a whole decision may take. */
 int mxguard_policy_timeout(const struct mxguard_policy *policy);
 const char *mxguard_policy_authserv_id(const struct mxguard_policy *policy);
-/* Whether this header field (one field, folds and line end included, 1 to 2^31-1
- * bytes) must be removed before delivery: an Authentication-Results with our
- * authserv-id (RFC 8601 §5) or the token field of a shared gateway. 1, 0 or an error. */
-int mxguard_policy_removes_field(const struct mxguard_policy *policy, const char *field, size_t length);
 
 /* ---- snapshot ------------------------------------------------------------- */
 
@@ -166,7 +165,7 @@ int mxguard_check_set_peer_bytes(struct mxguard_check *check, const uint8_t *add
 int mxguard_check_set_real_peer(struct mxguard_check *check, const struct sockaddr *peer);
 int mxguard_check_set_helo(struct mxguard_check *check, const char *helo);
 /* A SASL login that the front end vouches for (docs/design.md, "Logins": never one that a client merely
- * claims). NULL or "": none. */
+ * claims). NULL, "", blanks, or a name with control characters: none. */
 int mxguard_check_set_login(struct mxguard_check *check, const char *login);
 /* RFC 5321 reverse-path with or without <>; "" is the null sender. */
 int mxguard_check_set_sender(struct mxguard_check *check, const char *sender);
@@ -256,6 +255,50 @@ size_t mxguard_check_log_line(const struct mxguard_check *check, size_t index, c
  * wants a tag; 0 where not. 2,048 bytes always do. index MXGUARD_ALL: for all recipients, the worst. */
 int mxguard_check_tag(const struct mxguard_check *check, size_t index, char *buffer, size_t size);
 
+/* ---- filter: what a message loses and gains on its way to the mailbox -------- */
+
+/*
+ * Whoever decided, and whatever the decision: Authentication-Results with our authserv-id (RFC
+ * 8601 section 5) and the token fields of shared gateways are removed before delivery, also
+ * where they are too long or strangely written; those of other servers stay. The filter looks
+ * at the header as it comes and names the bytes that go; nothing is copied. No allocation but
+ * in mxguard_filter_new(). One thread's at a time.
+ */
+enum mxguard_filter_result {
+	MXGUARD_FILTER_RESULT_MORE = 1, /* all bytes are used: the next piece, or _end */
+	MXGUARD_FILTER_RESULT_CUT = 2, /* see mxguard_filter_cut(), then go on */
+	MXGUARD_FILTER_RESULT_BODY = 3 /* the header is over: the rest of the message stays as it is */
+};
+
+/* Takes a reference to the policy. flags must be 0. MXGUARD_ERROR_NONE, _NOMEM or _INVALID; on
+ * failure *filter is NULL. */
+int mxguard_filter_new(struct mxguard_filter **filter, struct mxguard_policy *policy, unsigned flags);
+void mxguard_filter_free(struct mxguard_filter *filter); /* NULL is allowed */
+/* For the next message. */
+void mxguard_filter_reset(struct mxguard_filter *filter);
+
+/* The message from its first byte on, in pieces of any size. *used gets how many bytes were
+ * taken: after a CUT the others must be given again. An enum mxguard_filter_result, or _INVALID. */
+int mxguard_filter_feed(struct mxguard_filter *filter, const void *bytes, size_t length, size_t *used);
+/* No more bytes will come. CUT (then call again) or BODY. */
+int mxguard_filter_end(struct mxguard_filter *filter);
+/* After a CUT: bytes *from to *to (exclusive) of the message, counted from 0, are to be left out.
+ * Cuts ascend; a long field may come as several that touch. */
+void mxguard_filter_cut(const struct mxguard_filter *filter, uint64_t *from, uint64_t *to);
+/* Bytes below this offset stay unless they were cut: no later cut begins there. It lags behind
+ * what was fed by 16 KiB at the most. UINT64_MAX after BODY. */
+uint64_t mxguard_filter_settled(const struct mxguard_filter *filter);
+
+/* 1 and the offset at which a field of ours goes in: above all fields, below an mbox "From " line.
+ * 0 while that is not known; bytes that are settled by then stand above it. */
+int mxguard_filter_top(const struct mxguard_filter *filter, uint64_t *offset);
+/* The field (as mxguard_check_tag() gives it) with the message's own line ends. Returns its
+ * length, or _INVALID where `size` is less than the field's length and 3. */
+int mxguard_filter_on_top(const struct mxguard_filter *filter, const char *field, char *buffer, size_t size);
+/* The value of the first Message-ID without its brackets, for mxguard_check_set_ids(); at most
+ * 998 bytes, hostile. NULL: none has been seen. */
+const char *mxguard_filter_message_id(const struct mxguard_filter *filter);
+
 /* ---- resolver ------------------------------------------------------------- */
 
 /* Over c-ares, to the policy's dns.servers or the system's. Sockets open at the first
@@ -284,6 +327,95 @@ int mxguard_resolver_process(struct mxguard_resolver *resolver, const struct pol
 struct mxguard_check *mxguard_resolver_next(struct mxguard_resolver *resolver);
 /* Detaches the check; nothing of it is touched afterwards. */
 void mxguard_resolver_cancel(struct mxguard_resolver *resolver, struct mxguard_check *check);
+
+/* ---- session: policy, snapshot and resolver together ------------------------ */
+
+/*
+ * One configuration file and everything that decisions by it need, and the rule by which a
+ * new configuration or snapshot takes effect. What is begun under one configuration ends
+ * under it: its policy, snapshot and resolver live on until then.
+ *
+ * A session and its checks belong to one thread at a time, and to one side of a fork. Several
+ * sessions have nothing in common.
+ */
+enum mxguard_session_flag {
+	/* Each mxguard_session_check() looks whether the file is another one (a stat(2)), and
+	 * then reads it. One that is wrong is tried again every 10 s. Without the flag, only
+	 * mxguard_session_reload() reads it. */
+	MXGUARD_SESSION_FLAG_FOLLOW_CONFIG = 1 << 0,
+	/* While the configuration is wrong there is no policy, and nothing can be decided. Without
+	 * the flag, the last one that was right stays in force. */
+	MXGUARD_SESSION_FLAG_DEFER_WHILE_WRONG = 1 << 1,
+	MXGUARD_SESSION_FLAG_NO_SNAPSHOT = 1 << 2 /* DNS is asked for everything */
+};
+
+/*
+ * Reads the configuration and opens the snapshot. flags: enum mxguard_session_flag. Errors and
+ * message are those of mxguard_policy_load(); with _DEFER_WHILE_WRONG a wrong configuration is
+ * none, but a notice. On failure *session is NULL.
+ */
+int mxguard_session_open(struct mxguard_session **session, const char *config, unsigned flags, char *message,
+			 size_t size);
+/* Cancels what is under way and frees the session's checks. NULL is allowed. */
+void mxguard_session_free(struct mxguard_session *session);
+/* Reads the configuration now. MXGUARD_ERROR_NONE, or what mxguard_policy_load() returned; a notice
+ * tells in any case. */
+int mxguard_session_reload(struct mxguard_session *session);
+
+/* How much a notice matters. New ones may be added, with higher numbers, that matter less. */
+enum mxguard_level {
+	MXGUARD_LEVEL_ERROR = 1, /* the configuration is wrong */
+	MXGUARD_LEVEL_WARNING = 2, /* the snapshot cannot be used, or is too old */
+	MXGUARD_LEVEL_REMARK = 3, /* what the configuration should say otherwise; domains_file cannot be read */
+	MXGUARD_LEVEL_INFO = 4 /* the configuration was reloaded; there is no snapshot */
+};
+/* What the administrator should be told, each once; NULL when there is no more. To be asked after
+ * _open, _reload and _check. *level (which may be NULL) gets an enum mxguard_level. The text, one
+ * line, lives until the next call for the session. */
+const char *mxguard_session_notice(struct mxguard_session *session, enum mxguard_level *level);
+
+/* Those of now, borrowed: a check holds the ones that it was made with. NULL while there is none. */
+struct mxguard_policy *mxguard_session_policy(const struct mxguard_session *session);
+struct mxguard_snapshot *mxguard_session_snapshot(const struct mxguard_session *session);
+/* 1 where the peer (4 or 16 bytes in network order; length 0: no peer) is internal: only a trace
+ * can tell who handed the message over, and an MTA of ours has already taken it. Else 0, or _INVALID. */
+int mxguard_session_is_internal(const struct mxguard_session *session, const uint8_t *address, size_t length);
+
+/*
+ * A check for a new transaction, under what is in force now: the snapshot's file is looked at
+ * once a second at the most. flags: enum mxguard_check_flag. The check is the session's: give it
+ * back with mxguard_session_release(), never mxguard_check_free().
+ * MXGUARD_ERROR_NONE, _CONFIG (there is no policy now), _NOMEM or _INVALID.
+ */
+int mxguard_session_check(struct mxguard_session *session, struct mxguard_check **check, unsigned flags);
+/* Cancels the check where it is under way. It is kept for the next transaction. NULL is allowed. */
+void mxguard_session_release(struct mxguard_session *session, struct mxguard_check *check);
+
+/* Feeds the check, by mxguard_check_header() and no other call. MXGUARD_ERROR_NONE, or a negative
+ * number that ends the decision. */
+typedef int (*mxguard_read_header)(void *context, struct mxguard_check *check);
+/*
+ * Blocking: decides, asking DNS and, where only the header can tell, read_header (once; NULL:
+ * there is none to be had). Whatever cannot be had makes the verdict `unknown`. timeout_ms: for
+ * the whole, reading included; -1: no limit of its own. DNS has the policy's dns.timeout at most.
+ * MXGUARD_PROGRESS_DONE, _NOMEM, _INVALID, what read_header returned, or a setter's error.
+ */
+int mxguard_session_decide(struct mxguard_session *session, struct mxguard_check *check,
+			   mxguard_read_header read_header, void *context, int timeout_ms);
+
+/*
+ * Polled: as with mxguard_resolver_start() and those behind it. Where _start returns
+ * MXGUARD_PROGRESS_NEED_DNS the check is under way until _next returns it, with the pointer
+ * that came with it (user may be NULL), or until it is cancelled or released.
+ */
+int mxguard_session_start(struct mxguard_session *session, struct mxguard_check *check, int timeout_ms, void *user);
+size_t mxguard_session_pollfds(const struct mxguard_session *session, struct pollfd *fds, size_t count);
+int mxguard_session_timeout(const struct mxguard_session *session);
+int mxguard_session_process(struct mxguard_session *session, const struct pollfd *fds, size_t count);
+struct mxguard_check *mxguard_session_next(struct mxguard_session *session, void **user);
+void mxguard_session_cancel(struct mxguard_session *session, struct mxguard_check *check);
+/* Milliseconds within which all that is started without a limit of its own ends. */
+int mxguard_session_limit(const struct mxguard_session *session);
 
 #if defined(__GNUC__)
 #pragma GCC visibility pop

@@ -26,6 +26,7 @@ struct request {
 	size_t recipient_count;
 	enum mxguard_place place;
 	bool json, no_snapshot;
+	int trouble; /* the exit status, where the message cannot be read */
 };
 
 static const char usage[] = "Usage: mxguard check [-c CONF] --peer ADDRESS --rcpt ADDRESS [OPTION]…\n"
@@ -149,40 +150,36 @@ static int feed_message(struct mxguard_check *check, FILE *file)
 		more = mxguard_check_header(check, piece, n);
 		total += n;
 	}
-	if (ferror(file))
-		return EX_IOERR;
-	mxguard_check_header_end(check);
-	return 0;
+	return ferror(file) ? MXGUARD_ERROR_IO : more < 0 ? more : MXGUARD_ERROR_NONE;
 }
 
-static int feed_header(struct mxguard_check *check, const char *path)
+static int feed_header(void *context, struct mxguard_check *check)
 {
-	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+	struct request *q = context;
+	FILE *file = strcmp(q->message, "-") == 0 ? stdin : fopen(q->message, "rb");
 	if (file == NULL) {
-		fprintf(stderr, "mxguard check: %s: %s\n", path, strerror(errno));
-		return EX_NOINPUT;
+		fprintf(stderr, "mxguard check: %s: %s\n", q->message, strerror(errno));
+		q->trouble = EX_NOINPUT;
+		return MXGUARD_ERROR_IO;
 	}
 	int result = feed_message(check, file);
-	if (result != 0)
-		fprintf(stderr, "mxguard check: %s: cannot be read: %s\n", path, strerror(errno));
+	if (result != MXGUARD_ERROR_NONE) {
+		fprintf(stderr, "mxguard check: %s: cannot be read: %s\n", q->message, strerror(errno));
+		q->trouble = EX_IOERR;
+	}
 	if (file != stdin)
 		fclose(file);
 	return result;
 }
 
-static int decide(struct request *q, struct mxguard_check *check, struct mxguard_resolver *resolver)
+static int decide(struct request *q, struct mxguard_session *session, struct mxguard_check *check)
 {
-	int progress = mxguard_resolver_run(resolver, check, -1);
-	if (progress == MXGUARD_PROGRESS_NEED_HEADER && q->message != NULL) {
-		int result = feed_header(check, q->message);
-		if (result != 0)
-			return result;
-		progress = mxguard_resolver_run(resolver, check, -1);
-	}
-	if (progress == MXGUARD_PROGRESS_NEED_HEADER)
-		progress = mxguard_check_give_up(check, mxg_wall_clock());
-	if (progress == MXGUARD_PROGRESS_DONE)
+	mxguard_read_header read_header = q->message == NULL ? NULL : feed_header;
+	int result = mxguard_session_decide(session, check, read_header, q, -1);
+	if (result == MXGUARD_PROGRESS_DONE)
 		return 0;
+	if (result == MXGUARD_ERROR_IO)
+		return q->trouble;
 	fputs("mxguard check: out of memory\n", stderr);
 	return EX_TEMPFAIL;
 }
@@ -330,37 +327,28 @@ static int fill(const struct request *q, struct mxguard_check *check)
 	return 0;
 }
 
-static int run(struct request *q, struct mxguard_policy *policy, struct mxguard_snapshot *snapshot)
+static int run(struct request *q, struct mxguard_session *session)
 {
-	struct mxguard_check *check = NULL;
-	mxguard_check_new(&check, policy, snapshot, MXGUARD_CHECK_FLAG_STEPS);
-	struct mxguard_resolver *resolver = NULL;
-	mxguard_resolver_new(&resolver, policy);
-	int status = check == NULL || resolver == NULL ? EX_TEMPFAIL : fill(q, check);
+	struct mxguard_check *check;
+	int status = EX_TEMPFAIL;
+	if (mxguard_session_check(session, &check, MXGUARD_CHECK_FLAG_STEPS) == MXGUARD_ERROR_NONE)
+		status = fill(q, check);
 	if (status == 0)
-		status = decide(q, check, resolver);
-	if (status == 0)
-		status = tell(q, check);
-	mxguard_resolver_free(resolver);
-	mxguard_check_free(check);
-	return status;
+		status = decide(q, session, check);
+	return status == 0 ? tell(q, check) : status;
 }
 
 int cmd_check(int argc, char **argv)
 {
 	struct request q;
-	struct mxguard_policy *policy;
-	struct mxguard_snapshot *snapshot = NULL;
+	struct mxguard_session *session;
 	int status = read_options(&q, argc, argv);
 	if (status != 0)
 		return status < 0 ? 0 : status;
-	status = mxg_load_policy(&policy, q.config);
+	status = mxg_open_session(&session, q.config, q.no_snapshot ? MXGUARD_SESSION_FLAG_NO_SNAPSHOT : 0);
 	if (status != 0)
 		return status;
-	if (!q.no_snapshot)
-		snapshot = mxg_load_snapshot(policy);
-	status = run(&q, policy, snapshot);
-	mxguard_snapshot_unref(snapshot);
-	mxguard_policy_unref(policy);
+	status = run(&q, session);
+	mxguard_session_free(session);
 	return status;
 }

@@ -123,12 +123,13 @@ static void print_people(const struct mxg_findings *findings, bool verbose)
 /* A configuration that cannot be read is a finding, too, and there are no others then. */
 static int load(struct settings *s, struct mxg_doctor *d)
 {
-	char message[MESSAGE_MAX] = "";
-	int result = mxguard_policy_load(&d->policy, s->config, 0, message, sizeof(message));
-	if (result == MXGUARD_ERROR_NONE)
+	char message[MESSAGE_MAX];
+	int result = mxguard_session_open(&d->session, s->config, 0, message, sizeof(message));
+	if (result == MXGUARD_ERROR_NONE) {
+		d->policy = mxguard_session_policy(d->session);
 		return 0;
-	mxg_finding_add(&d->findings, MXG_FINDING_ERROR, "configuration", NULL, "%s",
-			message[0] != '\0' ? message : "the configuration cannot be read");
+	}
+	mxg_finding_add(&d->findings, MXG_FINDING_ERROR, "configuration", NULL, "%s", message);
 	return result == MXGUARD_ERROR_NOMEM ? EX_TEMPFAIL : EX_CONFIG;
 }
 
@@ -163,6 +164,6 @@ int cmd_doctor(int argc, char **argv)
 		return mxg_wrong_use(NAME, "there is an argument too many");
 	status = examine(&s, &doctor);
 	mxg_findings_clear(&doctor.findings);
-	mxguard_policy_unref(doctor.policy);
+	mxguard_session_free(doctor.session);
 	return status;
 }

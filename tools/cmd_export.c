@@ -403,17 +403,17 @@ static int export(struct collection *c, const struct request *q, int argc, char 
 int cmd_export(int argc, char **argv)
 {
 	struct request q;
-	struct mxguard_policy *policy;
+	struct mxguard_session *session;
 	int status = read_options(&q, argc, argv);
 	if (status != 0)
 		return status < 0 ? 0 : status;
-	status = mxg_load_policy(&policy, q.config);
+	status = mxg_open_session(&session, q.config, q.no_snapshot ? MXGUARD_SESSION_FLAG_NO_SNAPSHOT : 0);
 	if (status != 0)
 		return status;
-	struct mxguard_snapshot *snapshot = q.no_snapshot ? NULL : mxg_load_snapshot(policy);
 	struct collection *c = calloc(1, sizeof(*c));
 	status = EX_TEMPFAIL;
-	if (c != NULL && mxg_flattener_init(&c->flattener, policy, snapshot))
+	if (c != NULL &&
+	    mxg_flattener_init(&c->flattener, mxguard_session_policy(session), mxguard_session_snapshot(session)))
 		status = export(c, &q, argc, argv);
 	else
 		fprintf(stderr, "%s: out of memory\n", argv[0]);
@@ -424,7 +424,6 @@ int cmd_export(int argc, char **argv)
 		mxg_export_sets_clear(&c->sets);
 	}
 	free(c);
-	mxguard_snapshot_unref(snapshot);
-	mxguard_policy_unref(policy);
+	mxguard_session_free(session);
 	return status;
 }

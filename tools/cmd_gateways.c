@@ -262,16 +262,14 @@ static int show_all(struct mxguard_policy *policy, struct mxguard_snapshot *snap
 int cmd_gateways(int argc, char **argv)
 {
 	struct request q;
-	struct mxguard_policy *policy;
+	struct mxguard_session *session;
 	int status = read_options(&q, argc, argv);
 	if (status != 0)
 		return status < 0 ? 0 : status;
-	status = mxg_load_policy(&policy, q.config);
+	status = mxg_open_session(&session, q.config, q.no_snapshot ? MXGUARD_SESSION_FLAG_NO_SNAPSHOT : 0);
 	if (status != 0)
 		return status;
-	struct mxguard_snapshot *snapshot = q.no_snapshot ? NULL : mxg_load_snapshot(policy);
-	status = show_all(policy, snapshot, &q, argc, argv);
-	mxguard_snapshot_unref(snapshot);
-	mxguard_policy_unref(policy);
+	status = show_all(mxguard_session_policy(session), mxguard_session_snapshot(session), &q, argc, argv);
+	mxguard_session_free(session);
 	return status;
 }

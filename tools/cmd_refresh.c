@@ -265,13 +265,14 @@ static int refresh(struct mxg_refresh *run, const struct request *q, int folder)
 int cmd_refresh(int argc, char **argv)
 {
 	struct request q;
-	struct mxguard_policy *policy;
+	struct mxguard_session *session;
 	int folder, lock_fd, status = read_options(&q, argc, argv);
 	if (status != 0)
 		return status < 0 ? 0 : status;
-	status = mxg_load_policy(&policy, q.config);
+	status = mxg_open_session(&session, q.config, MXGUARD_SESSION_FLAG_NO_SNAPSHOT);
 	if (status != 0)
 		return status;
+	struct mxguard_policy *policy = mxguard_session_policy(session);
 	if (q.state_dir != NULL)
 		policy->state_dir = q.state_dir; /* nobody else has the policy yet */
 	umask(022);
@@ -292,6 +293,6 @@ int cmd_refresh(int argc, char **argv)
 		close(folder);
 		close(lock_fd);
 	}
-	mxguard_policy_unref(policy);
+	mxguard_session_free(session);
 	return status;
 }

@@ -286,24 +286,22 @@ static void catch_signals(void)
 int cmd_scan(int argc, char **argv)
 {
 	static struct job job;
-	struct mxguard_policy *policy;
+	struct mxguard_session *session;
 	int status = read_options(&job, argc, argv);
 	if (status != 0)
 		return status < 0 ? 0 : status;
-	status = mxg_load_policy(&policy, job.config);
+	status = mxg_open_session(&session, job.config, 0);
 	if (status != 0)
 		return status;
 	catch_signals();
-	struct mxguard_snapshot *snapshot = mxg_load_snapshot(policy);
-	job.rules = (struct mxg_scan_rules){ .policy = policy,
-					     .snapshot = snapshot,
+	job.rules = (struct mxg_scan_rules){ .policy = mxguard_session_policy(session),
+					     .snapshot = mxguard_session_snapshot(session),
 					     .recipient = job.recipient,
 					     .place = job.place,
 					     .since = job.since,
 					     .stop = &stopped,
 					     .done = &job.done };
 	status = scan(&job, argv + optind, argc - optind);
-	mxguard_snapshot_unref(snapshot);
-	mxguard_policy_unref(policy);
+	mxguard_session_free(session);
 	return status;
 }

@@ -54,7 +54,8 @@ struct request {
 	const char *by[LIST_MAX];
 	size_t internal_count, by_count;
 	unsigned mta;
-	struct mxguard_policy *policy; /* NULL: --internal was given */
+	struct mxguard_session *session; /* NULL: --internal was given */
+	const struct mxguard_policy *policy; /* the session's */
 };
 
 /* ---- options -------------------------------------------------------------------------- */
@@ -378,24 +379,21 @@ static void conclude_with_policy(const struct message *m, const struct mxguard_c
 static struct mxguard_check *make_check(const struct request *q)
 {
 	struct mxguard_check *check = NULL;
-	if (q->policy != NULL && !q->json)
-		mxguard_check_new(&check, q->policy, NULL, 0);
+	if (q->session != NULL && !q->json)
+		mxguard_session_check(q->session, &check, 0);
 	return check;
 }
 
 static void decide(const struct message *m, struct mxguard_check *check)
 {
 	const struct request *q = m->request;
-	struct mxguard_resolver *resolver = NULL;
-	mxguard_resolver_new(&resolver, q->policy);
 	const char *recipient = q->recipient != NULL ? q->recipient : m->trace.for_address;
 	mxguard_check_header_end(check);
-	if (resolver == NULL || mxguard_check_add_recipient(check, recipient, NULL) < 0)
+	mxguard_check_add_recipient(check, recipient, NULL);
+	if (mxguard_session_decide(q->session, check, NULL, NULL, -1) == MXGUARD_PROGRESS_DONE)
+		conclude_with_policy(m, check);
+	else
 		fputs(NAME ": out of memory\n", stderr);
-	else if (mxguard_resolver_run(resolver, check, -1) != MXGUARD_PROGRESS_DONE)
-		mxguard_check_give_up(check, mxg_wall_clock());
-	conclude_with_policy(m, check);
-	mxguard_resolver_free(resolver);
 }
 
 static void tell(struct message *m, struct mxguard_check *check, bool several)
@@ -408,7 +406,7 @@ static void tell(struct message *m, struct mxguard_check *check, bool several)
 		printf("%s%s%s\n", mxg_colour_begin(stdout, MXG_BOLD), m->file, mxg_colour_end(stdout));
 	if (mxg_table_rows(m->table) > 0)
 		mxg_table_print(m->table, stdout);
-	if (check != NULL && m->request->policy != NULL)
+	if (check != NULL)
 		decide(m, check);
 	else
 		conclude_without_policy(&m->trace);
@@ -436,7 +434,7 @@ static int trace_message(const struct request *q, const char *file, bool several
 	struct mxguard_check *check = make_check(q);
 	read_header(m, fd, check);
 	tell(m, check, several);
-	mxguard_check_free(check);
+	mxguard_session_release(q->session, check);
 	mxg_table_free(m->table);
 	json_decref(m->hops);
 	if (fd != STDIN_FILENO)
@@ -455,14 +453,16 @@ int cmd_trace(int argc, char **argv)
 	if (q.config == NULL && access(MXG_DEFAULT_CONFIG, F_OK) != 0)
 		q.without_config = true;
 	if (!q.without_config) {
-		status = mxg_load_policy(&q.policy, q.config == NULL ? MXG_DEFAULT_CONFIG : q.config);
+		status = mxg_open_session(&q.session, q.config == NULL ? MXG_DEFAULT_CONFIG : q.config,
+					  MXGUARD_SESSION_FLAG_NO_SNAPSHOT);
 		if (status != 0)
 			return status;
+		q.policy = mxguard_session_policy(q.session);
 	}
 	for (int i = optind; i < argc; i++) {
 		int own = trace_message(&q, argv[i], argc - optind > 1);
 		status = own != 0 ? own : status;
 	}
-	mxguard_policy_unref(q.policy);
+	mxguard_session_free(q.session);
 	return status;
 }

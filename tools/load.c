@@ -17,32 +17,25 @@ static void tell_how_to_begin(const char *path)
 				"  gateways = ( { name = \"current-mx\"; allow = \"mx\"; } );\n");
 }
 
-int mxg_load_policy(struct mxguard_policy **policy, const char *path)
+static void tell_notices(struct mxguard_session *session)
 {
-	char message[MESSAGE_MAX] = "";
-	int result = mxguard_policy_load(policy, path, 0, message, sizeof(message));
-	if (result != MXGUARD_ERROR_NONE) {
-		fprintf(stderr, "mxguard: %s\n", message[0] != '\0' ? message : "the configuration cannot be read");
-		tell_how_to_begin(path);
-		return result == MXGUARD_ERROR_NOMEM ? EX_TEMPFAIL : EX_CONFIG;
-	}
-	const char *warning;
-	for (size_t i = 0; (warning = mxguard_policy_warning(*policy, i)) != NULL; i++)
-		fprintf(stderr, "mxguard: warning: %s\n", warning);
-	return 0;
+	enum mxguard_level level;
+	const char *text;
+	while ((text = mxguard_session_notice(session, &level)) != NULL)
+		fprintf(stderr, "mxguard: %s: %s\n", level == MXGUARD_LEVEL_INFO ? "note" : "warning", text);
 }
 
-struct mxguard_snapshot *mxg_load_snapshot(const struct mxguard_policy *policy)
+int mxg_open_session(struct mxguard_session **session, const char *path, unsigned flags)
 {
-	char message[MESSAGE_MAX] = "";
-	struct mxguard_snapshot *snapshot = NULL;
-	if (mxguard_snapshot_open(&snapshot, policy, 0, message, sizeof(message)) == MXGUARD_ERROR_NONE) {
-		if (message[0] != '\0')
-			fprintf(stderr, "mxguard: warning: %s\n", message);
-		return snapshot;
+	char message[MESSAGE_MAX];
+	int result = mxguard_session_open(session, path, flags, message, sizeof(message));
+	if (result == MXGUARD_ERROR_NONE) {
+		tell_notices(*session);
+		return 0;
 	}
-	fprintf(stderr, "mxguard: note: %s; DNS is asked for everything\n", message);
-	return NULL;
+	fprintf(stderr, "mxguard: %s\n", message);
+	tell_how_to_begin(path);
+	return result == MXGUARD_ERROR_NOMEM ? EX_TEMPFAIL : EX_CONFIG;
 }
 
 int64_t mxg_wall_clock(void)

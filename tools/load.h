@@ -9,11 +9,8 @@
 #define MXG_DEFAULT_CONFIG "/etc/mxguard/mxguard.conf"
 
 /* 0, or the exit status after a message on stderr (EX_CONFIG, EX_TEMPFAIL for no memory).
- * The policy's warnings are printed there as well. */
-int mxg_load_policy(struct mxguard_policy **policy, const char *path);
-
-/* The snapshot, or NULL after a note on stderr: DNS is then asked for everything. */
-struct mxguard_snapshot *mxg_load_snapshot(const struct mxguard_policy *policy);
+ * flags: enum mxguard_session_flag. What the session has to say is printed there as well. */
+int mxg_open_session(struct mxguard_session **session, const char *path, unsigned flags);
 
 int64_t mxg_wall_clock(void); /* seconds since the epoch */
 

@@ -43,10 +43,8 @@ static int read_file(struct names *n, const char *path, size_t *wrong)
 	char message[512] = "";
 	const char *name;
 	int more, status = 0;
-	if (mxg_domains_open(&reader, path, message, sizeof(message)) != MXGUARD_ERROR_NONE) {
-		fprintf(stderr, "mxguard: %s\n", message);
-		return EX_CONFIG;
-	}
+	if (mxg_domains_open(&reader, path, message, sizeof(message)) != MXGUARD_ERROR_NONE)
+		return EX_CONFIG; /* said when the configuration was read */
 	while (status == 0 && (more = mxg_domains_next(reader, &name, message, sizeof(message))) != 0) {
 		if (more == 1 && !add_name(n, name))
 			status = no_memory();

@@ -41,15 +41,19 @@ static void step(struct mxguard_check *c, const char *what)
 		mxg_text_list_add(&c->steps, "%s", what);
 }
 
+bool mxg_peer_is_internal(const struct mxguard_policy *policy, const struct mxg_address *peer)
+{
+	return peer->family == 0 || in_list(&policy->internal, peer);
+}
+
 void mxg_boundary_decide(struct mxguard_check *c)
 {
-	bool internal = c->peer.family == 0 || in_list(&c->policy->internal, &c->peer);
 	if (c->login[0] != '\0') {
 		c->boundary = c->peer;
 		conclude(c, MXGUARD_VERDICT_AUTHENTICATED, MXG_REASON_LOGIN, NULL);
 	} else if (c->peer_unreadable) {
 		conclude(c, MXGUARD_VERDICT_UNKNOWN, MXG_REASON_PEER_UNREADABLE, NULL);
-	} else if (internal) {
+	} else if (mxg_peer_is_internal(c->policy, &c->peer)) {
 		step(c, c->peer.family == 0 ? "there is no peer: the trace tells"
 					    : "the peer is internal: the trace tells");
 		c->boundary_state = MXG_BOUNDARY_NEEDS_HEADER;

@@ -109,7 +109,16 @@ enum mxg_boundary_state {
 	MXG_BOUNDARY_VERDICT /* boundary_outcome is final for every recipient */
 };
 
+/* Where a session keeps the check (resolver/era.c); nothing in this folder looks at it. */
+struct mxg_check_place {
+	struct mxg_era *era;
+	struct mxguard_check *prev, *next;
+	void *user;
+	bool under_way;
+};
+
 struct mxguard_check {
+	struct mxg_check_place kept;
 	struct mxguard_policy *policy;
 	struct mxguard_snapshot *snapshot;
 	unsigned flags;
@@ -149,6 +158,8 @@ struct mxguard_check {
 };
 
 /* boundary.c */
+/* Whether the peer (family 0: there is none) is looked through. */
+bool mxg_peer_is_internal(const struct mxguard_policy *policy, const struct mxg_address *peer);
 void mxg_boundary_decide(struct mxguard_check *check);
 int mxg_boundary_feed(struct mxguard_check *check, const char *bytes, size_t len);
 int mxg_boundary_end(struct mxguard_check *check);

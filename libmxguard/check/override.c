@@ -80,7 +80,7 @@ static bool set_exempt(struct mxg_override *o, const char *value)
 
 static bool set_quarantine_mailbox(struct mxg_override *o, const char *value)
 {
-	if (value[0] == '\0')
+	if (!mxg_policy_is_quarantine_mailbox(value))
 		return false;
 	o->quarantine_mailbox = value;
 	return true;
@@ -100,7 +100,7 @@ static const struct row {
 	{ "on_unreadable", MXG_OVERRIDE_ON_UNREADABLE, set_on_unreadable, "an action" },
 	{ "on_untraced", MXG_OVERRIDE_ON_UNTRACED, set_on_untraced, "unknown, accept or direct" },
 	{ "tag", MXG_OVERRIDE_TAG, set_tag, "never, not-accepted or always" },
-	{ "quarantine_mailbox", MXG_OVERRIDE_QUARANTINE_MAILBOX, set_quarantine_mailbox, "a mailbox name" },
+	{ "quarantine_mailbox", MXG_OVERRIDE_QUARANTINE_MAILBOX, set_quarantine_mailbox, "a mailbox name, not INBOX" },
 };
 
 static const struct row *find_row(const char *setting)

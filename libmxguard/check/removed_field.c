@@ -1,120 +1,254 @@
 /* SPDX-License-Identifier: MIT */
-/* Which incoming header fields must not reach the mailbox: results that claim to be ours
- * (RFC 8601 §5), and the secrets of shared gateways. */
-#include <stdint.h>
-#include <string.h>
-#include <strings.h>
+#include "check/removed_field.h"
 
-#include "mxguard.h"
-#include "policy/policy.h"
-#include "check/token_reader.h"
+#include <string.h>
+
+#include "base/ascii.h"
+#include "base/idna.h"
+
+#define RESULTS "authentication-results"
+#define VALUE_MAX 1024 /* of a value; no name of ours is longer than 253 bytes */
 
 struct cursor {
 	const char *at, *end;
-	bool broken; /* a comment or a quoted string that does not end */
+	bool odd; /* what was read can be read in another way */
 };
+
+static bool is_control(char c)
+{
+	return (c >= 0 && c < ' ') || c == 0x7f;
+}
 
 static bool is_blank(char c)
 {
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* RFC 5322 §3.2.2; comments nest. */
+static bool is_special(char c)
+{
+	return c != '\0' && strchr("()<>@,;:\\\"/[]?=", c) != NULL; /* RFC 2045 section 5.1 */
+}
+
+/* ---- the name ------------------------------------------------------------------------------ */
+
+enum name { OTHER, SAME, CUT /* the bytes end before the name does */ };
+
+/* Readers may drop the controls that a name must not hold. */
+static enum name take_name(struct cursor *c, const char *name)
+{
+	for (; *name != '\0'; name++) {
+		while (c->at < c->end && is_control(*c->at)) {
+			c->odd = true;
+			c->at++;
+		}
+		if (c->at == c->end)
+			return CUT;
+		if (mxg_ascii_lower(*c->at++) != mxg_ascii_lower(*name))
+			return OTHER;
+	}
+	if (c->at == c->end)
+		return CUT;
+	return is_control(*c->at) || *c->at == ' ' || *c->at == ':' || *c->at == '(' ? SAME : OTHER;
+}
+
+/* A continuation of nothing. */
+static void skip_leading(struct cursor *c)
+{
+	while (c->at < c->end && (*c->at == ' ' || is_control(*c->at))) {
+		c->odd = true;
+		c->at++;
+	}
+}
+
+static enum name name_of(const char *field, size_t len, const char *name)
+{
+	struct cursor c = { .at = field, .end = field + len };
+	skip_leading(&c);
+	return take_name(&c, name);
+}
+
+static bool any_token(const struct mxguard_policy *policy, const char *field, size_t len, bool cut_too)
+{
+	for (size_t r = 0; r < policy->ruleset_count; r++)
+		for (size_t g = 0; g < policy->rulesets[r].gateway_count; g++) {
+			const char *name = policy->rulesets[r].gateways[g].token.field;
+			enum name is = name == NULL ? OTHER : name_of(field, len, name);
+			if (is == SAME || (is == CUT && cut_too))
+				return true;
+		}
+	return false;
+}
+
+bool mxg_removed_field_may_be(const struct mxguard_policy *policy, const char *head, size_t len)
+{
+	return name_of(head, len, RESULTS) != OTHER || any_token(policy, head, len, true);
+}
+
+/* ---- comments and blanks --------------------------------------------------------------------- */
+
+/* RFC 5322 section 3.2.2. Not every reader knows that comments nest, and that a backslash quotes. */
 static void skip_comment(struct cursor *c)
 {
 	unsigned depth = 0;
 	do {
 		if (*c->at == '(')
-			depth++;
+			c->odd |= depth++ > 0;
 		else if (*c->at == ')')
 			depth--;
-		else if (*c->at == '\\' && c->at + 1 < c->end)
-			c->at++;
+		else if (*c->at == '\\') {
+			c->odd = true;
+			c->at += c->at + 1 < c->end;
+		}
 		c->at++;
 	} while (depth > 0 && c->at < c->end);
-	c->broken = c->broken || depth > 0;
+	c->odd |= depth > 0;
 }
 
+/* Other controls than those of a fold stand nowhere in a field that is well-formed. */
 static void skip_cfws(struct cursor *c)
 {
-	while (c->at < c->end && (is_blank(*c->at) || *c->at == '('))
-		if (*c->at == '(')
+	for (; c->at < c->end && (is_control(*c->at) || *c->at == ' ' || *c->at == '('); c->at++) {
+		c->odd |= is_control(*c->at) && !is_blank(*c->at);
+		c->odd |= *c->at == '\r' && (c->at + 1 == c->end || c->at[1] != '\n');
+		if (*c->at == '(') {
 			skip_comment(c);
-		else
+			c->at--;
+		}
+	}
+}
+
+/* ---- the value -------------------------------------------------------------------------------- */
+
+struct value {
+	char text[VALUE_MAX + 1];
+	size_t len;
+	bool eight_bit;
+};
+
+static void add(struct value *v, struct cursor *c, char byte)
+{
+	if (is_control(byte)) {
+		c->odd = true;
+		return;
+	}
+	v->eight_bit |= (unsigned char)byte >= 0x80;
+	if (v->len < VALUE_MAX)
+		v->text[v->len++] = mxg_ascii_lower(byte);
+}
+
+static void take_quoted(struct value *v, struct cursor *c)
+{
+	for (c->at++; c->at < c->end && *c->at != '"'; c->at++) {
+		if (*c->at == '\\' && c->at + 1 < c->end)
 			c->at++;
-}
-
-/* One byte of the value: of a token (RFC 2045 §5.1), or within quotes; -1: it has ended. */
-static int next_byte(struct cursor *c, bool quoted)
-{
-	if (c->at == c->end) {
-		c->broken = c->broken || quoted;
-		return -1;
+		add(v, c, *c->at);
 	}
-	char b = *c->at++;
-	if (!quoted)
-		return is_blank(b) || strchr("()<>@,;:\\\"/[]?=", b) != NULL ? -1 : (unsigned char)b;
-	if (b == '"')
-		return -1;
-	if (b == '\\' && c->at < c->end)
-		b = *c->at++;
-	return (unsigned char)b;
+	c->odd |= c->at == c->end;
+	c->at += c->at < c->end;
 }
 
-static int folded(int c)
+static void take_word(struct value *v, struct cursor *c)
 {
-	return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
+	if (c->at < c->end && *c->at == '"')
+		take_quoted(v, c);
+	for (; c->at < c->end && !is_blank(*c->at) && !is_special(*c->at); c->at++)
+		add(v, c, *c->at);
 }
 
-static bool value_is(struct cursor *c, const char *id)
+/* With or without the root's dot, and as DNS has it. */
+static bool is_same(struct value *v, const char *id)
 {
-	bool quoted = c->at < c->end && *c->at == '"', same = true;
-	int b;
-	c->at += quoted;
-	while ((b = next_byte(c, quoted)) >= 0) {
-		if (quoted && (b == '\r' || b == '\n'))
-			continue; /* folding */
-		same = same && *id != '\0' && folded(b) == folded((unsigned char)*id);
-		id += same;
+	char ascii[256];
+	size_t len = v->len, id_len = strlen(id);
+	const char *text = v->text;
+	if (v->eight_bit && mxg_idna_to_ascii(ascii, text, len)) {
+		text = ascii;
+		len = strlen(ascii);
 	}
-	return same && *id == '\0';
+	while (len > 1 && text[len - 1] == '.')
+		len--;
+	while (id_len > 1 && id[id_len - 1] == '.')
+		id_len--;
+	for (size_t i = 0; i < len && len == id_len; i++)
+		if (text[i] != mxg_ascii_lower(id[i]))
+			return false;
+	return len == id_len;
 }
 
-static bool contains(const char *text, size_t len, const char *id)
+/* Obsolete forms allow comments and blanks around the dots (RFC 5322 section 4.4). */
+static bool goes_on(const struct value *v, const struct cursor *c)
 {
-	size_t n = strlen(id);
-	for (size_t i = 0; i + n <= len; i++)
-		if (strncasecmp(text + i, id, n) == 0)
+	if (c->at == c->end || v->len == 0 || v->len == VALUE_MAX)
+		return false;
+	return *c->at == '.' || (v->text[v->len - 1] == '.' && !is_special(*c->at));
+}
+
+/* Whether `id` stands somewhere in the bytes, whatever is put in between. */
+static bool holds(const char *at, const char *end, const char *id)
+{
+	for (; at < end; at++) {
+		const char *want = id;
+		for (const char *s = at; s < end && *want != '\0'; s++) {
+			if (mxg_ascii_lower(*s) == mxg_ascii_lower(*want))
+				want++;
+			else if (!is_control(*s) && *s != ' ' && *s != '\\' && *s != '"')
+				break;
+		}
+		if (*want == '\0')
 			return true;
+	}
 	return false;
 }
 
-static bool claims_to_be_ours(const char *id, const char *field, size_t len)
+/* An encoded word (RFC 2047) is not allowed here, and may say anything. */
+static bool is_encoded(const struct value *v, const struct cursor *c)
 {
-	static const char name[] = "Authentication-Results";
-	struct cursor c = { .at = field + sizeof(name) - 1, .end = field + len };
-	if (len < sizeof(name) || strncasecmp(field, name, sizeof(name) - 1) != 0)
-		return false;
-	while (c.at < c.end && is_blank(*c.at))
-		c.at++;
-	if (c.at == c.end || *c.at != ':')
-		return false;
-	c.at++;
-	skip_cfws(&c);
-	bool ours = value_is(&c, id);
-	/* other readers may be laxer about what is broken than this one */
-	return ours || (c.broken && contains(field, len, id));
+	return memmem(v->text, v->len, "=?", 2) != NULL || (c->end - c->at >= 2 && memcmp(c->at, "=?", 2) == 0);
 }
 
-int mxguard_policy_removes_field(const struct mxguard_policy *policy, const char *field, size_t length)
+static bool value_is_ours(struct cursor *c, const char *id, bool too_long)
 {
-	if (field == NULL || length == 0 || length > INT32_MAX)
-		return MXGUARD_ERROR_INVALID;
-	if (claims_to_be_ours(policy->authserv_id, field, length))
-		return 1;
-	for (size_t r = 0; r < policy->ruleset_count; r++)
-		for (size_t g = 0; g < policy->rulesets[r].gateway_count; g++)
-			if (mxg_token_names_field(&policy->rulesets[r].gateways[g].token, field, length))
-				return 1;
-	return 0;
+	struct value v = { .len = 0 };
+	const char *begin = c->at;
+	skip_cfws(c);
+	do {
+		take_word(&v, c);
+		if (is_same(&v, id))
+			return true;
+		skip_cfws(c);
+	} while (goes_on(&v, c));
+	if (is_encoded(&v, c) || (too_long && (c->odd || c->at == c->end)))
+		return true;
+	bool empty = v.len == 0 && c->at < c->end;
+	bool glued = c->at < c->end && is_special(*c->at) && strchr(";=/", *c->at) == NULL;
+	return (c->odd || empty || glued) && holds(begin, c->end, id);
+}
+
+static bool claims_to_be_ours(const char *id, const char *field, size_t len, bool too_long)
+{
+	struct cursor c = { .at = field, .end = field + len };
+	skip_leading(&c);
+	enum name name = take_name(&c, RESULTS);
+	if (name != SAME)
+		return name == CUT && too_long;
+	const char *behind = c.at;
+	while (c.at < c.end && (*c.at == ' ' || *c.at == '\t'))
+		c.at++;
+	if (c.at < c.end && *c.at != ':') {
+		c.odd = true;
+		skip_cfws(&c);
+	}
+	if (c.at == c.end || *c.at != ':')
+		c.at = memchr(behind, ':', (size_t)(c.end - behind));
+	if (c.at == NULL)
+		return too_long;
+	c.at++;
+	return value_is_ours(&c, id, too_long);
+}
+
+bool mxg_removed_field_is(const struct mxguard_policy *policy, const char *field, size_t len, bool too_long)
+{
+	if (claims_to_be_ours(policy->authserv_id, field, len, too_long))
+		return true;
+	return (too_long || memchr(field, ':', len) != NULL) && any_token(policy, field, len, too_long);
 }

@@ -2,7 +2,8 @@
 #include "check/token_reader.h"
 
 #include <string.h>
-#include <strings.h>
+
+#include "base/ascii.h"
 
 static bool has_tokens(const struct mxguard_policy *policy)
 {
@@ -19,26 +20,22 @@ void mxg_token_reader_init(struct mxg_token_reader *reader, const struct mxguard
 		reader->any = has_tokens(policy);
 	reader->policy = policy;
 	reader->ended = false;
-	reader->line_start = true;
-	reader->too_long = false;
-	reader->len = 0;
 	reader->seen_count = 0;
+	if (reader->any)
+		mxg_header_init(&reader->cutter, reader->field, sizeof(reader->field));
 }
 
-static bool is_blank(char c)
+static bool same_folded(const char *a, const char *b, size_t len)
 {
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+	for (size_t i = 0; i < len; i++)
+		if (mxg_ascii_lower(a[i]) != mxg_ascii_lower(b[i]))
+			return false;
+	return true;
 }
 
-bool mxg_token_names_field(const struct mxg_token *token, const char *field, size_t len)
+static bool names(const struct mxg_token *token, const char *name, size_t len)
 {
-	size_t name_len = token->field == NULL ? 0 : strlen(token->field);
-	if (name_len == 0 || len <= name_len || strncasecmp(field, token->field, name_len) != 0)
-		return false;
-	size_t at = name_len;
-	while (at < len && is_blank(field[at]))
-		at++;
-	return at < len && field[at] == ':';
+	return token->field != NULL && strlen(token->field) == len && same_folded(token->field, name, len);
 }
 
 /* Takes as long for a wrong value as for the right one (of the same length). */
@@ -48,6 +45,11 @@ static bool equal_in_constant_time(const char *a, const char *b, size_t len)
 	for (size_t i = 0; i < len; i++)
 		differs |= (unsigned char)(a[i] ^ b[i]);
 	return differs == 0;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
 static bool value_matches(const struct mxg_token *token, const char *field, size_t len)
@@ -71,59 +73,57 @@ static void note(struct mxg_token_reader *reader, const struct mxg_token *token)
 		reader->seen[reader->seen_count++] = token;
 }
 
-static void finish_field(struct mxg_token_reader *reader)
+/* With `value` notes the tokens that the field holds; without, tells whether it may hold one. */
+static bool look(struct mxg_token_reader *reader, bool value)
 {
-	for (size_t r = 0; reader->len > 0 && !reader->too_long && r < reader->policy->ruleset_count; r++) {
+	const struct mxg_header_cutter *c = &reader->cutter;
+	bool any = false;
+	for (size_t r = 0; r < reader->policy->ruleset_count; r++) {
 		const struct mxg_ruleset *ruleset = &reader->policy->rulesets[r];
 		for (size_t g = 0; g < ruleset->gateway_count; g++) {
 			const struct mxg_token *token = &ruleset->gateways[g].token;
-			if (mxg_token_names_field(token, reader->field, reader->len) &&
-			    value_matches(token, reader->field, reader->len))
+			if (!names(token, c->bytes, c->name_len))
+				continue;
+			any = true;
+			if (value && value_matches(token, c->bytes, c->len))
 				note(reader, token);
 		}
 	}
-	reader->len = 0;
-	reader->too_long = false;
+	return any;
 }
 
-/* At the start of a line: an empty one ends the header, a blank continues the field. */
-static void begin_line(struct mxg_token_reader *reader, char c)
+static void take(struct mxg_token_reader *reader, enum mxg_header_event event)
 {
-	if (c == '\n' || c == '\r') {
-		finish_field(reader);
-		reader->ended = true;
-	} else if (c != ' ' && c != '\t') {
-		finish_field(reader);
-	}
+	struct mxg_header_cutter *c = &reader->cutter;
+	if (event == MXG_HEADER_LINE)
+		c->wanted = c->kind == MXG_HEADER_KIND_FIELD && look(reader, false);
+	else if (event == MXG_HEADER_FIELD && !c->too_long)
+		look(reader, true);
+	reader->ended = event == MXG_HEADER_END;
 }
 
 void mxg_token_reader_feed(struct mxg_token_reader *reader, const char *bytes, size_t len)
 {
-	for (size_t i = 0; i < len && reader->any && !reader->ended; i++) {
-		if (reader->line_start)
-			begin_line(reader, bytes[i]);
-		if (reader->ended)
-			return;
-		if (reader->len < sizeof(reader->field))
-			reader->field[reader->len++] = bytes[i];
-		else
-			reader->too_long = true;
-		reader->line_start = bytes[i] == '\n';
+	enum mxg_header_event event = MXG_HEADER_LINE;
+	while (reader->any && !reader->ended && event != MXG_HEADER_MORE) {
+		event = mxg_header_next(&reader->cutter, &bytes, &len);
+		take(reader, event);
 	}
 }
 
 void mxg_token_reader_end(struct mxg_token_reader *reader)
 {
-	if (!reader->ended)
-		finish_field(reader);
+	while (reader->any && !reader->ended)
+		take(reader, mxg_header_finish(&reader->cutter));
 	reader->ended = true;
 }
 
 /* Rulesets may repeat an entry: the same field and value are the same token. */
 static bool same_token(const struct mxg_token *a, const struct mxg_token *b)
 {
-	return a == b || (a->value_len == b->value_len && strcasecmp(a->field, b->field) == 0 &&
-			  memcmp(a->value, b->value, a->value_len) == 0);
+	size_t len = strlen(a->field);
+	return a == b || (a->value_len == b->value_len && strlen(b->field) == len &&
+			  same_folded(a->field, b->field, len) && memcmp(a->value, b->value, a->value_len) == 0);
 }
 
 bool mxg_token_reader_saw(const struct mxg_token_reader *reader, const struct mxg_token *token)

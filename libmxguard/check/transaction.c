@@ -88,20 +88,23 @@ int mxguard_check_set_helo(struct mxguard_check *c, const char *helo)
 	return keep(c, &c->helo, helo, helo == NULL ? 0 : strlen(helo));
 }
 
-/* Something that can be seen: not blanks and control characters alone. */
-static bool is_name(const char *login)
+/* Nobody logs in as blanks, and a name with control characters comes from no directory. */
+static bool names_somebody(const char *login)
 {
-	for (const unsigned char *p = (const unsigned char *)login; *p != '\0'; p++)
-		if (*p > ' ' && *p != 0x7f)
-			return true;
-	return false;
+	bool visible = false;
+	for (const unsigned char *p = (const unsigned char *)login; *p != '\0'; p++) {
+		if (*p < 0x20 || *p == 0x7f)
+			return false;
+		visible = visible || *p != ' ';
+	}
+	return visible;
 }
 
 int mxguard_check_set_login(struct mxguard_check *c, const char *login)
 {
 	if (begun(c))
 		return failed(c, MXGUARD_ERROR_STATE);
-	return keep(c, &c->login, login, login == NULL || !is_name(login) ? 0 : strlen(login));
+	return keep(c, &c->login, login, login == NULL || !names_somebody(login) ? 0 : strlen(login));
 }
 
 /* A path without its angle brackets. */

@@ -140,6 +140,8 @@ bool mxg_ruleset_exempts(const struct mxg_ruleset *ruleset, const char *address,
  * 254 bytes) for an entry; false for blanks and comments; *error set where it is wrong. */
 bool mxg_domains_line(char out[256], const char *line, size_t len, const char **error);
 
+bool mxg_policy_is_quarantine_mailbox(const char *text);
+
 /* The value of a word in the configuration, for overrides as well; false: unknown. */
 bool mxg_policy_mode_word(const char *word, enum mxguard_mode *out);
 bool mxg_policy_action_word(const char *word, enum mxguard_action *out);

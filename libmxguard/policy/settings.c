@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of settings: names, where they may stand, how they are taken. */
 #include <string.h>
+#include <strings.h>
 
 #include "base/domain_text.h"
 #include "base/duration.h"
@@ -126,13 +127,20 @@ static bool take_reply_text(struct mxg_policy_build *b, struct mxg_ruleset *rule
 	return rules->reply_text != NULL;
 }
 
+/* INBOX, in any case, is where mail goes that is not put aside. */
+bool mxg_policy_is_quarantine_mailbox(const char *text)
+{
+	return text[0] != '\0' && strlen(text) <= MAILBOX_MOST && is_printable_utf8(text) &&
+	       strcasecmp(text, "INBOX") != 0;
+}
+
 static bool take_quarantine_mailbox(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *s)
 {
-	static const char expected[] = "a mailbox name of 1 to 255 bytes of printable text";
+	static const char expected[] = "a mailbox name of 1 to 255 bytes of printable text, not INBOX";
 	const char *text = mxg_build_string(b, s, expected);
 	if (text == NULL)
 		return false;
-	if (text[0] == '\0' || strlen(text) > MAILBOX_MOST || !is_printable_utf8(text))
+	if (!mxg_policy_is_quarantine_mailbox(text))
 		return mxg_build_unexpected(b, s, expected);
 	rules->quarantine_mailbox = mxg_build_copy(b, text, strlen(text));
 	return rules->quarantine_mailbox != NULL;

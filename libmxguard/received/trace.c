@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The walk: which hop is the boundary. trace_feed.c cuts the header for it. */
+/* The walk: which hop is the boundary. trace_feed.c takes the fields out of the header for it. */
 #include "received/trace.h"
 
 #include "received/trace_walk.h"
@@ -9,9 +9,9 @@
 void mxg_trace_init(struct mxg_trace *t, const struct mxg_trace_rules *rules)
 {
 	/* not the field buffer: it is the larger part, and holds nothing yet */
-	memset(t, 0, offsetof(struct mxg_trace, field));
+	memset(t, 0, offsetof(struct mxg_trace, cutter));
 	t->rules = *rules;
-	t->line_start = t->first_line = true;
+	mxg_header_init(&t->cutter, t->field, sizeof(t->field));
 }
 
 static bool covered(const struct mxg_prefix *set, size_t count, const struct mxg_address *a)
@@ -92,7 +92,7 @@ static void conclude(struct mxg_trace *t, enum mxg_trace_outcome outcome, enum m
 		memset(&t->address, 0, sizeof(t->address));
 }
 
-/* The boundary hop's own words; t->field does not outlive the walk. */
+/* The boundary hop's own words; the field does not outlive this look at it. */
 static void conclude_at(struct mxg_trace *t, enum mxg_trace_outcome outcome, const struct mxg_received *r)
 {
 	conclude(t, outcome, MXG_TRACE_REASON_NONE);
@@ -168,13 +168,13 @@ static void settle_resubmitted(struct mxg_trace *t, const struct mxg_received *r
 	t->hop = t->hops - 1;
 }
 
-static void step(struct mxg_trace *t, const struct mxg_received *r, bool ours, bool internal)
+static void step(struct mxg_trace *t, const struct mxg_received *r, bool ours, bool internal, bool too_long)
 {
 	if (t->hops > MXG_TRACE_HOPS_MAX) {
 		conclude(t, MXG_TRACE_TOO_LONG, MXG_TRACE_MANY_HOPS);
 	} else if (t->resubmitter != 0) {
 		settle_resubmitted(t, r);
-	} else if (t->overlong) {
+	} else if (too_long) {
 		conclude(t, MXG_TRACE_UNREADABLE, MXG_TRACE_FIELD_TOO_LONG);
 	} else if (r->kind == MXG_RECEIVED_UNREADABLE) {
 		conclude(t, MXG_TRACE_UNREADABLE, MXG_TRACE_FIELD_UNREADABLE);
@@ -193,23 +193,23 @@ static void note_first(struct mxg_trace *t, const struct mxg_received *r, bool o
 	t->first_named = r->by.len > 0 && is_our_name(&t->rules, r->by);
 }
 
-void mxg_trace_take_field(struct mxg_trace *t)
+void mxg_trace_take_field(struct mxg_trace *t, const char *field, size_t len, bool too_long)
 {
 	struct mxg_received r;
 	struct mxg_trace_hop hop = { .received = &r, .believed = t->outcome == MXG_TRACE_PENDING };
 	if (t->hops > MXG_TRACE_HOPS_MAX)
 		return;
 	hop.number = ++t->hops;
-	if (t->overlong)
+	if (too_long)
 		r = (struct mxg_received){ .reason = MXG_RECEIVED_NO_GRAMMAR };
 	else
-		mxg_received_parse(&r, t->field, t->used, t->rules.mta_mask);
+		mxg_received_parse(&r, field, len, t->rules.mta_mask);
 	hop.ours = r.kind != MXG_RECEIVED_UNREADABLE && is_ours(t, &r);
 	hop.internal = covered(t->rules.internal, t->rules.internal_count, &r.address);
 	if (t->hops == 1 && t->rules.want_first_date)
 		note_first(t, &r, hop.ours);
 	if (hop.believed)
-		step(t, &r, hop.ours, hop.internal);
+		step(t, &r, hop.ours, hop.internal, too_long);
 	hop.boundary = hop.believed && t->outcome != MXG_TRACE_PENDING && t->hop == hop.number;
 	hop.believed = hop.believed && (t->outcome == MXG_TRACE_PENDING || hop.boundary);
 	if (t->rules.on_hop != NULL)

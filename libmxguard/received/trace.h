@@ -2,6 +2,7 @@
 #ifndef MXG_TRACE_H
 #define MXG_TRACE_H
 
+#include "base/header_cutter.h"
 #include "received/received.h"
 
 /*
@@ -90,14 +91,12 @@ struct mxg_trace {
 	/* the walk's own */
 	struct mxg_trace_rules rules;
 	unsigned hops;
-	size_t bytes;
-	int state;
-	bool line_start, first_line, closed, overlong;
+	bool closed;
 	unsigned marker; /* MTA of a marker directly above; 0 none */
 	bool marker_local;
 	unsigned resubmitter; /* MTA of a local form directly above that may stand on mail from elsewhere; 0 none */
 	bool local_if_last; /* and that is local only if nothing stands below it */
-	size_t used;
+	struct mxg_header_cutter cutter;
 	char field[MXG_TRACE_FIELD_MAX];
 };
 

@@ -10,7 +10,7 @@ of the lmtp processes (from /proc): where others use the machine, latencies are 
 and A2/A1 of the latencies tells how little they say then. The mailboxes are emptied as they fill,
 since delivery takes longer in a large one, and nothing is fsynced: waiting for the disk would hide
 the difference. Run it alone, as root: script/netns tests/bench/bench_lmtp.py; for Dovecot 2.4, after
-script/trixie test: script/netns script/trixie run /usr/bin/python3 tests/bench/bench_lmtp.py
+script/debian trixie test: script/netns script/debian trixie run /usr/bin/python3 tests/bench/bench_lmtp.py
 """
 from __future__ import annotations
 

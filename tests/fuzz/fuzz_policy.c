@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check/removed_field.h"
 #include "policy/policy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -47,7 +48,7 @@ static void ask(const struct mxguard_policy *p)
 	mxg_policy_has_domain(p, domain, sizeof(domain) - 1);
 	for (size_t i = 0; mxguard_policy_warning(p, i) != NULL; i++)
 		require(strchr(mxguard_policy_warning(p, i), '\n') == NULL);
-	mxguard_policy_removes_field(p, domain, sizeof(domain) - 1);
+	mxg_removed_field_is(p, domain, sizeof(domain) - 1, false);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -185,3 +185,14 @@ def test_table_for_people(moved, mxguard_config):
     assert result.returncode == 1
     assert b"alice@example.test: direct, reject" in result.stdout
     assert b"\033" not in result.stdout
+
+
+def test_domains_file_that_is_missing_is_said_once(mxguard_config, folder):
+    config = mxguard_config({"mode": "enforce", "self": ["198.51.100.1"], "state_dir": "/nonexistent/mxguard",
+                             "domains_file": str(folder / "domains"),
+                             "gateways": ({"name": "filters", "allow": f"ip4:{GATEWAY}"},)})
+    outcome = mxguard("check", "-c", config, "--peer", GATEWAY, "--rcpt", "alice@example.test", "--json")
+    assert outcome.stderr.decode().count(f"warning: domains_file: {folder}/domains: ") == 1
+    (folder / "domains").write_text("example.test\n")
+    outcome = mxguard("check", "-c", config, "--peer", GATEWAY, "--rcpt", "alice@example.test", "--json")
+    assert "domains_file" not in outcome.stderr.decode() and outcome.returncode == 0

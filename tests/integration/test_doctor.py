@@ -105,6 +105,12 @@ def test_own_configuration(doctor, mxguard_config):
     assert broken.returncode == 78 and json.loads(broken.stdout)["check"] == "configuration"
 
 
+def test_domains_file_that_is_missing(doctor, folder):
+    found, status = doctor(domains_file=str(folder / "domains"))
+    assert (found["configuration"], status) == ("warning", 1)
+    assert doctor.text.count(f"domains_file: {folder}/domains: ") == 1
+
+
 def test_snapshot(doctor, mxguard_config, folder):
     result = mxguard("doctor", "-c", mxguard_config(settings(state_dir=str(folder))), "--no-dns", "--json")
     assert '"check":"snapshot"' in result.stdout.decode().replace(" ", "") and result.returncode == 1

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Accounting: senders that try again, as MTAs do, while everything around Dovecot fails. Each
 message ends up delivered or refused, byte for byte; a second copy is there only where our reply
-was lost. MXGUARD_ACCOUNTING is the number of messages."""
+was lost; and what is put aside is never in INBOX, whatever Junk says to it. MXGUARD_ACCOUNTING is
+the number of messages."""
 import collections
 import concurrent.futures
+import itertools
 import os
 import random
 import re
@@ -14,6 +16,7 @@ import pytest
 
 from mxg import smtp
 from mxg.dns_script import answer, delayed, servfail, timeout
+from mxg.dovecot import version
 from mxg.mxguard import mxguard
 from mxg.process import run
 from test_dovecot_async import KNOWN, MANY
@@ -27,6 +30,14 @@ FORGED = "Authentication-Results: mxguard.example.test; x-mxguard=pass\n"
 ON_TOP = re.compile(rb"(?:(?:Return-Path|Delivered-To|Received|Authentication-Results):"
                     rb".*\n(?:[ \t].*\n)*)*")
 FULL = "full@example.test"  # whose disk is full
+LOCKED = "locked@example.test"  # who may not put anything into Junk
+if version() >= (2, 4):
+    LIMITS = {"extra": "acl_driver = vfile\nquota \"User quota\" {\n  driver = count\n}\n"}
+    TIGHT = "quota \"User quota\" {\n  storage_size = 2M\n}\nquota_storage_grace = 0\n" \
+            "namespace inbox {\n  mailbox Junk {\n    quota_storage_percentage = 1\n  }\n}\n"
+else:
+    LIMITS = {"plugin": {"acl": "vfile", "quota": "maildir:User quota"}}
+    TIGHT = "plugin {\n  quota_rule = *:bytes=100000000\n  quota_rule2 = Junk:bytes=-99990000\n  quota_grace = 0\n}\n"
 GOOD = answer("10 gw.example.test", ttl=0)
 
 
@@ -48,11 +59,18 @@ class Message:
         names = [f"{letter}{number}@{rng.choice(domains)}" for letter in "abc"[:rng.randrange(1, 4)]]
         if rng.random() < 0.05:
             names.append(FULL)
+        if rng.random() < 0.05:
+            names.append(LOCKED)
         self.stage = rng.choice(STAGES) if rng.random() < 0.3 else ""  # where the client goes
         self.leave = rng.choice((smtp.Client.abort, smtp.Client.close))
         self.cut = rng.random()
         self.top = RECEIVED.format(self.source)
         self.outcomes = {name: [] for name in names}
+
+    @property
+    def aside(self) -> bool:
+        """It is to be put aside wherever it is delivered."""
+        return self.source == SPAMMER and not self.outside
 
     @property
     def pending(self) -> list[str]:
@@ -111,6 +129,12 @@ class Message:
             state[name] = "lost" if code == 421 else code
 
 
+def large_and_aside(first) -> Message:
+    """One that no tight Junk takes and a locked one neither, whose client stays to its end."""
+    return next(message for message in map(Message, itertools.count(first)) if message.aside and not message.stage
+                and LOCKED in message.outcomes and len(numbered(message.number, "")) > 21_000)
+
+
 class Trouble(threading.Thread):
     """Everything that can fail does, in turn, until `ended` is set; then all is well again."""
 
@@ -118,13 +142,15 @@ class Trouble(threading.Thread):
         super().__init__()
         self.running, self.dns, self.state = running, dns, state
         self.good = running.policy.read_bytes()
+        self.usual = running.config.read_text()
         self.ended = threading.Event()
+        self.more = []  # messages
         self.happened = collections.Counter()
         self.failure = None
 
     def run(self) -> None:
         faults = [self.slow, self.servfail, self.silent, self.dns_dead, self.broken, self.broken_at_reload,
-                  self.snapshot_gone, self.snapshot_rubbish, self.reload, self.stop]
+                  self.snapshot_gone, self.snapshot_rubbish, self.reload, self.stop, self.junk_full]
         rng = random.Random(1)
         try:
             while not self.ended.is_set() or len(self.happened) < len(faults):
@@ -139,6 +165,8 @@ class Trouble(threading.Thread):
 
     def calm(self) -> None:
         self.running.policy.write_bytes(self.good)
+        if self.running.config.read_text() != self.usual:
+            self.configure(self.usual)
         self.dns.default = self.refused
         self.dns.set("slow.test", "MX", GOOD)
         self.refresh()
@@ -155,6 +183,18 @@ class Trouble(threading.Thread):
 
     def refresh(self) -> None:
         mxguard("refresh", "-c", self.running.policy, "--json")
+
+    def configure(self, text) -> None:
+        self.running.config.write_text(text)
+        self.running.doveadm("reload", check=False)
+
+    def junk_full(self) -> None:
+        """With a message of its own, so that there is one to be refused."""
+        self.configure(self.usual + TIGHT)
+        self.more.append(large_and_aside(self.more[-1].number + 1 if self.more else MESSAGES))
+        for _ in range(3):
+            time.sleep(0.3)
+            self.more[-1].attempt(self.running)
 
     def slow(self) -> None:
         self.dns.set("slow.test", "MX", delayed(0.3, GOOD))
@@ -218,22 +258,29 @@ def tally(running) -> collections.Counter:
         on_top = stored[:-len(content)]
         if not (stored == on_top + content and ON_TOP.fullmatch(on_top) and FORGED.encode() not in on_top):
             raise AssertionError(f"{path} is not what was sent: {stored[:2000].decode()}")
+        if message.aside and path.parent.parent.name != ".Junk":
+            raise AssertionError(f"{path} was to be put aside")
         found[number, user] += 1
     return found
 
 
 @pytest.fixture
-def full_disk(server):
-    """Dovecot, with 200 KiB of disk for the user FULL; enlarge() makes room."""
+def crippled(server):
+    """Dovecot, with 200 KiB of disk for the user FULL, and a Junk that takes nothing for LOCKED; heal()
+    makes room, and ends that."""
     homes = []
 
     def start(*arguments, **keywords):
         running = server(*arguments, **keywords)
+        running.doveadm("mailbox", "create", "-u", LOCKED, "Junk")
+        acl = running.maildir(LOCKED, "Junk") / "dovecot-acl"
+        acl.write_text("owner lrwstekx\n")
+        acl.chmod(0o644)
         home = running.mail / FULL
         home.mkdir()
         run(["mount", "-t", "tmpfs", "-o", "size=200k,mode=777", "tmpfs", str(home)], check=True)
         homes.append(home)
-        running.enlarge = lambda: run(["mount", "-o", "remount,size=100m", str(home)], check=True)
+        running.heal = lambda: (run(["mount", "-o", "remount,size=100m", str(home)], check=True), acl.unlink())
         return running
     yield start
     for home in homes:
@@ -249,14 +296,15 @@ def send_all(running, messages, tries):
         list(pool.map(send, messages))
 
 
-def test_accounting(full_disk, folder, scripted_dns):
+def test_accounting(crippled, folder, scripted_dns):
     state = folder / "state"
     state.mkdir(mode=0o755)
     gateways = [{"name": "known", "allow": f"ip4:{KNOWN}"}, MX]
-    running = full_disk(
+    running = crippled(
         dns_policy(scripted_dns, gateways=gateways, trace=TRACE, tag="always", state_dir=str(state),
                    domains=["example.test", "slow.test"], authserv_id="mxguard.example.test"),
-        client_limit=5, process_limit=10, extra_service_lmtp=MANY)
+        client_limit=5, process_limit=10, extra_service_lmtp=MANY,
+        lmtp_plugins=["acl", "quota"], **LIMITS)
     messages = [Message(number) for number in range(MESSAGES)]
     trouble = Trouble(running, scripted_dns, state)
     trouble.begin()
@@ -267,8 +315,9 @@ def test_accounting(full_disk, folder, scripted_dns):
         trouble.join()
     if trouble.failure:
         raise trouble.failure
+    messages += trouble.more
     waited = sum(len(message.pending) for message in messages)
-    running.enlarge()
+    running.heal()
     send_all(running, messages, 5)
     delivered = None
     while delivered != (delivered := tally(running)):  # what a sender left after the dot is delivered yet
@@ -282,6 +331,8 @@ def test_accounting(full_disk, folder, scripted_dns):
     assert not [message.outcomes for message in messages if message.pending]
     assert kinds[250] and kinds[550] and kinds[451] and kinds["cut"]
     assert not set(found) - set(outcomes)
+    refused = re.findall(r"mxguard: cannot quarantine, deferred: mailbox Junk: .*", running.log())
+    assert any("uota" in each for each in refused) and any("ermission" in each for each in refused), set(refused)
     wrong = {}
     for key, each in outcomes.items():
         copies, sure = found[key], each.count(250)

@@ -6,6 +6,7 @@ import pytest
 
 from mxg import smtp
 from mxg.dns_script import answer, garbage, servfail, timeout
+from mxg.dovecot import version
 
 LMTP = ("192.0.2.1", 24)
 GATEWAY, OTHER, SPAMMER = "192.0.2.10", "198.51.100.7", "203.0.113.66"
@@ -98,6 +99,18 @@ def test_modes_and_overrides_of_dovecot(server):
     running.wait_log("the user's settings: .*mode: found \"sometimes\"")
 
 
+def test_userdb_that_fails_is_called_so(server):
+    """Not by the name of our own configuration."""
+    fails = {"users": {USER: {}}, "extra": "userdb passwd-file {\n  result_internalfail = return-fail\n"
+                                           "  fields {\n    uid = nobody-at-all\n  }\n}\n"} \
+        if version() >= (2, 4) else {"users": {USER: {"mail_max_lock_timeout": "soon"}}}
+    running = server(**fails)
+    done = smtp.deliver(LMTP, USER, source=SPAMMER)
+    assert done.codes == {USER: 451} and done.rcpt[USER].enhanced == "4.3.0"
+    line(running, rcpt=f"<{USER}>", verdict="undecided", action="defer", reason="userdb")
+    running.wait_log("deferred with 451 4.3.0: the user's settings: userdb lookup failed: .+")
+
+
 def test_unreadable_overrides_let_nothing_in(server):
     running = server(mxguard={"mxguard_mode": "enforec"})
     done = smtp.deliver(LMTP, [USER, "b@example.test"], source=GATEWAY)
@@ -152,6 +165,62 @@ def test_xclient_between_transactions(server):
             client.mail("a@b.example")
             assert client.rcpt(USER).code == code
             assert client.command("RSET").ok
+
+
+def authenticated(client):
+    """Whether mail of the client that XCLIENT has told is let in; a recipient that is refused leaves
+    no transaction behind."""
+    client.hello()
+    client.mail("a@b.example")
+    code = client.rcpt(USER).code
+    assert code in (250, 550)
+    if code == 250:
+        assert client.data(smtp.message())[USER].ok
+    else:
+        assert client.command("RSET").ok
+    return code == 250
+
+
+OTHERS = [{"ADDR": SPAMMER}, {"ADDR": "203.0.113.67", "HELO": "x.example"}, {"ADDR": "IPV6:2001:db8::66"},
+          {"ADDR": SPAMMER, "LOGIN": "[UNAVAILABLE]"}, {"ADDR": SPAMMER, "LOGIN": "[tempunavail]"},
+          {"LOGIN": "[UNAVAILABLE]"}, {"LOGIN": "[TEMPUNAVAIL]"}, {"LOGIN": ""}, {"LOGIN": " "},
+          {"LOGIN": "\t"}, {"LOGIN": "ali\x01ce"}]
+
+
+@pytest.mark.parametrize("delivered", [True, False])
+@pytest.mark.parametrize("another", OTHERS, ids=str)
+def test_login_goes_with_its_client(server, another, delivered):
+    server(policy(internal=["192.0.2.9"]), trusted="192.0.2.9")
+    with smtp.Client(LMTP, source="192.0.2.9") as client:
+        client.greet()
+        assert client.xclient(ADDR=OTHER, LOGIN="alice").ok
+        assert not delivered or authenticated(client)
+        assert client.xclient(**another).ok
+        assert not authenticated(client)
+        assert client.xclient(ADDR=OTHER, LOGIN="bob").ok
+        assert authenticated(client)
+
+
+def test_login_that_is_none(server):
+    server(policy(internal=["192.0.2.9"]), trusted="192.0.2.9")
+    for none in ("[UNAVAILABLE]", "[TEMPUNAVAIL]", "[TempUnavail]", "", " ", "\x7f"):
+        with smtp.Client(LMTP, source="192.0.2.9") as client:
+            client.greet()
+            assert client.xclient(ADDR=SPAMMER, LOGIN=none).ok
+            assert not authenticated(client)
+
+
+def test_login_that_is_told_before_its_address(server):
+    """So does Dovecot's proxy, where the line would be too long; the address is told again."""
+    server(policy(internal=["192.0.2.9"]), trusted="192.0.2.9")
+    with smtp.Client(LMTP, source="192.0.2.9") as client:
+        client.greet()
+        assert client.xclient(LOGIN="alice").ok and client.xclient(ADDR=OTHER, PORT="2525").ok
+        assert authenticated(client)
+        assert client.xclient(HELO="x.example").ok and client.xclient(ADDR=OTHER).ok
+        assert authenticated(client)
+        assert client.xclient(ADDR=SPAMMER).ok
+        assert not authenticated(client)
 
 
 def test_login_of_a_host_that_is_not_ours_counts_for_nothing(server):

@@ -155,6 +155,20 @@ def test_proxy_before_a_backend(server, dovecot, mxguard_config):
     assert "place=door" in line(backend, verdict="direct", peer=SPAMMER)
 
 
+def test_postfix_before_the_proxy(server, dovecot, postfix):
+    """By the proxy's unix socket there is no address for XCLIENT: the proxy is the peer, and its own field
+    stands above Postfix's."""
+    trace = {"mta": ["postfix", "dovecot"], "by": ["mail.example.test", "proxy.example.test"]}
+    backend = server(policy(internal=["192.0.2.0/29"], domains=["example.test"], trace=trace),
+                     lmtp=[("192.0.2.2", 24)], trusted="192.0.2.0/29")
+    proxy = dovecot(lmtp=[LMTP], proxy_to=("192.0.2.2", 24), hostname="proxy.example.test")
+    postfix(main=postfix_config.lmtp_to(proxy.socket), smtpd=[(*SMTP, {})])
+    for source, mailbox in ((GATEWAY, "INBOX"), (SPAMMER, "Junk")):
+        send(source)
+        arrives(backend, 1, mailbox)
+        line(backend, boundary=source, place="queued")
+
+
 def test_plugin_on_the_proxy(server, dovecot):
     """Decided at RCPT; what only the header tells is tagged, and the backend acts on that."""
     backend = dovecot(lmtp=[("192.0.2.2", 24)])

@@ -9,6 +9,7 @@ import re
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -260,6 +261,49 @@ def test_command_starts_when_the_message_is_whole(config, box):
     os.close(write)
     assert process.stdout.read() == b"Subject: x\n\nearly late" and process.wait(120) == 0
     assert box["started"] is not None
+
+
+ID = "mxguard.example.test"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "file"])
+@pytest.mark.parametrize("forged", [
+    FORGED,
+    "Authentication-Results: " + "(c)\n " * 30000 + f"{ID}; x-mxguard=pass\n",
+    f"Authentication-Results: \v{ID}; x-mxguard=pass\n",
+    f"Authentication-Results: \f{ID}; x-mxguard=pass\n",
+    f"Authentication-Results: \0{ID}; x-mxguard=pass\n",
+    f"Authentication-Results (c): {ID}; x-mxguard=pass\n",
+    f"Authentication-Results: {ID}.; x-mxguard=pass\n",
+    f"\rAuthentication-Results: {ID}; x-mxguard=pass\n",
+], ids=["plain", "long", "vt", "ff", "nul", "comment", "dot", "cr"])
+def test_forged_field_goes_also_where_the_peer_decides(config, box, folder, forged, kind):
+    other = "Authentication-Results: other.example; spf=pass\n"
+    message = (other + TOP + forged + BODY).encode()
+    argv = [str(build.wrapper()), "-c", str(config), "--log", "none", "--peer", GATEWAY, "--rcpt", USER, "--", *box.command]
+    path = folder / "message"
+    path.write_bytes(message)
+    if kind == "socket":
+        ours, theirs = socket.socketpair()
+        process = subprocess.Popen(argv, stdin=theirs)
+        theirs.close()
+        ours.sendall(message)
+        ours.close()
+        assert process.wait(30) == 0
+    elif kind == "pipe":
+        assert subprocess.run(argv, input=message, timeout=30).returncode == 0
+    else:
+        with path.open("rb") as file:
+            assert subprocess.run(argv, stdin=file, timeout=30).returncode == 0
+    assert box["INBOX"] == (other + TOP + BODY).encode()
+
+
+def test_token_after_a_bare_cr_counts_and_is_removed(mxguard_config, box):
+    config = mxguard_config(f'''mode = "enforce"; authserv_id = "{ID}"; tag = "never";
+gateways = ( {{ name = "shared"; allow = "ip4:{GATEWAY}"; header = {{ name = "X-Token"; value = "s3cret"; }}; }} );''')
+    message = b"Subject: x\n\rodd: line\nX-Token: s3cret\n\nbody\n"
+    assert lda(config, box.command, data=message, peer=GATEWAY).status == 0
+    assert box["INBOX"] == b"Subject: x\n\rodd: line\n\nbody\n"
 
 
 @pytest.mark.parametrize("command, text", [

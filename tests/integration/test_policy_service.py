@@ -286,6 +286,19 @@ def test_requests_under_way_keep_the_old_configuration(scripted_dns, policy_serv
         assert client.answer() == "DUNNO"
 
 
+def test_what_is_wrong_beside_is_said_once(policy_service, mxguard_config, folder):
+    state = folder / "state"
+    state.mkdir()
+    (state / "snapshot.cdb").write_bytes(b"not a snapshot")
+    service = policy_service(mxguard_config(settings(domains_file=str(folder / "domains"), state_dir=str(state))))
+    service.wait_log(re.escape(f"domains_file: {folder}/domains: "))
+    service.wait_log("is damaged.*DNS is asked for everything")
+    end = time.monotonic() + 2.5  # the snapshot's file is looked at every second
+    while time.monotonic() < end:
+        assert service.ask(SPAMMER).startswith("550 ")
+    assert service.log().count("is damaged") == 1 and service.log().count("domains_file") == 1
+
+
 # ---- starting -------------------------------------------------------------------------------------
 
 def test_broken_configuration_at_start(mxguard_config):

@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include <unistd.h>
+
 #include "failing_memory.h"
 #include "mxguard.h"
 #include "scripted_dns.h"
@@ -262,13 +264,69 @@ static void test_resolver(void **state)
 	mxguard_policy_unref(policy);
 }
 
+static int read_header(void *context, struct mxguard_check *c)
+{
+	(void)context;
+	int result = mxguard_check_header(c, HEADER("192.0.2.10"), sizeof(HEADER("192.0.2.10")) - 1);
+	return result < 0 ? result : MXGUARD_ERROR_NONE;
+}
+
+/* A whole life: opened, asked with and without DNS, read anew, asked again. */
+static void live(const char *path, unsigned flags)
+{
+	static const struct {
+		const char *peer;
+		enum mxguard_verdict verdict;
+	} peers[] = { { "198.51.100.1", MXGUARD_VERDICT_AUTHORIZED }, { "", MXGUARD_VERDICT_UNKNOWN } };
+	struct mxguard_session *s;
+	if (mxguard_session_open(&s, path, flags, NULL, 0) != MXGUARD_ERROR_NONE) {
+		assert_true(memory_failed);
+		return;
+	}
+	for (size_t i = 0; i < 2 * COUNT(peers); i++) {
+		struct mxguard_check *c;
+		bool made = mxguard_session_check(s, &c, 0) == MXGUARD_ERROR_NONE;
+		assert_true(made || memory_failed);
+		if (made) {
+			mxguard_check_set_peer_text(c, peers[i / 2].peer);
+			mxguard_check_add_recipient(c, "alice@example.com", NULL);
+			int progress = mxguard_session_decide(s, c, read_header, NULL, 0);
+			assert_true(progress == MXGUARD_PROGRESS_DONE || memory_failed);
+			if (progress == MXGUARD_PROGRESS_DONE && !memory_failed)
+				assert_int_equal(mxguard_check_verdict(c, 0), peers[i / 2].verdict);
+			if (i / 2 > 0) /* no DNS in no time */
+				assert_int_not_equal(mxguard_check_verdict(c, 0), MXGUARD_VERDICT_AUTHORIZED);
+		}
+		mxguard_session_release(s, c);
+		assert_true(mxguard_session_reload(s) == MXGUARD_ERROR_NONE || memory_failed);
+		assert_non_null(mxguard_session_notice(s, NULL));
+	}
+	mxguard_session_free(s);
+}
+
+static void test_session(void **state)
+{
+	char path[] = "/tmp/mxguard-oom-XXXXXX";
+	int fd = mkstemp(path);
+	assert_int_equal(write(fd, conf, sizeof(conf) - 1), sizeof(conf) - 1);
+	close(fd);
+	for (unsigned flags = 0; flags < 4; flags++) {
+		unsigned long which = 1;
+		for (memory_failed = true; memory_failed; which++) {
+			memory_fail_at(which, which % 2 == 0);
+			live(path, flags);
+			memory_suffices();
+		}
+		assert_true(which > 100);
+	}
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_decisions),
-		cmocka_unit_test(test_ends_of_blocks),
-		cmocka_unit_test(test_policy),
-		cmocka_unit_test(test_resolver),
+		cmocka_unit_test(test_decisions), cmocka_unit_test(test_ends_of_blocks), cmocka_unit_test(test_policy),
+		cmocka_unit_test(test_resolver),  cmocka_unit_test(test_session),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

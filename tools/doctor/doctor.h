@@ -9,7 +9,8 @@
 
 /* What the examinations share. */
 struct mxg_doctor {
-	struct mxguard_policy *policy;
+	struct mxguard_session *session;
+	struct mxguard_policy *policy; /* the session's */
 	struct mxg_findings findings;
 	const char *postfix; /* folder of main.cf; NULL: Postfix's own */
 	const char *dovecot; /* dovecot.conf; NULL: Dovecot's own */
@@ -17,6 +18,7 @@ struct mxg_doctor {
 };
 
 void mxg_doctor_policy(struct mxg_doctor *doctor); /* configuration, trace, snapshot */
+void mxg_doctor_alarms(struct mxg_doctor *doctor); /* what the snapshot says of them */
 void mxg_doctor_host(struct mxg_doctor *doctor); /* bridges, NAT */
 void mxg_doctor_domains(struct mxg_doctor *doctor); /* this host in a domain's MX */
 void mxg_doctor_postfix(struct mxg_doctor *doctor);

@@ -6,11 +6,9 @@
 
 #include "doctor.h"
 #include "resolver/driver.h"
-#include "snapshot/format.h"
 #include "snapshot/snapshot.h"
 #include "text.h"
 
-#define MESSAGE_MAX 1024
 #define OLD_SNAPSHOT (24 * 3600) /* the timer asks far more often */
 
 /* MTAs whose field a client or an unusual setting can bend; what the reader does about it. */
@@ -57,11 +55,25 @@ static void check_trace(struct mxg_doctor *d)
 	check_limits(d);
 }
 
+static const char refresh_advice[] = "mxguard refresh, and systemctl enable --now mxguard-refresh.timer";
+
+/* What every front end says of configuration and snapshot. True where the snapshot is spoken of. */
+static bool check_notices(struct mxg_doctor *d)
+{
+	enum mxguard_level level;
+	const char *text;
+	bool snapshot = false;
+	while ((text = mxguard_session_notice(d->session, &level)) != NULL) {
+		bool own = level == MXGUARD_LEVEL_REMARK;
+		mxg_finding_add(&d->findings, MXG_FINDING_WARNING, own ? "configuration" : "snapshot",
+				own ? NULL : refresh_advice, "%s", text);
+		snapshot = snapshot || !own;
+	}
+	return snapshot;
+}
+
 static void check_mode(struct mxg_doctor *d)
 {
-	const char *warning;
-	for (size_t i = 0; (warning = mxguard_policy_warning(d->policy, i)) != NULL; i++)
-		mxg_finding_add(&d->findings, MXG_FINDING_WARNING, "configuration", NULL, "%s", warning);
 	if (d->policy->rulesets[0].mode == MXGUARD_MODE_MONITOR)
 		mxg_finding_add(&d->findings, MXG_FINDING_NOTE, "mode",
 				"when the log shows no mistakes: mode = \"enforce\"",
@@ -71,61 +83,14 @@ static void check_mode(struct mxg_doctor *d)
 				"mode is off");
 }
 
-#define ALARMS_MAX 50 /* refresh tells of all of them */
-
-static void tell_alarm(struct mxg_doctor *d, const struct mxg_question *q, unsigned alarms, bool held)
-{
-	char name[MXG_NAME_TEXT_MAX], names[MXG_ALARM_NAMES_MAX], advice[MXG_NAME_TEXT_MAX + 80];
-	mxg_name_format(&q->name, name);
-	mxg_alarm_names(names, alarms, ", ");
-	snprintf(advice, sizeof(advice), "have it mended, or if it is meant: mxguard refresh --accept %s", name);
-	mxg_finding_add(&d->findings, MXG_FINDING_WARNING, "alarm", advice, "%s %s: %s; %s", name,
-			mxg_dns_type_name(q->type), names,
-			held					  ? "the answers before it stay"
-			: (alarms & MXG_ALARMS_DOUBTFUL) != 0 ? "it was taken, and has neither grace nor keep_stale"
-							  : "it was taken");
-}
-
-/* What refresh was alarmed at, until it is gone. */
-static void check_alarms(struct mxg_doctor *d, const struct mxguard_snapshot *snapshot)
-{
-	struct mxg_answers *table = mxg_answers_new();
-	struct mxg_question q;
-	uint64_t at = 0;
-	size_t count = 0;
-	while (table != NULL && mxg_snapshot_next(snapshot, &at, &q)) {
-		bool held;
-		mxg_answers_clear(table);
-		int entry = mxg_answers_entry(table, &q.name, q.type);
-		if (entry < 0 || mxg_snapshot_load(snapshot, table, entry) != MXG_SNAPSHOT_FOUND)
-			continue;
-		unsigned alarms = mxg_snapshot_alarms(table, entry, &held);
-		if ((alarms != 0 || held) && count++ < ALARMS_MAX)
-			tell_alarm(d, &q, alarms, held);
-	}
-	if (count > ALARMS_MAX)
-		mxg_finding_add(&d->findings, MXG_FINDING_WARNING, "alarm", NULL, "… and %zu alarms more",
-				count - ALARMS_MAX);
-	mxg_answers_free(table);
-}
-
 static void check_snapshot(struct mxg_doctor *d)
 {
-	static const char advice[] = "mxguard refresh, and systemctl enable --now mxguard-refresh.timer";
-	char message[MESSAGE_MAX] = "", span[MXG_SPAN_MAX];
-	struct mxguard_snapshot *snapshot = NULL;
-	if (mxguard_snapshot_open(&snapshot, d->policy, 0, message, sizeof(message)) != MXGUARD_ERROR_NONE) {
-		mxg_finding_add(&d->findings, MXG_FINDING_WARNING, "snapshot", advice, "%s", message);
-		return;
-	}
-	int64_t age = (int64_t)time(NULL) - mxg_snapshot_written(snapshot);
+	char span[MXG_SPAN_MAX];
+	int64_t age = (int64_t)time(NULL) - mxg_snapshot_written(mxguard_session_snapshot(d->session));
 	mxg_span_format(age < 0 ? 0 : age, span);
-	if (age > OLD_SNAPSHOT)
-		mxg_finding_add(&d->findings, MXG_FINDING_WARNING, "snapshot", advice, "the snapshot is %s old", span);
-	else
-		mxg_finding_add(&d->findings, MXG_FINDING_OK, "snapshot", NULL, "the snapshot is %s old", span);
-	check_alarms(d, snapshot);
-	mxguard_snapshot_unref(snapshot);
+	bool old = age > OLD_SNAPSHOT;
+	mxg_finding_add(&d->findings, old ? MXG_FINDING_WARNING : MXG_FINDING_OK, "snapshot",
+			old ? refresh_advice : NULL, "the snapshot is %s old", span);
 }
 
 static bool asks_dns(const struct mxguard_policy *policy)
@@ -153,8 +118,11 @@ static void check_resolver(struct mxg_doctor *d)
 
 void mxg_doctor_policy(struct mxg_doctor *d)
 {
+	bool told = check_notices(d);
 	check_resolver(d);
 	check_mode(d);
 	check_trace(d);
-	check_snapshot(d);
+	if (!told)
+		check_snapshot(d);
+	mxg_doctor_alarms(d);
 }

@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/header_cutter.h"
 #include "load.h"
 #include "scan/memo.h"
 #include "text.h"
@@ -84,25 +84,29 @@ static void complain(struct mxg_scan_reader *r, const char *path, const char *wh
 static const struct {
 	const char *name;
 	size_t len;
-} recipient_fields[] = { { "X-Original-To", 13 }, { "Delivered-To", 12 }, { "Envelope-To", 11 } };
+} recipient_fields[] = { { "x-original-to", 13 }, { "delivered-to", 12 }, { "envelope-to", 11 } };
 #define RECIPIENT_FIELDS (sizeof(recipient_fields) / sizeof(recipient_fields[0]))
 
-/* Whether the line is one of the first `below` of these fields; its number. */
-static size_t recipient_field(const char *line, size_t n, size_t below)
+/* Whether the field is one of the first `below` of these; its number. */
+static size_t recipient_field(const struct mxg_header_cutter *c, size_t below)
 {
 	size_t i = 0;
-	while (i < below && (n <= recipient_fields[i].len || line[recipient_fields[i].len] != ':' ||
-			     strncasecmp(line, recipient_fields[i].name, recipient_fields[i].len) != 0))
+	while (i < below && !mxg_header_is(c, recipient_fields[i].name, recipient_fields[i].len))
 		i++;
 	return i;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
 /* A field's value, where it is one word with an @; else "". */
 static void copy_address(char out[320], const char *value, const char *last)
 {
-	while (value < last && (*value == ' ' || *value == '\t'))
+	while (value < last && is_blank(*value))
 		value++;
-	while (last > value && (last[-1] == ' ' || last[-1] == '\t' || last[-1] == '\r'))
+	while (last > value && is_blank(last[-1]))
 		last--;
 	size_t n = (size_t)(last - value);
 	if (n >= 320 || memchr(value, ' ', n) != NULL || memchr(value, '@', n) == NULL)
@@ -111,33 +115,46 @@ static void copy_address(char out[320], const char *value, const char *last)
 	out[n] = '\0';
 }
 
-static bool begins_trace(const char *line, size_t n)
+struct recipients {
+	char values[RECIPIENT_FIELDS][320]; /* of those that are seen */
+	bool seen[RECIPIENT_FIELDS];
+	size_t below; /* the surest that has a value; those before it are still looked for */
+	bool over;
+};
+
+static void take(struct recipients *found, struct mxg_header_cutter *c, enum mxg_header_event event)
 {
-	return n > 9 && strncasecmp(line, "Received:", 9) == 0;
+	bool at_field = event == MXG_HEADER_LINE || event == MXG_HEADER_FIELD;
+	size_t i = at_field ? recipient_field(c, found->below) : RECIPIENT_FIELDS;
+	if (event == MXG_HEADER_LINE) {
+		c->wanted = i < found->below && !found->seen[i];
+		found->over = found->below < RECIPIENT_FIELDS && mxg_header_is(c, "received", 8);
+	} else if (event == MXG_HEADER_FIELD) {
+		found->seen[i] = true;
+		const char *colon = memchr(c->bytes, ':', c->len), *end = c->bytes + c->len;
+		copy_address(found->values[i], colon == NULL || c->too_long ? end : colon + 1, end);
+		found->below = found->values[i][0] != '\0' ? i : found->below;
+	}
+	found->over = found->over || event == MXG_HEADER_END || found->below == 0;
 }
 
 /* The first field of each name counts. Those above the trace are the delivery's own; what stands
  * below it anybody may have written, and it is asked only where there is none above. */
 static const char *recipient_of(struct mxg_scan_reader *r, const char *header, size_t len, char buf[320])
 {
-	char values[RECIPIENT_FIELDS][320]; /* of those that are seen */
-	size_t below = RECIPIENT_FIELDS;
-	bool seen[RECIPIENT_FIELDS] = { false };
-	const char *line = header, *end = header + len;
-	while (below > 0 && line < end && *line != '\n' && *line != '\r') {
-		const char *lf = memchr(line, '\n', (size_t)(end - line)), *stop = lf == NULL ? end : lf;
-		if (below < RECIPIENT_FIELDS && begins_trace(line, (size_t)(stop - line)))
-			break;
-		size_t i = recipient_field(line, (size_t)(stop - line), below);
-		if (i < below && !seen[i]) {
-			seen[i] = true;
-			copy_address(values[i], line + recipient_fields[i].len + 1, stop);
-			below = values[i][0] != '\0' ? i : below;
-		}
-		line = stop + 1;
+	struct recipients found = { .below = RECIPIENT_FIELDS };
+	struct mxg_header_cutter cutter;
+	char room[1024];
+	enum mxg_header_event event = MXG_HEADER_LINE;
+	mxg_header_init(&cutter, room, sizeof(room));
+	while (!found.over && event != MXG_HEADER_MORE) {
+		event = mxg_header_next(&cutter, &header, &len);
+		take(&found, &cutter, event);
 	}
-	if (below < RECIPIENT_FIELDS)
-		return strcpy(buf, values[below]);
+	while (!found.over)
+		take(&found, &cutter, mxg_header_finish(&cutter));
+	if (found.below < RECIPIENT_FIELDS)
+		return strcpy(buf, found.values[found.below]);
 	return r->rules.recipient == NULL ? "" : r->rules.recipient;
 }
 

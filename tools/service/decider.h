@@ -9,10 +9,7 @@
 #include "response.h"
 #include "request.h"
 
-/*
- * Requests in, replies out: policy, snapshot and resolver, and what is under way. A policy
- * that is replaced lives on, with its resolver, until what was begun under it is answered.
- */
+/* Requests in, replies out, by a session of the library. */
 struct mxg_decider;
 struct mxg_pending; /* one request that waits for DNS */
 

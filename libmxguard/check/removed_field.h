@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MXG_REMOVED_FIELD_H
+#define MXG_REMOVED_FIELD_H
+
+#include "policy/policy.h"
+
+/*
+ * Which incoming fields must not reach the mailbox: results that claim to be ours (RFC 8601
+ * section 5), and the secrets of shared gateways. Lax, since whoever reads the message later may
+ * be lax: what is written in a strange way goes if it could be ours. What is well-formed and
+ * names another server stays.
+ */
+
+/* Whether a field that begins like this may be one; if not, the rest of it need not be looked at. */
+bool mxg_removed_field_may_be(const struct mxguard_policy *policy, const char *head, size_t len);
+
+/* `too_long`: there is more of it. */
+bool mxg_removed_field_is(const struct mxguard_policy *policy, const char *field, size_t len, bool too_long);
+
+#endif
