@@ -140,10 +140,10 @@ static void write_exim_domains(const struct mxg_export *e, FILE *to)
 	}
 }
 
-static const char *const names[] = { "postfix",	     "nftables", "exim", "exim-domains", "rspamd",
-				     "spamassassin", "plain",	 "json", NULL };
+static const char *const names[] = { "postfix", "nftables", "exim", "exim-domains", "rspamd", "spamassassin",
+				     "plain",   "json",     NULL };
 static const struct mxg_export_format formats[] = {
-	{ write_postfix, false }, { write_nftables, false },	 { write_exim, false },	 { write_exim_domains, true },
+	{ write_postfix, false }, { write_nftables, false },     { write_exim, false },  { write_exim_domains, true },
 	{ write_rspamd, false },  { write_spamassassin, false }, { write_plain, false }, { write_json, true },
 };
 

@@ -108,8 +108,8 @@ static void judge_answer(struct mxg_item *item, bool strict)
 void mxg_item_judge(struct mxg_item *item, bool strict)
 {
 	const struct mxg_answer *old = mxg_item_current(item);
-	item->known_alarms = (uint8_t)((old == NULL ? 0 : old->alarms) |
-				       (item->refused == NULL ? 0 : item->refused->alarms));
+	item->known_alarms =
+		(uint8_t)((old == NULL ? 0 : old->alarms) | (item->refused == NULL ? 0 : item->refused->alarms));
 	if (item->reply.kind != MXG_ANSWER_FAILED) {
 		judge_answer(item, strict);
 	} else if (!item->accepted) { /* nothing new is known: what was to be heard still is */

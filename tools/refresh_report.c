@@ -44,7 +44,7 @@ void mxg_refresh_count(const struct mxg_refresh *run, struct mxg_refresh_figures
 		f->questions += item->state == MXG_ITEM_REPLIED;
 		f->failures += is_failure(item);
 		f->alarms += mxg_item_has_alarm(item);
-		f->held += item->keep_old;
+		f->held += item->keep_old && !is_failure(item);
 		f->changed += mxg_item_current(item) != NULL && mxg_item_answered(item) && mxg_item_changed(item);
 	}
 	for (size_t i = 0; i < run->domain_count; i++) {

@@ -148,7 +148,7 @@ static void run_on_alarm(const struct mxg_refresh *run)
 {
 	int64_t last = milliseconds() + ALL_SECONDS * 1000;
 	size_t runs = 0, left = 0;
-	for (int new = 1; new >= 0; new--) {
+	for (int new = 1; new >= 0; new --) {
 		struct mxg_item *item = NULL;
 		size_t at = 0;
 		while (mxg_store_each(&run->store, &at, &item)) {

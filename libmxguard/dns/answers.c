@@ -290,7 +290,8 @@ static bool is_usable(const struct mxg_answer *v, const struct mxg_view *view)
 {
 	if (v == NULL || !is_answer(v) || v->confirmed > view->now)
 		return false;
-	int64_t age = view->now - v->confirmed, keep = v->kind == MXG_ANSWER_RECORDS && !v->doubtful ? view->keep_stale : 0;
+	int64_t age = view->now - v->confirmed,
+		keep = v->kind == MXG_ANSWER_RECORDS && !v->doubtful ? view->keep_stale : 0;
 	return age < (int64_t)v->ttl + keep;
 }
 

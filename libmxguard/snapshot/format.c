@@ -55,7 +55,7 @@ uint32_t mxg_cdb_hash(const uint8_t *key, size_t len)
 
 const char *mxg_alarm_name(unsigned alarm)
 {
-	static const char *const names[MXG_ALARM_KINDS] = { "emptied", "gone",	     "doubled", "wide",
+	static const char *const names[MXG_ALARM_KINDS] = { "emptied", "gone",       "doubled", "wide",
 							    "broken",  "near-limit", "mx-hosts" };
 	for (unsigned i = 0; i < MXG_ALARM_KINDS; i++)
 		if (alarm == 1u << i)

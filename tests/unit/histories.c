@@ -116,7 +116,9 @@ static void begin_version(struct history_question *q, const struct history *h, i
 		q->count--;
 	memmove(q->versions + 1, q->versions, q->count * sizeof(q->versions[0]));
 	q->count++;
-	q->versions[0] = (struct history_version){ .from = at, .confirmed = at, .ttl = span(random), .alarm = below(random, 8) == 0 };
+	q->versions[0] = (struct history_version){
+		.from = at, .confirmed = at, .ttl = span(random), .alarm = below(random, 8) == 0
+	};
 	make_set(&q->versions[0].set, h, q->type, random);
 }
 

@@ -484,7 +484,9 @@ static void test_doubtful(void **state)
 	expect(T + 2 * DAY, "192.0.2.10", "authorized");
 }
 
-#define WIDE "d.test MX 10 gw.test\ngw.test A 192.0.2.10\ngw.test AAAA 2001:db8::10\nspf.test TXT v=spf1 ip4:0.0.0.0/0 -all"
+#define WIDE \
+	"d.test MX 10 gw.test\ngw.test A 192.0.2.10\ngw.test AAAA 2001:db8::10\nspf.test TXT v=spf1 ip4:0.0.0.0/0 " \
+	"-all"
 
 /* Wide open for an hour, by a slip of somebody else's; mended, it is as if it had not been. */
 static void test_wide_and_mended(void **state)

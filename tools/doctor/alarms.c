@@ -16,9 +16,9 @@ static void tell_alarm(struct mxg_doctor *d, const struct mxg_question *q, unsig
 	snprintf(advice, sizeof(advice), "have it mended, or if it is meant: mxguard refresh --accept %s", name);
 	mxg_finding_add(&d->findings, MXG_FINDING_WARNING, "alarm", advice, "%s %s: %s; %s", name,
 			mxg_dns_type_name(q->type), names,
-			held					  ? "the answers before it stay"
+			held                                  ? "the answers before it stay"
 			: (alarms & MXG_ALARMS_DOUBTFUL) != 0 ? "it was taken, and has neither grace nor keep_stale"
-							  : "it was taken");
+							      : "it was taken");
 }
 
 void mxg_doctor_alarms(struct mxg_doctor *d)
