@@ -248,7 +248,8 @@ static enum mxg_snapshot_result put_versions(const struct mxguard_snapshot *s, s
 		versions[i].ttl = mxg_capped_ttl(versions[i].kind, versions[i].ttl, s->rules.max_ttl);
 		if (!mxg_answers_put_version(answers, entry, &versions[i]))
 			return MXG_SNAPSHOT_NOMEM;
-		result = MXG_SNAPSHOT_FOUND;
+		if (!versions[i].refused)
+			result = MXG_SNAPSHOT_FOUND;
 	}
 	return result;
 }
