@@ -120,10 +120,12 @@ void mxg_item_judge(struct mxg_item *item, bool strict)
 
 bool mxg_item_alarm(struct mxg_item *item, unsigned alarm, bool strict)
 {
-	if (item->keep_old || item->accepted)
+	const struct mxg_answer *old = mxg_item_current(item);
+	bool answered = mxg_item_answered(item);
+	if (item->keep_old || item->accepted || (!answered && old != NULL && old->accepted))
 		return false;
 	item->alarms |= (uint8_t)alarm;
-	if (strict && mxg_item_answered(item) && mxg_item_changed(item) && worth_keeping(mxg_item_current(item)))
+	if (strict && answered && mxg_item_changed(item) && worth_keeping(old))
 		item->keep_old = true;
 	return item->keep_old;
 }

@@ -199,6 +199,21 @@ def test_accepting_what_is_not_there(site):
     assert "nothing leads to that name" in alarms(site, "--accept", "gw.exmaple.test")
 
 
+def test_accepted_stays_accepted(site):
+    """Near its limit and meant: no run tells of it again, whether DNS answers or not."""
+    for i in range(8):
+        site.dns.set(f"n{i}.filter.test", "TXT", f"v=spf1 ip4:203.0.113.{100 + i} -all")
+    terms = " ".join(f"include:n{i}.filter.test" for i in range(8))
+    site.dns.set("_spf.filter.test", "TXT", f"v=spf1 {terms} -all")
+    assert "near-limit" in alarms(site, "--strict", status=1)
+    assert alarms(site, "--strict", "--accept", "_spf.filter.test") == ""
+    assert alarms(site, "--strict") == ""
+    site.dns.set("_spf.filter.test", "TXT", servfail())
+    assert alarms(site, "--strict", status=75) == ""
+    site.dns.set("_spf.filter.test", "TXT", f"v=spf1 ip4:203.0.113.50 {terms} -all")
+    assert "near-limit" in alarms(site, "--strict", status=1)
+
+
 def mx_set(count: int):
     return answer(*(f"10 gw{i}.example.test" if i else "10 gw.example.test" for i in range(count)))
 
