@@ -7,6 +7,8 @@
 #include "json.h"
 #include "text.h"
 
+#define WILDCARD_MAX 260 /* "*" and a suffix of a domain */
+
 static const char *text_of(const struct mxg_prefix *p, char text[MXG_PREFIX_TEXT_MAX])
 {
 	return mxg_prefix_format(p, text);
@@ -123,21 +125,42 @@ static void write_json(const struct mxg_export *e, FILE *to)
 }
 
 /* For lsearch: the domain, and its host list, parted by semicolons since IPv6 has colons. */
-static void write_exim_domains(const struct mxg_export *e, FILE *to)
+static void exim_line(FILE *to, const char *domain, const struct mxg_prefixes *prefixes)
 {
 	char text[MXG_PREFIX_TEXT_MAX];
-	comments(e, to,
-		 "In a RCPT ACL: deny !hosts = ${lookup{$domain}lsearch{FILE}{$value}} (nwildlsearch for \"*.\" keys)");
+	fprintf(to, "%s: <", domain);
+	for (size_t p = 0; p < prefixes->count; p++)
+		fprintf(to, "; %s", text_of(&prefixes->items[p], text));
+	fputc('\n', to);
+}
+
+/* Those whose names are wildcards of this length; 0: those that are none. True: there are longer or
+ * shorter ones. */
+static bool exim_lines(const struct mxg_export *e, FILE *to, size_t wildcard)
+{
+	bool others = false;
 	for (size_t i = 0; i < e->set_count; i++) {
-		const struct mxg_export_set *set = &e->sets[i];
-		const char *domain = set->domains.count > 0 ? set->domains.text : "*";
-		for (size_t d = 0; d == 0 || d < set->domains.count; d++, domain += strlen(domain) + 1) {
-			fprintf(to, "%s: <", domain);
-			for (size_t p = 0; p < set->prefixes.count; p++)
-				fprintf(to, "; %s", text_of(&set->prefixes.items[p], text));
-			fputc('\n', to);
+		const struct mxg_text_list *domains = &e->sets[i].domains;
+		const char *domain = domains->count > 0 ? domains->text : "*";
+		for (size_t d = 0; d == 0 || d < domains->count; d++, domain += strlen(domain) + 1) {
+			if ((domain[0] == '*' ? strlen(domain) : 0) == wildcard)
+				exim_line(to, domain, &e->sets[i].prefixes);
+			else
+				others = true;
 		}
 	}
+	return others;
+}
+
+/* nwildlsearch takes the first key that fits: names first, then the longest wildcards. */
+static void write_exim_domains(const struct mxg_export *e, FILE *to)
+{
+	comments(e, to,
+		 "In a RCPT ACL: deny !hosts = ${lookup{$domain}lsearch{FILE}{$value}} (nwildlsearch for keys with "
+		 "\"*\")");
+	bool wildcards = exim_lines(e, to, 0);
+	for (size_t length = WILDCARD_MAX; wildcards && length > 0; length--)
+		exim_lines(e, to, length);
 }
 
 static const char *const names[] = { "postfix", "nftables", "exim", "exim-domains", "rspamd", "spamassassin",

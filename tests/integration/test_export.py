@@ -171,6 +171,22 @@ def test_policies_differ(folder, scripted_dns, mxguard_config):
         {("a.test",): ["192.0.2.1/32"], ("*.sub.test",): ["198.51.100.1/32"]}
 
 
+def test_exim_takes_the_nearest_wildcard(folder, scripted_dns, mxguard_config, exim):
+    config = site_of(folder, scripted_dns, mxguard_config, {"x.sub.test": ["192.0.2.1"]},
+                     policies=({"domains": [".sub.test"], "gateways": [{"name": "y", "allow": "ip4:198.51.100.1"}]},
+                               {"domains": [".b.sub.test"], "gateways": [{"name": "z", "allow": "ip4:198.51.100.2"}]},
+                               {"domains": ["x.sub.test"], "gateways": [{"name": "mx", "allow": "mx"}]}))
+    export(config, "-o", str(folder / "gw.domains"), "exim-domains")
+    rule = f"deny !hosts = ${{lookup{{$domain}}nwildlsearch{{{folder}/gw.domains}}{{$value}}}}"
+    running = exim(acl=f"acl_check_rcpt:\n  {rule}\n  accept\n")
+    peers = {"x.sub.test": "192.0.2.1", "y.sub.test": "198.51.100.1", "c.b.sub.test": "198.51.100.2", "c.d.b.sub.test": "198.51.100.2"}
+    for domain, own in peers.items():
+        for address in set(peers.values()):
+            session = f"EHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<x@{domain}>\r\nQUIT\r\n".encode()
+            replies = running.exim("-bh", address, data=session).stdout.decode().splitlines()
+            assert replies[-2][:3] == ("250" if address == own else "550"), (domain, address, replies)
+
+
 def test_one_domain_without_addresses(folder, scripted_dns, mxguard_config):
     config = site_of(folder, scripted_dns, mxguard_config, {"a.test": ["192.0.2.1"], "b.test": []})
     text, errors = export(config, "--merge", "plain", status=75)
