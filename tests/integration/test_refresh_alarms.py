@@ -91,6 +91,35 @@ def test_a_refusal_survives_a_failing_refresh(site):
     assert site.verdict("192.0.2.12") == "direct"
 
 
+def test_held_against_nsd_behind_unbound(folder, real_dns, caching_dns, mxguard_config):
+    """Real servers turn the order of records round and say NODATA and NXDOMAIN in their own way."""
+    def publish(text: str) -> None:
+        dns.set_zone("example.test", f"@ MX 10 gw\n{text}")
+        wait_past(1.5)  # the cache's
+
+    def verdict(peer: str) -> str:
+        return check(config, peer=peer, rcpt="a@example.test")["verdict"]
+
+    dns = real_dns({"example.test": "@ MX 10 gw\ngw A 192.0.2.10\n"}, ttl=1, negative=1)
+    state = folder / "state"
+    config = mxguard_config({"mode": "enforce", "domains": ["example.test"], "gateways": [{"name": "mx", "allow": "mx"}],
+                             "dns": {"servers": [caching_dns(dns).server], "timeout": "3s"}, "state_dir": str(state)})
+    refresh = ["refresh", "-q", "-c", config]
+    assert mxguard(*refresh).returncode == 0
+    publish("gw A 192.0.2.10\ngw A 192.0.2.11\ngw A 192.0.2.12\n")
+    assert mxguard(*refresh, "--strict").returncode == 1
+    wait_past(1.5)
+    for _ in range(6):
+        assert (verdict("192.0.2.10"), verdict("192.0.2.12")) == ("authorized", "direct")
+    assert mxguard(*refresh, "--strict", "--accept", "gw.example.test").returncode == 0
+    assert verdict("192.0.2.12") == "authorized"
+    for nothing in ("gw TXT here\n", "other TXT here\n"):
+        publish(nothing)
+        assert b"emptied" in mxguard(*refresh).stderr
+        wait_past(1.5)
+        assert (verdict("192.0.2.12"), verdict("203.0.113.66")) == ("authorized", "direct")
+
+
 def test_wide_has_no_grace(site):
     site.configure(dns={**site.settings["dns"], "accept_any_width": True})
     site.refresh()
