@@ -143,7 +143,7 @@ static const char *quarantine_mailbox(const struct mxguard_check *c, const struc
 {
 	const struct mxg_override *o = mxg_check_override_for(c, r, MXG_OVERRIDE_QUARANTINE_MAILBOX);
 	if (o != NULL)
-		return o->quarantine_mailbox;
+		return o->rules.quarantine_mailbox;
 	return r->ruleset == NULL ? "Junk" : r->ruleset->quarantine_mailbox;
 }
 
@@ -321,7 +321,7 @@ static bool wants_tag(const struct mxguard_check *c, const struct mxg_recipient 
 	if (r->would == MXGUARD_ACTION_TAG)
 		return true;
 	const struct mxg_override *o = mxg_check_override_for(c, r, MXG_OVERRIDE_TAG);
-	switch (o != NULL ? o->tag : r->ruleset->tag) {
+	switch (o != NULL ? o->rules.tag : r->ruleset->tag) {
 	case MXG_TAG_ALWAYS:
 		return true;
 	case MXG_TAG_NOT_ACCEPTED:
