@@ -43,16 +43,6 @@ const char *mxguard_policy_warning(const struct mxguard_policy *policy, size_t i
 	return index < policy->warnings.count ? policy->warnings.items[index] : NULL;
 }
 
-int mxguard_policy_timeout(const struct mxguard_policy *policy)
-{
-	return policy->timeout_ms;
-}
-
-const char *mxguard_policy_authserv_id(const struct mxguard_policy *policy)
-{
-	return policy->authserv_id;
-}
-
 /* ---- making it ------------------------------------------------------------------------------------- */
 
 static struct mxguard_policy *new_policy(struct mxg_policy_build *b)

@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <sys/un.h>
 
+#include "check/questions.h"
 #include "mxguard.h"
 #include "scripted_dns.h"
 
@@ -83,7 +84,8 @@ static void test_new_refuses_unknown_flags(void **state)
 		assert_null(check);
 	}
 	assert_int_equal(mxguard_check_new(&check, NULL, NULL, 0), MXGUARD_ERROR_INVALID);
-	assert_int_equal(mxguard_resolver_new(&resolver, NULL), MXGUARD_ERROR_INVALID);
+	assert_int_equal(mxguard_resolver_new(&resolver, NULL, 0), MXGUARD_ERROR_INVALID);
+	assert_int_equal(mxguard_resolver_new(&resolver, policy, 1), MXGUARD_ERROR_INVALID);
 	assert_null(resolver);
 	mxguard_check_free(NULL);
 	mxguard_resolver_free(NULL);
@@ -146,7 +148,7 @@ static void test_bad_arguments(void **state)
 	assert_int_equal(mxguard_check_set_sender(c, NULL), MXGUARD_ERROR_NONE);
 	assert_int_equal(mxguard_check_no_reply(c, 0, MXGUARD_DNS_FAILURE_TIMEOUT, NOW), MXGUARD_ERROR_INVALID);
 	assert_int_equal(mxguard_check_reply(c, 0, "", 0, NOW), MXGUARD_ERROR_INVALID);
-	assert_string_equal(mxguard_check_question_text(c, 0), "");
+	assert_string_equal(mxg_check_question_text(c, 0), "");
 	mxguard_check_free(c);
 }
 
@@ -328,7 +330,7 @@ static void test_give_up_without_dns(void **state)
 	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_PROGRESS_NEED_DNS);
 	assert_int_equal(mxguard_check_next_question(c, &number, query, 11, &len), MXGUARD_ERROR_INVALID);
 	assert_int_equal(mxguard_check_next_question(c, &number, query, sizeof(query), &len), 1);
-	assert_string_equal(mxguard_check_question_text(c, number), "spf.example.net TXT");
+	assert_string_equal(mxg_check_question_text(c, number), "spf.example.net TXT");
 	assert_int_equal(mxguard_check_next_question(c, &number, query, sizeof(query), &len), 0);
 	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_PROGRESS_NEED_DNS);
 	assert_int_equal(mxguard_check_give_up(c, NOW), MXGUARD_PROGRESS_DONE);
