@@ -18,6 +18,7 @@ struct mxg_doctor {
 };
 
 void mxg_doctor_policy(struct mxg_doctor *doctor); /* configuration, trace, snapshot */
+void mxg_doctor_alarms(struct mxg_doctor *doctor); /* what the snapshot says of them */
 void mxg_doctor_host(struct mxg_doctor *doctor); /* bridges, NAT */
 void mxg_doctor_domains(struct mxg_doctor *doctor); /* this host in a domain's MX */
 void mxg_doctor_postfix(struct mxg_doctor *doctor);
