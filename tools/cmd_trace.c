@@ -22,34 +22,9 @@
 #define LIST_MAX 256
 #define PIECE 16384
 
-static const char usage[] =
-	"Usage: mxguard trace [-c CONF | --internal CIDR…] [OPTION]… FILE…|-\n"
-	"Reads the Received fields of messages and says who handed each one to us. With a configuration\n"
-	"it also says whether that was a gateway.\n"
-	"\n"
-	"  -c, --config FILE     configuration (/etc/mxguard/mxguard.conf)\n"
-	"  -i, --internal CIDR   our own relays, exactly these; no configuration is needed then;\n"
-	"                        repeatable\n"
-	"      --by NAME         names of our hosts, exact or .suffix; repeatable\n"
-	"      --mta TYPE        MTA that writes our fields, such as postfix; repeatable\n"
-	"  -r, --rcpt ADDRESS    recipient (default: the one in the boundary hop)\n"
-	"      --json            one JSON object a message, a line each\n"
-	"\n"
-	"Exit status: 0, 64 wrong use, 66 a file could not be read, 78 configuration.\n"
-	"Example: mxguard trace --internal 10.0.0.0/8 suspicious.eml\n";
-
-enum { BY = 256, MTA, JSON };
-
-static const struct option long_options[] = {
-	{ "config", required_argument, NULL, 'c' }, { "internal", required_argument, NULL, 'i' },
-	{ "by", required_argument, NULL, BY },      { "mta", required_argument, NULL, MTA },
-	{ "rcpt", required_argument, NULL, 'r' },   { "json", no_argument, NULL, JSON },
-	{ "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
-};
-
 struct request {
 	const char *config, *recipient;
-	bool json, without_config;
+	bool json;
 	struct mxg_prefix internal[LIST_MAX];
 	const char *by[LIST_MAX];
 	size_t internal_count, by_count;
@@ -60,73 +35,62 @@ struct request {
 
 /* ---- options -------------------------------------------------------------------------- */
 
-static int add_internal(struct request *q, const char *text)
+static bool take_internal(void *target, const char *text)
 {
+	struct request *q = target;
 	if (q->internal_count == LIST_MAX)
-		return mxg_wrong_use(NAME, "--internal: more than %d", LIST_MAX);
+		return false;
 	struct mxg_prefix *p = &q->internal[q->internal_count];
 	enum mxg_prefix_error error = mxg_prefix_parse(p, text, strlen(text));
-	if (error != MXG_PREFIX_OK && error != MXG_PREFIX_HOST_BITS)
-		return mxg_wrong_use(NAME, "--internal takes an address or a range such as 10.0.0.0/8");
 	q->internal_count++;
-	return 0;
+	return error == MXG_PREFIX_OK || error == MXG_PREFIX_HOST_BITS;
 }
 
-static int add_by(struct request *q, const char *name)
+static bool take_mta(void *target, const char *name)
 {
-	if (q->by_count == LIST_MAX)
-		return mxg_wrong_use(NAME, "--by: more than %d", LIST_MAX);
-	q->by[q->by_count++] = name;
-	return 0;
-}
-
-static int add_mta(struct request *q, const char *name)
-{
+	struct request *q = target;
 	unsigned mta = mxg_mta_parse(name, strlen(name));
-	if (mta == 0)
-		return mxg_wrong_use(NAME,
-				     "--mta: unknown MTA; postfix, exim, sendmail and others are in mxguard-trace(1)");
 	q->mta |= mta;
-	return 0;
+	return mta != 0;
 }
 
-static int take_option(struct request *q, int option, const char *value)
-{
-	switch (option) {
-	case 'c':
-		q->config = value;
-		return 0;
-	case 'i':
-		q->without_config = true;
-		return add_internal(q, value);
-	case 'r':
-		q->recipient = value;
-		return 0;
-	case BY:
-		return add_by(q, value);
-	case MTA:
-		return add_mta(q, value);
-	case JSON:
-		q->json = true;
-		return 0;
-	case 'h':
-		fputs(usage, stdout);
-		return -1;
-	default:
-		return EX_USAGE;
-	}
-}
+static const struct mxg_option options[] = {
+	MXG_OPTION_CONFIG(struct request),
+	{ 'i', "internal", "CIDR",
+	  "our own relays, exactly these; no configuration is needed then;\nmay be given several times",
+	  .kind = MXG_OPTION_OWN, .take = take_internal,
+	  .takes = "an address or a range such as 10.0.0.0/8, 256 times" },
+	{ 0, "by", "NAME", "names of our hosts, exact or .suffix; may be given several times", .kind = MXG_OPTION_LIST,
+	  .field = offsetof(struct request, by), .max = LIST_MAX, .count = offsetof(struct request, by_count) },
+	{ 0, "mta", "TYPE", "MTA that writes our fields, such as postfix; may be given several times",
+	  .kind = MXG_OPTION_OWN, .take = take_mta,
+	  .takes = "an MTA such as postfix, exim or sendmail (mxguard-trace(1) has them all)" },
+	{ 'r', "rcpt", "ADDRESS", "recipient (default: the one in the boundary hop)", .kind = MXG_OPTION_TEXT,
+	  .field = offsetof(struct request, recipient) },
+	{ 0, "json", NULL, "one JSON object a message, a line each", .kind = MXG_OPTION_FLAG,
+	  .field = offsetof(struct request, json) },
+};
+
+const struct mxg_usage usage_trace = {
+	.synopsis = "[-c CONF | --internal CIDR…] [OPTION]… FILE…|-",
+	.about = "Reads the Received fields of messages and says who handed each one to us. With a configuration\n"
+		 "it also says whether that was a gateway.",
+	.options = options,
+	.count = sizeof(options) / sizeof(options[0]),
+	.after = "Exit status: 0, 64 wrong use, 66 a file could not be read, 78 configuration.\n"
+		 "Example: mxguard trace --internal 10.0.0.0/8 suspicious.eml",
+	.arguments = MXG_ARGUMENTS_FILES,
+};
 
 static int read_options(struct request *q, int argc, char **argv)
 {
-	int option, result;
 	*q = (struct request){ .config = NULL };
-	while ((option = mxg_next_option(argc, argv, ":c:i:r:h", long_options)) != -1)
-		if ((result = take_option(q, option, optarg)) != 0)
-			return result;
+	int status = mxg_read_options(&usage_trace, argc, argv, q);
+	if (status != 0)
+		return status;
 	if (optind == argc)
 		return mxg_wrong_use(NAME, "a FILE is missing (- is standard input)");
-	if (q->config != NULL && q->without_config)
+	if (q->config != NULL && q->internal_count > 0)
 		return mxg_wrong_use(NAME, "--config and --internal exclude each other");
 	return 0;
 }
@@ -450,9 +414,8 @@ int cmd_trace(int argc, char **argv)
 	if (status != 0)
 		return status < 0 ? 0 : status;
 	/* a machine without mxguard can still read a message: then no host is internal */
-	if (q.config == NULL && access(MXG_DEFAULT_CONFIG, F_OK) != 0)
-		q.without_config = true;
-	if (!q.without_config) {
+	bool nothing = q.config == NULL && access(MXG_DEFAULT_CONFIG, F_OK) != 0;
+	if (q.internal_count == 0 && !nothing) {
 		status = mxg_open_session(&q.session, q.config == NULL ? MXG_DEFAULT_CONFIG : q.config,
 					  MXGUARD_SESSION_FLAG_NO_SNAPSHOT);
 		if (status != 0)
