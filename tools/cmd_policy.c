@@ -27,6 +27,7 @@ static const char usage[] =
 	"  -l, --listen ADDRESS     unix:/path, inet:127.0.0.1:port or inet:[::1]:port; may be given\n"
 	"                           several times; systemd's sockets are taken by themselves\n"
 	"      --max-connections N  at one time (4096); idle ones are closed for new ones\n"
+	"      --max-per-source N   of one local user, or one address by TCP (all but an eighth)\n"
 	"      --log WHERE          stderr or syslog; by itself: stderr, but syslog where stderr is\n"
 	"                           the MTA's connection, as under spawn(8)\n"
 	"\n"
@@ -37,16 +38,17 @@ struct settings {
 	const char *config;
 	const char *listen[MXG_LISTENERS_MAX];
 	size_t listen_count;
-	long max_connections;
+	long max_connections, max_per_source; /* the latter 0: not given */
 	enum { LOG_BY_ITSELF, LOG_STDERR, LOG_SYSLOG } log;
 };
 
-enum { OPTION_MAX_CONNECTIONS = 256, OPTION_LOG };
+enum { OPTION_MAX_CONNECTIONS = 256, OPTION_MAX_PER_SOURCE, OPTION_LOG };
 
 static const struct option long_options[] = {
 	{ "config", required_argument, NULL, 'c' },
 	{ "listen", required_argument, NULL, 'l' },
 	{ "max-connections", required_argument, NULL, OPTION_MAX_CONNECTIONS },
+	{ "max-per-source", required_argument, NULL, OPTION_MAX_PER_SOURCE },
 	{ "log", required_argument, NULL, OPTION_LOG },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -83,6 +85,9 @@ static int take_option(struct settings *s, int option, const char *value)
 	case OPTION_MAX_CONNECTIONS:
 		return mxg_number_option(NAME, "--max-connections", value, 1, 1000000, &s->max_connections) ? 0
 													    : EX_USAGE;
+	case OPTION_MAX_PER_SOURCE:
+		return mxg_number_option(NAME, "--max-per-source", value, 1, 1000000, &s->max_per_source) ? 0
+													  : EX_USAGE;
 	case OPTION_LOG:
 		return set_log(s, value);
 	case 'h':
@@ -143,6 +148,12 @@ static int open_listeners(const struct settings *s, struct mxg_listener *listene
 	return count;
 }
 
+/* By itself nobody gets all of them. */
+static size_t per_source(const struct settings *s)
+{
+	return (size_t)(s->max_per_source > 0 ? s->max_per_source : s->max_connections - s->max_connections / 8);
+}
+
 static int serve(const struct settings *s)
 {
 	struct mxg_listener listeners[MXG_LISTENERS_MAX];
@@ -156,7 +167,8 @@ static int serve(const struct settings *s)
 	if (status == 0) {
 		struct mxg_service_options options = { .listeners = listeners,
 						       .listener_count = (size_t)count,
-						       .max_connections = (size_t)s->max_connections };
+						       .max_connections = (size_t)s->max_connections,
+						       .max_per_source = per_source(s) };
 		status = mxg_service_run(&options, decider);
 	}
 	mxg_decider_free(decider);
