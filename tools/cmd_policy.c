@@ -27,7 +27,8 @@ static const char usage[] =
 	"  -l, --listen ADDRESS     unix:/path, inet:127.0.0.1:port or inet:[::1]:port; may be given\n"
 	"                           several times; systemd's sockets are taken by themselves\n"
 	"      --max-connections N  at one time (4096); idle ones are closed for new ones\n"
-	"      --max-per-source N   of one local user, or one address by TCP (all but an eighth)\n"
+	"      --max-per-source N   requests of one local user, or one address by TCP, that wait\n"
+	"                           for DNS at one time (all connections but a sixteenth)\n"
 	"      --log WHERE          stderr or syslog; by itself: stderr, but syslog where stderr is\n"
 	"                           the MTA's connection, as under spawn(8)\n"
 	"\n"
@@ -151,7 +152,7 @@ static int open_listeners(const struct settings *s, struct mxg_listener *listene
 /* By itself nobody gets all of them. */
 static size_t per_source(const struct settings *s)
 {
-	return (size_t)(s->max_per_source > 0 ? s->max_per_source : s->max_connections - s->max_connections / 8);
+	return (size_t)(s->max_per_source > 0 ? s->max_per_source : s->max_connections - s->max_connections / 16);
 }
 
 static int serve(const struct settings *s)

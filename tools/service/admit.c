@@ -46,35 +46,30 @@ void mxg_admit_resume(struct mxg_service *s)
 
 /* ---- room ----------------------------------------------------------------------------------- */
 
-/* source: whose; NULL: anybody's. */
-static bool make_room(struct mxg_service *s, const struct mxg_source *source)
-{
-	struct mxg_connection *c = mxg_clients_spare(&s->clients, source, mxg_service_now());
-	if (c != NULL)
-		mxg_service_drop(s, c);
-	return c != NULL;
-}
-
-static bool make_room_for_all(struct mxg_service *s)
+static bool make_room(struct mxg_service *s)
 {
 	if (mxg_service_may_tell(&s->crowded_told))
 		mxg_log_warning("mxguard: policy: there are %zu connections: idle ones are closed for new ones; "
 				"--max-connections and LimitNOFILE= may be raised",
 				mxg_clients_count(&s->clients));
-	return make_room(s, NULL);
+	struct mxg_connection *c = mxg_clients_spare(&s->clients, mxg_service_now());
+	if (c != NULL)
+		mxg_service_drop(s, c);
+	return c != NULL;
 }
 
-/* The newest one goes where all others are at work: its MTA comes again, or defers. */
-static bool fits(struct mxg_service *s, const struct mxg_source *source)
+/* Connections that are idle or half-way can be had back at any time; those at work cannot, and so
+ * nobody gets all of them. */
+bool mxg_admit_is_full(struct mxg_service *s, const struct mxg_source *source)
 {
 	char text[MXG_SOURCE_TEXT_MAX];
-	if (source->connections <= s->options->max_per_source)
-		return true;
+	if (source == NULL || source->at_work < s->options->max_per_source)
+		return false;
 	if (mxg_service_may_tell(&s->source_told))
-		mxg_log_warning("mxguard: policy: %s holds %zu connections: no more are taken from there; "
+		mxg_log_warning("mxguard: policy: %zu requests of %s wait for DNS: no more are taken from there; "
 				"--max-per-source may be raised",
-				mxg_source_text(source, text), s->options->max_per_source);
-	return make_room(s, source);
+				source->at_work, mxg_source_text(source, text));
+	return true;
 }
 
 /* ---- new connections ---------------------------------------------------------------------- */
@@ -82,7 +77,7 @@ static bool fits(struct mxg_service *s, const struct mxg_source *source)
 static void welcome(struct mxg_service *s, int fd)
 {
 	struct mxg_source *source = mxg_sources_enter(&s->clients.sources, fd);
-	if (source != NULL && fits(s, source) && mxg_service_add(s, fd, fd, true, source))
+	if (source != NULL && !mxg_admit_is_full(s, source) && mxg_service_add(s, fd, fd, true, source))
 		return;
 	if (source != NULL)
 		mxg_sources_leave(&s->clients.sources, source);
@@ -91,7 +86,7 @@ static void welcome(struct mxg_service *s, int fd)
 
 static enum admitted admit_one(struct mxg_service *s, int listener)
 {
-	if (mxg_clients_count(&s->clients) >= s->options->max_connections && !make_room_for_all(s)) {
+	if (mxg_clients_count(&s->clients) >= s->options->max_connections && !make_room(s)) {
 		pause_listeners(s);
 		return NO_ROOM;
 	}
@@ -104,7 +99,7 @@ static enum admitted admit_one(struct mxg_service *s, int listener)
 		return ADMITTED;
 	if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM)
 		return NOBODY_WAITS;
-	if (make_room_for_all(s))
+	if (make_room(s))
 		return ADMITTED;
 	pause_listeners(s);
 	return NO_ROOM;

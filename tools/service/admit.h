@@ -29,6 +29,8 @@ void mxg_service_drop(struct mxg_service *service, struct mxg_connection *connec
 bool mxg_service_add(struct mxg_service *service, int in, int out, bool is_socket, struct mxg_source *source);
 
 void mxg_admit_watch(struct mxg_service *service, bool on);
+/* Whether this source has to wait until something that it has asked is answered. */
+bool mxg_admit_is_full(struct mxg_service *service, const struct mxg_source *source);
 /* Those that wait at this listener, as far as there is room. */
 void mxg_admit_some(struct mxg_service *service, int listener);
 /* After a pause. */

@@ -23,6 +23,8 @@ static void append(struct mxg_clients *clients, struct mxg_connection *c, int64_
 	list->newest = c;
 	list->count++;
 	c->since = now;
+	if (c->source != NULL && c->state == MXG_CONNECTION_AT_WORK)
+		c->source->at_work++;
 }
 
 static void take_out(struct mxg_clients *clients, struct mxg_connection *c)
@@ -31,6 +33,8 @@ static void take_out(struct mxg_clients *clients, struct mxg_connection *c)
 	*(c->older != NULL ? &c->older->newer : &list->oldest) = c->newer;
 	*(c->newer != NULL ? &c->newer->older : &list->newest) = c->older;
 	list->count--;
+	if (c->source != NULL && c->state == MXG_CONNECTION_AT_WORK)
+		c->source->at_work--;
 }
 
 void mxg_clients_add(struct mxg_clients *clients, struct mxg_connection *c, int64_t now)
@@ -63,22 +67,13 @@ struct mxg_connection *mxg_clients_late(const struct mxg_clients *clients, int64
 	return c != NULL && now - c->since >= HALF_WAY_MS ? c : NULL;
 }
 
-static bool is_whose(const struct mxg_connection *c, const struct mxg_source *source)
-{
-	return source == NULL || c->source == source;
-}
-
 /* Postfix opens a new connection where an idle one was closed. */
-struct mxg_connection *mxg_clients_spare(const struct mxg_clients *clients, const struct mxg_source *source,
-					 int64_t now)
+struct mxg_connection *mxg_clients_spare(const struct mxg_clients *clients, int64_t now)
 {
 	struct mxg_connection *c = clients->lists[MXG_CONNECTION_IDLE].oldest;
 	for (; c != NULL && now - c->since >= SETTLED_MS; c = c->newer)
-		if (is_whose(c, source) && mxg_connection_part(c))
+		if (mxg_connection_part(c))
 			return c;
 	c = clients->lists[MXG_CONNECTION_HALF_WAY].oldest;
-	for (; c != NULL && now - c->since >= CROWDED_MS; c = c->newer)
-		if (is_whose(c, source))
-			return c;
-	return NULL;
+	return c != NULL && now - c->since >= CROWDED_MS ? c : NULL;
 }

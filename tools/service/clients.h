@@ -31,9 +31,7 @@ void mxg_clients_settle(struct mxg_clients *clients, struct mxg_connection *conn
 
 /* One that has left a request or an answer half-way for too long, or NULL. */
 struct mxg_connection *mxg_clients_late(const struct mxg_clients *clients, int64_t now);
-/* One to close for a new one, of that source, or of any where it is NULL: idle, or else half-way
- * while others wait. NULL: there is none. */
-struct mxg_connection *mxg_clients_spare(const struct mxg_clients *clients, const struct mxg_source *source,
-					 int64_t now);
+/* One to close for a new one: idle, or else half-way for longer than others should have to wait. */
+struct mxg_connection *mxg_clients_spare(const struct mxg_clients *clients, int64_t now);
 
 #endif

@@ -102,6 +102,9 @@ static bool may_leave(struct mxg_connection *c)
 static void advance(struct mxg_service *s, struct mxg_connection *c)
 {
 	mxg_connection_advance(c, s->decider);
+	/* one more than this source may have at work: no reply, so that its MTA comes again, or defers */
+	if (c->pending != NULL && c->state != MXG_CONNECTION_AT_WORK && mxg_admit_is_full(s, c->source))
+		c->broken = true;
 	update_watch(s, c);
 	mxg_clients_settle(&s->clients, c, mxg_service_now());
 	if (mxg_connection_is_done(c) || (s->stop_by != 0 && may_leave(c)))

@@ -22,6 +22,7 @@ struct mxg_source {
 	enum mxg_source_kind kind;
 	uint8_t id[8];
 	size_t connections;
+	size_t at_work; /* of these */
 };
 
 struct mxg_sources {
