@@ -187,6 +187,10 @@ static void collect(struct collection *c, const struct request *q, const struct 
 static int collect_all(struct collection *c, const struct request *q)
 {
 	struct mxg_refresh run = { .policy = c->flattener.policy };
+	if (run.policy->nothing_to_refresh) { /* its warning has told which domains are missing */
+		fputs("mxguard export: a list without them would shut everybody out; nothing is written\n", stderr);
+		return EX_CONFIG;
+	}
 	int status = mxg_refresh_domains(&run);
 	if (status != 0)
 		return status;

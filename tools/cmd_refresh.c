@@ -34,7 +34,8 @@ static const char usage[] = "Usage: mxguard refresh [-c CONF] [OPTION]…\n"
 			    "Exit status: 0 done; 1 done, but --strict held something back; 75 done, but some names\n"
 			    "gave no answer and keep their old ones, or nothing could be done now (another refresh\n"
 			    "runs, DNS is dead); 73 or 74 the snapshot cannot be written, the old one stays;\n"
-			    "64 wrong use; 78 wrong configuration, or done, but domains_file has wrong lines.\n"
+			    "64 wrong use; 78 wrong configuration, or done, but domains_file has wrong lines, or no\n"
+			    "domain is listed whose records an enforced policy asks for.\n"
 			    "Example: mxguard refresh --forget relay.filter.example\n";
 
 struct request {
@@ -200,7 +201,8 @@ static int outcome(const struct mxg_refresh *run, const struct mxg_refresh_figur
 		return EXIT_HELD;
 	if (f->failures > 0)
 		return EX_TEMPFAIL;
-	return run->wrong_lines > 0 ? EX_CONFIG : 0;
+	/* the policy's warning has told what is missing */
+	return run->wrong_lines > 0 || run->policy->nothing_to_refresh ? EX_CONFIG : 0;
 }
 
 static int finish(struct mxg_refresh *run, const struct request *q, int folder)

@@ -12,7 +12,8 @@
 static void tell_how_to_begin(const char *path)
 {
 	if (access(path, F_OK) != 0)
-		fprintf(stderr, "mxguard: a file with this one line is enough to begin with, and refuses nothing:\n"
+		fprintf(stderr, "mxguard: a file with these lines is enough to begin with, and refuses nothing:\n"
+				"  domains = [ \"example.com\" ];\n"
 				"  gateways = ( { name = \"current-mx\"; allow = \"mx\"; } );\n");
 }
 

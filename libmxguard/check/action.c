@@ -13,11 +13,19 @@ static enum mxguard_action direct_action(const struct mxguard_check *c, const st
 	return o != NULL ? o->on_direct : r->ruleset->on_direct;
 }
 
-static enum mxguard_action unknown_action(const struct mxguard_check *c, const struct mxg_recipient *r,
-					  enum mxg_reason reason)
+/* Waiting has an end: what it would have mended days ago would come back to a forged sender. */
+static bool has_waited(const struct mxguard_check *c)
+{
+	if (c->place != MXGUARD_PLACE_QUEUED)
+		return false;
+	return c->policy->patience == 0 ||
+	       (c->queued_since > 0 && c->now - c->queued_since > (int64_t)c->policy->patience);
+}
+
+static enum mxguard_action unknown_action(const struct mxguard_check *c, const struct mxg_recipient *r, bool lasting)
 {
 	const struct mxg_override *o;
-	if (mxg_reason_kind(reason) != MXG_KIND_LASTING) {
+	if (!lasting) {
 		o = mxg_check_override_for(c, r, MXG_OVERRIDE_ON_UNKNOWN);
 		return o != NULL ? o->on_unknown : r->ruleset->on_unknown;
 	}
@@ -43,16 +51,28 @@ static enum mxguard_action would_be(const struct mxguard_check *c, const struct 
 			return MXGUARD_ACTION_DEFER;
 		return action;
 	case MXGUARD_VERDICT_UNKNOWN:
-		return unknown_action(c, r, outcome->reason);
+		return unknown_action(c, r, mxg_reason_kind(outcome->reason) == MXG_KIND_LASTING || has_waited(c));
 	case MXGUARD_VERDICT_UNDECIDED:
 		break;
 	}
 	return MXGUARD_ACTION_DEFER;
 }
 
+/* Only the topmost field can tell whether waiting has had its time. */
+static bool waits_for_age(const struct mxguard_check *c, const struct mxg_recipient *r,
+			  const struct mxg_outcome *outcome)
+{
+	return outcome->verdict == MXGUARD_VERDICT_UNKNOWN && c->place == MXGUARD_PLACE_QUEUED && !c->age_read &&
+	       !c->gave_up && !c->header_ended && c->policy->patience > 0 &&
+	       mxg_reason_kind(outcome->reason) != MXG_KIND_LASTING &&
+	       unknown_action(c, r, false) != unknown_action(c, r, true);
+}
+
 void mxg_settle_recipient(struct mxguard_check *c, struct mxg_recipient *r, const struct mxg_outcome *outcome,
 			  bool settling)
 {
+	if (waits_for_age(c, r, outcome))
+		return;
 	r->outcome = *outcome;
 	r->would = would_be(c, r, outcome, settling);
 	r->action = r->mode == MXGUARD_MODE_ENFORCE ? r->would : MXGUARD_ACTION_ACCEPT;

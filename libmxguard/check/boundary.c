@@ -106,6 +106,7 @@ static void begin(struct mxguard_check *c, struct mxg_trace_reading *r)
 		.by = p->by.items,
 		.by_count = p->by.count,
 		.mta_mask = p->trace_mta,
+		.want_first_date = c->place == MXGUARD_PLACE_QUEUED,
 		.on_hop = (c->flags & MXGUARD_CHECK_FLAG_STEPS) != 0 ? tell_hop : NULL,
 		.context = c,
 	};
@@ -197,31 +198,51 @@ static void finish(struct mxguard_check *c, const struct mxg_trace *t)
 	}
 }
 
+/* How long the message has waited, our own MTA's field tells, and no other. Where the peer was told,
+ * nothing says that our MTA has written one at all, but its name. */
+static void read_age(struct mxguard_check *c, const struct mxg_trace *t, bool ended)
+{
+	if (c->age_read || (t->hops == 0 && !ended))
+		return;
+	c->age_read = true;
+	if (c->boundary_state == MXG_BOUNDARY_NEEDS_HEADER ? t->first_ours : t->first_named)
+		c->queued_since = t->first_date;
+}
+
+static bool wants_age(const struct mxguard_check *c)
+{
+	return c->place == MXGUARD_PLACE_QUEUED && c->boundary_state == MXG_BOUNDARY_PEER && !c->age_read;
+}
+
 int mxg_boundary_feed(struct mxguard_check *c, const char *bytes, size_t len)
 {
 	if (c->boundary_state == MXG_BOUNDARY_OPEN)
 		mxg_boundary_decide(c);
-	if (c->boundary_state != MXG_BOUNDARY_NEEDS_HEADER)
+	if (c->boundary_state != MXG_BOUNDARY_NEEDS_HEADER && !wants_age(c))
 		return 0;
 	struct mxg_trace_reading *r = reading(c);
 	if (r == NULL)
 		return MXGUARD_ERROR_NOMEM;
-	if (mxg_trace_feed(&r->trace, bytes, len) == MXG_TRACE_MORE)
-		return 1;
-	return mxg_boundary_end(c);
+	enum mxg_trace_feed fed = mxg_trace_feed(&r->trace, bytes, len);
+	read_age(c, &r->trace, fed == MXG_TRACE_DONE);
+	if (c->boundary_state == MXG_BOUNDARY_PEER)
+		return c->age_read ? 0 : 1;
+	return fed == MXG_TRACE_MORE ? 1 : mxg_boundary_end(c);
 }
 
 int mxg_boundary_end(struct mxguard_check *c)
 {
 	if (c->boundary_state == MXG_BOUNDARY_OPEN)
 		mxg_boundary_decide(c);
-	if (c->boundary_state != MXG_BOUNDARY_NEEDS_HEADER)
+	if (c->boundary_state != MXG_BOUNDARY_NEEDS_HEADER && !wants_age(c))
 		return 0;
 	struct mxg_trace_reading *r = reading(c);
 	if (r == NULL)
 		return MXGUARD_ERROR_NOMEM;
 	mxg_trace_end(&r->trace);
-	finish(c, &r->trace);
+	read_age(c, &r->trace, true);
+	if (c->boundary_state == MXG_BOUNDARY_NEEDS_HEADER)
+		finish(c, &r->trace);
 	return 0;
 }
 

@@ -47,7 +47,8 @@ void mxguard_check_reset(struct mxguard_check *c)
 	c->hop = 0;
 	c->boundary_outcome = (struct mxg_outcome){ 0 };
 	c->for_address = NULL;
-	c->header_ended = false;
+	c->header_ended = c->age_read = false;
+	c->queued_since = 0;
 	c->question_count = c->next_question = 0;
 	c->gave_up = c->out_of_memory = false;
 	c->setter_error = MXGUARD_ERROR_NONE;
@@ -141,6 +142,7 @@ static int domain_check(struct mxguard_check *c, const char *domain, size_t len,
 	d->domain = domain;
 	d->domain_len = len;
 	d->done = d->needs_header = d->settling = false;
+	d->standing = MXG_STANDING_OPEN;
 	d->dirty = true;
 	d->waiting_count = 0;
 	d->asked_again = NULL;
@@ -197,16 +199,6 @@ static bool address_exempt(const struct mxguard_check *c, const struct mxg_recip
 	return mxg_ruleset_exempts(r->ruleset, address, len) || (o != NULL && mxg_override_exempts(o, address, len));
 }
 
-static bool recipient_exempt(const struct mxguard_check *c, const struct mxg_recipient *r)
-{
-	if (address_exempt(c, r, r->address, r->len))
-		return true;
-	for (const struct mxg_recipient_name *n = r->names; n != NULL; n = n->next)
-		if (address_exempt(c, r, n->address, n->len))
-			return true;
-	return false;
-}
-
 static void settle_plain(struct mxguard_check *c, struct mxg_recipient *r, enum mxguard_verdict verdict,
 			 enum mxg_reason reason)
 {
@@ -233,15 +225,16 @@ static struct mxg_outcome judge_boundary(const struct mxguard_check *c, const st
 	return out;
 }
 
-/* How much a domain's outcome weighs against another name's: a match wins, then a domain
- * whose MX is this server, then doubt; `direct` only where every name says so. */
-static int weight(const struct mxg_domain_check *d)
+/* How much a domain's outcome weighs against another name's: a match wins, then doubt; `direct`
+ * only where every name says so. That there are no filters to skip, only the mailbox's own domain
+ * can say: another name may be one that the client chose. */
+static int weight(const struct mxg_domain_check *d, bool own)
 {
 	switch (d->outcome.verdict) {
 	case MXGUARD_VERDICT_AUTHORIZED:
 		return 4;
 	case MXGUARD_VERDICT_EXEMPT:
-		return 3;
+		return own ? 3 : 0;
 	case MXGUARD_VERDICT_UNKNOWN:
 		return 2;
 	case MXGUARD_VERDICT_DIRECT:
@@ -251,16 +244,21 @@ static int weight(const struct mxg_domain_check *d)
 	}
 }
 
+struct best {
+	const struct mxg_domain_check *domain;
+	int weight;
+};
+
 /* Takes one domain of the recipient into account; false while it is not decided. */
-static bool weigh_domain(struct mxguard_check *c, int number, const struct mxg_domain_check **best)
+static bool weigh_domain(struct mxguard_check *c, int number, bool own, struct best *best)
 {
 	struct mxg_domain_check *d = &c->domains[number];
 	if (!d->done && d->dirty)
 		mxg_decide_domain(c, d);
 	if (!d->done)
 		return false;
-	if (*best == NULL || weight(d) > weight(*best))
-		*best = d;
+	if (weight(d, own) > best->weight)
+		*best = (struct best){ d, weight(d, own) };
 	return true;
 }
 
@@ -277,25 +275,25 @@ static bool make_domain_checks(struct mxguard_check *c, struct mxg_recipient *r)
 
 static void judge_peer(struct mxguard_check *c, struct mxg_recipient *r)
 {
-	const struct mxg_domain_check *best = NULL;
+	struct best best = { NULL, 0 };
 	if (!make_domain_checks(c, r))
 		return;
-	bool all = weigh_domain(c, r->domain_check, &best);
+	bool all = weigh_domain(c, r->domain_check, true, &best);
 	for (struct mxg_recipient_name *n = r->names; n != NULL; n = n->next)
 		if (n->domain_check >= 0)
-			all &= weigh_domain(c, n->domain_check, &best);
-	if (best != NULL && (all || best->outcome.verdict == MXGUARD_VERDICT_AUTHORIZED))
-		mxg_settle_recipient(c, r, &best->outcome, c->domains[r->domain_check].settling);
+			all &= weigh_domain(c, n->domain_check, false, &best);
+	if (best.domain != NULL && (all || best.domain->outcome.verdict == MXGUARD_VERDICT_AUTHORIZED))
+		mxg_settle_recipient(c, r, &best.domain->outcome, c->domains[r->domain_check].settling);
 }
 
-static void decide_recipient(struct mxguard_check *c, struct mxg_recipient *r)
+static void decide_address(struct mxguard_check *c, struct mxg_recipient *r)
 {
 	r->mode = mode_of(c, r);
 	if (r->mode == MXGUARD_MODE_OFF) {
 		settle_plain(c, r, MXGUARD_VERDICT_EXEMPT, MXG_REASON_MODE_OFF);
 		return;
 	}
-	if (recipient_exempt(c, r)) {
+	if (r->doubt == MXG_REASON_UNDECIDED && address_exempt(c, r, r->address, r->len)) {
 		settle_plain(c, r, MXGUARD_VERDICT_EXEMPT, MXG_REASON_RECIPIENT_EXEMPT);
 		return;
 	}
@@ -304,9 +302,29 @@ static void decide_recipient(struct mxguard_check *c, struct mxg_recipient *r)
 	if (c->boundary_state == MXG_BOUNDARY_VERDICT) {
 		struct mxg_outcome outcome = judge_boundary(c, r);
 		mxg_settle_recipient(c, r, &outcome, false);
+	} else if (c->boundary_state == MXG_BOUNDARY_PEER && r->doubt != MXG_REASON_UNDECIDED) {
+		settle_plain(c, r, MXGUARD_VERDICT_UNKNOWN, r->doubt);
 	} else if (c->boundary_state == MXG_BOUNDARY_PEER) {
 		judge_peer(c, r);
 	}
+}
+
+static void decide_recipient(struct mxguard_check *c, struct mxg_recipient *r)
+{
+	bool all = true;
+	if (r->routes == NULL) {
+		decide_address(c, r);
+		return;
+	}
+	if (!mxg_routes_share(c, r))
+		return;
+	for (struct mxg_recipient *route = r->routes; route != NULL; route = route->next) {
+		if (!route->decided)
+			decide_address(c, route);
+		all &= route->decided;
+	}
+	if (all)
+		mxg_routes_settle(r);
 }
 
 /* ---- running ---------------------------------------------------------------- */

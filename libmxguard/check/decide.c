@@ -66,10 +66,15 @@ static const char *failure_detail(struct mxguard_check *c, const struct mxg_term
 /* No match, nothing pending, nothing stale: what is it then? */
 static void conclude_without_match(struct mxguard_check *c, struct mxg_domain_check *d, const struct mxg_pass *p)
 {
-	if (p->mx_is_self) {
+	bool lost = p->failed != NULL && p->failure_reason == MXG_REASON_OUT_OF_MEMORY;
+	if (p->mx_is_self && !lost) {
 		conclude(d, MXGUARD_VERDICT_EXEMPT, MXG_REASON_MX_IS_SELF, NULL, NULL);
 	} else if (p->failed != NULL) {
 		conclude(d, MXGUARD_VERDICT_UNKNOWN, p->failure_reason, p->failed, failure_detail(c, &p->failure));
+	} else if (p->foreign) {
+		conclude(d, MXGUARD_VERDICT_UNKNOWN,
+			 d->standing == MXG_STANDING_DOUBT ? MXG_REASON_DOMAINS_UNREADABLE : MXG_REASON_FOREIGN_DOMAIN,
+			 NULL, NULL);
 	} else if (!p->addresses_seen) {
 		conclude(d, MXGUARD_VERDICT_UNKNOWN, MXG_REASON_NO_GATEWAY_PUBLISHED, NULL, NULL);
 	} else if (p->token_missing) {
@@ -163,7 +168,7 @@ static enum mxg_decide_progress evaluate_present(struct mxguard_check *c, struct
 		settle_on_header(d);
 		return MXG_PROGRESS_ON;
 	}
-	if (!p.addresses_seen && p.failed == NULL && p.other_family_wanted && !p.mx_is_self) {
+	if (!p.addresses_seen && p.failed == NULL && p.other_family_wanted && !p.mx_is_self && !p.foreign) {
 		progress = look_at_other_family(c, d, &p);
 		if (progress != MXG_PROGRESS_ON)
 			return progress;
@@ -213,6 +218,8 @@ static void decide_by_dns(struct mxguard_check *c, struct mxg_domain_check *d, c
 	}
 	if (!make_answers(c))
 		return;
+	if (d->ruleset->by_recipient && d->standing == MXG_STANDING_OPEN)
+		d->standing = mxg_check_standing(c, d->domain, d->domain_len);
 	/* each turn asks for something again that was not asked for before */
 	while (mxg_decide_again_is_in(c, d) && evaluate_present(c, d, fixed) == MXG_PROGRESS_AGAIN)
 		;

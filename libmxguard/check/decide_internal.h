@@ -19,6 +19,7 @@ struct mxg_pass {
 	bool token_missing; /* an address matched, its token did not */
 	const struct mxg_gateway_term *token_term; /* the term that waits for it or lacks it */
 	bool addresses_seen, other_family_wanted, mx_is_self;
+	bool foreign; /* terms were passed over, since the recipient's domain is not known to be ours */
 	const struct mxg_gateway_term *failed; /* the first one that failed */
 	struct mxg_term_outcome failure;
 	enum mxg_reason failure_reason;

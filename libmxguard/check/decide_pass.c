@@ -11,7 +11,7 @@ void mxg_pass_init(struct mxg_pass *p)
 {
 	p->match = p->token_term = p->failed = NULL;
 	p->match_stale = p->pending = p->needs_header = p->token_missing = false;
-	p->addresses_seen = p->other_family_wanted = p->mx_is_self = false;
+	p->addresses_seen = p->other_family_wanted = p->mx_is_self = p->foreign = false;
 	p->failure_reason = MXG_REASON_UNDECIDED;
 }
 
@@ -21,8 +21,9 @@ static enum token_state token_state(const struct mxguard_check *c, const struct 
 {
 	if (gateway->token.field == NULL)
 		return TOKEN_HOLDS;
+	/* whoever may not read the secret leaves it to whom reads the header */
 	if (gateway->token.value == NULL)
-		return TOKEN_UNREADABLE;
+		return c->tokens.ended || c->gave_up ? TOKEN_UNREADABLE : TOKEN_NEEDS_HEADER;
 	if (mxg_token_reader_saw(&c->tokens, &gateway->token))
 		return TOKEN_HOLDS;
 	/* given up without a header, a secret is not missing: nobody could look */
@@ -139,8 +140,23 @@ static enum mxg_reason failure_reason(const struct mxg_term_outcome *o)
 	}
 }
 
+/* Everybody is no gateway (docs/design.md, "Width guard"). */
+static void fail_on_width(const struct mxguard_check *c, struct mxg_domain_check *d, struct mxg_pass *p,
+			  const struct mxg_gateway_term *term, const struct mxg_term_outcome *o)
+{
+	char name[MXG_NAME_TEXT_MAX];
+	if (mxg_pass_steps(c, d) != NULL)
+		mxg_text_list_add(&d->steps, "%s: %s: so wide that it authorizes nobody",
+				  mxg_name_format(&o->question.name, name), o->detail);
+	if (p->failed != NULL)
+		return;
+	p->failed = term;
+	p->failure = *o;
+	p->failure_reason = MXG_REASON_RECORD_TOO_WIDE;
+}
+
 /* One term's outcome into the pass. True: what follows cannot matter any more. */
-static bool add_outcome(const struct mxguard_check *c, const struct mxg_domain_check *d, struct mxg_pass *p,
+static bool add_outcome(const struct mxguard_check *c, struct mxg_domain_check *d, struct mxg_pass *p,
 			const struct mxg_gateway_term *term, const struct mxg_term_outcome *o, bool stale)
 {
 	p->addresses_seen |= o->addresses_seen;
@@ -153,6 +169,10 @@ static bool add_outcome(const struct mxguard_check *c, const struct mxg_domain_c
 		p->pending = true;
 		return false;
 	case MXG_TERM_MATCH:
+		if (o->wide && !c->policy->accept_any_width) {
+			fail_on_width(c, d, p, term, o);
+			return false;
+		}
 		if (!accept_match(c, d, term, p))
 			return false;
 		p->match = term;
@@ -188,7 +208,9 @@ static void fill_input(struct mxguard_check *c, const struct mxg_domain_check *d
 		.view = { .now = c->now, .as_of = as_of, .keep_stale = c->policy->keep_stale },
 		.insecure_macros = c->policy->insecure_client_macros,
 		.self = c->policy->self.items,
-		.self_count = c->policy->self.count,
+		/* a host's own name is no domain without filters */
+		.self_count = d->standing == MXG_STANDING_HOST ? 0 : c->policy->self.count,
+		.explicit_self = d->standing != MXG_STANDING_LISTED,
 		.load = mxg_pass_load,
 		.load_context = c,
 	};
@@ -217,6 +239,10 @@ void mxg_pass_run(struct mxguard_check *c, struct mxg_domain_check *d, int64_t a
 	for (size_t i = 0; i < r->dns_count; i++) {
 		const struct mxg_gateway_term *term = &r->terms[r->dns_terms[i]];
 		struct mxg_term_outcome o;
+		if (term->by_recipient && d->standing >= MXG_STANDING_FOREIGN) {
+			p->foreign = true;
+			continue;
+		}
 		mxg_evaluate_term(c->answers, &in, &term->term, both_families, mxg_pass_steps(c, d), &o);
 		if (add_outcome(c, d, p, term, &o, collect_touched(c->answers)))
 			break;

@@ -23,6 +23,16 @@ struct mxg_outcome {
 	const char *detail; /* what is wrong, printable; NULL: nothing to add */
 };
 
+/* Whose a domain is (docs/design.md, "Our domains"). */
+enum mxg_standing {
+	MXG_STANDING_OPEN = 0, /* nobody has looked */
+	MXG_STANDING_LISTED, /* in `domains`, `domains_file` */
+	MXG_STANDING_OURS, /* a policies block names it, or there is no list */
+	MXG_STANDING_HOST, /* a name of this host, and not listed */
+	MXG_STANDING_FOREIGN,
+	MXG_STANDING_DOUBT /* the file cannot be read */
+};
+
 /* One domain under one ruleset: evaluated once, however many recipients it has. */
 struct mxg_domain_check {
 	const struct mxg_ruleset *ruleset;
@@ -32,6 +42,7 @@ struct mxg_domain_check {
 	bool dirty; /* an answer it waited for has come */
 	bool needs_header; /* a token would decide it */
 	bool settling; /* its MX set changed a short time ago */
+	enum mxg_standing standing;
 	size_t waiting_count;
 	int waiting[32]; /* entries asked for; more than these: always dirty */
 	uint8_t *asked_again; /* a bit for each entry whose stale answer it had asked for again; NULL: none */
@@ -78,11 +89,17 @@ struct mxg_recipient {
 	const struct mxg_ruleset *ruleset;
 	struct mxg_recipient_name *names;
 	struct mxg_override *override; /* NULL: none of its own */
+	struct mxg_recipient *routes; /* all addresses at which it may end; NULL: it is the only one */
 	int domain_check; /* -1: not made */
 	bool decided;
 	enum mxguard_mode mode;
 	enum mxguard_action action, would;
 	struct mxg_outcome outcome;
+	/* of a route only: */
+	struct mxg_recipient *next;
+	enum mxg_reason doubt; /* what it is known for in place of a domain's records; UNDECIDED: nothing */
+	bool mailbox; /* a mailbox of this host that may be the domain's */
+	const struct mxg_recipient_name *shared; /* the recipient's names from here on are its own, too */
 };
 
 enum mxg_boundary_state {
@@ -120,6 +137,8 @@ struct mxguard_check {
 	struct mxg_outcome boundary_outcome;
 	const char *for_address; /* anchored `for <…>` of the boundary hop; NULL: none */
 	bool header_ended;
+	bool age_read; /* the topmost field, for how long the message has waited: */
+	int64_t queued_since; /* 0: not known */
 	struct mxg_trace_reading *reading; /* made when the first header byte comes */
 	struct mxg_token_reader tokens;
 	/* recipients and their domains */
@@ -164,8 +183,31 @@ bool mxg_check_ask(struct mxguard_check *check, int entry);
 
 struct mxg_recipient *mxg_check_new_recipient(struct mxguard_check *check);
 
-/* transaction.c: whether the domain is one of ours (`domains`, `domains_file`): 1, 0, or -1 where
- * the file cannot be read */
+/* transaction.c */
+struct mxg_parsed {
+	const char *address, *domain;
+	size_t len, domain_len;
+	bool odd; /* it may be more than local@domain */
+};
+/* Local part and domain, put together as a recipient's address; false: no memory. */
+bool mxg_check_compose(struct mxguard_check *check, struct mxg_parsed *out, const char *local, size_t local_len,
+		       const char *domain, size_t domain_len);
+void mxg_recipient_init(struct mxg_recipient *recipient, const struct mxg_parsed *parsed,
+			const struct mxg_ruleset *ruleset);
+
+/* routes.c: every address at which the recipient may end, into its routes. path: as it came, without
+ * brackets; simple: one local part, one domain. */
+void mxg_routes_make(struct mxguard_check *check, struct mxg_recipient *recipient, const char *path, size_t len,
+		     bool simple);
+/* Gives the routes what the recipient has got since: names, an override. False: no memory. */
+bool mxg_routes_share(struct mxguard_check *check, struct mxg_recipient *recipient);
+/* Makes the answer of the route with the strictest action that of the recipient. */
+void mxg_routes_settle(struct mxg_recipient *recipient);
+
+/* standing.c */
+enum mxg_standing mxg_check_standing(const struct mxguard_check *check, const char *domain, size_t len);
+/* Whether the domain is one of ours (`domains`, `domains_file`): 1, 0, or -1 where the file
+ * cannot be read. */
 int mxg_check_is_local(const struct mxguard_check *check, const char *domain, size_t len);
 
 /* override.c */

@@ -46,11 +46,19 @@
 	X(RECORD_LIMITS, "record-limits", TEMPORARY, "4.4.3", "a published record goes over the limits of RFC 7208") \
 	X(CLIENT_CHOSEN, "client-chosen-macro", TEMPORARY, "4.7.1", \
 	  "a published record asks for a name that the client chooses") \
+	X(RECORD_TOO_WIDE, "record-too-wide", TEMPORARY, "4.4.3", \
+	  "a published record or DNS answer covers so many addresses that it authorizes nobody") \
 	X(NO_GATEWAY_PUBLISHED, "no-gateway-published", TEMPORARY, "4.4.3", \
 	  "the gateway entries yield no address at all") \
 	X(TOKEN_UNREADABLE, "token-unreadable", TEMPORARY, "4.3.5", "the file with a gateway's secret cannot be read") \
 	X(DOMAINS_UNREADABLE, "domains-unreadable", TEMPORARY, "4.3.5", \
-	  "the file with our domains cannot be read, and the recipient has another name") \
+	  "the file with our domains cannot be read, and nobody can say whether this one is ours") \
+	X(FOREIGN_DOMAIN, "foreign-domain", LASTING, "4.7.1", \
+	  "the recipient's domain is none of ours, and its own records authorize nobody") \
+	X(RECIPIENT_UNREADABLE, "recipient-unreadable", LASTING, "4.7.1", \
+	  "it cannot be told in which domains the recipient's address may end") \
+	X(MAILBOX_AMBIGUOUS, "mailbox-ambiguous", LASTING, "4.7.1", \
+	  "the address names this host, and the mailbox may be that of too many domains") \
 	X(NO_RECIPIENT_DOMAIN, "no-recipient-domain", LASTING, "4.3.5", \
 	  "the recipient has no usable domain; set default_domain") \
 	X(PEER_UNREADABLE, "peer-unreadable", LASTING, "4.7.1", "the peer's address cannot be read") \

@@ -5,9 +5,8 @@
 
 #include "base/ascii.h"
 #include "check/internal.h"
-#include "policy/domains_file.h"
 #include "base/idna.h"
-#include "snapshot/snapshot.h"
+#include "base/route.h"
 
 /* The transaction must not change under a decision. */
 static bool begun(const struct mxguard_check *c)
@@ -154,84 +153,153 @@ static void lower(char *to, const char *from, size_t len)
 		to[i] = mxg_ascii_lower(from[i]);
 }
 
+#define ONES ((uint64_t)0x0101010101010101u)
+#define HIGH (ONES * 0x80)
+
 /* Eight bytes at once, none of them above 0x7f: those in A-Z get bit 0x20. */
 static uint64_t lower_word(uint64_t word)
 {
-	const uint64_t ones = 0x0101010101010101u;
-	uint64_t from_a = word + ones * (0x80 - 'A'), past_z = word + ones * (0x80 - 'Z' - 1);
-	return word | ((from_a & ~past_z & ones * 0x80) >> 2);
+	uint64_t from_a = word + ONES * (0x80 - 'A'), past_z = word + ONES * (0x80 - 'Z' - 1);
+	return word | ((from_a & ~past_z & HIGH) >> 2);
 }
 
-/* Copies in lower case; false, and nothing of use copied, where not all is ASCII. */
-static bool copy_lower(char *to, const char *from, size_t len)
+/* Of eight lower-case bytes those that may be no part of a name: what is below '-', between '9'
+ * and '_', above 'z'. */
+static uint64_t odd_in_name(uint64_t word)
 {
-	uint64_t word = 0;
+	return (~(word + ONES * (0x80 - '-')) | ((word + ONES * (0x80 - ':')) & ~(word + ONES * (0x80 - '_'))) |
+		(word + ONES * (0x80 - '{'))) &
+	       HIGH;
+}
+
+/* Not zero where a byte of the eight is zero. */
+static uint64_t any_zero(uint64_t word)
+{
+	return (word - ONES) & ~word & HIGH;
+}
+
+/* Copies in lower case; false, and nothing of use copied, where not all is ASCII. *odd: whether
+ * it may be more than a name, or less: one without a dot. */
+static bool copy_lower(char *to, const char *from, size_t len, uint64_t *odd)
+{
+	uint64_t word = ONES * 'a', dots = 0;
 	if (len < sizeof(word)) {
 		memcpy(&word, from, len);
-		if ((word & 0x8080808080808080u) != 0)
+		if ((word & HIGH) != 0)
 			return false;
 		word = lower_word(word);
+		*odd |= odd_in_name(word) | !any_zero(word ^ ONES * '.');
 		memcpy(to, &word, len);
 		return true;
 	}
 	for (size_t i = 0; i < len; i += sizeof(word)) { /* the last step overlaps the one before */
 		size_t at = i + sizeof(word) <= len ? i : len - sizeof(word);
 		memcpy(&word, from + at, sizeof(word));
-		if ((word & 0x8080808080808080u) != 0)
+		if ((word & HIGH) != 0)
 			return false;
 		word = lower_word(word);
+		*odd |= odd_in_name(word);
+		dots |= any_zero(word ^ ONES * '.');
 		memcpy(to + at, &word, sizeof(word));
 	}
+	*odd |= dots == 0;
 	return true;
 }
 
-struct parsed {
-	const char *address, *domain;
-	size_t len, domain_len;
-};
+/* Not zero where one of the eight is an MTA's @, % or !. */
+static uint64_t routing(uint64_t word)
+{
+	return any_zero(word ^ ONES * '@') | any_zero(word ^ ONES * '%') | any_zero(word ^ ONES * '!');
+}
+
+/* The first `count` of eight bytes. */
+static uint64_t first_bytes(uint64_t word, size_t count)
+{
+	static const uint8_t all[16] = { 255, 255, 255, 255, 255, 255, 255, 255 };
+	uint64_t mask;
+	memcpy(&mask, all + sizeof(mask) - count, sizeof(mask));
+	return word & mask;
+}
+
+/* The local part as it is. `room` bytes may be read and written. *odd: whether it may route. */
+static void copy_local(char *to, const char *from, size_t len, size_t room, uint64_t *odd)
+{
+	uint64_t word;
+	size_t i = 0;
+	for (; i < len && i + sizeof(word) <= room; i += sizeof(word)) {
+		memcpy(&word, from + i, sizeof(word));
+		memcpy(to + i, &word, sizeof(word));
+		*odd |= routing(len - i < sizeof(word) ? first_bytes(word, len - i) : word);
+	}
+	for (; i < len; i++) {
+		to[i] = from[i];
+		*odd |= from[i] == '@' || from[i] == '%' || from[i] == '!';
+	}
+}
 
 /* Puts local part and domain together again, the domain as DNS has it: lower case, A-labels,
  * without a trailing dot. A domain that cannot be converted stays as it came: DNS has none
  * such, and the answer is then `unknown`. */
-static bool compose(struct mxguard_check *c, struct parsed *out, const char *path, size_t local_len, const char *domain,
-		    size_t domain_len)
+static bool compose(struct mxguard_check *c, struct mxg_parsed *out, const char *path, size_t local_len, size_t room,
+		    const char *domain, size_t domain_len)
 {
 	char ascii[256];
+	uint64_t odd = 0;
 	char *address = mxg_arena_take(&c->arena, local_len + domain_len + 2);
 	c->out_of_memory |= address == NULL;
 	if (address == NULL)
 		return false;
 	char *own = address + local_len + (domain_len > 0);
-	memcpy(address, path, local_len);
+	copy_local(address, path, local_len, room, &odd);
 	address[local_len] = '@';
-	if (!copy_lower(own, domain, domain_len)) {
-		if (mxg_idna_to_ascii(ascii, domain, domain_len))
-			return compose(c, out, path, local_len, ascii, strlen(ascii));
+	if (!copy_lower(own, domain, domain_len, &odd)) {
+		if (mxg_idna_to_ascii(ascii, domain, domain_len)) {
+			bool composed = compose(c, out, path, local_len, local_len, ascii, strlen(ascii));
+			out->odd = true;
+			return composed;
+		}
 		lower(own, domain, domain_len);
+		odd = 1;
 	}
-	if (domain_len > 1 && own[domain_len - 1] == '.')
+	while (domain_len > 1 && own[domain_len - 1] == '.') {
 		domain_len--;
+		odd = 1; /* without it there may be no dot */
+	}
 	own[domain_len] = '\0';
-	*out = (struct parsed){ address, own, (size_t)(own - address) + domain_len, domain_len };
+	*out = (struct mxg_parsed){ address, own, (size_t)(own - address) + domain_len, domain_len, odd != 0 };
 	return true;
 }
 
+bool mxg_check_compose(struct mxguard_check *c, struct mxg_parsed *out, const char *local, size_t local_len,
+		       const char *domain, size_t domain_len)
+{
+	return compose(c, out, local, local_len, local_len, domain, domain_len);
+}
+
+/* A path, taken apart. */
+struct path {
+	const char *text;
+	size_t len, at; /* of the last @; len: there is none */
+	struct mxg_parsed parsed;
+};
+
 /* RFC 5321 §4.1.2; the domain stands behind the last @, since a quoted local part may hold
  * others. */
-static bool parse_recipient(struct mxguard_check *c, struct parsed *out, const char *recipient)
+static bool parse_recipient(struct mxguard_check *c, struct path *out, const char *recipient)
 {
-	size_t len;
-	const char *path = strip_brackets(recipient, &len);
-	const char *at = len == 0 ? NULL : memrchr(path, '@', len);
+	const char *path = out->text = strip_brackets(recipient, &out->len);
+	const char *at = out->len == 0 ? NULL : memrchr(path, '@', out->len);
+	out->at = at == NULL ? out->len : (size_t)(at - path);
 	if (at != NULL)
-		return compose(c, out, path, (size_t)(at - path), at + 1, len - (size_t)(at - path) - 1);
+		return compose(c, &out->parsed, path, out->at, out->len, at + 1, out->len - out->at - 1);
 	const char *fallback = c->policy->default_domain;
-	return compose(c, out, path, len, fallback == NULL ? "" : fallback, fallback == NULL ? 0 : strlen(fallback));
+	return mxg_check_compose(c, &out->parsed, path, out->len, fallback == NULL ? "" : fallback,
+				 fallback == NULL ? 0 : strlen(fallback));
 }
 
 /* Field by field: compilers clear large structs with string instructions, which take as long
  * as the lookup of the peer. */
-static void init_recipient(struct mxg_recipient *r, const struct parsed *parsed, const struct mxg_ruleset *ruleset)
+void mxg_recipient_init(struct mxg_recipient *r, const struct mxg_parsed *parsed, const struct mxg_ruleset *ruleset)
 {
 	r->address = parsed->address;
 	r->len = parsed->len;
@@ -240,6 +308,8 @@ static void init_recipient(struct mxg_recipient *r, const struct parsed *parsed,
 	r->ruleset = ruleset;
 	r->names = NULL;
 	r->override = NULL;
+	r->routes = NULL;
+	r->doubt = MXG_REASON_UNDECIDED;
 	r->domain_check = -1;
 	r->decided = false;
 	r->mode = ruleset->mode;
@@ -249,13 +319,16 @@ static void init_recipient(struct mxg_recipient *r, const struct parsed *parsed,
 
 int mxguard_check_add_recipient(struct mxguard_check *c, const char *recipient, size_t *index)
 {
-	struct parsed parsed;
+	struct path p;
 	if (recipient == NULL)
 		return failed(c, MXGUARD_ERROR_INVALID);
 	struct mxg_recipient *r = mxg_check_new_recipient(c);
-	if (r == NULL || !parse_recipient(c, &parsed, recipient))
+	if (r == NULL || !parse_recipient(c, &p, recipient))
 		return MXGUARD_ERROR_NOMEM;
-	init_recipient(r, &parsed, mxg_policy_ruleset(c->policy, parsed.domain, parsed.domain_len));
+	mxg_recipient_init(r, &p.parsed, mxg_policy_ruleset(c->policy, p.parsed.domain, p.parsed.domain_len));
+	bool routed = p.parsed.odd && mxg_route_is_needed(p.text, p.at, p.len);
+	if (routed || mxg_policy_may_be_own_name(c->policy, r->domain, r->domain_len))
+		mxg_routes_make(c, r, p.text, p.len, !routed);
 	mxg_prefix_set_expect_node(r->ruleset->prefixes, &c->peer);
 	size_t own = c->recipient_count++;
 	if (index != NULL)
@@ -265,7 +338,7 @@ int mxguard_check_add_recipient(struct mxguard_check *c, const char *recipient, 
 
 int mxguard_check_add_recipient_name(struct mxguard_check *c, size_t index, const char *name)
 {
-	struct parsed parsed;
+	struct path p;
 	if (name == NULL || index >= c->recipient_count)
 		return MXGUARD_ERROR_INVALID;
 	struct mxg_recipient *r = &c->recipients[index];
@@ -273,26 +346,18 @@ int mxguard_check_add_recipient_name(struct mxguard_check *c, size_t index, cons
 		return MXGUARD_ERROR_STATE;
 	struct mxg_recipient_name *n = mxg_arena_take(&c->arena, sizeof(*n));
 	c->out_of_memory |= n == NULL;
-	if (n == NULL || !parse_recipient(c, &parsed, name))
+	if (n == NULL || !parse_recipient(c, &p, name))
 		return MXGUARD_ERROR_NOMEM;
+	if (p.parsed.odd && mxg_route_is_needed(p.text, p.at, p.len))
+		return MXGUARD_ERROR_NONE; /* who knows whose name it is: it authorizes nobody */
 	*n = (struct mxg_recipient_name){
 		.next = r->names,
-		.address = parsed.address,
-		.domain = parsed.domain,
-		.len = parsed.len,
-		.domain_len = parsed.domain_len,
+		.address = p.parsed.address,
+		.domain = p.parsed.domain,
+		.len = p.parsed.len,
+		.domain_len = p.parsed.domain_len,
 		.domain_check = MXG_NAME_UNTRIED,
 	};
 	r->names = n;
 	return MXGUARD_ERROR_NONE;
-}
-
-int mxg_check_is_local(const struct mxguard_check *c, const char *domain, size_t len)
-{
-	if (mxg_policy_has_domain(c->policy, domain, len))
-		return 1;
-	if (c->policy->domains_file == NULL)
-		return 0;
-	int known = c->snapshot == NULL ? -1 : mxg_snapshot_has_domain(c->snapshot, domain, len);
-	return known >= 0 ? known : mxg_domains_find(c->policy->domains_file, domain, len);
 }

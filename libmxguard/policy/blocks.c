@@ -100,6 +100,36 @@ static bool judge(struct mxg_policy_build *b, const struct mxg_ruleset *rules, c
 		"gateways");
 }
 
+static bool names_a_domain(const struct mxguard_policy *p, uint32_t number)
+{
+	uint32_t of;
+	const char *name;
+	for (size_t i = 0; (name = mxg_domain_map_name(p->map, i, &of)) != NULL; i++)
+		if (of == number && name[0] != '.')
+			return true;
+	return false;
+}
+
+/* Grace, `settle` and export rest on what refresh has asked for, and it asks for the domains that
+ * it is told. */
+static void warn_of_no_domains(struct mxg_policy_build *b)
+{
+	struct mxguard_policy *p = b->policy;
+	for (uint32_t i = 0; i < p->ruleset_count && !mxg_policy_has_domains(p); i++) {
+		const struct mxg_ruleset *r = &p->rulesets[i];
+		if (r->mode != MXGUARD_MODE_ENFORCE || !r->by_recipient || names_a_domain(p, i))
+			continue;
+		if (!p->nothing_to_refresh)
+			mxg_build_warn(
+				b, NULL,
+				"domains: gateways of policy \"%s\" depend on the recipient's domain, and no "
+				"domain is listed: refresh keeps nothing of them, so that a gateway is refused at "
+				"once when the MX moves; set domains or domains_file",
+				r->label);
+		p->nothing_to_refresh = true;
+	}
+}
+
 bool mxg_rulesets_judge(struct mxg_policy_build *b)
 {
 	const config_setting_t *blocks = config_setting_get_member(b->root, "policies");
@@ -108,7 +138,8 @@ bool mxg_rulesets_judge(struct mxg_policy_build *b)
 	for (size_t i = 1; i < b->policy->ruleset_count; i++)
 		if (!judge(b, &b->policy->rulesets[i], config_setting_get_elem(blocks, (unsigned)i - 1)))
 			return false;
-	return true;
+	warn_of_no_domains(b);
+	return b->error == MXGUARD_ERROR_NONE;
 }
 
 /* ---- asking --------------------------------------------------------------------------------------- */
@@ -123,6 +154,16 @@ const struct mxg_ruleset *mxg_policy_ruleset(const struct mxguard_policy *policy
 bool mxg_policy_has_domain(const struct mxguard_policy *policy, const char *domain, size_t len)
 {
 	return mxg_domain_map_has(policy->domain_set, domain, len);
+}
+
+bool mxg_policy_lists_domain(const struct mxguard_policy *policy, const char *domain, size_t len)
+{
+	return mxg_domain_map_has(policy->map, domain, len);
+}
+
+bool mxg_policy_has_domains(const struct mxguard_policy *policy)
+{
+	return policy->domains.count > 0 || policy->domains_file != NULL;
 }
 
 const char *mxg_policy_listed_domain(const struct mxguard_policy *policy, size_t index)

@@ -103,6 +103,7 @@ bool mxg_take_origins(struct mxg_policy_build *b, struct mxg_ruleset *rules, con
 bool mxg_take_self(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *setting);
 bool mxg_take_servers(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *setting);
 bool mxg_network_defaults(struct mxg_policy_build *b);
+bool mxg_own_names(struct mxg_policy_build *b); /* own_names.c; behind the defaults */
 
 /* ---- policy_gateways.c, policy_token.c, policy_blocks.c, policy_hash.c ------------------------- */
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "policy/build.h"
+#include "spf/macro.h"
 
 #define NAME_MOST 64u
 
@@ -62,12 +63,13 @@ static void warn_of_width(struct mxg_policy_build *b, const config_setting_t *se
 {
 	int len = term->text_len > 200 ? 200 : (int)term->text_len;
 	bool range = term->mechanism == MXG_MECHANISM_IP4 || term->mechanism == MXG_MECHANISM_IP6;
-	bool names = term->mechanism == MXG_MECHANISM_A || term->mechanism == MXG_MECHANISM_MX;
 	if (term->mechanism == MXG_MECHANISM_ALL || (range && term->prefix.bits == 0))
 		mxg_build_warn(b, setting, "\"%.*s\" makes every host a gateway", len, term->text);
-	else if ((range && term->prefix.bits < (term->prefix.base.family == 4 ? 8 : 16)) ||
-		 (names && (term->cidr4 < 8 || term->cidr6 < 16)))
+	else if (mxg_term_is_wide(term, 4) || mxg_term_is_wide(term, 6))
 		mxg_build_warn(b, setting, "\"%.*s\" is a very wide range", len, term->text);
+	else if (term->mechanism == MXG_MECHANISM_EXISTS && !mxg_macro_uses(term->target, term->target_len, "i"))
+		mxg_build_warn(b, setting, "\"%.*s\" makes every host a gateway while that name has an address", len,
+			       term->text);
 }
 
 /* ---- one entry --------------------------------------------------------------------------------- */
@@ -161,6 +163,14 @@ static bool is_range(const struct mxg_gateway_term *term)
 	return term->term.mechanism == MXG_MECHANISM_IP4 || term->term.mechanism == MXG_MECHANISM_IP6;
 }
 
+/* Whose DNS is asked, whoever writes the recipient's domain chooses. */
+static bool is_by_recipient(const struct mxg_term *term)
+{
+	if (term->mechanism == MXG_MECHANISM_ALL)
+		return false;
+	return term->target == NULL || mxg_macro_uses(term->target, term->target_len, "d");
+}
+
 static bool make_set(struct mxg_policy_build *b, struct mxg_ruleset *rules)
 {
 	struct mxg_prefix_item *items = reallocarray(NULL, rules->term_count + 1, sizeof(*items));
@@ -171,10 +181,13 @@ static bool make_set(struct mxg_policy_build *b, struct mxg_ruleset *rules)
 		return mxg_build_no_memory(b);
 	}
 	for (uint32_t i = 0; i < rules->term_count; i++) {
-		if (is_range(&rules->terms[i]))
+		if (is_range(&rules->terms[i])) {
 			items[count++] = (struct mxg_prefix_item){ rules->terms[i].term.prefix, i };
-		else
-			rules->dns_terms[rules->dns_count++] = i;
+			continue;
+		}
+		rules->dns_terms[rules->dns_count++] = i;
+		rules->terms[i].by_recipient = is_by_recipient(&rules->terms[i].term);
+		rules->by_recipient |= rules->terms[i].by_recipient;
 	}
 	rules->prefixes = mxg_prefix_set_new(items, count);
 	free(items);
@@ -229,6 +242,7 @@ bool mxg_take_gateways(struct mxg_policy_build *b, struct mxg_ruleset *rules, co
 		return false;
 	rules->gateway_count = 0;
 	rules->term_count = rules->dns_count = 0;
+	rules->by_recipient = false;
 	if (rules == &b->policy->rulesets[0]) /* a block has a mere copy of the default's */
 		mxg_prefix_set_free(rules->prefixes);
 	rules->prefixes = NULL;

@@ -164,5 +164,5 @@ static bool default_names(struct mxg_policy_build *b)
 bool mxg_network_defaults(struct mxg_policy_build *b)
 {
 	return default_list(b, &b->policy->internal) && default_list(b, &b->policy->origins) && default_names(b) &&
-	       default_self(b);
+	       default_self(b) && mxg_own_names(b);
 }

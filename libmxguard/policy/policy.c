@@ -92,6 +92,7 @@ static struct mxguard_policy *new_policy(struct mxg_policy_build *b)
 	p->timeout_ms = 5000;
 	p->grace = p->settle = 2 * 86400;
 	p->keep_stale = 7 * 86400;
+	p->patience = 4 * 3600;
 	p->reply_rules.max_ttl = 86400;
 	if (rules->prefixes == NULL)
 		mxg_build_no_memory(b);

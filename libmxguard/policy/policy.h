@@ -3,6 +3,7 @@
 #define MXG_POLICY_H
 
 #include <stdatomic.h>
+#include <string.h>
 
 #include "mxguard.h"
 #include "dns/message.h"
@@ -32,6 +33,7 @@ struct mxg_gateway {
 struct mxg_gateway_term {
 	struct mxg_term term;
 	uint32_t gateway;
+	bool by_recipient; /* it asks for records of the recipient's domain */
 };
 
 /* Settings that a `policies` block may have of its own; the rest it inherits. */
@@ -45,6 +47,7 @@ struct mxg_ruleset {
 	struct mxg_prefix_set *prefixes; /* ip4 and ip6 terms; an item's number is the term's */
 	size_t dns_count; /* the other terms: numbers, ascending */
 	uint32_t *dns_terms;
+	bool by_recipient; /* one of them is */
 	size_t exempt_count;
 	const char **exempt; /* lower case; "user@domain" or "user@" */
 	enum mxguard_action on_direct, on_direct_queued, on_unknown; /* never ACCEPT unless written so */
@@ -82,6 +85,8 @@ struct mxguard_policy {
 	struct mxg_prefix_list self; /* configured, or (where a term is mx) the interfaces' addresses */
 	struct mxg_string_list by; /* trace.by; lower case */
 	bool by_configured; /* else `by` holds this host's names */
+	struct mxg_string_list own_names; /* of this host and of those in `by`: no domains of users */
+	uint64_t own_lengths; /* bit N: one of them has N bytes, modulo 64; all bits: there are suffixes */
 	unsigned trace_mta; /* mask for the trace reader, 0: the form must tell */
 	struct mxg_string_list trace_mta_names;
 	const char *authserv_id; /* default: this host's name */
@@ -89,6 +94,9 @@ struct mxguard_policy {
 	const char *state_dir; /* default /var/lib/mxguard */
 	int timeout_ms;
 	uint32_t grace, keep_stale, settle; /* seconds */
+	uint32_t patience;
+	bool accept_any_width;
+	bool nothing_to_refresh; /* an enforced policy asks for records of domains that are listed nowhere */
 	bool insecure_client_macros;
 	struct mxg_reply_rules reply_rules; /* dns.require_dnssec, dns.max_ttl */
 	const char *dns_servers; /* as ares_set_servers_ports_csv wants it; NULL: the system's */
@@ -105,6 +113,23 @@ bool mxg_policy_has_domain(const struct mxguard_policy *policy, const char *doma
 
 /* The exact names (not ".suffix") that `policies` blocks list, 0, 1, 2 …; NULL past the last. */
 const char *mxg_policy_listed_domain(const struct mxguard_policy *policy, size_t index);
+
+/* Whether a policies block names the domain itself. */
+bool mxg_policy_lists_domain(const struct mxguard_policy *policy, const char *domain, size_t len);
+
+/* Whether there is a list of our domains at all. */
+bool mxg_policy_has_domains(const struct mxguard_policy *policy);
+
+/* Whether mail to this domain ends in a local mailbox of no particular domain: the host's own
+ * names, address literals, no domain at all. domain: lower case. */
+bool mxg_policy_is_own_name(const struct mxguard_policy *policy, const char *domain, size_t len);
+/* False where it is none, without a closer look; true in doubt. */
+static inline bool mxg_policy_may_be_own_name(const struct mxguard_policy *policy, const char *domain, size_t len)
+{
+	if (len == 0 || domain[0] == '[' || (domain[len - 1] >= '0' && domain[len - 1] <= '9'))
+		return true;
+	return (policy->own_lengths >> (len & 63) & 1) != 0 || (len >= 9 && memcmp(domain, "localhost", 9) == 0);
+}
 
 /* exempt of the ruleset; address: lower-case domain, the local part as it came. The
  * local part is compared without regard to ASCII case. */

@@ -321,6 +321,20 @@ static bool take_insecure(struct mxg_policy_build *b, struct mxg_ruleset *rules,
 	return b->error == MXGUARD_ERROR_NONE;
 }
 
+static bool take_any_width(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *s)
+{
+	if (!mxg_build_bool(b, s, &b->policy->accept_any_width))
+		return false;
+	if (b->policy->accept_any_width)
+		mxg_build_warn(b, s, "true lets a published record make every host a gateway");
+	return b->error == MXGUARD_ERROR_NONE;
+}
+
+static bool take_patience(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *s)
+{
+	return mxg_build_seconds(b, s, &b->policy->patience);
+}
+
 static bool take_require_dnssec(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *s)
 {
 	return mxg_build_bool(b, s, &b->policy->reply_rules.need_ad);
@@ -337,6 +351,7 @@ static bool take_dns(struct mxg_policy_build *b, struct mxg_ruleset *rules, cons
 		{ "servers", MXG_SETTING_GLOBAL, mxg_take_servers },
 		{ "insecure_client_macros", MXG_SETTING_GLOBAL, take_insecure },
 		{ "require_dnssec", MXG_SETTING_GLOBAL, take_require_dnssec },
+		{ "accept_any_width", MXG_SETTING_GLOBAL, take_any_width },
 	};
 	return mxg_settings_take(b, rules, s, table, COUNT(table), MXG_SETTING_GLOBAL);
 }
@@ -362,6 +377,7 @@ static const struct mxg_setting settings[] = {
 	{ "domains", MXG_SETTING_BLOCK, take_block_domains },
 	{ "domains_file", MXG_SETTING_GLOBAL, take_domains_file },
 	{ "default_domain", MXG_SETTING_GLOBAL, take_default_domain },
+	{ "patience", MXG_SETTING_GLOBAL, take_patience },
 	{ "authserv_id", MXG_SETTING_GLOBAL, take_authserv_id },
 	{ "state_dir", MXG_SETTING_GLOBAL, take_state_dir },
 	{ "hostname", MXG_SETTING_GLOBAL, take_hostname },

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* `header`: the second condition of a gateway whose addresses others share. */
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -67,15 +69,36 @@ static bool keep_value(struct mxg_policy_build *b, struct mxg_token *token, cons
 	return token->value != NULL;
 }
 
+static bool may_not_read(int result)
+{
+	return result != MXGUARD_ERROR_NONE && (errno == EACCES || errno == EPERM);
+}
+
+/* A service that runs as nobody in particular is given the file by systemd, under the same name
+ * (LoadCredential=, systemd.exec(5)). */
+static int read_credential(const char *path, char **text, size_t *len, char why[MXG_TRUSTED_WHY_MAX])
+{
+	const char *folder = secure_getenv("CREDENTIALS_DIRECTORY"), *slash = strrchr(path, '/');
+	char own[PATH_MAX];
+	int n = folder == NULL ? -1 : snprintf(own, sizeof(own), "%s/%s", folder, slash == NULL ? path : slash + 1);
+	if (n > 0 && (size_t)n < sizeof(own) &&
+	    mxg_trusted_read(own, MXG_TRUSTED_SECRET, FILE_MOST, 0, text, len, why) == MXGUARD_ERROR_NONE)
+		return MXGUARD_ERROR_NONE;
+	errno = EACCES;
+	return MXGUARD_ERROR_IO;
+}
+
 static bool read_value(struct mxg_policy_build *b, struct mxg_token *token, const config_setting_t *setting)
 {
 	char why[MXG_TRUSTED_WHY_MAX], *text = NULL;
 	size_t len = 0;
 	int result = mxg_trusted_read(token->value_file, MXG_TRUSTED_SECRET, FILE_MOST, 0, &text, &len, why);
+	if (may_not_read(result))
+		result = read_credential(token->value_file, &text, &len, why);
 	if (result == MXGUARD_ERROR_NOMEM)
 		return mxg_build_no_memory(b);
-	if (result != MXGUARD_ERROR_NONE && (errno == EACCES || errno == EPERM))
-		return true; /* another uid may: who needs the value and has it not, defers */
+	if (may_not_read(result))
+		return true; /* another uid may: who needs the value and has it not, leaves it to him, or defers */
 	if (result != MXGUARD_ERROR_NONE)
 		return mxg_build_fail(b, setting, "\"%s\": %s", token->value_file, why);
 	if (len > 0 && text[len - 1] == '\n')

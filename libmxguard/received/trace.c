@@ -184,6 +184,15 @@ static void step(struct mxg_trace *t, const struct mxg_received *r, bool ours, b
 	}
 }
 
+static void note_first(struct mxg_trace *t, const struct mxg_received *r, bool ours)
+{
+	if (r->kind == MXG_RECEIVED_UNREADABLE)
+		return;
+	t->first_date = mxg_received_date(r);
+	t->first_ours = ours;
+	t->first_named = r->by.len > 0 && is_our_name(&t->rules, r->by);
+}
+
 void mxg_trace_take_field(struct mxg_trace *t, const char *field, size_t len, bool too_long)
 {
 	struct mxg_received r;
@@ -197,6 +206,8 @@ void mxg_trace_take_field(struct mxg_trace *t, const char *field, size_t len, bo
 		mxg_received_parse(&r, field, len, t->rules.mta_mask);
 	hop.ours = r.kind != MXG_RECEIVED_UNREADABLE && is_ours(t, &r);
 	hop.internal = covered(t->rules.internal, t->rules.internal_count, &r.address);
+	if (t->hops == 1 && t->rules.want_first_date)
+		note_first(t, &r, hop.ours);
 	if (hop.believed)
 		step(t, &r, hop.ours, hop.internal, too_long);
 	hop.boundary = hop.believed && t->outcome != MXG_TRACE_PENDING && t->hop == hop.number;

@@ -42,6 +42,7 @@ struct mxg_trace_rules {
 	const char *const *by; /* NUL-terminated names, or ".suffix" */
 	size_t by_count;
 	unsigned mta_mask; /* 0: the form itself must tell */
+	bool want_first_date; /* of hop 1, for first_date */
 	bool all_hops; /* read on to the end of the header for on_hop's sake */
 	void (*on_hop)(void *context, const struct mxg_trace_hop *hop); /* may be NULL */
 	void *context;
@@ -81,6 +82,9 @@ struct mxg_trace {
 	unsigned hop; /* the one it comes from; 0 for NONE */
 	unsigned mta;
 	int64_t date;
+	/* of hop 1, as soon as hops is not 0 */
+	int64_t first_date; /* 0: none, or not asked for */
+	bool first_ours, first_named; /* it is believed; its "by" is in the list */
 	char helo[256], hostname[256], by[256], protocol[32]; /* cut to fit; not neutered */
 	char for_address[320]; /* empty rather than cut */
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/neuter.h"
 #include "spf/walk.h"
 
 #define LOOKUPS_MAX 10 /* §4.6.4 */
@@ -138,6 +139,19 @@ enum mxg_target mxg_walk_target(struct mxg_walk *w, const struct mxg_name *domai
 	return MXG_TARGET_NAME;
 }
 
+/* Whether the target names as many bits of the peer's address as a narrow range. */
+static bool names_peer(const struct mxg_walk *w, const struct mxg_name *domain, const struct mxg_term *term)
+{
+	char local[321], domain_buf[256];
+	domain_text(domain, domain_buf);
+	/* whose name %{p} validates, the client chooses */
+	struct mxg_macro_values v = { .peer = w->in->peer, .domain = domain_buf, .validated = "unknown" };
+	v.helo = w->in->helo == NULL || w->in->helo[0] == '\0' ? "unknown" : w->in->helo;
+	split_sender(w->in, local, &v);
+	return mxg_macro_peer_bits(term->target, term->target_len, &v) >=
+	       (w->in->peer.family == 6 ? MXG_NARROW_IPV6 : MXG_NARROW_IPV4);
+}
+
 /* Whether a question for this target may be asked before the evaluation has come to it. */
 bool mxg_walk_foreseeable(const struct mxg_term *term)
 {
@@ -214,6 +228,17 @@ static enum mxg_match match_include(struct mxg_walk *w, const struct mxg_name *d
 	return include_match(w, &name, result);
 }
 
+/* What the administrator wrote himself he has meant. */
+static void note_width(struct mxg_walk *w, const struct mxg_name *domain, const struct mxg_term *term)
+{
+	w->wide = w->depth > 0 && (mxg_term_is_wide(term, w->in->peer.family) ||
+				   (term->mechanism == MXG_MECHANISM_EXISTS && !names_peer(w, domain, term)));
+	if (!w->wide)
+		return;
+	w->wide_record = *domain;
+	mxg_neuter(w->wide_text, sizeof(w->wide_text), term->text, term->text_len, "");
+}
+
 enum mxg_match mxg_walk_term(struct mxg_walk *w, const struct mxg_name *domain, const struct mxg_term *term)
 {
 	if (queries_dns(term) && !count_lookup(w)) {
@@ -222,7 +247,10 @@ enum mxg_match mxg_walk_term(struct mxg_walk *w, const struct mxg_name *domain, 
 	}
 	if (term->mechanism == MXG_MECHANISM_INCLUDE)
 		return match_include(w, domain, term);
-	return mxg_walk_mechanism(w, domain, term);
+	enum mxg_match match = mxg_walk_mechanism(w, domain, term);
+	if (match == MXG_MATCH_YES && !w->pending)
+		note_width(w, domain, term);
+	return match;
 }
 
 static enum mxg_spf follow_redirect(struct mxg_walk *w, const struct mxg_name *domain, const struct mxg_record *r)
@@ -450,6 +478,11 @@ static void finish(struct mxg_walk *w, enum mxg_match match)
 		o->mx_is_self = false;
 	if (o->result == MXG_TERM_MATCH || o->result == MXG_TERM_NO_MATCH || o->result == MXG_TERM_PENDING)
 		clear_trouble(o);
+	o->wide = o->result == MXG_TERM_MATCH && w->wide;
+	if (o->wide) {
+		o->question = (struct mxg_question){ .name = w->wide_record, .type = MXG_DNS_TXT };
+		strcpy(o->detail, w->wide_text);
+	}
 }
 
 void mxg_evaluate_term(struct mxg_answers *answers, const struct mxg_eval_input *input, const struct mxg_term *term,

@@ -26,6 +26,7 @@ struct mxg_eval_input {
 	bool insecure_macros;
 	const struct mxg_prefix *self; /* addresses of this server itself */
 	size_t self_count;
+	bool explicit_self; /* where the domain's MX says so: not by RFC 5321 §5.1's implicit one */
 	/* Called for an entry that is not LOADED, before it is looked at, to put into the table what
 	 * is known about it beforehand (the snapshot's versions). NULL: nothing is. It must set
 	 * LOADED and may not make entries. */
@@ -62,6 +63,7 @@ struct mxg_term_outcome {
 	enum mxg_dns_failure failure; /* TEMPERROR */
 	struct mxg_question question; /* the one at fault (TEMPERROR, PERMERROR) */
 	char detail[160]; /* what is wrong, printable ASCII, e.g. "unknown mechanism 'foo:bar'" */
+	bool wide; /* MATCH, by what a published record makes of everybody: question and detail say where */
 	bool addresses_seen; /* the term yielded some address or range, or asks per peer (exists, ptr) */
 	bool mx_is_self; /* a bare mx term whose MX names an address of `self` */
 	bool other_family_wanted; /* nothing seen, and a/mx was asked for the peer's family only */

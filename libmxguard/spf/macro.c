@@ -340,3 +340,20 @@ bool mxg_macro_expand(char out[254], size_t *out_len, const char *text, size_t l
 	out[*out_len] = '\0';
 	return true;
 }
+
+unsigned mxg_macro_peer_bits(const char *text, size_t len, const struct mxg_macro_values *values)
+{
+	char one[254], other[254];
+	size_t one_len, other_len;
+	unsigned bits = 0, step = values->peer.family == 6 ? 4 : 8; /* §7.3: nibbles, octets */
+	if (!mxg_macro_expand(one, &one_len, text, len, values))
+		return 0;
+	for (unsigned at = 0; at < (values->peer.family == 6 ? 128 : 32); at += step) {
+		struct mxg_macro_values changed = *values;
+		changed.peer.bytes[at / 8] ^= (uint8_t)(at % 8 == 0 && step == 4 ? 0x10 : 1);
+		if (!mxg_macro_expand(other, &other_len, text, len, &changed) || other_len != one_len ||
+		    memcmp(one, other, one_len) != 0)
+			bits += step;
+	}
+	return bits;
+}

@@ -30,6 +30,9 @@ struct mxg_macro_values {
 bool mxg_macro_expand(char out[254], size_t *out_len, const char *text, size_t len,
 		      const struct mxg_macro_values *values);
 
+/* How many bits of the peer's address the expansion depends on: by trying. */
+unsigned mxg_macro_peer_bits(const char *text, size_t len, const struct mxg_macro_values *values);
+
 bool mxg_macro_uses(const char *text, size_t len, const char *letters); /* any of these macros, lower case */
 
 #endif

@@ -166,7 +166,7 @@ static void search_exchanges(struct mxg_walk *w, struct search *s, const struct 
 static void look_for_implicit_mx(struct mxg_walk *w, struct search *s, const struct mxg_name *name,
 				 const struct mxg_answer *mx)
 {
-	if (!s->report_self || mx->kind != MXG_ANSWER_NODATA || w->in->self_count == 0)
+	if (!s->report_self || w->in->explicit_self || mx->kind != MXG_ANSWER_NODATA || w->in->self_count == 0)
 		return;
 	s->compare = false;
 	s->quiet = true;

@@ -291,3 +291,20 @@ void mxg_record_clear(struct mxg_record *record)
 	free(record->terms);
 	*record = (struct mxg_record){ 0 };
 }
+
+bool mxg_term_is_wide(const struct mxg_term *term, int family)
+{
+	unsigned narrow = family == 6 ? MXG_NARROW_IPV6 : MXG_NARROW_IPV4;
+	switch (term->mechanism) {
+	case MXG_MECHANISM_ALL:
+		return true;
+	case MXG_MECHANISM_IP4:
+	case MXG_MECHANISM_IP6:
+		return term->prefix.base.family == family && term->prefix.bits < narrow;
+	case MXG_MECHANISM_A:
+	case MXG_MECHANISM_MX:
+		return (family == 6 ? term->cidr6 : term->cidr4) < narrow;
+	default:
+		return false;
+	}
+}

@@ -28,6 +28,12 @@ struct mxg_term {
 	size_t text_len;
 };
 
+/* Whether what the term matches by is too much to be meant (docs/design.md, "Width guard"): `all`, a
+ * range shorter than /12 (IPv4) or /28 (IPv6), a/… and mx/… with such a length for peers of the family. */
+#define MXG_NARROW_IPV4 12
+#define MXG_NARROW_IPV6 28
+bool mxg_term_is_wide(const struct mxg_term *term, int family);
+
 /* what of the error for host bits; policy.c proposes the range without them */
 #define MXG_TERM_HOST_BITS "host bits are set"
 

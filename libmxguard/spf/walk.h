@@ -45,6 +45,9 @@ struct mxg_walk {
 	bool pending; /* an answer is missing: results are void, questions are being foreseen */
 	bool other_failed; /* a question for the family that the peer has not got failed */
 	bool exhausted; /* memory, or the table's limit */
+	bool wide; /* the last term that matched stands in a record and covers everybody, or nearly so: */
+	struct mxg_name wide_record;
+	char wide_text[100]; /* printable */
 	unsigned lookups, voids;
 	unsigned depth; /* 0: the configured term; else records that are open */
 	const struct mxg_name *open[MXG_WALK_DEPTH_MAX]; /* whose records are being walked */

@@ -567,8 +567,8 @@ static void compare(const struct mxguard_check *c, size_t i, const char *expect)
 static void add_recipients(const struct test_case *t, struct mxguard_check *c)
 {
 	for (size_t i = 0; i < t->rcpts; i++) {
-		const char *p = t->rcpt[i];
-		char *address = dup_word(&p);
+		const char *also = strstr(t->rcpt[i], " also "), *p = also == NULL ? "" : also;
+		char *address = also == NULL ? strdup(t->rcpt[i]) : strndup(t->rcpt[i], (size_t)(also - t->rcpt[i]));
 		size_t index;
 		if (mxguard_check_add_recipient(c, address, &index) < 0)
 			abort();

@@ -3,7 +3,7 @@
  * A history and a present, made from the input: versions of five answers in a snapshot, live
  * answers or their failure, a peer, a time. The whole decision runs over them by way of the
  * public functions. The oracle: `authorized` only for a peer that the configuration or some
- * answer, of whatever time, has covered; and never a decision from nothing.
+ * answer, of whatever time, has covered, and by something narrow enough; and never a decision from nothing.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -108,18 +108,12 @@ static void add_exchange(struct set *s, unsigned which)
 
 static size_t add_term(struct input *in, char *text, size_t room)
 {
-	static const char *const others[] = { "include:part.test",
-					      "include:spf.test",
-					      "mx:d.test",
-					      "a:gw.test",
-					      "redirect=part.test",
-					      "-all",
-					      "~all",
-					      "?all",
-					      "bogus:x",
-					      "exists:%{i}.none.test",
-					      "a:old.test",
-					      "mod=x" };
+	static const char *const others[] = { "include:part.test", "include:spf.test", "mx:d.test", "a:gw.test",
+					      "redirect=part.test", "-all", "~all", "?all", "bogus:x",
+					      "exists:%{i}.none.test", "a:old.test", "mod=x",
+					      /* and what covers everybody, which authorizes nobody */
+					      "all", "ip4:0.0.0.0/0", "ip4:192.0.0.0/11", "a:gw.test/0", "mx:d.test/11",
+					      "exists:gw.test", "exists:%{i1r}.test", "?all" };
 	static const char qualifiers[] = "+++-~?";
 	unsigned what = take(in), host = what % 7;
 	if (what >= 128)

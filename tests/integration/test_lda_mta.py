@@ -17,7 +17,7 @@ import pytest
 
 from mxg import build, smtp
 from mxg import postfix as postfix_config
-from mxg.dns_script import answer, timeout
+from mxg.dns_script import answer, refused, timeout
 from mxg.process import wait_until
 
 SMTP = ("192.0.2.1", 25)
@@ -270,6 +270,32 @@ def test_postfix_mailbox_command(postfix, dovecot, mxguard_config, agent):
     mta.wait_empty()
     no_bounce(mta)
     assert len(boxes["Junk"]) == 1
+
+
+@pytest.mark.parametrize("agent", ["dovecot-lda"], indirect=True)
+@pytest.mark.parametrize("patience", ["3s", "1h"])
+def test_postfix_waiting_has_an_end(postfix, dovecot, mxguard_config, agent, scripted_dns, patience):
+    """Whose reverse zone never answers waits for a while, and then in Junk; with more patience than
+    the queue has, a bounce goes to the forged sender."""
+    command, boxes = agent
+    scripted_dns.default = refused()
+    config = mxguard_config(settings(gateways=({"name": "filter", "allow": "ptr:filter.example"},), patience=patience,
+                                     dns={"servers": [scripted_dns.server], "timeout": "1s"}))
+    mta = guarded(postfix, dovecot, config, command,
+                  main={"maximal_queue_lifetime": "300s" if patience == "3s" else "4s", "maximal_backoff_time": "2s"})
+    assert deliver(SPAMMER, sender="forged@elsewhere.test") == 250
+    mta.wait_log(r"dsn=4\.4\.3, status=deferred \(.*")
+    assert not boxes["INBOX"] and not boxes["Junk"]
+    if patience == "1h":
+        wait_until(lambda: mta.flush() or "status=expired, returned to sender" in mta.log(), "the bounce", pause=1)
+        assert not boxes["Junk"]
+        return
+    wait_until(lambda: mta.flush() or boxes["Junk"], "the end of waiting", pause=1)
+    junk = boxes.wait("Junk", 1)[0]
+    assert b"x-mxguard=temperror" in junk and b"reason=\"dns-refused\"" in junk
+    mta.wait_empty()
+    no_bounce(mta)
+    assert not boxes["INBOX"]
 
 
 def test_postfix_mailbox_command_waits_while_dns_is_down(postfix, mxguard_config, procmail, scripted_dns):

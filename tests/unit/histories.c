@@ -56,6 +56,8 @@ static void add_term(char *text, const char *domain, uint64_t *random)
 	static const char *const hosts[] = { "a:gw.", "a:old.", "-a:new.", "mx:m.", "exists:e.", "a:e.", "?mx:m." };
 	static const char *const records[] = { "include:part.", "include:more.", "-include:more.", "redirect=part.",
 					       "include:spf." };
+	static const char *const wide[] = { "all",      "ip4:192.0.0.0/11", "ip4:192.0.0.0/12", "ip6:2001:db0::/27",
+					    "ip6:::/0", "?ip4:0.0.0.0/0" };
 	static const char qualifiers[] = "+++++-~?";
 	char *p = text + strlen(text);
 	size_t room = HISTORY_TEXT_MAX - strlen(text);
@@ -68,6 +70,8 @@ static void add_term(char *text, const char *domain, uint64_t *random)
 		snprintf(p, room, " %s%s", hosts[below(random, COUNT(hosts))], domain);
 	else if (kind < 18)
 		snprintf(p, room, " %s%s", records[below(random, COUNT(records) - (kind < 17))], domain);
+	else if (kind == 18 && below(random, 3) == 0)
+		snprintf(p, room, " %s%s", wide[below(random, COUNT(wide))], below(random, 2) == 0 ? "" : " -all");
 	else
 		snprintf(p, room, " %s", kind == 19 && below(random, 3) == 0 ? "bogus" : "-all");
 }

@@ -101,7 +101,7 @@ static void show(const struct naive_case *c, int64_t moment, struct zone *z)
 
 struct pass {
 	int match; /* the first entry that covers the peer; -1: none */
-	bool match_stale, stale, failed, seen, other_failed;
+	bool match_stale, stale, failed, seen, other_failed, foreign;
 };
 
 static struct history_question *find(const struct naive_case *c, const char *name, uint16_t type)
@@ -125,6 +125,13 @@ static bool is_static(const char *term)
 	return strncmp(term, "ip", 2) == 0;
 }
 
+/* Whoever writes the recipient's domain chooses whose DNS is asked. */
+static bool is_foreign(const struct naive_case *c, const char *term)
+{
+	bool by_recipient = strchr(term, ':') == NULL || strstr(term, "%{d}") != NULL;
+	return c->policy->list == NAIVE_FOREIGN && by_recipient && strcmp(term, "all") != 0;
+}
+
 static struct pass evaluate(const struct naive_case *c, int64_t moment, bool both_families)
 {
 	static struct zone zone;
@@ -143,6 +150,9 @@ static struct pass evaluate(const struct naive_case *c, int64_t moment, bool bot
 		p.seen |= is_static(c->policy->terms[t]); /* and it has been tried before */
 		if (is_static(c->policy->terms[t]))
 			continue;
+		p.foreign |= is_foreign(c, c->policy->terms[t]);
+		if (is_foreign(c, c->policy->terms[t]))
+			continue;
 		enum mxg_term_result result = naive_term(&n, c->policy->terms[t]);
 		for (size_t i = 0; i < n.count; i++)
 			stale |= touch(c, find(c, n.log[i].name, n.log[i].type), moment);
@@ -150,7 +160,9 @@ static struct pass evaluate(const struct naive_case *c, int64_t moment, bool bot
 		p.seen |= n.seen;
 		p.other_failed |= n.other_failed;
 		p.failed |= result == MXG_TERM_TEMPERROR || result == MXG_TERM_PERMERROR;
-		if (result == MXG_TERM_MATCH) {
+		if (result == MXG_TERM_MATCH && n.wide) {
+			p.failed = true;
+		} else if (result == MXG_TERM_MATCH) {
 			p.match = t;
 			p.match_stale = stale;
 		}
@@ -188,7 +200,7 @@ static struct self find_self(const struct naive_case *c, int family)
 	for (int t = 0; t < 6 && c->policy->terms[t] != NULL; t++)
 		asks |= strcmp(c->policy->terms[t], "mx") == 0;
 	struct history_question *mx = find(c, c->history->domain, MXG_DNS_MX);
-	if (!asks || mx == NULL)
+	if (!asks || mx == NULL || c->policy->list == NAIVE_FOREIGN)
 		return out;
 	out.stale = touch(c, mx, 0);
 	struct seen s = seen_now(c, mx);
@@ -196,7 +208,8 @@ static struct self find_self(const struct naive_case *c, int family)
 		return out; /* the term itself has failed */
 	for (unsigned i = 0; s.set->kind == MXG_ANSWER_RECORDS && i < s.set->count; i++)
 		look_for_self(c, s.set->records[i].text, family, &out);
-	if (s.set->kind == MXG_ANSWER_NODATA) /* a domain without MX is its own */
+	/* a domain without MX is its own; whether it is one at all, the list says */
+	if (s.set->kind == MXG_ANSWER_NODATA && c->policy->list == NAIVE_LISTED)
 		look_for_self(c, c->history->domain, family, &out);
 	return out;
 }
@@ -322,6 +335,8 @@ static struct naive_decision without_match(const struct naive_case *c, const str
 	if (self->named && !self->stale) {
 		d.verdict = MXGUARD_VERDICT_EXEMPT;
 		d.why = NAIVE_SELF;
+	} else if (p->foreign && !p->failed && !p->stale) {
+		d.why = NAIVE_ANOTHERS;
 	} else if (!p->failed && !p->stale && !self->failed && !self->stale) {
 		d.verdict = p->seen ? MXGUARD_VERDICT_DIRECT : MXGUARD_VERDICT_UNKNOWN;
 		d.why = p->seen ? NAIVE_PLAIN : NAIVE_EMPTY;
@@ -347,7 +362,7 @@ static bool try_once(const struct naive_case *c, struct naive_decision *out)
 		return true;
 	}
 	bool certain = !p.failed && !p.stale && !self.failed && !self.stale;
-	if (certain && !p.seen && !self.named) { /* empty, or empty for the peer's family only? */
+	if (certain && !p.seen && !self.named && !p.foreign) { /* empty, or empty for the peer's family only? */
 		p = evaluate(c, 0, true);
 		p.failed |= p.other_failed && !p.seen;
 		struct self other = find_self(c, c->peer.family == 6 ? 4 : 6);

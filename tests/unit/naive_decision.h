@@ -48,6 +48,7 @@ struct history {
 struct naive_policy {
 	const char *terms[6]; /* an entry each, in order; ip4/ip6 ones are static */
 	int64_t grace, keep_stale, settle, max_ttl;
+	enum { NAIVE_NO_LIST, NAIVE_LISTED, NAIVE_FOREIGN } list; /* of domains: there is none, or this one is … */
 };
 
 /* As long as a version counts as fresh: never longer than max_ttl, a "no" never longer than 3 h. */
@@ -60,7 +61,7 @@ struct naive_case {
 	int64_t now;
 };
 
-enum naive_why { NAIVE_PLAIN, NAIVE_STALE, NAIVE_GRACE, NAIVE_SELF, NAIVE_EMPTY };
+enum naive_why { NAIVE_PLAIN, NAIVE_STALE, NAIVE_GRACE, NAIVE_SELF, NAIVE_EMPTY, NAIVE_ANOTHERS };
 
 struct naive_decision {
 	enum mxguard_verdict verdict;

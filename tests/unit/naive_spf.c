@@ -559,6 +559,18 @@ static enum spf follow_redirect(struct naive *n, const struct parsed *terms, siz
 	return result == NONE ? PERMERROR : result;
 }
 
+static bool is_wide(const struct naive *n, const struct parsed *p)
+{
+	bool six = n->peer.family == 6;
+	if (strcmp(p->name, "all") == 0)
+		return true;
+	if (strcmp(p->name, "exists") == 0)
+		return strstr(p->domain, "%{i") == NULL && strstr(p->domain, "%{I") == NULL;
+	if (p->name[0] == 'i' || strcmp(p->name, "a") == 0 || strcmp(p->name, "mx") == 0)
+		return six ? p->cidr6 < 28 : p->cidr4 < 12;
+	return false;
+}
+
 static enum spf evaluate(struct naive *n, const struct parsed *terms, size_t count, const char *domain, unsigned round)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -568,6 +580,8 @@ static enum spf evaluate(struct naive *n, const struct parsed *terms, size_t cou
 		switch (match_term(n, p, domain, round, true)) {
 		case YES:
 			n->seen |= p->qualifier != '+' && strcmp(p->name, "all") != 0;
+			if (strcmp(p->name, "include") != 0)
+				n->wide = is_wide(n, p);
 			return p->qualifier == '+'   ? PASS
 			       : p->qualifier == '-' ? FAIL
 			       : p->qualifier == '~' ? SOFTFAIL
@@ -619,7 +633,7 @@ enum mxg_term_result naive_term(struct naive *n, const char *term)
 	struct parsed *p = calloc(1, sizeof(*p));
 	n->terms = n->voids = 0;
 	n->count = 0;
-	n->unforeseeable = n->seen = n->other_failed = false;
+	n->unforeseeable = n->seen = n->other_failed = n->wide = false;
 	if (!parse_term(term, p))
 		abort();
 	enum match match = match_term(n, p, n->domain, 1, false);

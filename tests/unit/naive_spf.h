@@ -25,6 +25,7 @@ struct naive {
 	bool both_families; /* where a host has no address of the peer's family, ask for the other */
 	/* what came of it: */
 	unsigned terms, voids;
+	bool wide; /* what matched last stands in a published record, and is no narrow range */
 	bool seen; /* some address is authorized, or this very peer is refused by name */
 	bool other_failed; /* an authorized host's other family could not be learned */
 	bool unforeseeable; /* ptr or a macro of the client's stood in the way */

@@ -25,17 +25,23 @@
 #define BEGIN 1700000000
 #define DAY 86400
 #define A_SNAPSHOT 200 /* histories in one */
-#define POLICIES 8
+#define POLICIES 9
 
 static const struct naive_policy rules[POLICIES] = {
-	{ { "mx" }, 2 * DAY, 7 * DAY, 2 * DAY, DAY },
-	{ { "include:spf.%{d}" }, 2 * DAY, 7 * DAY, 2 * DAY, 365 * DAY },
-	{ { "ip4:192.0.2.7", "mx", "include:spf.%{d}", "a:old.%{d}" }, 2 * DAY, 7 * DAY, DAY, 2 * DAY },
-	{ { "include:spf.%{d}", "mx", "exists:e.%{d}" }, 3600, DAY, 2 * DAY, 7200 },
-	{ { "mx", "include:part.%{d}", "include:spf.%{d}" }, 2 * DAY, 0, 0, 3600 },
-	{ { "include:spf.%{d}", "a:gw.%{d}" }, 0, 7 * DAY, 0, 365 * DAY },
-	{ { "a:gw.%{d}", "mx:m.%{d}", "mx" }, 0, 0, 3600, 60 },
-	{ { "include:more.%{d}", "ip6:2001:db8::3", "mx:m.%{d}", "include:spf.%{d}", "mx" }, 8 * DAY, 3600, DAY, 0 },
+	{ { "mx" }, 2 * DAY, 7 * DAY, 2 * DAY, DAY, NAIVE_LISTED },
+	{ { "include:spf.%{d}" }, 2 * DAY, 7 * DAY, 2 * DAY, 365 * DAY, NAIVE_NO_LIST },
+	{ { "ip4:192.0.2.7", "mx", "include:spf.%{d}", "a:old.%{d}" }, 2 * DAY, 7 * DAY, DAY, 2 * DAY, NAIVE_LISTED },
+	{ { "include:spf.%{d}", "mx", "exists:e.%{d}" }, 3600, DAY, 2 * DAY, 7200, NAIVE_NO_LIST },
+	{ { "mx", "include:part.%{d}", "include:spf.%{d}" }, 2 * DAY, 0, 0, 3600, NAIVE_LISTED },
+	{ { "include:spf.%{d}", "a:gw.%{d}" }, 0, 7 * DAY, 0, 365 * DAY, NAIVE_NO_LIST },
+	{ { "a:gw.%{d}", "mx:m.%{d}", "mx" }, 0, 0, 3600, 60, NAIVE_LISTED },
+	{ { "include:more.%{d}", "ip6:2001:db8::3", "mx:m.%{d}", "include:spf.%{d}", "mx" },
+	  8 * DAY,
+	  3600,
+	  DAY,
+	  0,
+	  NAIVE_NO_LIST },
+	{ { "ip4:192.0.2.7", "mx", "include:spf.%{d}" }, 2 * DAY, 7 * DAY, 2 * DAY, DAY, NAIVE_FOREIGN },
 };
 
 static char folders[POLICIES][40];
@@ -52,13 +58,16 @@ static void make_policy(size_t p)
 	snprintf(folders[p], sizeof(folders[p]), "%s/mxg-unit-XXXXXX", where);
 	assert_non_null(mkdtemp(folders[p]));
 	assert_int_equal(chmod(folders[p], 0755), 0);
+	/* the snapshot holds the domains; there is no file to fall back on */
+	static const char *const lists[] = { "", "domains_file = \"/nonexistent/domains\";",
+					     "domains = [ \"other.test\" ];" };
 	int n = snprintf(
 		text, sizeof(text),
-		"mode = \"enforce\"; self = [ \"%s\" ]; state_dir = \"%s\";"
+		"mode = \"enforce\"; self = [ \"%s\" ]; state_dir = \"%s\"; %s"
 		"dns = { grace = \"%llds\"; keep_stale = \"%llds\"; settle = \"%llds\"; max_ttl = \"%llds\"; }; "
 		"gateways = (",
-		history_self, folders[p], (long long)rules[p].grace, (long long)rules[p].keep_stale,
-		(long long)rules[p].settle, (long long)rules[p].max_ttl);
+		history_self, folders[p], lists[rules[p].list], (long long)rules[p].grace,
+		(long long)rules[p].keep_stale, (long long)rules[p].settle, (long long)rules[p].max_ttl);
 	for (size_t t = 0; t < 6 && rules[p].terms[t] != NULL; t++)
 		n += snprintf(text + n, sizeof(text) - (size_t)n, "%s { name = \"%zu\"; allow = \"%s\"; }",
 			      t > 0 ? "," : "", t, rules[p].terms[t]);
@@ -167,6 +176,7 @@ static const char *reason_of(const struct naive_decision *d)
 		return matches[d->why];
 	return d->why == NAIVE_SELF                   ? "mx-is-self"
 	       : d->why == NAIVE_EMPTY                ? "no-gateway-published"
+	       : d->why == NAIVE_ANOTHERS             ? "foreign-domain"
 	       : d->verdict == MXGUARD_VERDICT_DIRECT ? "peer-not-a-gateway"
 						      : NULL;
 }

@@ -331,8 +331,14 @@ static void test_warnings(void **context)
 	assert_warning(GATEWAY("ip4:0.0.0.0/0"),
 		       "t.conf:1: gateways.allow: \"ip4:0.0.0.0/0\" makes every host a gateway");
 	assert_warning(GATEWAY("ip4:16.0.0.0/7"), "t.conf:1: gateways.allow: \"ip4:16.0.0.0/7\" is a very wide range");
-	assert_warning(GATEWAY("ip4:16.0.0.0/8 ip6:2001::/16"), NULL);
-	assert_warning(GATEWAY("ip6:2000::/15"), "t.conf:1: gateways.allow: \"ip6:2000::/15\" is a very wide range");
+	assert_warning(GATEWAY("ip4:16.0.0.0/12 ip6:2001:db0::/28 a:x.example.com/12//28"), NULL);
+	assert_warning(GATEWAY("ip4:16.0.0.0/11"),
+		       "t.conf:1: gateways.allow: \"ip4:16.0.0.0/11\" is a very wide range");
+	assert_warning(GATEWAY("ip6:2000::/27"), "t.conf:1: gateways.allow: \"ip6:2000::/27\" is a very wide range");
+	assert_warning(GATEWAY("exists:%{ir}.x.example.com"), NULL);
+	assert_warning(GATEWAY("exists:x.example.com"),
+		       "t.conf:1: gateways.allow: \"exists:x.example.com\" makes every "
+		       "host a gateway while that name has an address");
 	assert_warning(GATEWAY("a:x.example.com/4"),
 		       "t.conf:1: gateways.allow: \"a:x.example.com/4\" is a very wide range");
 	assert_warning(GATEWAY("mx") "\ninternal = [ \"64.0.0.0/2\" ];",
@@ -340,6 +346,25 @@ static void test_warnings(void **context)
 	assert_warning(
 		GATEWAY("mx") "\ndns = { insecure_client_macros = true; };",
 		"t.conf:2: dns.insecure_client_macros: true lets the sender of a message choose whose DNS is asked");
+}
+
+#define NO_DOMAINS(label) \
+	"t.conf: domains: gateways of policy \"" label \
+	"\" depend on the recipient's domain, and no domain is listed: " \
+	"refresh keeps nothing of them, so that a gateway is refused at once when the MX moves; set domains or " \
+	"domains_file"
+
+/* Nobody enforces what refresh cannot ask for without hearing of it. */
+static void test_no_domains(void **context)
+{
+	assert_warning("mode = \"enforce\"; " GATEWAY("mx"), NO_DOMAINS("default"));
+	assert_warning("mode = \"enforce\"; " GATEWAY("exists:%{ir}.%{d}"), NO_DOMAINS("default"));
+	assert_warning("mode = \"enforce\"; " GATEWAY("include:spf.example.com"), NULL);
+	assert_warning("mode = \"enforce\"; domains = [ \"example.com\" ]; " GATEWAY("mx"), NULL);
+	assert_warning("mode = \"enforce\"; domains_file = \"/etc/mxguard/domains\"; " GATEWAY("mx"), NULL);
+	assert_warning(GATEWAY("mx") "policies = ( { domains = [ \"a.example\" ]; mode = \"enforce\"; } );", NULL);
+	assert_warning(GATEWAY("mx") "policies = ( { domains = [ \".a.example\" ]; mode = \"enforce\"; } );",
+		       NO_DOMAINS(".a.example"));
 }
 
 /* Overlapping gateways are fine; one that never decides is probably a mistake. */
@@ -385,6 +410,8 @@ static void test_defaults(void **context)
 	assert_int_equal(p->grace, 172800);
 	assert_int_equal(p->keep_stale, 604800);
 	assert_int_equal(p->settle, 172800);
+	assert_int_equal(p->patience, 14400);
+	assert_false(p->accept_any_width);
 	assert_int_equal(p->reply_rules.max_ttl, 86400);
 	assert_string_equal(p->state_dir, "/var/lib/mxguard");
 	assert_null(p->dns_servers);
@@ -817,6 +844,7 @@ int main(void)
 		cmocka_unit_test(test_bad_arguments),
 		cmocka_unit_test(test_hostile_text),
 		cmocka_unit_test(test_warnings),
+		cmocka_unit_test(test_no_domains),
 		cmocka_unit_test(test_overlaps),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_everything),

@@ -106,9 +106,11 @@ static void reply_trouble(struct mxg_response *reply, const char *what)
 static void reply_internal(struct mxg_response *reply, const struct mxguard_check *check)
 {
 	const char *peer = mxguard_check_text(check, 0, MXGUARD_TEXT_PEER);
+	bool judged = mxguard_check_text(check, 0, MXGUARD_TEXT_BOUNDARY_PEER)[0] != '\0';
 	reply->kind = MXG_RESPONSE_PASS;
-	mxg_log_info("mxguard: policy: peer=%s is internal: rcpt=<%s> is decided after the header",
-		     peer[0] == '\0' ? "-" : peer, mxguard_check_text(check, 0, MXGUARD_TEXT_RECIPIENT));
+	mxg_log_info("mxguard: policy: peer=%s is %s: rcpt=<%s> is decided after the header",
+		     peer[0] == '\0' ? "-" : peer, judged ? "a gateway if its header says so" : "internal",
+		     mxguard_check_text(check, 0, MXGUARD_TEXT_RECIPIENT));
 }
 
 static void reply_decided(struct mxg_decider *d, struct mxg_response *reply, const struct mxguard_check *check,
