@@ -17,12 +17,13 @@
 
 static const char usage[] =
 	"Usage: mxguard doctor [-c CONF] [OPTION]…\n"
-	"Reads the configurations of mxguard, Postfix and Dovecot, the host's interfaces, DNS and the\n"
-	"snapshot, and says what breaks the guard and what to do about it.\n"
+	"Reads the configurations of mxguard, Postfix, Exim and Dovecot, the host's interfaces, DNS and\n"
+	"the snapshot, and says what breaks the guard and what to do about it.\n"
 	"\n"
 	"  -c, --config FILE     configuration (/etc/mxguard/mxguard.conf)\n"
 	"      --postfix FOLDER  the folder of main.cf and master.cf, as postconf -c takes it\n"
 	"      --dovecot FILE    dovecot.conf, as doveconf -c takes it\n"
+	"      --exim FILE       Exim's configuration, as exim -C takes it\n"
 	"      --no-dns          do not ask for the local domains' MX\n"
 	"  -v, --verbose         also what is well\n"
 	"      --json            one JSON object a finding, for scripts\n"
@@ -35,12 +36,13 @@ struct settings {
 	bool json, verbose;
 };
 
-enum { OPTION_POSTFIX = 256, OPTION_DOVECOT, OPTION_NO_DNS, OPTION_JSON };
+enum { OPTION_POSTFIX = 256, OPTION_DOVECOT, OPTION_EXIM, OPTION_NO_DNS, OPTION_JSON };
 
 static const struct option long_options[] = {
 	{ "config", required_argument, NULL, 'c' },
 	{ "postfix", required_argument, NULL, OPTION_POSTFIX },
 	{ "dovecot", required_argument, NULL, OPTION_DOVECOT },
+	{ "exim", required_argument, NULL, OPTION_EXIM },
 	{ "no-dns", no_argument, NULL, OPTION_NO_DNS },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "json", no_argument, NULL, OPTION_JSON },
@@ -60,6 +62,9 @@ static int take_option(struct settings *s, struct mxg_doctor *d, int option, con
 		return 0;
 	case OPTION_DOVECOT:
 		d->dovecot = value;
+		return 0;
+	case OPTION_EXIM:
+		d->exim = value;
 		return 0;
 	case OPTION_NO_DNS:
 		d->no_dns = true;
@@ -142,6 +147,7 @@ static int examine(struct settings *s, struct mxg_doctor *d)
 		mxg_doctor_domains(d);
 		mxg_doctor_postfix(d);
 		mxg_doctor_dovecot(d);
+		mxg_doctor_reach(d);
 		status = mxg_findings_worst(&d->findings) > MXG_FINDING_NOTE ? 1 : 0;
 	}
 	if (!s->json)
