@@ -3,21 +3,16 @@
 #define MXG_PLUGIN_SETTINGS_H
 
 #include "dovecot-compat.h"
+#include "policy/override_names.h"
 
 #define MXG_DEFAULT_CONFIG "/etc/mxguard/mxguard.conf"
 
 /* mxguard_NAME in Dovecot's configuration, in this order in plugin_settings.values. */
 enum plugin_override {
-	OVERRIDE_MODE,
-	OVERRIDE_EXEMPT,
-	OVERRIDE_ON_DIRECT,
-	OVERRIDE_ON_DIRECT_QUEUED,
-	OVERRIDE_ON_UNKNOWN,
-	OVERRIDE_ON_UNREADABLE,
-	OVERRIDE_ON_UNTRACED,
-	OVERRIDE_TAG,
-	OVERRIDE_QUARANTINE_MAILBOX,
-	OVERRIDE_COUNT
+#define X(UPPER, lower) OVERRIDE_##UPPER,
+	MXG_OVERRIDES(X)
+#undef X
+		OVERRIDE_COUNT
 };
 /* Without the prefix, as mxguard_check_override() takes them. */
 extern const char *const override_names[OVERRIDE_COUNT];

@@ -18,15 +18,9 @@ static int read_settings(struct event *event, enum settings_get_flags flags, poo
 	if (settings_get(event, &mxguard_setting_parser_info, flags, &set, error_r) < 0)
 		return -1;
 	set_r->config = p_strdup(pool, set->mxguard_config);
-	set_r->values[OVERRIDE_MODE] = keep(pool, set->mxguard_mode);
-	set_r->values[OVERRIDE_EXEMPT] = keep(pool, set->mxguard_exempt);
-	set_r->values[OVERRIDE_ON_DIRECT] = keep(pool, set->mxguard_on_direct);
-	set_r->values[OVERRIDE_ON_DIRECT_QUEUED] = keep(pool, set->mxguard_on_direct_queued);
-	set_r->values[OVERRIDE_ON_UNKNOWN] = keep(pool, set->mxguard_on_unknown);
-	set_r->values[OVERRIDE_ON_UNREADABLE] = keep(pool, set->mxguard_on_unreadable);
-	set_r->values[OVERRIDE_ON_UNTRACED] = keep(pool, set->mxguard_on_untraced);
-	set_r->values[OVERRIDE_TAG] = keep(pool, set->mxguard_tag);
-	set_r->values[OVERRIDE_QUARANTINE_MAILBOX] = keep(pool, set->mxguard_quarantine_mailbox);
+#define X(UPPER, lower) set_r->values[OVERRIDE_##UPPER] = keep(pool, set->mxguard_##lower);
+	MXG_OVERRIDES(X)
+#undef X
 	settings_free(set);
 	return 0;
 }

@@ -11,28 +11,15 @@
 #define DEF(name) SETTING_DEFINE_STRUCT_STR(#name, name, struct mxguard_settings)
 
 static const struct setting_define defines[] = { DEF(mxguard_config),
-						 DEF(mxguard_mode),
-						 DEF(mxguard_exempt),
-						 DEF(mxguard_on_direct),
-						 DEF(mxguard_on_direct_queued),
-						 DEF(mxguard_on_unknown),
-						 DEF(mxguard_on_unreadable),
-						 DEF(mxguard_on_untraced),
-						 DEF(mxguard_tag),
-						 DEF(mxguard_quarantine_mailbox),
-						 SETTING_DEFINE_LIST_END };
+#define X(UPPER, lower) DEF(mxguard_##lower),
+						 MXG_OVERRIDES(X)
+#undef X
+							 SETTING_DEFINE_LIST_END };
 
-static const struct mxguard_settings defaults = {
-	.mxguard_config = "/etc/mxguard/mxguard.conf",
-	.mxguard_mode = "",
-	.mxguard_exempt = "",
-	.mxguard_on_direct = "",
-	.mxguard_on_direct_queued = "",
-	.mxguard_on_unknown = "",
-	.mxguard_on_unreadable = "",
-	.mxguard_on_untraced = "",
-	.mxguard_tag = "",
-	.mxguard_quarantine_mailbox = "",
+static const struct mxguard_settings defaults = { .mxguard_config = "/etc/mxguard/mxguard.conf",
+#define X(UPPER, lower) .mxguard_##lower = "",
+						  MXG_OVERRIDES(X)
+#undef X
 };
 
 const struct setting_parser_info mxguard_setting_parser_info = {

@@ -151,6 +151,7 @@ static const struct {
 	[TROUBLE_USERDB] = { "userdb", "4.3.0", "The user cannot be looked up; try again later" },
 	[TROUBLE_MEMORY] = { "out-of-memory", "4.3.0", "Temporary internal failure" },
 };
+_Static_assert(N_ELEMENTS(troubles) == TROUBLE_MEMORY + 1, "a row for each enum trouble");
 
 const char *trouble_code(enum trouble trouble)
 {

@@ -3,75 +3,73 @@
 #include "options.h"
 
 #include <getopt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../tools/completion.h"
+
 #define DEFAULT_CONFIG "/etc/mxguard/mxguard.conf"
 #define DEFAULT_TIMEOUT 60
 
-static const char usage[] =
-	"Usage: mxguard-lda [OPTION]… -- COMMAND ARG…\n"
-	"Decides whether the message on standard input skipped the filters; delivers it with COMMAND,\n"
-	"puts it aside, or tells the MTA to refuse or to try again later.\n"
-	"\n"
-	"  -p, --peer ADDRESS         the client that the MTA saw; '' where there was none\n"
-	"  -r, --rcpt ADDRESS         the recipient; may be given several times\n"
-	"      --original-rcpt ADDR   the same before aliases, one for each --rcpt\n"
-	"  -f, --from ADDRESS         the sender\n"
-	"      --helo NAME            what the client said in HELO or EHLO\n"
-	"      --login NAME           the login that the MTA vouches for\n"
-	"      --id ID                queue id, for the log\n"
-	"      --place PLACE          queued (default) or door\n"
-	"  -c, --config FILE          configuration (/etc/mxguard/mxguard.conf)\n"
-	"      --quarantine-command C what to run instead of COMMAND to put a message aside; words\n"
-	"                             are parted by blanks, no shell is used\n"
-	"      --timeout SECONDS      for deciding (60)\n"
-	"      --signal-exit STATUS   end with it where COMMAND dies by a signal (Exim: 75)\n"
-	"      --spool-dir FOLDER     for messages over 1 MiB (/var/tmp, /tmp)\n"
-	"      --init WHAT            feeds or adopts: what an MTA that is PID 1 of a container does\n"
-	"                             (default: what can be seen)\n"
-	"      --log WHERE            syslog (default), stderr or none\n"
-	"\n"
-	"In COMMAND: %{mailbox} %{verdict} %{rcpt}, each as part of one argument.\n"
-	"Example (Postfix, master.cf): argv=/usr/bin/mxguard-lda --peer=${client_address}\n"
-	"  --rcpt=${recipient} --from=${sender} -- /usr/lib/dovecot/dovecot-lda -d ${recipient}\n"
-	"  -m %{mailbox}\n";
-
-enum {
-	OPTION_HELO = 256,
-	OPTION_ORIGINAL,
-	OPTION_LOGIN,
-	OPTION_ID,
-	OPTION_PLACE,
-	OPTION_QUARANTINE,
-	OPTION_TIMEOUT,
-	OPTION_SIGNAL_EXIT,
-	OPTION_SPOOL_DIR,
-	OPTION_INIT,
-	OPTION_LOG,
-	OPTION_VERSION
+static const struct mxg_option_word logs[] = {
+	{ "syslog", MXG_LDA_LOG_SYSLOG },
+	{ "stderr", MXG_LDA_LOG_STDERR },
+	{ "none", MXG_LDA_LOG_NONE },
+	{ NULL, 0 },
 };
 
-static const struct option long_options[] = {
-	{ "config", required_argument, NULL, 'c' },
-	{ "peer", required_argument, NULL, 'p' },
-	{ "rcpt", required_argument, NULL, 'r' },
-	{ "from", required_argument, NULL, 'f' },
-	{ "helo", required_argument, NULL, OPTION_HELO },
-	{ "original-rcpt", required_argument, NULL, OPTION_ORIGINAL },
-	{ "login", required_argument, NULL, OPTION_LOGIN },
-	{ "id", required_argument, NULL, OPTION_ID },
-	{ "place", required_argument, NULL, OPTION_PLACE },
-	{ "quarantine-command", required_argument, NULL, OPTION_QUARANTINE },
-	{ "timeout", required_argument, NULL, OPTION_TIMEOUT },
-	{ "signal-exit", required_argument, NULL, OPTION_SIGNAL_EXIT },
-	{ "spool-dir", required_argument, NULL, OPTION_SPOOL_DIR },
-	{ "init", required_argument, NULL, OPTION_INIT },
-	{ "log", required_argument, NULL, OPTION_LOG },
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, OPTION_VERSION },
-	{ NULL, 0, NULL, 0 },
+static const struct mxg_option_word inits[] = {
+	{ "feeds", MXG_LDA_INIT_FEEDS },
+	{ "adopts", MXG_LDA_INIT_ADOPTS },
+	{ NULL, 0 },
+};
+
+#define FIELD(member) offsetof(struct mxg_lda_options, member)
+static const struct mxg_option options[] = {
+	{ 'p', "peer", "ADDRESS", "the client that the MTA saw; '' where there was none", .kind = MXG_OPTION_TEXT,
+	  .field = FIELD(peer) },
+	{ 'r', "rcpt", "ADDRESS", "the recipient; may be given several times", .kind = MXG_OPTION_LIST,
+	  .field = FIELD(rcpts), .max = MXG_LDA_RECIPIENTS_MAX, .count = FIELD(rcpt_count) },
+	{ 0, "original-rcpt", "ADDRESS", "the same before aliases, one for each --rcpt", .kind = MXG_OPTION_LIST,
+	  .field = FIELD(originals), .max = MXG_LDA_RECIPIENTS_MAX, .count = FIELD(original_count) },
+	{ 'f', "from", "ADDRESS", "the sender", .kind = MXG_OPTION_TEXT, .field = FIELD(from) },
+	{ 0, "helo", "NAME", "what the client said in HELO or EHLO", .kind = MXG_OPTION_TEXT, .field = FIELD(helo) },
+	{ 0, "login", "NAME", "the login that the MTA vouches for", .kind = MXG_OPTION_TEXT, .field = FIELD(login) },
+	{ 0, "id", "ID", "queue id, for the log", .kind = MXG_OPTION_TEXT, .field = FIELD(id) },
+	{ 0, "place", "PLACE", "queued (default) or door", .kind = MXG_OPTION_WORD, .field = FIELD(place),
+	  .words = mxg_option_places },
+	MXG_OPTION_CONFIG(struct mxg_lda_options),
+	{ 0, "quarantine-command", "WORDS",
+	  "what to run instead of COMMAND to put a message aside; words\nare parted by blanks, no shell is used",
+	  .kind = MXG_OPTION_TEXT, .field = FIELD(quarantine) },
+	{ 0, "timeout", "SECONDS", "for deciding (60)", .kind = MXG_OPTION_NUMBER, .field = FIELD(timeout), .min = 1,
+	  .max = 600 },
+	{ 0, "signal-exit", "STATUS", "end with it where COMMAND dies by a signal (Exim: 75)",
+	  .kind = MXG_OPTION_NUMBER, .field = FIELD(signal_exit), .min = 1, .max = 255 },
+	{ 0, "spool-dir", "FOLDER", "for messages over 1 MiB (/var/tmp, /tmp)", .kind = MXG_OPTION_TEXT,
+	  .field = FIELD(spool_dir) },
+	{ 0, "init", "WHAT",
+	  "feeds or adopts: what an MTA that is PID 1 of a container does\n(default: what can be seen)",
+	  .kind = MXG_OPTION_WORD, .field = FIELD(init), .words = inits },
+	{ 0, "log", "WHERE", "syslog (default), stderr or none", .kind = MXG_OPTION_WORD, .field = FIELD(log),
+	  .words = logs },
+	{ 0, "version", NULL, "which mxguard this is", .kind = MXG_OPTION_FLAG, .field = FIELD(version) },
+};
+
+const struct mxg_usage mxg_lda_usage = {
+	.synopsis = "[OPTION]… -- COMMAND ARG…",
+	.about = "Decides whether the message on standard input skipped the filters; delivers it with COMMAND,\n"
+		 "puts it aside, or tells the MTA to refuse or to try again later.",
+	.options = options,
+	.count = sizeof(options) / sizeof(options[0]),
+	.after = "In COMMAND: %{mailbox} %{verdict} %{rcpt}, each as part of one argument.\n"
+		 "Example (Postfix, master.cf): argv=/usr/bin/mxguard-lda --peer=${client_address}\n"
+		 "  --rcpt=${recipient} --from=${sender} -- /usr/lib/dovecot/dovecot-lda -d ${recipient}\n"
+		 "  -m %{mailbox}",
+	.stops = true,
+	.arguments = MXG_ARGUMENTS_COMMAND,
 };
 
 struct reading {
@@ -84,109 +82,6 @@ static enum mxg_lda_next wrong(struct reading *r, const char *text)
 {
 	snprintf(r->message, r->size, "%s", text);
 	return MXG_LDA_WRONG;
-}
-
-static bool read_number(const char *text, long min, long max, long *out)
-{
-	char *end;
-	if (text[0] < '0' || text[0] > '9')
-		return false;
-	*out = strtol(text, &end, 10);
-	return *end == '\0' && *out >= min && *out <= max;
-}
-
-static enum mxg_lda_next add_address(struct reading *r, const char **list, size_t *count, const char *address)
-{
-	if (*count == MXG_LDA_RECIPIENTS_MAX)
-		return wrong(r, "there are more than 1,000 recipients");
-	list[(*count)++] = address;
-	return MXG_LDA_GO_ON;
-}
-
-static enum mxg_lda_next set_place(struct reading *r, const char *word)
-{
-	if (strcmp(word, "door") == 0)
-		r->options->place = MXGUARD_PLACE_DOOR;
-	else if (strcmp(word, "queued") != 0)
-		return wrong(r, "--place takes queued or door");
-	return MXG_LDA_GO_ON;
-}
-
-static enum mxg_lda_next set_log(struct reading *r, const char *word)
-{
-	if (strcmp(word, "stderr") == 0)
-		r->options->log = MXG_LDA_LOG_STDERR;
-	else if (strcmp(word, "none") == 0)
-		r->options->log = MXG_LDA_LOG_NONE;
-	else if (strcmp(word, "syslog") != 0)
-		return wrong(r, "--log takes syslog, stderr or none");
-	return MXG_LDA_GO_ON;
-}
-
-static enum mxg_lda_next set_init(struct reading *r, const char *word)
-{
-	if (strcmp(word, "feeds") == 0)
-		r->options->init = MXG_LDA_INIT_FEEDS;
-	else if (strcmp(word, "adopts") == 0)
-		r->options->init = MXG_LDA_INIT_ADOPTS;
-	else
-		return wrong(r, "--init takes feeds or adopts");
-	return MXG_LDA_GO_ON;
-}
-
-/* Options that are plain text. */
-static const char **text_of(struct mxg_lda_options *o, int option)
-{
-	switch (option) {
-	case 'c':
-		return &o->config;
-	case 'p':
-		return &o->peer;
-	case 'f':
-		return &o->from;
-	case OPTION_HELO:
-		return &o->helo;
-	case OPTION_LOGIN:
-		return &o->login;
-	case OPTION_ID:
-		return &o->id;
-	case OPTION_QUARANTINE:
-		return &o->quarantine;
-	case OPTION_SPOOL_DIR:
-		return &o->spool_dir;
-	default:
-		return NULL;
-	}
-}
-
-static enum mxg_lda_next take_option(struct reading *r, int option, const char *value)
-{
-	struct mxg_lda_options *o = r->options;
-	const char **text = text_of(o, option);
-	if (text != NULL) {
-		*text = value;
-		return MXG_LDA_GO_ON;
-	}
-	switch (option) {
-	case 'r':
-		return add_address(r, o->rcpts, &o->rcpt_count, value);
-	case OPTION_ORIGINAL:
-		return add_address(r, o->originals, &o->original_count, value);
-	case OPTION_PLACE:
-		return set_place(r, value);
-	case OPTION_INIT:
-		return set_init(r, value);
-	case OPTION_LOG:
-		return set_log(r, value);
-	case OPTION_TIMEOUT:
-		return read_number(value, 1, 600, &o->timeout) ? MXG_LDA_GO_ON
-							       : wrong(r, "--timeout takes 1 to 600 seconds");
-	case OPTION_SIGNAL_EXIT:
-		return read_number(value, 1, 255, &o->signal_exit) ? MXG_LDA_GO_ON
-								   : wrong(r, "--signal-exit takes 1 to 255");
-	default:
-		return wrong(r, "an option is not known or has no value; mxguard-lda --help names them all");
-	}
 }
 
 static bool mentions_mailbox(char *const *command)
@@ -260,26 +155,27 @@ static void read_environment(struct mxg_lda_options *o)
 		o->originals[o->original_count++] = original;
 }
 
+static const struct mxg_completed itself = { NULL, NULL, &mxg_lda_usage };
+
 enum mxg_lda_next mxg_lda_options_read(struct mxg_lda_options *o, int argc, char **argv, char *message, size_t size)
 {
 	struct reading reading = { o, message, size };
-	int option;
 	*o = (struct mxg_lda_options){ .config = DEFAULT_CONFIG,
 				       .place = MXGUARD_PLACE_QUEUED,
 				       .timeout = DEFAULT_TIMEOUT };
-	opterr = 0; /* the MTA takes the first bytes for a status code */
-	while ((option = getopt_long(argc, argv, "+:c:p:r:f:h", long_options, NULL)) != -1) {
-		if (option == 'h' || option == OPTION_VERSION) {
-			if (option == 'h')
-				fputs(usage, stdout);
-			else
-				printf("mxguard-lda %s\n", mxguard_version());
-			return MXG_LDA_DONE;
-		}
-		enum mxg_lda_next next = take_option(&reading, option, optarg);
-		if (next != MXG_LDA_GO_ON)
-			return next;
-	}
+	if (argc == 3 && strcmp(argv[1], "--completion") == 0) /* for the build, which installs what comes out */
+		return mxg_completion_print(argv[2], "mxguard-lda", &itself, 1, stdout)
+			       ? MXG_LDA_DONE
+			       : wrong(&reading, "--completion takes bash or zsh");
+	enum mxg_options_next next = mxg_options_take(&mxg_lda_usage, argc, argv, o, message, size);
+	if (next == MXG_OPTIONS_WRONG)
+		return MXG_LDA_WRONG;
+	if (next == MXG_OPTIONS_HELP)
+		mxg_usage_print(&mxg_lda_usage, "mxguard-lda", stdout);
+	else if (o->version)
+		printf("mxguard-lda %s\n", mxguard_version());
+	if (next == MXG_OPTIONS_HELP || o->version)
+		return MXG_LDA_DONE;
 	o->command = argv + optind;
 	read_environment(o);
 	return validate(&reading);

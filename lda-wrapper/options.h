@@ -7,6 +7,7 @@
 
 #include "feeder.h"
 #include "mxguard.h"
+#include "../tools/option_table.h"
 
 #define MXG_LDA_RECIPIENTS_MAX 1000
 
@@ -24,8 +25,11 @@ struct mxg_lda_options {
 	const char *spool_dir; /* NULL: /var/tmp or /tmp */
 	const char *quarantine; /* --quarantine-command */
 	char **command; /* COMMAND ARG… NULL */
+	bool version; /* to say it, and no more */
 	enum { MXG_LDA_LOG_SYSLOG, MXG_LDA_LOG_STDERR, MXG_LDA_LOG_NONE } log;
 };
+
+extern const struct mxg_usage mxg_lda_usage;
 
 enum mxg_lda_next { MXG_LDA_GO_ON, MXG_LDA_DONE, MXG_LDA_WRONG };
 

@@ -29,107 +29,45 @@ struct request {
 	int trouble; /* the exit status, where the message cannot be read */
 };
 
-static const char usage[] = "Usage: mxguard check [-c CONF] --peer ADDRESS --rcpt ADDRESS [OPTION]…\n"
-			    "Says what would be decided about a message from this peer to this recipient, and why.\n"
-			    "\n"
-			    "  -c, --config FILE    configuration (/etc/mxguard/mxguard.conf)\n"
-			    "  -p, --peer ADDRESS   the host that connects; '' where there is none (socket, pipe)\n"
-			    "  -r, --rcpt ADDRESS   a recipient; may be given several times\n"
-			    "      --helo NAME      what the client says in HELO or EHLO\n"
-			    "  -f, --from ADDRESS   envelope sender; '' for the null sender (default)\n"
-			    "      --login NAME     the login that the MTA vouches for\n"
-			    "      --place PLACE    door (default) or queued\n"
-			    "  -m, --message FILE   the message, for its Received fields; - is standard input\n"
-			    "      --no-snapshot    ask DNS for everything\n"
-			    "      --json           one JSON object a recipient, for scripts\n"
-			    "\n"
-			    "Exit status: 0 accept or tag, 1 quarantine or reject, 75 defer or cannot tell,\n"
-			    "64 wrong use, 78 wrong configuration.\n"
-			    "Example: mxguard check --peer 203.0.113.66 --rcpt alice@example.com\n";
-
-enum { OPTION_HELO = 256, OPTION_LOGIN, OPTION_PLACE, OPTION_JSON, OPTION_NO_SNAPSHOT };
-
-static const struct option long_options[] = {
-	{ "config", required_argument, NULL, 'c' },
-	{ "peer", required_argument, NULL, 'p' },
-	{ "rcpt", required_argument, NULL, 'r' },
-	{ "from", required_argument, NULL, 'f' },
-	{ "message", required_argument, NULL, 'm' },
-	{ "helo", required_argument, NULL, OPTION_HELO },
-	{ "login", required_argument, NULL, OPTION_LOGIN },
-	{ "place", required_argument, NULL, OPTION_PLACE },
-	{ "json", no_argument, NULL, OPTION_JSON },
-	{ "no-snapshot", no_argument, NULL, OPTION_NO_SNAPSHOT },
-	{ "help", no_argument, NULL, 'h' },
-	{ NULL, 0, NULL, 0 },
+static const struct mxg_option options[] = {
+	MXG_OPTION_CONFIG(struct request),
+	{ 'p', "peer", "ADDRESS", "the host that connects; '' where there is none (socket, pipe)",
+	  .kind = MXG_OPTION_TEXT, .field = offsetof(struct request, peer) },
+	{ 'r', "rcpt", "ADDRESS", "a recipient; may be given several times", .kind = MXG_OPTION_LIST,
+	  .field = offsetof(struct request, recipients), .max = RECIPIENTS_MAX,
+	  .count = offsetof(struct request, recipient_count) },
+	{ 0, "helo", "NAME", "what the client says in HELO or EHLO", .kind = MXG_OPTION_TEXT,
+	  .field = offsetof(struct request, helo) },
+	{ 'f', "from", "ADDRESS", "envelope sender; '' for the null sender (default)", .kind = MXG_OPTION_TEXT,
+	  .field = offsetof(struct request, from) },
+	{ 0, "login", "NAME", "the login that the MTA vouches for", .kind = MXG_OPTION_TEXT,
+	  .field = offsetof(struct request, login) },
+	{ 0, "place", "PLACE", "door (default) or queued", .kind = MXG_OPTION_WORD,
+	  .field = offsetof(struct request, place), .words = mxg_option_places },
+	{ 'm', "message", "FILE", "the message, for its Received fields; - is standard input", .kind = MXG_OPTION_TEXT,
+	  .field = offsetof(struct request, message) },
+	{ 0, "no-snapshot", NULL, "ask DNS for everything", .kind = MXG_OPTION_FLAG,
+	  .field = offsetof(struct request, no_snapshot) },
+	{ 0, "json", NULL, "one JSON object a recipient, for scripts", .kind = MXG_OPTION_FLAG,
+	  .field = offsetof(struct request, json) },
 };
 
-static int set_place(struct request *q, const char *word)
-{
-	if (strcmp(word, "door") == 0)
-		q->place = MXGUARD_PLACE_DOOR;
-	else if (strcmp(word, "queued") == 0)
-		q->place = MXGUARD_PLACE_QUEUED;
-	else
-		return mxg_wrong_use(NAME, "--place takes door or queued");
-	return 0;
-}
-
-static int add_recipient(struct request *q, const char *address)
-{
-	if (q->recipient_count == RECIPIENTS_MAX)
-		return mxg_wrong_use(NAME, "more than 1,000 recipients");
-	q->recipients[q->recipient_count++] = address;
-	return 0;
-}
-
-/* 0: go on; else an exit status, or -1 after --help. */
-static int take_option(struct request *q, int option, const char *value)
-{
-	switch (option) {
-	case 'c':
-		q->config = value;
-		return 0;
-	case 'p':
-		q->peer = value;
-		return 0;
-	case 'r':
-		return add_recipient(q, value);
-	case 'f':
-		q->from = value;
-		return 0;
-	case 'm':
-		q->message = value;
-		return 0;
-	case OPTION_HELO:
-		q->helo = value;
-		return 0;
-	case OPTION_LOGIN:
-		q->login = value;
-		return 0;
-	case OPTION_PLACE:
-		return set_place(q, value);
-	case OPTION_JSON:
-		q->json = true;
-		return 0;
-	case OPTION_NO_SNAPSHOT:
-		q->no_snapshot = true;
-		return 0;
-	case 'h':
-		fputs(usage, stdout);
-		return -1;
-	default:
-		return EX_USAGE;
-	}
-}
+const struct mxg_usage usage_check = {
+	.synopsis = "[-c CONF] --peer ADDRESS --rcpt ADDRESS [OPTION]…",
+	.about = "Says what would be decided about a message from this peer to this recipient, and why.",
+	.options = options,
+	.count = sizeof(options) / sizeof(options[0]),
+	.after = "Exit status: 0 accept or tag, 1 quarantine or reject, 75 defer or cannot tell,\n"
+		 "64 wrong use, 78 wrong configuration.\n"
+		 "Example: mxguard check --peer 203.0.113.66 --rcpt alice@example.com",
+};
 
 static int read_options(struct request *q, int argc, char **argv)
 {
-	int option, result;
 	*q = (struct request){ .config = MXG_DEFAULT_CONFIG, .from = "", .place = MXGUARD_PLACE_DOOR };
-	while ((option = mxg_next_option(argc, argv, ":c:p:r:f:m:h", long_options)) != -1)
-		if ((result = take_option(q, option, optarg)) != 0)
-			return result;
+	int status = mxg_read_options(&usage_check, argc, argv, q);
+	if (status != 0)
+		return status;
 	if (optind < argc)
 		return mxg_wrong_use(NAME, "there is an argument too many");
 	if (q->recipient_count == 0)

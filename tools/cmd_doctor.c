@@ -15,73 +15,37 @@
 #define NAME "mxguard doctor"
 #define MESSAGE_MAX 1024
 
-static const char usage[] =
-	"Usage: mxguard doctor [-c CONF] [OPTION]…\n"
-	"Reads the configurations of mxguard, Postfix, Exim and Dovecot, the host's interfaces, DNS and\n"
-	"the snapshot, and says what breaks the guard and what to do about it.\n"
-	"\n"
-	"  -c, --config FILE     configuration (/etc/mxguard/mxguard.conf)\n"
-	"      --postfix FOLDER  the folder of main.cf and master.cf, as postconf -c takes it\n"
-	"      --dovecot FILE    dovecot.conf, as doveconf -c takes it\n"
-	"      --exim FILE       Exim's configuration, as exim -C takes it\n"
-	"      --no-dns          do not ask for the local domains' MX\n"
-	"  -v, --verbose         also what is well\n"
-	"      --json            one JSON object a finding, for scripts\n"
-	"\n"
-	"Exit status: 0 nothing worse than notes, 1 warnings or errors, 64 wrong use, 78 wrong\n"
-	"configuration.\n";
-
 struct settings {
 	const char *config;
 	bool json, verbose;
+	struct mxg_doctor doctor;
 };
 
-enum { OPTION_POSTFIX = 256, OPTION_DOVECOT, OPTION_EXIM, OPTION_NO_DNS, OPTION_JSON };
-
-static const struct option long_options[] = {
-	{ "config", required_argument, NULL, 'c' },
-	{ "postfix", required_argument, NULL, OPTION_POSTFIX },
-	{ "dovecot", required_argument, NULL, OPTION_DOVECOT },
-	{ "exim", required_argument, NULL, OPTION_EXIM },
-	{ "no-dns", no_argument, NULL, OPTION_NO_DNS },
-	{ "verbose", no_argument, NULL, 'v' },
-	{ "json", no_argument, NULL, OPTION_JSON },
-	{ "help", no_argument, NULL, 'h' },
-	{ NULL, 0, NULL, 0 },
+static const struct mxg_option options[] = {
+	MXG_OPTION_CONFIG(struct settings),
+	{ 0, "postfix", "FOLDER", "the folder of main.cf and master.cf, as postconf -c takes it",
+	  .kind = MXG_OPTION_TEXT, .field = offsetof(struct settings, doctor.postfix) },
+	{ 0, "dovecot", "FILE", "dovecot.conf, as doveconf -c takes it", .kind = MXG_OPTION_TEXT,
+	  .field = offsetof(struct settings, doctor.dovecot) },
+	{ 0, "exim", "FILE", "Exim's configuration, as exim -C takes it", .kind = MXG_OPTION_TEXT,
+	  .field = offsetof(struct settings, doctor.exim) },
+	{ 0, "no-dns", NULL, "do not ask for the local domains' MX", .kind = MXG_OPTION_FLAG,
+	  .field = offsetof(struct settings, doctor.no_dns) },
+	{ 'v', "verbose", NULL, "also what is well", .kind = MXG_OPTION_FLAG,
+	  .field = offsetof(struct settings, verbose) },
+	{ 0, "json", NULL, "one JSON object a finding, for scripts", .kind = MXG_OPTION_FLAG,
+	  .field = offsetof(struct settings, json) },
 };
 
-/* 0: go on; else an exit status, or -1 after --help. */
-static int take_option(struct settings *s, struct mxg_doctor *d, int option, const char *value)
-{
-	switch (option) {
-	case 'c':
-		s->config = value;
-		return 0;
-	case OPTION_POSTFIX:
-		d->postfix = value;
-		return 0;
-	case OPTION_DOVECOT:
-		d->dovecot = value;
-		return 0;
-	case OPTION_EXIM:
-		d->exim = value;
-		return 0;
-	case OPTION_NO_DNS:
-		d->no_dns = true;
-		return 0;
-	case OPTION_JSON:
-		s->json = true;
-		return 0;
-	case 'v':
-		s->verbose = true;
-		return 0;
-	case 'h':
-		fputs(usage, stdout);
-		return -1;
-	default:
-		return EX_USAGE;
-	}
-}
+const struct mxg_usage usage_doctor = {
+	.synopsis = "[-c CONF] [OPTION]…",
+	.about = "Reads the configurations of mxguard, Postfix, Exim and Dovecot, the host's interfaces, DNS and\n"
+		 "the snapshot, and says what breaks the guard and what to do about it.",
+	.options = options,
+	.count = sizeof(options) / sizeof(options[0]),
+	.after = "Exit status: 0 nothing worse than notes, 1 warnings or errors, 64 wrong use, 78 wrong\n"
+		 "configuration.",
+};
 
 static int print_json(const struct mxg_findings *findings)
 {
@@ -146,6 +110,7 @@ static int examine(struct settings *s, struct mxg_doctor *d)
 		mxg_doctor_host(d);
 		mxg_doctor_domains(d);
 		mxg_doctor_postfix(d);
+		mxg_doctor_resubmission(d);
 		mxg_doctor_dovecot(d);
 		mxg_doctor_reach(d);
 		status = mxg_findings_worst(&d->findings) > MXG_FINDING_NOTE ? 1 : 0;
@@ -160,16 +125,13 @@ static int examine(struct settings *s, struct mxg_doctor *d)
 int cmd_doctor(int argc, char **argv)
 {
 	struct settings s = { .config = MXG_DEFAULT_CONFIG };
-	struct mxg_doctor doctor = { .policy = NULL };
-	int option, status = 0;
-	while (status == 0 && (option = mxg_next_option(argc, argv, ":c:vh", long_options)) != -1)
-		status = take_option(&s, &doctor, option, optarg);
+	int status = mxg_read_options(&usage_doctor, argc, argv, &s);
 	if (status != 0)
 		return status < 0 ? 0 : status;
 	if (optind < argc)
 		return mxg_wrong_use(NAME, "there is an argument too many");
-	status = examine(&s, &doctor);
-	mxg_findings_clear(&doctor.findings);
-	mxguard_session_free(doctor.session);
+	status = examine(&s, &s.doctor);
+	mxg_findings_clear(&s.doctor.findings);
+	mxguard_session_free(s.doctor.session);
 	return status;
 }

@@ -10,40 +10,14 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/nearest.h"
 #include "commands.h"
 #include "export_format.h"
 #include "flatten.h"
 #include "load.h"
 #include "options.h"
+#include "output_file.h"
 #include "refresh.h"
-
-static const char usage[] =
-	"Usage: mxguard export [-c CONF] [OPTION]… FORMAT [DOMAIN…]\n"
-	"Writes the addresses that are authorized for DOMAIN, or for all local domains, in a form\n"
-	"that another program reads: postfix (cidr table), nftables (sets), exim (host list),\n"
-	"rspamd (map), spamassassin (trusted_networks), plain, json.\n"
-	"\n"
-	"  -c, --config FILE   configuration (/etc/mxguard/mxguard.conf)\n"
-	"  -o, --output FILE   replace FILE in one step, only if everything went well\n"
-	"      --partial       write even if something could not be asked\n"
-	"      --no-snapshot   ask DNS for everything\n"
-	"\n"
-	"Terms that are no list of addresses (exists, ptr, entries with a header condition) are\n"
-	"named in comments and on standard error.\n"
-	"Exit status: 0; 75 something could not be asked, nothing is written; 73, 74 FILE cannot be\n"
-	"written; 64 wrong use; 78 wrong configuration.\n"
-	"Example: mxguard export -o /etc/postfix/gateways.cidr postfix\n";
-
-enum { OPTION_PARTIAL = 256, OPTION_NO_SNAPSHOT };
-
-static const struct option long_options[] = {
-	{ "config", required_argument, NULL, 'c' },
-	{ "output", required_argument, NULL, 'o' },
-	{ "partial", no_argument, NULL, OPTION_PARTIAL },
-	{ "no-snapshot", no_argument, NULL, OPTION_NO_SNAPSHOT },
-	{ "help", no_argument, NULL, 'h' },
-	{ NULL, 0, NULL, 0 },
-};
 
 struct request {
 	const char *command, *config, *output;
@@ -61,43 +35,49 @@ struct collection {
 	bool several_rulesets, incomplete, nomem;
 };
 
-static int take_option(struct request *q, int option, const char *value)
-{
-	switch (option) {
-	case 'c':
-		q->config = value;
-		return 0;
-	case 'o':
-		q->output = value;
-		return 0;
-	case OPTION_PARTIAL:
-		q->partial = true;
-		return 0;
-	case OPTION_NO_SNAPSHOT:
-		q->no_snapshot = true;
-		return 0;
-	case 'h':
-		fputs(usage, stdout);
-		return -1;
-	default:
-		return EX_USAGE;
-	}
-}
+static const struct mxg_option options[] = {
+	MXG_OPTION_CONFIG(struct request),
+	{ 'o', "output", "FILE", "replace FILE in one step, only if everything went well", .kind = MXG_OPTION_TEXT,
+	  .field = offsetof(struct request, output) },
+	{ 0, "partial", NULL, "write even if something could not be asked", .kind = MXG_OPTION_FLAG,
+	  .field = offsetof(struct request, partial) },
+	{ 0, "no-snapshot", NULL, "ask DNS for everything", .kind = MXG_OPTION_FLAG,
+	  .field = offsetof(struct request, no_snapshot) },
+};
+
+const struct mxg_usage usage_export = {
+	.synopsis = "[-c CONF] [OPTION]… FORMAT [DOMAIN…]",
+	.about = "Writes the addresses that are authorized for DOMAIN, or for all local domains, in a form\n"
+		 "that another program reads: postfix (cidr table), nftables (sets), exim (host list),\n"
+		 "rspamd (map), spamassassin (trusted_networks), plain, json.",
+	.options = options,
+	.count = sizeof(options) / sizeof(options[0]),
+	.after = "Terms that are no list of addresses (exists, ptr, entries with a header condition) are\n"
+		 "named in comments and on standard error.\n"
+		 "Exit status: 0; 75 something could not be asked, nothing is written; 73, 74 FILE cannot be\n"
+		 "written; 64 wrong use; 78 wrong configuration.\n"
+		 "Example: mxguard export -o /etc/postfix/gateways.cidr postfix",
+	.arguments = MXG_ARGUMENTS_OTHER,
+	.first = mxg_export_format_names,
+};
 
 static int read_options(struct request *q, int argc, char **argv)
 {
-	int option, result;
 	*q = (struct request){ .command = argv[0], .config = MXG_DEFAULT_CONFIG };
-	while ((option = mxg_next_option(argc, argv, ":c:o:h", long_options)) != -1)
-		if ((result = take_option(q, option, optarg)) != 0)
-			return result;
+	int status = mxg_read_options(&usage_export, argc, argv, q);
+	if (status != 0)
+		return status;
 	if (optind == argc)
 		return mxg_wrong_use(argv[0], "the format is missing: postfix, nftables, exim, rspamd, "
 					      "spamassassin, plain or json");
 	q->writer = mxg_export_format(argv[optind]);
 	if (q->writer != NULL)
 		return 0;
-	const char *near = mxg_nearest(argv[optind], mxg_export_format_names());
+	const char *const *names = mxg_export_format_names();
+	size_t count = 0;
+	while (names[count] != NULL)
+		count++;
+	const char *near = mxg_nearest(argv[optind], names, count);
 	return mxg_wrong_use(argv[0], "there is no format '%s'%s%s", argv[optind],
 			     near == NULL ? "" : "; did you mean ", near == NULL ? "" : near);
 }
@@ -225,31 +205,19 @@ static int collect_named(struct collection *c, const struct request *q, int argc
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
-static int cannot_write(const struct request *q, int status)
+static int cannot_write(const struct request *q, const char *why, int status)
 {
-	fprintf(stderr, "%s: %s: %s; it is as it was\n", q->command, q->output, strerror(errno));
+	fprintf(stderr, "%s: %s: %s; it is as it was\n", q->command, q->output, why);
 	return status;
 }
 
 static int write_file(const struct request *q, const struct mxg_export *e)
 {
-	char path[PATH_MAX];
-	int n = snprintf(path, sizeof(path), "%s.XXXXXX", q->output);
-	int fd = n < 0 || n >= (int)sizeof(path) ? -1 : mkostemp(path, O_CLOEXEC);
-	FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
-	if (file == NULL)
-		return cannot_write(q, EX_CANTCREAT);
-	q->writer(e, file);
-	bool good = fflush(file) == 0 && !ferror(file) && fchmod(fd, 0644) == 0 && fsync(fd) == 0;
-	int error = errno;
-	good &= fclose(file) == 0;
-	if (good && rename(path, q->output) == 0)
-		return 0;
-	if (good)
-		error = errno;
-	unlink(path);
-	errno = error;
-	return cannot_write(q, EX_IOERR);
+	struct mxg_output_file output;
+	if (!mxg_output_open(&output, q->output))
+		return cannot_write(q, output.why, EX_CANTCREAT);
+	q->writer(e, output.file);
+	return mxg_output_finish(&output) ? 0 : cannot_write(q, output.why, EX_IOERR);
 }
 
 static int write_out(struct collection *c, const struct request *q)

@@ -13,66 +13,39 @@
 #include "table.h"
 #include "text.h"
 
-static const char usage[] =
-	"Usage: mxguard gateways [-c CONF] [OPTION]… DOMAIN…\n"
-	"Says which addresses are authorized to hand over mail for DOMAIN, by which entry and\n"
-	"term of the configuration, and for how long.\n"
-	"\n"
-	"  -c, --config FILE   configuration (/etc/mxguard/mxguard.conf)\n"
-	"      --no-snapshot   ask DNS for everything\n"
-	"      --no-dns        ask DNS for nothing: only what the snapshot knows\n"
-	"      --json          one JSON object a domain, for scripts\n"
-	"\n"
-	"Exit status: 0; 75 where something could not be asked or a published record cannot be\n"
-	"used, so that more may be authorized than is shown; 64 wrong use; 78 wrong configuration.\n"
-	"Example: mxguard gateways example.com\n";
-
-enum { OPTION_JSON = 256, OPTION_NO_SNAPSHOT, OPTION_NO_DNS };
-
-static const struct option long_options[] = {
-	{ "config", required_argument, NULL, 'c' },
-	{ "json", no_argument, NULL, OPTION_JSON },
-	{ "no-snapshot", no_argument, NULL, OPTION_NO_SNAPSHOT },
-	{ "no-dns", no_argument, NULL, OPTION_NO_DNS },
-	{ "help", no_argument, NULL, 'h' },
-	{ NULL, 0, NULL, 0 },
-};
-
 struct request {
 	const char *config;
 	bool json, no_snapshot, no_dns;
 };
 
-static int take_option(struct request *q, int option, const char *value)
-{
-	switch (option) {
-	case 'c':
-		q->config = value;
-		return 0;
-	case OPTION_JSON:
-		q->json = true;
-		return 0;
-	case OPTION_NO_SNAPSHOT:
-		q->no_snapshot = true;
-		return 0;
-	case OPTION_NO_DNS:
-		q->no_dns = true;
-		return 0;
-	case 'h':
-		fputs(usage, stdout);
-		return -1;
-	default:
-		return EX_USAGE;
-	}
-}
+static const struct mxg_option options[] = {
+	MXG_OPTION_CONFIG(struct request),
+	{ 0, "no-snapshot", NULL, "ask DNS for everything", .kind = MXG_OPTION_FLAG,
+	  .field = offsetof(struct request, no_snapshot) },
+	{ 0, "no-dns", NULL, "ask DNS for nothing: only what the snapshot knows", .kind = MXG_OPTION_FLAG,
+	  .field = offsetof(struct request, no_dns) },
+	{ 0, "json", NULL, "one JSON object a domain, for scripts", .kind = MXG_OPTION_FLAG,
+	  .field = offsetof(struct request, json) },
+};
+
+const struct mxg_usage usage_gateways = {
+	.synopsis = "[-c CONF] [OPTION]… DOMAIN…",
+	.about = "Says which addresses are authorized to hand over mail for DOMAIN, by which entry and\n"
+		 "term of the configuration, and for how long.",
+	.options = options,
+	.count = sizeof(options) / sizeof(options[0]),
+	.after = "Exit status: 0; 75 where something could not be asked or a published record cannot be\n"
+		 "used, so that more may be authorized than is shown; 64 wrong use; 78 wrong configuration.\n"
+		 "Example: mxguard gateways example.com",
+	.arguments = MXG_ARGUMENTS_OTHER,
+};
 
 static int read_options(struct request *q, int argc, char **argv)
 {
-	int option, result;
 	*q = (struct request){ .config = MXG_DEFAULT_CONFIG };
-	while ((option = mxg_next_option(argc, argv, ":c:h", long_options)) != -1)
-		if ((result = take_option(q, option, optarg)) != 0)
-			return result;
+	int status = mxg_read_options(&usage_gateways, argc, argv, q);
+	if (status != 0)
+		return status;
 	if (optind == argc)
 		return mxg_wrong_use(argv[0], "a domain is missing");
 	if (q->no_snapshot && q->no_dns)

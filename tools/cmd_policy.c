@@ -18,23 +18,6 @@
 #define NAME "mxguard policy"
 #define DEFAULT_CONNECTIONS 4096
 
-static const char usage[] =
-	"Usage: mxguard policy [-c CONF] [--listen ADDRESS]… [OPTION]…\n"
-	"Answers Postfix (check_policy_service) and Exim (${readsocket}) at RCPT: refuse, defer, or\n"
-	"nothing against it. Without --listen: on standard input and output, for spawn(8).\n"
-	"\n"
-	"  -c, --config FILE        configuration (/etc/mxguard/mxguard.conf)\n"
-	"  -l, --listen ADDRESS     unix:/path, inet:127.0.0.1:port or inet:[::1]:port; may be given\n"
-	"                           several times; systemd's sockets are taken by themselves\n"
-	"      --max-connections N  at one time (4096); idle ones are closed for new ones\n"
-	"      --max-per-source N   requests of one local user, or one address by TCP, that wait\n"
-	"                           for DNS at one time (all connections but a sixteenth)\n"
-	"      --log WHERE          stderr or syslog; by itself: stderr, but syslog where stderr is\n"
-	"                           the MTA's connection, as under spawn(8)\n"
-	"\n"
-	"SIGHUP reads the configuration again, SIGTERM answers what was asked and ends.\n"
-	"Example: mxguard policy --listen inet:127.0.0.1:10033\n";
-
 struct settings {
 	const char *config;
 	const char *listen[MXG_LISTENERS_MAX];
@@ -43,69 +26,47 @@ struct settings {
 	enum { LOG_BY_ITSELF, LOG_STDERR, LOG_SYSLOG } log;
 };
 
-enum { OPTION_MAX_CONNECTIONS = 256, OPTION_MAX_PER_SOURCE, OPTION_LOG };
-
-static const struct option long_options[] = {
-	{ "config", required_argument, NULL, 'c' },
-	{ "listen", required_argument, NULL, 'l' },
-	{ "max-connections", required_argument, NULL, OPTION_MAX_CONNECTIONS },
-	{ "max-per-source", required_argument, NULL, OPTION_MAX_PER_SOURCE },
-	{ "log", required_argument, NULL, OPTION_LOG },
-	{ "help", no_argument, NULL, 'h' },
-	{ NULL, 0, NULL, 0 },
+static const struct mxg_option_word logs[] = {
+	{ "stderr", LOG_STDERR },
+	{ "syslog", LOG_SYSLOG },
+	{ NULL, 0 },
 };
 
-static int set_log(struct settings *s, const char *word)
-{
-	if (strcmp(word, "stderr") == 0)
-		s->log = LOG_STDERR;
-	else if (strcmp(word, "syslog") == 0)
-		s->log = LOG_SYSLOG;
-	else
-		return mxg_wrong_use(NAME, "--log takes stderr or syslog");
-	return 0;
-}
+static const struct mxg_option options[] = {
+	MXG_OPTION_CONFIG(struct settings),
+	{ 'l', "listen", "ADDRESS",
+	  "unix:/path, inet:127.0.0.1:port or inet:[::1]:port; may be given\n"
+	  "several times; systemd's sockets are taken by themselves",
+	  .kind = MXG_OPTION_LIST, .field = offsetof(struct settings, listen), .max = MXG_LISTENERS_MAX,
+	  .count = offsetof(struct settings, listen_count) },
+	{ 0, "max-connections", "N", "at one time (4096); idle ones are closed for new ones", .kind = MXG_OPTION_NUMBER,
+	  .field = offsetof(struct settings, max_connections), .min = 1, .max = 1000000 },
+	{ 0, "max-per-source", "N",
+	  "requests of one local user, or one address by TCP, that wait for\n"
+	  "DNS at one time (all connections but a sixteenth)",
+	  .kind = MXG_OPTION_NUMBER, .field = offsetof(struct settings, max_per_source), .min = 1, .max = 1000000 },
+	{ 0, "log", "WHERE",
+	  "stderr or syslog; by itself: stderr, but syslog where stderr is\n"
+	  "the MTA's connection, as under spawn(8)",
+	  .kind = MXG_OPTION_WORD, .field = offsetof(struct settings, log), .words = logs },
+};
 
-static int add_listen(struct settings *s, const char *spec)
-{
-	if (s->listen_count == MXG_LISTENERS_MAX)
-		return mxg_wrong_use(NAME, "--listen is given more than %d times", MXG_LISTENERS_MAX);
-	s->listen[s->listen_count++] = spec;
-	return 0;
-}
-
-/* 0: go on; else an exit status, or -1 after --help. */
-static int take_option(struct settings *s, int option, const char *value)
-{
-	switch (option) {
-	case 'c':
-		s->config = value;
-		return 0;
-	case 'l':
-		return add_listen(s, value);
-	case OPTION_MAX_CONNECTIONS:
-		return mxg_number_option(NAME, "--max-connections", value, 1, 1000000, &s->max_connections) ? 0
-													    : EX_USAGE;
-	case OPTION_MAX_PER_SOURCE:
-		return mxg_number_option(NAME, "--max-per-source", value, 1, 1000000, &s->max_per_source) ? 0
-													  : EX_USAGE;
-	case OPTION_LOG:
-		return set_log(s, value);
-	case 'h':
-		fputs(usage, stdout);
-		return -1;
-	default:
-		return EX_USAGE;
-	}
-}
+const struct mxg_usage usage_policy = {
+	.synopsis = "[-c CONF] [--listen ADDRESS]… [OPTION]…",
+	.about = "Answers Postfix (check_policy_service) and Exim (${readsocket}) at RCPT: refuse, defer, or\n"
+		 "nothing against it. Without --listen: on standard input and output, for spawn(8).",
+	.options = options,
+	.count = sizeof(options) / sizeof(options[0]),
+	.after = "SIGHUP reads the configuration again, SIGTERM answers what was asked and ends.\n"
+		 "Example: mxguard policy --listen inet:127.0.0.1:10033",
+};
 
 static int read_options(struct settings *s, int argc, char **argv)
 {
-	int option, result;
 	*s = (struct settings){ .config = MXG_DEFAULT_CONFIG, .max_connections = DEFAULT_CONNECTIONS };
-	while ((option = mxg_next_option(argc, argv, ":c:l:h", long_options)) != -1)
-		if ((result = take_option(s, option, optarg)) != 0)
-			return result;
+	int status = mxg_read_options(&usage_policy, argc, argv, s);
+	if (status != 0)
+		return status;
 	if (optind < argc)
 		return mxg_wrong_use(NAME, "there is an argument too many");
 	return 0;
@@ -166,11 +127,11 @@ static int serve(const struct settings *s)
 	int count = open_listeners(s, listeners);
 	status = count < 0 ? EX_OSERR : 0;
 	if (status == 0) {
-		struct mxg_service_options options = { .listeners = listeners,
+		struct mxg_service_options service = { .listeners = listeners,
 						       .listener_count = (size_t)count,
 						       .max_connections = (size_t)s->max_connections,
 						       .max_per_source = per_source(s) };
-		status = mxg_service_run(&options, decider);
+		status = mxg_service_run(&service, decider);
 	}
 	mxg_decider_free(decider);
 	return status;

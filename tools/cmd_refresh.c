@@ -18,26 +18,6 @@
 #define FORGET_MAX 64
 #define EXIT_HELD 1 /* --strict, and there were alarms */
 
-static const char usage[] = "Usage: mxguard refresh [-c CONF] [OPTION]…\n"
-			    "Asks DNS for everything that the configuration reaches for every local domain and\n"
-			    "keeps it in state_dir, where deliveries find it.\n"
-			    "\n"
-			    "  -c, --config FILE      configuration (/etc/mxguard/mxguard.conf)\n"
-			    "      --strict           a set with an alarm keeps its old answers\n"
-			    "      --forget NAME      drop all that is known about NAME at once, then ask anew;\n"
-			    "                         may be given several times\n"
-			    "      --concurrency N    questions that are out at a time (64)\n"
-			    "      --state-dir DIR    instead of the configuration's state_dir\n"
-			    "  -q, --quiet            say nothing but errors\n"
-			    "      --json             one JSON object, for scripts\n"
-			    "\n"
-			    "Exit status: 0 done; 1 done, but --strict held something back; 75 done, but some names\n"
-			    "gave no answer and keep their old ones, or nothing could be done now (another refresh\n"
-			    "runs, DNS is dead); 73 or 74 the snapshot cannot be written, the old one stays;\n"
-			    "64 wrong use; 78 wrong configuration, or done, but domains_file has wrong lines, or no\n"
-			    "domain is listed whose records an enforced policy asks for.\n"
-			    "Example: mxguard refresh --forget relay.filter.example\n";
-
 struct request {
 	const char *config, *state_dir;
 	const char *forget[FORGET_MAX];
@@ -46,70 +26,51 @@ struct request {
 	long concurrency;
 };
 
-enum { OPTION_STRICT = 256, OPTION_FORGET, OPTION_CONCURRENCY, OPTION_STATE_DIR, OPTION_JSON };
-
-static const struct option long_options[] = {
-	{ "config", required_argument, NULL, 'c' },
-	{ "strict", no_argument, NULL, OPTION_STRICT },
-	{ "forget", required_argument, NULL, OPTION_FORGET },
-	{ "concurrency", required_argument, NULL, OPTION_CONCURRENCY },
-	{ "state-dir", required_argument, NULL, OPTION_STATE_DIR },
-	{ "quiet", no_argument, NULL, 'q' },
-	{ "json", no_argument, NULL, OPTION_JSON },
-	{ "help", no_argument, NULL, 'h' },
-	{ NULL, 0, NULL, 0 },
-};
-
-static int add_forget(struct request *q, const char *command, const char *name)
+static bool is_domain(void *target, const char *name)
 {
 	struct mxg_name wire;
-	if (!mxg_name_from_text(&wire, name, strlen(name)))
-		return mxg_wrong_use(command, "--forget: '%s' is not a domain name", name);
-	if (q->forget_list.count == FORGET_MAX)
-		return mxg_wrong_use(command, "--forget can be given %d times", FORGET_MAX);
-	q->forget[q->forget_list.count++] = name;
-	return 0;
+	return mxg_name_from_text(&wire, name, strlen(name));
 }
 
-/* 0: go on; else an exit status, or -1 after --help. */
-static int take_option(struct request *q, const char *command, int option, const char *value)
-{
-	switch (option) {
-	case 'c':
-		q->config = value;
-		return 0;
-	case 'q':
-		q->quiet = true;
-		return 0;
-	case OPTION_STRICT:
-		q->strict = true;
-		return 0;
-	case OPTION_JSON:
-		q->json = true;
-		return 0;
-	case OPTION_STATE_DIR:
-		q->state_dir = value;
-		return 0;
-	case OPTION_FORGET:
-		return add_forget(q, command, value);
-	case OPTION_CONCURRENCY:
-		return mxg_number_option(command, "--concurrency", value, 1, 4096, &q->concurrency) ? 0 : EX_USAGE;
-	case 'h':
-		fputs(usage, stdout);
-		return -1;
-	default:
-		return EX_USAGE;
-	}
-}
+static const struct mxg_option options[] = {
+	MXG_OPTION_CONFIG(struct request),
+	{ 0, "strict", NULL, "a set with an alarm keeps its old answers", .kind = MXG_OPTION_FLAG,
+	  .field = offsetof(struct request, strict) },
+	{ 0, "forget", "NAME", "drop all that is known about NAME at once, then ask anew;\nmay be given several times",
+	  .kind = MXG_OPTION_LIST, .field = offsetof(struct request, forget), .max = FORGET_MAX,
+	  .count = offsetof(struct request, forget_list) + offsetof(struct mxg_string_list, count), .take = is_domain,
+	  .takes = "a domain name" },
+	{ 0, "concurrency", "N", "questions that are out at a time (64)", .kind = MXG_OPTION_NUMBER,
+	  .field = offsetof(struct request, concurrency), .min = 1, .max = 4096 },
+	{ 0, "state-dir", "FOLDER", "instead of the configuration's state_dir", .kind = MXG_OPTION_TEXT,
+	  .field = offsetof(struct request, state_dir) },
+	{ 'q', "quiet", NULL, "say nothing but errors", .kind = MXG_OPTION_FLAG,
+	  .field = offsetof(struct request, quiet) },
+	{ 0, "json", NULL, "one JSON object, for scripts", .kind = MXG_OPTION_FLAG,
+	  .field = offsetof(struct request, json) },
+};
+
+const struct mxg_usage usage_refresh = {
+	.synopsis = "[-c CONF] [OPTION]…",
+	.about = "Asks DNS for everything that the configuration reaches for every local domain and\n"
+		 "keeps it in state_dir, where deliveries find it.",
+	.options = options,
+	.count = sizeof(options) / sizeof(options[0]),
+	.after = "Exit status: 0 done; 1 done, but --strict held something back; 75 done, but some names\n"
+		 "gave no answer and keep their old ones, or nothing could be done now (another refresh\n"
+		 "runs, DNS is dead); 73 or 74 the snapshot cannot be written, the old one stays;\n"
+		 "64 wrong use; 78 wrong configuration, or done, but domains_file has wrong lines, or no\n"
+		 "domain is listed whose records an enforced policy asks for.\n"
+		 "Example: mxguard refresh --forget relay.filter.example",
+};
 
 static int read_options(struct request *q, int argc, char **argv)
 {
-	int option, result;
 	*q = (struct request){ .config = MXG_DEFAULT_CONFIG, .concurrency = 64 };
 	q->forget_list.items = q->forget;
-	while ((option = mxg_next_option(argc, argv, ":c:qh", long_options)) != -1)
-		if ((result = take_option(q, argv[0], option, optarg)) != 0)
-			return result;
+	int status = mxg_read_options(&usage_refresh, argc, argv, q);
+	if (status != 0)
+		return status;
 	if (optind < argc)
 		return mxg_wrong_use(argv[0], "'%s' is an argument too many", argv[optind]);
 	return 0;

@@ -14,32 +14,13 @@
 #include "commands.h"
 #include "load.h"
 #include "options.h"
+#include "output_file.h"
 #include "scan/reader.h"
 #include "scan/report.h"
 #include "scan/source.h"
 #include "terminal.h"
 
 #define WORKERS_MAX 64
-
-static const char usage[] =
-	"Usage: mxguard scan [-c CONF] [OPTION]… PATH…\n"
-	"Counts how the messages below PATH came: through gateways, directly, locally. Reads only.\n"
-	"PATH is a Maildir or a tree of them, an mbox file, a message, or - for a list of names on\n"
-	"standard input, one a line.\n"
-	"\n"
-	"  -c, --config FILE     configuration (/etc/mxguard/mxguard.conf)\n"
-	"      --since DATE      only messages since then (YYYY-MM-DD)\n"
-	"      --rcpt ADDRESS    recipient of messages that do not tell theirs\n"
-	"      --place PLACE     where mxguard would have stood: queued (default) or door\n"
-	"      --top N           how many direct peers to list (20)\n"
-	"      --workers N       threads (one a processor)\n"
-	"      --html FILE       one self-contained page as well\n"
-	"      --json            one JSON object\n"
-	"      --csv             one row a month\n"
-	"\n"
-	"Interrupting it prints what is known so far. Exit status: 0, 64 wrong use, 66 nothing could\n"
-	"be read, 73 the page could not be written, 78 configuration.\n"
-	"Example: mxguard scan --since 2026-01-01 --html report.html /var/vmail\n";
 
 struct job {
 	const char *config, *html, *recipient;
@@ -63,87 +44,56 @@ static void on_signal(int number)
 
 /* ---- options ----------------------------------------------------------------------------- */
 
-enum { SINCE = 256, RCPT, PLACE, TOP, WORKERS, HTML, JSON, CSV };
-
-static const struct option long_options[] = {
-	{ "config", required_argument, NULL, 'c' },
-	{ "since", required_argument, NULL, SINCE },
-	{ "rcpt", required_argument, NULL, RCPT },
-	{ "place", required_argument, NULL, PLACE },
-	{ "top", required_argument, NULL, TOP },
-	{ "workers", required_argument, NULL, WORKERS },
-	{ "html", required_argument, NULL, HTML },
-	{ "json", no_argument, NULL, JSON },
-	{ "csv", no_argument, NULL, CSV },
-	{ "help", no_argument, NULL, 'h' },
-	{ NULL, 0, NULL, 0 },
-};
-
-static int take_since(struct job *job, const char *text)
+static bool take_since(void *target, const char *text)
 {
+	struct job *job = target;
 	struct tm tm = { 0 };
 	const char *end = strptime(text, "%Y-%m-%d", &tm);
-	if (end == NULL || *end != '\0')
-		return mxg_wrong_use("mxguard scan", "--since takes a date such as 2026-01-31");
 	job->since = (int64_t)timegm(&tm);
-	return 0;
+	return end != NULL && *end == '\0';
 }
 
-static int take_place(struct job *job, const char *word)
-{
-	if (strcmp(word, "door") == 0)
-		job->place = MXGUARD_PLACE_DOOR;
-	else if (strcmp(word, "queued") != 0)
-		return mxg_wrong_use("mxguard scan", "--place takes door or queued");
-	return 0;
-}
+static const struct mxg_option options[] = {
+	MXG_OPTION_CONFIG(struct job),
+	{ 0, "since", "DATE", "only messages since then (YYYY-MM-DD)", .kind = MXG_OPTION_OWN, .take = take_since,
+	  .takes = "a date such as 2026-01-31" },
+	{ 0, "rcpt", "ADDRESS", "recipient of messages that do not tell theirs", .kind = MXG_OPTION_TEXT,
+	  .field = offsetof(struct job, recipient) },
+	{ 0, "place", "PLACE", "where mxguard would have stood: queued (default) or door", .kind = MXG_OPTION_WORD,
+	  .field = offsetof(struct job, place), .words = mxg_option_places },
+	{ 0, "top", "N", "how many direct peers to list (20)", .kind = MXG_OPTION_NUMBER,
+	  .field = offsetof(struct job, top), .min = 0, .max = MXG_TALLY_PEERS },
+	{ 0, "workers", "N", "threads (one a processor)", .kind = MXG_OPTION_NUMBER,
+	  .field = offsetof(struct job, workers), .min = 1, .max = WORKERS_MAX },
+	{ 0, "html", "FILE", "one self-contained page as well", .kind = MXG_OPTION_TEXT,
+	  .field = offsetof(struct job, html) },
+	{ 0, "json", NULL, "one JSON object", .kind = MXG_OPTION_FLAG, .field = offsetof(struct job, json) },
+	{ 0, "csv", NULL, "one row a month", .kind = MXG_OPTION_FLAG, .field = offsetof(struct job, csv) },
+};
 
-static int take_option(struct job *job, int option, const char *value)
-{
-	switch (option) {
-	case 'c':
-		job->config = value;
-		return 0;
-	case SINCE:
-		return take_since(job, value);
-	case RCPT:
-		job->recipient = value;
-		return 0;
-	case PLACE:
-		return take_place(job, value);
-	case TOP:
-		return mxg_number_option("mxguard scan", "--top", value, 0, MXG_TALLY_PEERS, &job->top) ? 0 : EX_USAGE;
-	case WORKERS:
-		return mxg_number_option("mxguard scan", "--workers", value, 1, WORKERS_MAX, &job->workers) ? 0
-													    : EX_USAGE;
-	case HTML:
-		job->html = value;
-		return 0;
-	case JSON:
-		job->json = true;
-		return 0;
-	case CSV:
-		job->csv = true;
-		return 0;
-	case 'h':
-		fputs(usage, stdout);
-		return -1;
-	default:
-		return EX_USAGE;
-	}
-}
+const struct mxg_usage usage_scan = {
+	.synopsis = "[-c CONF] [OPTION]… PATH…",
+	.about = "Counts how the messages below PATH came: through gateways, directly, locally. Reads only.\n"
+		 "PATH is a Maildir or a tree of them, an mbox file, a message, or - for a list of names on\n"
+		 "standard input, one a line.",
+	.options = options,
+	.count = sizeof(options) / sizeof(options[0]),
+	.after = "Interrupting it prints what is known so far. Exit status: 0, 64 wrong use, 66 nothing could\n"
+		 "be read, 73 the page could not be written, 78 configuration.\n"
+		 "Example: mxguard scan --since 2026-01-01 --html report.html /var/vmail",
+	.arguments = MXG_ARGUMENTS_FILES,
+};
 
 static int read_options(struct job *job, int argc, char **argv)
 {
-	int option, result;
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 	job->config = MXG_DEFAULT_CONFIG;
 	job->top = 20;
 	job->place = MXGUARD_PLACE_QUEUED;
 	job->workers = processors < 1 ? 1 : processors > WORKERS_MAX ? WORKERS_MAX : processors;
-	while ((option = mxg_next_option(argc, argv, ":c:h", long_options)) != -1)
-		if ((result = take_option(job, option, optarg)) != 0)
-			return result;
+	int status = mxg_read_options(&usage_scan, argc, argv, job);
+	if (status != 0)
+		return status;
 	if (optind == argc)
 		return mxg_wrong_use("mxguard scan", "a PATH is missing");
 	return 0;
@@ -230,6 +180,18 @@ static bool gather(struct job *job, struct worker *workers, struct mxg_tally *su
 	return complete;
 }
 
+static bool write_page(const struct mxg_scan_report *report, const char *path)
+{
+	struct mxg_output_file output;
+	if (mxg_output_open(&output, path)) {
+		mxg_report_html(report, output.file);
+		if (mxg_output_finish(&output))
+			return true;
+	}
+	fprintf(stderr, "mxguard scan: %s: %s\n", path, output.why);
+	return false;
+}
+
 static int tell(const struct job *job, struct mxg_tally *sum)
 {
 	struct mxg_scan_report report = {
@@ -242,10 +204,8 @@ static int tell(const struct job *job, struct mxg_tally *sum)
 		mxg_report_csv(&report, stdout);
 	else
 		mxg_report_people(&report, stdout);
-	if (job->html != NULL && mxg_report_html(&report, job->html) != 0) {
-		fprintf(stderr, "mxguard scan: %s: %s\n", job->html, strerror(errno));
+	if (job->html != NULL && !write_page(&report, job->html))
 		return EX_CANTCREAT;
-	}
 	return sum->messages == 0 && sum->failed > 0 ? EX_NOINPUT : 0;
 }
 

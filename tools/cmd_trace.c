@@ -21,35 +21,11 @@
 #define NAME "mxguard trace"
 #define LIST_MAX 256
 #define PIECE 16384
-
-static const char usage[] =
-	"Usage: mxguard trace [-c CONF | --internal CIDR…] [OPTION]… FILE…|-\n"
-	"Reads the Received fields of messages and says who handed each one to us. With a configuration\n"
-	"it also says whether that was a gateway.\n"
-	"\n"
-	"  -c, --config FILE     configuration (/etc/mxguard/mxguard.conf)\n"
-	"  -i, --internal CIDR   our own relays, exactly these; no configuration is needed then;\n"
-	"                        repeatable\n"
-	"      --by NAME         names of our hosts, exact or .suffix; repeatable\n"
-	"      --mta TYPE        MTA that writes our fields, such as postfix; repeatable\n"
-	"  -r, --rcpt ADDRESS    recipient (default: the one in the boundary hop)\n"
-	"      --json            one JSON object a message, a line each\n"
-	"\n"
-	"Exit status: 0, 64 wrong use, 66 a file could not be read, 78 configuration.\n"
-	"Example: mxguard trace --internal 10.0.0.0/8 suspicious.eml\n";
-
-enum { BY = 256, MTA, JSON };
-
-static const struct option long_options[] = {
-	{ "config", required_argument, NULL, 'c' }, { "internal", required_argument, NULL, 'i' },
-	{ "by", required_argument, NULL, BY },      { "mta", required_argument, NULL, MTA },
-	{ "rcpt", required_argument, NULL, 'r' },   { "json", no_argument, NULL, JSON },
-	{ "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
-};
+#define REMARK_MAX 160
 
 struct request {
 	const char *config, *recipient;
-	bool json, without_config;
+	bool json;
 	struct mxg_prefix internal[LIST_MAX];
 	const char *by[LIST_MAX];
 	size_t internal_count, by_count;
@@ -60,73 +36,62 @@ struct request {
 
 /* ---- options -------------------------------------------------------------------------- */
 
-static int add_internal(struct request *q, const char *text)
+static bool take_internal(void *target, const char *text)
 {
+	struct request *q = target;
 	if (q->internal_count == LIST_MAX)
-		return mxg_wrong_use(NAME, "--internal: more than %d", LIST_MAX);
+		return false;
 	struct mxg_prefix *p = &q->internal[q->internal_count];
 	enum mxg_prefix_error error = mxg_prefix_parse(p, text, strlen(text));
-	if (error != MXG_PREFIX_OK && error != MXG_PREFIX_HOST_BITS)
-		return mxg_wrong_use(NAME, "--internal takes an address or a range such as 10.0.0.0/8");
 	q->internal_count++;
-	return 0;
+	return error == MXG_PREFIX_OK || error == MXG_PREFIX_HOST_BITS;
 }
 
-static int add_by(struct request *q, const char *name)
+static bool take_mta(void *target, const char *name)
 {
-	if (q->by_count == LIST_MAX)
-		return mxg_wrong_use(NAME, "--by: more than %d", LIST_MAX);
-	q->by[q->by_count++] = name;
-	return 0;
-}
-
-static int add_mta(struct request *q, const char *name)
-{
+	struct request *q = target;
 	unsigned mta = mxg_mta_parse(name, strlen(name));
-	if (mta == 0)
-		return mxg_wrong_use(NAME,
-				     "--mta: unknown MTA; postfix, exim, sendmail and others are in mxguard-trace(1)");
 	q->mta |= mta;
-	return 0;
+	return mta != 0;
 }
 
-static int take_option(struct request *q, int option, const char *value)
-{
-	switch (option) {
-	case 'c':
-		q->config = value;
-		return 0;
-	case 'i':
-		q->without_config = true;
-		return add_internal(q, value);
-	case 'r':
-		q->recipient = value;
-		return 0;
-	case BY:
-		return add_by(q, value);
-	case MTA:
-		return add_mta(q, value);
-	case JSON:
-		q->json = true;
-		return 0;
-	case 'h':
-		fputs(usage, stdout);
-		return -1;
-	default:
-		return EX_USAGE;
-	}
-}
+static const struct mxg_option options[] = {
+	MXG_OPTION_CONFIG(struct request),
+	{ 'i', "internal", "CIDR",
+	  "our own relays, exactly these; no configuration is needed then;\nmay be given several times",
+	  .kind = MXG_OPTION_OWN, .take = take_internal,
+	  .takes = "an address or a range such as 10.0.0.0/8, 256 times" },
+	{ 0, "by", "NAME", "names of our hosts, exact or .suffix; may be given several times", .kind = MXG_OPTION_LIST,
+	  .field = offsetof(struct request, by), .max = LIST_MAX, .count = offsetof(struct request, by_count) },
+	{ 0, "mta", "TYPE", "MTA that writes our fields, such as postfix; may be given several times",
+	  .kind = MXG_OPTION_OWN, .take = take_mta,
+	  .takes = "an MTA such as postfix, exim or sendmail (mxguard-trace(1) has them all)" },
+	{ 'r', "rcpt", "ADDRESS", "recipient (default: the one in the boundary hop)", .kind = MXG_OPTION_TEXT,
+	  .field = offsetof(struct request, recipient) },
+	{ 0, "json", NULL, "one JSON object a message, a line each", .kind = MXG_OPTION_FLAG,
+	  .field = offsetof(struct request, json) },
+};
+
+const struct mxg_usage usage_trace = {
+	.synopsis = "[-c CONF | --internal CIDR…] [OPTION]… FILE…|-",
+	.about = "Reads the Received fields of messages and says who handed each one to us. With a configuration\n"
+		 "it also says whether that was a gateway.",
+	.options = options,
+	.count = sizeof(options) / sizeof(options[0]),
+	.after = "Exit status: 0, 64 wrong use, 66 a file could not be read, 78 configuration.\n"
+		 "Example: mxguard trace --internal 10.0.0.0/8 suspicious.eml",
+	.arguments = MXG_ARGUMENTS_FILES,
+};
 
 static int read_options(struct request *q, int argc, char **argv)
 {
-	int option, result;
 	*q = (struct request){ .config = NULL };
-	while ((option = mxg_next_option(argc, argv, ":c:i:r:h", long_options)) != -1)
-		if ((result = take_option(q, option, optarg)) != 0)
-			return result;
+	int status = mxg_read_options(&usage_trace, argc, argv, q);
+	if (status != 0)
+		return status;
 	if (optind == argc)
 		return mxg_wrong_use(NAME, "a FILE is missing (- is standard input)");
-	if (q->config != NULL && q->without_config)
+	if (q->config != NULL && q->internal_count > 0)
 		return mxg_wrong_use(NAME, "--config and --internal exclude each other");
 	return 0;
 }
@@ -152,6 +117,7 @@ static void fill_rules(const struct request *q, struct message *m, struct mxg_tr
 		.by = q->by,
 		.by_count = q->by_count,
 		.mta_mask = q->mta != 0 || p == NULL ? q->mta : p->trace_mta,
+		.captured_only = p != NULL,
 		.all_hops = true,
 		.context = m,
 	};
@@ -189,6 +155,12 @@ static json_t *address(const struct mxg_address *a)
 	return a->family == 0 ? json_null() : json_string(mxg_address_format(a, buf));
 }
 
+/* Of several that might have written a field, the first in the list. */
+static unsigned lowest(unsigned mask)
+{
+	return mask & (~mask + 1u);
+}
+
 static void add_json_hop(struct message *m, const struct mxg_trace_hop *hop)
 {
 	const struct mxg_received *r = hop->received;
@@ -201,22 +173,48 @@ static void add_json_hop(struct message *m, const struct mxg_trace_hop *hop)
 	json_object_set_new(o, "authenticated", json_boolean(r->authenticated));
 	json_object_set_new(o, "internal", json_boolean(hop->internal));
 	json_object_set_new(o, "readable", json_boolean(r->kind != MXG_RECEIVED_UNREADABLE));
+	if (r->kind == MXG_RECEIVED_UNREADABLE) {
+		unsigned nearly;
+		json_object_set_new(o, "obstacle",
+				    json_string(mxg_received_obstacle(hop->field, hop->field_len, &nearly)));
+		json_object_set_new(o, "nearly", nearly == 0 ? json_null() : json_string(mxg_mta_name(lowest(nearly))));
+	}
 	json_array_append_new(m->hops, o);
 }
 
-static const char *remark(const struct message *m, const struct mxg_trace_hop *hop)
+/* Whose an unreadable field nearly is, and what is in the way. */
+static const char *obstacle(const struct mxg_trace_hop *hop, char out[REMARK_MAX])
+{
+	unsigned nearly;
+	const char *reason = mxg_received_reason_name(hop->received->reason);
+	const char *what = mxg_received_obstacle(hop->field, hop->field_len, &nearly);
+	if (hop->received->reason == MXG_RECEIVED_NOT_NAMED || hop->received->reason == MXG_RECEIVED_OTHER_MTA)
+		snprintf(out, REMARK_MAX, "%s: %s, which trace.mta does not name", reason,
+			 nearly == 0 ? "another MTA" : mxg_mta_name(lowest(nearly)));
+	else
+		snprintf(out, REMARK_MAX, "%s: %s%s%s", reason, nearly == 0 ? "" : "nearly ",
+			 nearly == 0 ? "" : mxg_mta_name(lowest(nearly)), nearly == 0 ? what : "");
+	if (nearly != 0 && hop->received->reason != MXG_RECEIVED_NOT_NAMED &&
+	    hop->received->reason != MXG_RECEIVED_OTHER_MTA) {
+		size_t len = strlen(out);
+		snprintf(out + len, REMARK_MAX - len, ", but %s", what);
+	}
+	return out;
+}
+
+static const char *remark(const struct message *m, const struct mxg_trace_hop *hop, char room[REMARK_MAX])
 {
 	const struct mxg_received *r = hop->received;
+	if (r->kind == MXG_RECEIVED_UNREADABLE)
+		return obstacle(hop, room);
 	if (!hop->believed)
 		return "not believed: below the boundary";
-	if (r->kind == MXG_RECEIVED_UNREADABLE)
-		return mxg_received_reason_name(r->reason);
 	if (!hop->ours)
 		return "not ours: belief ends";
 	if (r->authenticated)
 		return "logged in: belief ends";
 	if (r->kind == MXG_RECEIVED_LOCAL)
-		return "made on this host";
+		return "submitted on this host: what stands below tells more";
 	if (r->kind == MXG_RECEIVED_RETRIEVED)
 		return "fetched from another mailbox";
 	if (r->kind == MXG_RECEIVED_MARKER)
@@ -234,7 +232,7 @@ static void copy(char *out, size_t room, const struct mxg_slice *s)
 
 static void add_row(struct message *m, const struct mxg_trace_hop *hop)
 {
-	char number[16], from[MXG_ADDRESS_TEXT_MAX], helo[80], by[80], with[24];
+	char number[16], from[MXG_ADDRESS_TEXT_MAX], helo[80], by[80], with[24], room[REMARK_MAX];
 	const struct mxg_received *r = hop->received;
 	snprintf(number, sizeof(number), "%u", hop->number);
 	copy(helo, sizeof(helo), &r->helo);
@@ -247,7 +245,7 @@ static void add_row(struct message *m, const struct mxg_trace_hop *hop)
 				with,
 				r->mta == 0 ? "" : mxg_mta_name(r->mta),
 				hop->ours && hop->believed ? "yes" : "no",
-				remark(m, hop) };
+				remark(m, hop, room) };
 	mxg_table_add(m->table, !hop->believed ? MXG_FAINT : hop->boundary ? MXG_BOLD : MXG_PLAIN, cells);
 }
 
@@ -262,21 +260,73 @@ static void on_hop(void *context, const struct mxg_trace_hop *hop)
 		m->ended = hop->number;
 }
 
-/* Feeds the header to the walk and, where a configuration is at hand, to a check. */
-static int read_header(struct message *m, int fd, struct mxguard_check *check)
+/* A file as it is read: one message, or an mbox with several. */
+struct stream {
+	int fd;
+	size_t at, end;
+	bool mbox, line_start, blank; /* blank: the line above was empty */
+	char bytes[PIECE];
+};
+
+/* How many bytes are at hand, at least WANT of them if there are so many. */
+static size_t at_hand(struct stream *s, size_t want)
 {
-	char piece[PIECE];
-	ssize_t n;
-	bool check_wants = check != NULL;
+	ssize_t n = 1;
+	if (s->end - s->at < want && s->at > 0) {
+		memmove(s->bytes, s->bytes + s->at, s->end - s->at);
+		s->end -= s->at;
+		s->at = 0;
+	}
+	while (s->end - s->at < want && (n = read(s->fd, s->bytes + s->end, sizeof(s->bytes) - s->end)) > 0)
+		s->end += (size_t)n;
+	return s->end - s->at;
+}
+
+static bool at_from_line(struct stream *s)
+{
+	return s->line_start && at_hand(s, 5) >= 5 && memcmp(s->bytes + s->at, "From ", 5) == 0;
+}
+
+/* The next line, or a part of it if it is long; 0 at the end of the file. */
+static size_t take_line(struct stream *s, const char **line)
+{
+	size_t n = at_hand(s, 1);
+	if (n == 0)
+		return 0;
+	*line = s->bytes + s->at;
+	const char *lf = memchr(*line, '\n', n);
+	n = lf == NULL ? n : (size_t)(lf + 1 - *line);
+	s->blank = s->line_start && lf != NULL && (n == 1 || (n == 2 && **line == '\r'));
+	s->line_start = lf != NULL;
+	s->at += n;
+	return n;
+}
+
+static void open_stream(struct stream *s, int fd)
+{
+	*s = (struct stream){ .fd = fd, .line_start = true };
+	s->mbox = at_from_line(s);
+}
+
+/* Feeds the header to the walk and, where a configuration is at hand, to a check;
+ * of an mbox the body is passed over, up to the next message. */
+static void read_message(struct message *m, struct stream *s, struct mxguard_check *check)
+{
+	const char *line;
+	bool check_wants = check != NULL, first = true;
 	enum mxg_trace_feed fed = MXG_TRACE_MORE;
-	while ((fed == MXG_TRACE_MORE || check_wants) && (n = read(fd, piece, sizeof(piece))) > 0) {
+	while ((s->mbox || fed == MXG_TRACE_MORE || check_wants) &&
+	       !(!first && s->mbox && s->blank && at_from_line(s))) {
+		size_t n = take_line(s, &line);
+		if (n == 0)
+			break;
+		first = false;
 		if (fed == MXG_TRACE_MORE)
-			fed = mxg_trace_feed(&m->trace, piece, (size_t)n);
+			fed = mxg_trace_feed(&m->trace, line, n);
 		if (check_wants)
-			check_wants = mxguard_check_header(check, piece, (size_t)n) == 1;
+			check_wants = mxguard_check_header(check, line, n) == 1;
 	}
 	mxg_trace_end(&m->trace);
-	return 0;
 }
 
 /* ---- telling ------------------------------------------------------------------------------ */
@@ -338,6 +388,10 @@ static void conclude_without_policy(const struct mxg_trace *t)
 		break;
 	case MXG_TRACE_LOCAL:
 		printf("this message was made on %s (hop %u).\n", place(t), t->hop);
+		break;
+	case MXG_TRACE_RESUBMITTED:
+		printf("this message was submitted again on %s (hop %u), and nothing tells where it came from.\n",
+		       place(t), t->hop);
 		break;
 	case MXG_TRACE_RETRIEVED:
 		printf("%s fetched this message from a mailbox at %s.\n", place(t), buf);
@@ -414,17 +468,10 @@ static void tell(struct message *m, struct mxguard_check *check, bool several)
 		putchar('\n');
 }
 
-static int trace_message(const struct request *q, const char *file, bool several)
+static int trace_message(const struct request *q, struct message *m, struct stream *s, const char *file, bool several)
 {
 	static const char *const headings[] = { "hop", "from", "helo", "by", "with", "mta", "ours", "", NULL };
 	struct mxg_trace_rules rules;
-	struct message *m = calloc(1, sizeof(*m));
-	int fd = strcmp(file, "-") == 0 ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
-	if (m == NULL || fd < 0) {
-		fprintf(stderr, NAME ": %s: %s\n", file, strerror(m == NULL ? ENOMEM : errno));
-		free(m);
-		return m == NULL ? EX_TEMPFAIL : EX_NOINPUT;
-	}
 	*m = (struct message){ .request = q, .file = file };
 	m->hops = q->json ? json_array() : NULL;
 	m->table = q->json ? NULL : mxg_table_new(headings);
@@ -432,15 +479,33 @@ static int trace_message(const struct request *q, const char *file, bool several
 	rules.on_hop = on_hop;
 	mxg_trace_init(&m->trace, &rules);
 	struct mxguard_check *check = make_check(q);
-	read_header(m, fd, check);
-	tell(m, check, several);
+	read_message(m, s, check);
+	tell(m, check, several || s->mbox);
 	mxguard_session_release(q->session, check);
 	mxg_table_free(m->table);
 	json_decref(m->hops);
-	if (fd != STDIN_FILENO)
-		close(fd);
-	free(m);
 	return 0;
+}
+
+static int trace_file(const struct request *q, const char *file, bool several)
+{
+	struct message *m = calloc(1, sizeof(*m));
+	struct stream *s = calloc(1, sizeof(*s));
+	int fd = strcmp(file, "-") == 0 ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC), status = 0;
+	if (m == NULL || s == NULL || fd < 0) {
+		fprintf(stderr, NAME ": %s: %s\n", file, strerror(m == NULL || s == NULL ? ENOMEM : errno));
+		status = m == NULL || s == NULL ? EX_TEMPFAIL : EX_NOINPUT;
+	} else {
+		open_stream(s, fd);
+		do
+			status = trace_message(q, m, s, file, several);
+		while (status == 0 && s->mbox && at_hand(s, 1) > 0);
+	}
+	if (fd > STDIN_FILENO)
+		close(fd);
+	free(s);
+	free(m);
+	return status;
 }
 
 int cmd_trace(int argc, char **argv)
@@ -450,9 +515,8 @@ int cmd_trace(int argc, char **argv)
 	if (status != 0)
 		return status < 0 ? 0 : status;
 	/* a machine without mxguard can still read a message: then no host is internal */
-	if (q.config == NULL && access(MXG_DEFAULT_CONFIG, F_OK) != 0)
-		q.without_config = true;
-	if (!q.without_config) {
+	bool nothing = q.config == NULL && access(MXG_DEFAULT_CONFIG, F_OK) != 0;
+	if (q.internal_count == 0 && !nothing) {
 		status = mxg_open_session(&q.session, q.config == NULL ? MXG_DEFAULT_CONFIG : q.config,
 					  MXGUARD_SESSION_FLAG_NO_SNAPSHOT);
 		if (status != 0)
@@ -460,7 +524,7 @@ int cmd_trace(int argc, char **argv)
 		q.policy = mxguard_session_policy(q.session);
 	}
 	for (int i = optind; i < argc; i++) {
-		int own = trace_message(&q, argv[i], argc - optind > 1);
+		int own = trace_file(&q, argv[i], argc - optind > 1);
 		status = own != 0 ? own : status;
 	}
 	mxguard_session_free(q.session);

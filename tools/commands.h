@@ -2,19 +2,25 @@
 #ifndef MXG_COMMANDS_H
 #define MXG_COMMANDS_H
 
+#include "option_table.h"
+
 /*
  * mxguard COMMAND …: each command is one function in a file of its own, tools/cmd_NAME.c, and
- * one line in tools/meson.build. argv[0] is "mxguard NAME", so that getopt_long() names the
- * command in its messages; the value returned is the exit status (sysexits.h).
+ * one line in tools/meson.build; its options and what --help says are a table, usage_NAME.
+ * argv[0] is "mxguard NAME", which messages begin with; the value returned is the exit status (sysexits.h).
  * --color=WHEN has been taken out of argv by main().
  */
-int cmd_check(int argc, char **argv);
-int cmd_trace(int argc, char **argv);
-int cmd_scan(int argc, char **argv);
-int cmd_refresh(int argc, char **argv);
-int cmd_gateways(int argc, char **argv);
-int cmd_export(int argc, char **argv);
-int cmd_policy(int argc, char **argv);
-int cmd_doctor(int argc, char **argv);
+#define MXG_COMMAND(NAME) \
+	int cmd_##NAME(int argc, char **argv); \
+	extern const struct mxg_usage usage_##NAME
+
+MXG_COMMAND(check);
+MXG_COMMAND(trace);
+MXG_COMMAND(scan);
+MXG_COMMAND(refresh);
+MXG_COMMAND(gateways);
+MXG_COMMAND(export);
+MXG_COMMAND(policy);
+MXG_COMMAND(doctor);
 
 #endif

@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "command_list.h" /* made by tools/meson.build from what is compiled in */
+#include "base/nearest.h"
 #include "commands.h"
+#include "completion.h"
 #include "mxguard.h"
 #include "options.h"
 #include "terminal.h"
@@ -16,9 +18,10 @@
 struct command {
 	const char *name, *title, *summary;
 	int (*run)(int argc, char **argv);
+	const struct mxg_usage *usage;
 };
 
-#define COMMAND(NAME, SUMMARY) { #NAME, "mxguard " #NAME, SUMMARY, cmd_##NAME },
+#define COMMAND(NAME, SUMMARY) { #NAME, "mxguard " #NAME, SUMMARY, cmd_##NAME, &usage_##NAME },
 static const struct command commands[] = { MXG_COMMAND_LIST };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
@@ -47,11 +50,10 @@ static const struct command *find(const char *name)
 
 static int unknown(const char *name)
 {
-	const char *names[COMMAND_COUNT + 1];
+	const char *names[COMMAND_COUNT];
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		names[i] = commands[i].name;
-	names[COMMAND_COUNT] = NULL;
-	const char *near = mxg_nearest(name, names);
+	const char *near = mxg_nearest(name, names, COMMAND_COUNT);
 	if (near != NULL)
 		return mxg_wrong_use("mxguard", "there is no command '%s'; did you mean '%s'?", name, near);
 	return mxg_wrong_use("mxguard", "there is no command '%s'", name);
@@ -103,6 +105,17 @@ static int help(const char *name)
 	return finish(0);
 }
 
+/* For the build, which installs what comes out. */
+static int print_completion(const char *shell)
+{
+	struct mxg_completed completed[COMMAND_COUNT];
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		completed[i] = (struct mxg_completed){ commands[i].name, commands[i].summary, commands[i].usage };
+	if (shell == NULL || !mxg_completion_print(shell, "mxguard", completed, COMMAND_COUNT, stdout))
+		return mxg_wrong_use("mxguard", "--completion takes bash or zsh");
+	return finish(0);
+}
+
 int main(int argc, char **argv)
 {
 	setlocale(LC_CTYPE, "");
@@ -119,6 +132,8 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
 		return help(NULL);
+	if (strcmp(argv[1], "--completion") == 0)
+		return print_completion(argv[2]);
 	if (strcmp(argv[1], "help") == 0)
 		return help(argv[2]);
 	const struct command *command = find(argv[1]);

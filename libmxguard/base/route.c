@@ -25,6 +25,8 @@ bool mxg_route_is_needed(const char *path, size_t at, size_t len)
 	for (size_t i = 0; i < at; i++)
 		if (path[i] == '@' || path[i] == '%' || path[i] == '!')
 			return true;
+	if (at > 0 && path[at - 1] == '\\') /* the user's own @ */
+		return true;
 	for (size_t i = at + 1; i < len; i++)
 		if (!is_name_byte(path[i]) || (unsigned char)path[i] >= 0x80)
 			return true;
@@ -163,6 +165,20 @@ static void add_user(struct mxg_route *out, struct mxg_route_piece p)
 	out->user = p;
 }
 
+/* A route's @ begins a piece; that of an address stands behind its local part, whatever is quoted in that. */
+static bool has_outer_domain(const char *path, size_t len)
+{
+	bool quoted = false;
+	for (size_t i = 0; i < len; i++) {
+		size_t comment = path[i] == '(' && !quoted ? comment_length(path + i, len - i) : 0;
+		quoted ^= path[i] == '"';
+		if (path[i] == '@' && !quoted && i > 0 && path[i - 1] != ',' && path[i - 1] != ':')
+			return true;
+		i += path[i] == '\\' ? 1 : comment > 0 ? comment - 1 : 0;
+	}
+	return false;
+}
+
 void mxg_route_read(struct mxg_route *out, char *buffer, const char *path, size_t len)
 {
 	char before = ',';
@@ -180,6 +196,8 @@ void mxg_route_read(struct mxg_route *out, char *buffer, const char *path, size_
 		before = after;
 		i = end;
 	}
+	if (out->count > 0 && !has_outer_domain(path, len))
+		add_domain(out, (struct mxg_route_piece){ buffer, 0 }); /* to some, the whole is a user of this host */
 	out->unreadable |= out->user.at == NULL;
 	if (out->unreadable || n != len) /* "post master" is not postmaster */
 		out->user = (struct mxg_route_piece){ 0 };

@@ -7,10 +7,10 @@ static enum mxguard_action direct_action(const struct mxguard_check *c, const st
 	const struct mxg_override *o;
 	if (c->place == MXGUARD_PLACE_QUEUED) {
 		o = mxg_check_override_for(c, r, MXG_OVERRIDE_ON_DIRECT_QUEUED);
-		return o != NULL ? o->on_direct_queued : r->ruleset->on_direct_queued;
+		return o != NULL ? o->rules.on_direct_queued : r->ruleset->on_direct_queued;
 	}
 	o = mxg_check_override_for(c, r, MXG_OVERRIDE_ON_DIRECT);
-	return o != NULL ? o->on_direct : r->ruleset->on_direct;
+	return o != NULL ? o->rules.on_direct : r->ruleset->on_direct;
 }
 
 /* Waiting has an end: what it would have mended days ago would come back to a forged sender. */
@@ -27,11 +27,11 @@ static enum mxguard_action unknown_action(const struct mxguard_check *c, const s
 	const struct mxg_override *o;
 	if (!lasting) {
 		o = mxg_check_override_for(c, r, MXG_OVERRIDE_ON_UNKNOWN);
-		return o != NULL ? o->on_unknown : r->ruleset->on_unknown;
+		return o != NULL ? o->rules.on_unknown : r->ruleset->on_unknown;
 	}
 	o = mxg_check_override_for(c, r, MXG_OVERRIDE_ON_UNREADABLE);
 	if (o != NULL)
-		return o->on_unreadable;
+		return o->rules.on_unreadable_door;
 	return c->place == MXGUARD_PLACE_QUEUED ? r->ruleset->on_unreadable_queued : r->ruleset->on_unreadable_door;
 }
 

@@ -76,7 +76,7 @@ static const char *hop_remark(const struct mxg_trace_hop *hop)
 	if (hop->received->authenticated)
 		return "logged in";
 	if (hop->received->kind == MXG_RECEIVED_LOCAL)
-		return "made there";
+		return "submitted there";
 	if (hop->received->kind == MXG_RECEIVED_RETRIEVED)
 		return "fetched from another mailbox";
 	return hop->internal ? "internal" : "the boundary";
@@ -106,6 +106,7 @@ static void begin(struct mxguard_check *c, struct mxg_trace_reading *r)
 		.by = p->by.items,
 		.by_count = p->by.count,
 		.mta_mask = p->trace_mta,
+		.captured_only = true,
 		.want_first_date = c->place == MXGUARD_PLACE_QUEUED,
 		.on_hop = (c->flags & MXGUARD_CHECK_FLAG_STEPS) != 0 ? tell_hop : NULL,
 		.context = c,
@@ -178,6 +179,10 @@ static void finish(struct mxguard_check *c, const struct mxg_trace *t)
 		break;
 	case MXG_TRACE_LOCAL:
 		conclude(c, MXGUARD_VERDICT_INTERNAL, MXG_REASON_LOCAL_ORIGIN, NULL);
+		break;
+	case MXG_TRACE_RESUBMITTED:
+		conclude(c, MXGUARD_VERDICT_UNKNOWN, MXG_REASON_RESUBMITTED,
+			 mxg_check_format(c, "hop %u; below it a field that no host of ours wrote", t->hop));
 		break;
 	case MXG_TRACE_RETRIEVED:
 		conclude(c, MXGUARD_VERDICT_INTERNAL, MXG_REASON_RETRIEVED, NULL);

@@ -189,14 +189,15 @@ struct mxg_recipient *mxg_check_new_recipient(struct mxguard_check *c)
 static enum mxguard_mode mode_of(const struct mxguard_check *c, const struct mxg_recipient *r)
 {
 	const struct mxg_override *o = mxg_check_override_for(c, r, MXG_OVERRIDE_MODE);
-	return o != NULL ? o->mode : r->ruleset->mode;
+	return o != NULL ? o->rules.mode : r->ruleset->mode;
 }
 
 static bool address_exempt(const struct mxguard_check *c, const struct mxg_recipient *r, const char *address,
 			   size_t len)
 {
 	const struct mxg_override *o = mxg_check_override_for(c, r, MXG_OVERRIDE_EXEMPT);
-	return mxg_ruleset_exempts(r->ruleset, address, len) || (o != NULL && mxg_override_exempts(o, address, len));
+	return mxg_exempts(&r->ruleset->exempt, address, len) ||
+	       (o != NULL && mxg_exempts(&o->rules.exempt, address, len));
 }
 
 static void settle_plain(struct mxguard_check *c, struct mxg_recipient *r, enum mxguard_verdict verdict,
@@ -211,7 +212,7 @@ static struct mxg_outcome judge_boundary(const struct mxguard_check *c, const st
 {
 	struct mxg_outcome out = c->boundary_outcome;
 	const struct mxg_override *o = mxg_check_override_for(c, r, MXG_OVERRIDE_ON_UNTRACED);
-	enum mxguard_verdict untraced = o != NULL ? o->on_untraced : r->ruleset->on_untraced;
+	enum mxguard_verdict untraced = o != NULL ? o->rules.on_untraced : r->ruleset->on_untraced;
 	if (out.reason == MXG_REASON_UNTRACED && untraced == MXGUARD_VERDICT_INTERNAL) {
 		out.verdict = untraced;
 		out.reason = MXG_REASON_UNTRACED_ACCEPTED;
@@ -221,6 +222,9 @@ static struct mxg_outcome judge_boundary(const struct mxguard_check *c, const st
 	} else if (out.reason == MXG_REASON_RETRIEVED && r->ruleset->retrieved == MXGUARD_VERDICT_UNKNOWN) {
 		out.verdict = MXGUARD_VERDICT_UNKNOWN;
 		out.reason = MXG_REASON_RETRIEVED_UNKNOWN;
+	} else if (out.reason == MXG_REASON_RESUBMITTED && r->ruleset->resubmitted == MXGUARD_VERDICT_INTERNAL) {
+		out.verdict = MXGUARD_VERDICT_INTERNAL;
+		out.reason = MXG_REASON_RESUBMITTED_ACCEPTED;
 	}
 	return out;
 }

@@ -6,7 +6,7 @@
 #include "base/arena.h"
 #include "spf/evaluate.h"
 #include "mxguard.h"
-#include "policy/policy.h"
+#include "policy/setting.h"
 #include "check/reasons.h"
 #include "base/text_list.h"
 #include "check/token_reader.h"
@@ -62,24 +62,8 @@ struct mxg_recipient_name {
 
 /* What the front end's own configuration says instead of the ruleset. */
 struct mxg_override {
-	unsigned set; /* bits, enum mxg_override_bit */
-	enum mxguard_mode mode;
-	enum mxguard_action on_direct, on_direct_queued, on_unknown, on_unreadable;
-	enum mxguard_verdict on_untraced;
-	enum mxg_tag tag;
-	const char *quarantine_mailbox;
-	const char *exempt; /* words between blanks and commas */
-};
-enum mxg_override_bit {
-	MXG_OVERRIDE_MODE = 1 << 0,
-	MXG_OVERRIDE_EXEMPT = 1 << 1,
-	MXG_OVERRIDE_ON_DIRECT = 1 << 2,
-	MXG_OVERRIDE_ON_DIRECT_QUEUED = 1 << 3,
-	MXG_OVERRIDE_ON_UNKNOWN = 1 << 4,
-	MXG_OVERRIDE_ON_UNREADABLE = 1 << 5,
-	MXG_OVERRIDE_ON_UNTRACED = 1 << 6,
-	MXG_OVERRIDE_TAG = 1 << 7,
-	MXG_OVERRIDE_QUARANTINE_MAILBOX = 1 << 8
+	unsigned set; /* bits, enum mxg_override_bit: which of the rules are said */
+	struct mxg_ruleset rules;
 };
 
 struct mxg_recipient {
@@ -213,6 +197,5 @@ int mxg_check_is_local(const struct mxguard_check *check, const char *domain, si
 /* override.c */
 const struct mxg_override *mxg_check_override_for(const struct mxguard_check *check,
 						  const struct mxg_recipient *recipient, unsigned bit);
-bool mxg_override_exempts(const struct mxg_override *override, const char *address, size_t len);
 
 #endif

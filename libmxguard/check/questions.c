@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A check's questions, out to whoever asks DNS, and the replies, in. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +56,7 @@ static bool is_question(const struct mxguard_check *c, size_t number)
 	       (mxg_answers_flags(c->answers, (int)number) & MXG_ENTRY_ASKED) != 0;
 }
 
-const char *mxguard_check_question_text(struct mxguard_check *c, size_t number)
+const char *mxg_check_question_text(struct mxguard_check *c, size_t number)
 {
 	char name[MXG_NAME_TEXT_MAX];
 	if (!is_question(c, number))
@@ -100,6 +101,14 @@ int mxguard_check_reply(struct mxguard_check *c, size_t number, const void *repl
 	free(parsed.records.data);
 	return MXGUARD_ERROR_NONE;
 }
+
+/* The public enum is a part of ours: the caller's number is taken as it is. */
+static_assert((int)MXGUARD_DNS_FAILURE_TIMEOUT == (int)MXG_DNS_TIMEOUT, "enums agree");
+static_assert((int)MXGUARD_DNS_FAILURE_SERVFAIL == (int)MXG_DNS_SERVFAIL, "enums agree");
+static_assert((int)MXGUARD_DNS_FAILURE_REFUSED == (int)MXG_DNS_REFUSED, "enums agree");
+static_assert((int)MXGUARD_DNS_FAILURE_BROKEN == (int)MXG_DNS_BROKEN, "enums agree");
+static_assert((int)MXGUARD_DNS_FAILURE_CANCELLED == (int)MXG_DNS_CANCELLED, "enums agree");
+static_assert((int)MXGUARD_DNS_FAILURE_LOCAL == (int)MXG_DNS_LOCAL, "enums agree");
 
 /* Between them stands one that is found here, never told. */
 static bool is_failure(enum mxguard_dns_failure why)

@@ -19,6 +19,8 @@
 	X(LOCAL_ORIGIN, "local-origin", NONE, "4.7.1", "the message was made on a host of our own") \
 	X(ORIGIN, "origin", NONE, "4.7.1", "the peer may originate mail here") \
 	X(RETRIEVED, "retrieved", NONE, "4.7.1", "the message was fetched from another mailbox") \
+	X(RESUBMITTED_ACCEPTED, "resubmitted-accepted", NONE, "4.7.1", \
+	  "the message was submitted again on a host of our own, and resubmitted accepts it") \
 	X(LOGIN, "login", NONE, "4.7.1", "the client has logged in") \
 	X(TRACE_LOGIN, "trace-login", NONE, "4.7.1", "the client had logged in at a host of our own") \
 	X(MODE_OFF, "mode-off", NONE, "4.7.1", "checking is switched off for this domain") \
@@ -67,6 +69,8 @@
 	  "the trace ends below an internal host that is not among origins") \
 	X(RETRIEVED_UNKNOWN, "retrieved-unknown", LASTING, "4.7.1", \
 	  "the message was fetched from another mailbox, and retrieved says unknown") \
+	X(RESUBMITTED, "resubmitted", LASTING, "4.7.1", \
+	  "the message was submitted again on a host of our own, and nothing tells where it came from") \
 	X(FIELD_UNREADABLE, "field-unreadable", LASTING, "4.7.1", "a Received field cannot be read without doubt") \
 	X(FIELD_NOT_OURS, "field-not-ours", LASTING, "4.7.1", \
 	  "a Received field was not written by a host of ours where it had to be") \

@@ -143,7 +143,7 @@ static const char *quarantine_mailbox(const struct mxguard_check *c, const struc
 {
 	const struct mxg_override *o = mxg_check_override_for(c, r, MXG_OVERRIDE_QUARANTINE_MAILBOX);
 	if (o != NULL)
-		return o->quarantine_mailbox;
+		return o->rules.quarantine_mailbox;
 	return r->ruleset == NULL ? "Junk" : r->ruleset->quarantine_mailbox;
 }
 
@@ -321,7 +321,7 @@ static bool wants_tag(const struct mxguard_check *c, const struct mxg_recipient 
 	if (r->would == MXGUARD_ACTION_TAG)
 		return true;
 	const struct mxg_override *o = mxg_check_override_for(c, r, MXG_OVERRIDE_TAG);
-	switch (o != NULL ? o->tag : r->ruleset->tag) {
+	switch (o != NULL ? o->rules.tag : r->ruleset->tag) {
 	case MXG_TAG_ALWAYS:
 		return true;
 	case MXG_TAG_NOT_ACCEPTED:
@@ -332,19 +332,36 @@ static bool wants_tag(const struct mxguard_check *c, const struct mxg_recipient 
 	return false;
 }
 
+/* Higher is worse. */
+static int rank(enum mxguard_verdict verdict)
+{
+	switch (verdict) {
+	case MXGUARD_VERDICT_DIRECT:
+		return 6;
+	case MXGUARD_VERDICT_UNKNOWN:
+		return 5;
+	case MXGUARD_VERDICT_AUTHORIZED:
+		return 4;
+	case MXGUARD_VERDICT_INTERNAL:
+		return 3;
+	case MXGUARD_VERDICT_AUTHENTICATED:
+		return 2;
+	case MXGUARD_VERDICT_EXEMPT:
+		return 1;
+	case MXGUARD_VERDICT_UNDECIDED:
+		break;
+	}
+	return 0;
+}
+
 /* The recipient whose outcome a field for all of them shows: the worst one. */
 static size_t worst_tagged(const struct mxguard_check *c)
 {
-	static const int rank[] = {
-		[MXGUARD_VERDICT_UNDECIDED] = 0, [MXGUARD_VERDICT_EXEMPT] = 1,     [MXGUARD_VERDICT_AUTHENTICATED] = 2,
-		[MXGUARD_VERDICT_INTERNAL] = 3,  [MXGUARD_VERDICT_AUTHORIZED] = 4, [MXGUARD_VERDICT_UNKNOWN] = 5,
-		[MXGUARD_VERDICT_DIRECT] = 6,
-	};
 	size_t worst = MXGUARD_ALL; /* none */
 	for (size_t i = 0; i < c->recipient_count; i++) {
 		const struct mxg_recipient *r = &c->recipients[i];
 		if (wants_tag(c, r) &&
-		    (worst == MXGUARD_ALL || rank[r->outcome.verdict] > rank[c->recipients[worst].outcome.verdict]))
+		    (worst == MXGUARD_ALL || rank(r->outcome.verdict) > rank(c->recipients[worst].outcome.verdict)))
 			worst = i;
 	}
 	return worst;

@@ -206,6 +206,8 @@ static void read_all(struct making *m, const char *path, size_t len)
 		add_domain(m, &route.domains[i]);
 		add_variants(m, &route.domains[i]);
 	}
+	if (is_host(m, m->r->domain, m->r->domain_len)) /* however much stands before it */
+		add_owners(m);
 	if (route.count == 0)
 		add_domain(m, &(struct mxg_route_piece){ "", 0 });
 	if (route.unreadable)

@@ -251,6 +251,7 @@ static bool compose(struct mxguard_check *c, struct mxg_parsed *out, const char 
 		return false;
 	char *own = address + local_len + (domain_len > 0);
 	copy_local(address, path, local_len, room, &odd);
+	odd |= local_len > 0 && path[local_len - 1] == '\\'; /* the @ may be the user's */
 	address[local_len] = '@';
 	if (!copy_lower(own, domain, domain_len, &odd)) {
 		if (mxg_idna_to_ascii(ascii, domain, domain_len)) {

@@ -113,3 +113,15 @@ const char *mxg_name_format(const struct mxg_name *name, char buf[MXG_NAME_TEXT_
 	buf[out] = '\0';
 	return buf;
 }
+
+void mxg_name_plain(const struct mxg_name *name, char text[256])
+{
+	size_t out = 0;
+	for (size_t at = 0; at < name->len && name->wire[at] != 0; at += 1u + name->wire[at]) {
+		if (out > 0)
+			text[out++] = '.';
+		memcpy(text + out, name->wire + at + 1, name->wire[at]);
+		out += name->wire[at];
+	}
+	text[out] = '\0';
+}

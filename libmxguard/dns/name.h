@@ -32,5 +32,8 @@ uint32_t mxg_name_hash(const struct mxg_name *name);
 /* Without the trailing dot ("." for the root); bytes that are not printable
  * ASCII, dots in labels and backslashes as \DDD: safe to log. Returns buf. */
 const char *mxg_name_format(const struct mxg_name *name, char buf[MXG_NAME_TEXT_MAX]);
+/* Without the trailing dot, its bytes as they are, for macros (RFC 7208 §7.3). Labels that hold dots
+ * look like several. */
+void mxg_name_plain(const struct mxg_name *name, char text[256]);
 
 #endif

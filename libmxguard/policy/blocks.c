@@ -54,10 +54,11 @@ static bool take_block(struct mxg_policy_build *b, uint32_t number, const config
 	if (!mxg_build_domains(b, domains, true, &names) || !map_domains(b, number, domains, &names))
 		return false;
 	rules->label = names.items[0];
-	return mxg_settings_take_block(b, rules, block);
+	return mxg_settings_take(b, rules, block, MXG_PLACE_BLOCK);
 }
 
-bool mxg_take_policies(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *setting)
+bool mxg_take_policies(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
+		       const config_setting_t *setting)
 {
 	size_t names = 0;
 	if (!check_blocks(b, setting, &names))
@@ -66,7 +67,7 @@ bool mxg_take_policies(struct mxg_policy_build *b, struct mxg_ruleset *rules, co
 	struct mxg_ruleset *all = mxg_build_take(b, count + 1, sizeof(*all));
 	if (all == NULL)
 		return false;
-	all[0] = *rules;
+	all[0] = b->policy->rulesets[0];
 	b->policy->rulesets = all;
 	b->policy->map = mxg_domain_map_new(b->arena, names);
 	if (b->policy->map == NULL)
@@ -189,10 +190,10 @@ static bool entry_covers(const char *entry, const char *address, size_t len)
 	       memchr(address + entry_len, '@', len - entry_len) == NULL;
 }
 
-bool mxg_ruleset_exempts(const struct mxg_ruleset *ruleset, const char *address, size_t len)
+bool mxg_exempts(const struct mxg_exempt *exempt, const char *address, size_t len)
 {
-	for (size_t i = 0; i < ruleset->exempt_count; i++)
-		if (entry_covers(ruleset->exempt[i], address, len))
+	for (size_t i = 0; i < exempt->count; i++)
+		if (entry_covers(exempt->items[i], address, len))
 			return true;
 	return false;
 }

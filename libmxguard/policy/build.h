@@ -7,7 +7,7 @@
 #include "base/arena.h"
 #include "base/domain_map.h"
 #include "mxguard.h"
-#include "policy/policy.h"
+#include "policy/setting.h"
 
 /* A policy in the making; shared by policy*.c only. */
 
@@ -32,7 +32,7 @@ struct mxg_policy_build {
 	size_t size;
 };
 
-/* ---- policy_error.c: all return false ---------------------------------------------------- */
+/* ---- error.c: all return false ---------------------------------------------------- */
 
 /* "file:line: setting: " and the text, on one line, neutered. setting NULL: only the file. */
 bool mxg_build_fail(struct mxg_policy_build *b, const config_setting_t *setting, const char *format, ...)
@@ -45,10 +45,8 @@ bool mxg_build_no_memory(struct mxg_policy_build *b);
 void mxg_build_warn(struct mxg_policy_build *b, const config_setting_t *setting, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 unsigned mxg_build_line(const config_setting_t *setting);
-/* The known name that is nearest to what was written; NULL: none is near. */
-const char *mxg_nearest_name(const char *written, const char *const *known, size_t count);
 
-/* ---- policy_text.c: what libconfig would take wrongly ------------------------------------- */
+/* ---- text.c: what libconfig would take wrongly ------------------------------------- */
 
 struct mxg_policy_text {
 	char *text; /* with a NUL, a line end before it, and no byte order mark; malloc'd */
@@ -58,7 +56,7 @@ struct mxg_policy_text {
 bool mxg_policy_text_read(struct mxg_policy_build *b, struct mxg_policy_text *out, const char *text, size_t len);
 void mxg_policy_text_clear(struct mxg_policy_text *text);
 
-/* ---- policy_values.c: one setting's value ------------------------------------------------- */
+/* ---- values.c: one setting's value ------------------------------------------------- */
 
 /* Zeroed memory of the policy; NULL (and no memory noted) where there is none. */
 void *mxg_build_take(struct mxg_policy_build *b, size_t count, size_t size);
@@ -66,11 +64,16 @@ const char *mxg_build_copy(struct mxg_policy_build *b, const char *text, size_t 
 /* The string, borrowed from libconfig; NULL (and the error noted) for other types. */
 const char *mxg_build_string(struct mxg_policy_build *b, const config_setting_t *setting, const char *expected);
 bool mxg_build_is_list(const config_setting_t *setting);
-bool mxg_build_bool(struct mxg_policy_build *b, const config_setting_t *setting, bool *out);
-bool mxg_build_seconds(struct mxg_policy_build *b, const config_setting_t *setting, uint32_t *out);
-bool mxg_build_domain(struct mxg_policy_build *b, const config_setting_t *setting, const char **out);
-/* An absolute path; a relative one is joined to the file's folder. */
-bool mxg_build_path(struct mxg_policy_build *b, const config_setting_t *setting, const char **out);
+/* Rows' ways of taking a value: a bool, a name, an absolute path (a relative one is joined to the
+ * file's folder), ranges. */
+bool mxg_take_bool(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
+		   const config_setting_t *setting);
+bool mxg_take_domain(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
+		     const config_setting_t *setting);
+bool mxg_take_path(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
+		   const config_setting_t *setting);
+bool mxg_take_prefixes(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
+		       const config_setting_t *setting);
 /* Names; with ".suffix"es where allowed. */
 bool mxg_build_domains(struct mxg_policy_build *b, const config_setting_t *setting, bool suffixes,
 		       struct mxg_string_list *out);
@@ -78,39 +81,32 @@ bool mxg_build_domains(struct mxg_policy_build *b, const config_setting_t *setti
 bool mxg_build_prefixes(struct mxg_policy_build *b, const config_setting_t *setting, const struct mxg_prefix *first,
 			size_t first_count, struct mxg_prefix_list *out);
 
-/* ---- policy_settings.c ------------------------------------------------------------------------ */
+/* ---- settings.c -------------------------------------------------------------------------------- */
 
-enum mxg_setting_place { MXG_SETTING_GLOBAL = 1 << 0, MXG_SETTING_BLOCK = 1 << 1, MXG_SETTING_BOTH = 3 };
-
-struct mxg_setting {
-	const char *name;
-	unsigned places; /* enum mxg_setting_place */
-	bool (*take)(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *setting);
-};
-
-/* Takes all of a group by its table, in the table's order. */
+/* All of a group by the table, in the table's order; rules: of the file or the block. */
 bool mxg_settings_take(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *group,
-		       const struct mxg_setting *table, size_t count, unsigned place);
-/* Every setting of the file. */
-bool mxg_settings_take_all(struct mxg_policy_build *b);
-/* What a ruleset may have, from the file's level or from a block. */
-bool mxg_settings_take_block(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *block);
+		       unsigned place);
+/* Whether the group holds nothing but settings of this place. */
+bool mxg_settings_know(struct mxg_policy_build *b, const config_setting_t *group, unsigned place);
+bool mxg_settings_default(struct mxg_policy_build *b, struct mxg_ruleset *rules);
 
-/* ---- policy_network.c ---------------------------------------------------------------------- */
+/* ---- network.c ------------------------------------------------------------------------------- */
 
-bool mxg_take_internal(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *setting);
-bool mxg_take_origins(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *setting);
-bool mxg_take_self(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *setting);
-bool mxg_take_servers(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *setting);
+bool mxg_take_internal(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
+		       const config_setting_t *setting);
+bool mxg_take_servers(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
+		      const config_setting_t *setting);
 bool mxg_network_defaults(struct mxg_policy_build *b);
 bool mxg_own_names(struct mxg_policy_build *b); /* own_names.c; behind the defaults */
 
-/* ---- policy_gateways.c, policy_token.c, policy_blocks.c, policy_hash.c ------------------------- */
+/* ---- gateways.c, token_value.c, blocks.c, hash.c ------------------------- */
 
-bool mxg_take_gateways(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *setting);
+bool mxg_take_gateways(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
+		       const config_setting_t *setting);
 bool mxg_take_token(struct mxg_policy_build *b, struct mxg_token *token, const config_setting_t *setting);
 /* Makes the rulesets: the blocks' are copies of the default, changed. */
-bool mxg_take_policies(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *setting);
+bool mxg_take_policies(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
+		       const config_setting_t *setting);
 /* What only the whole tells: no gateways in enforce mode. */
 bool mxg_rulesets_judge(struct mxg_policy_build *b);
 void mxg_policy_hash(struct mxguard_policy *policy);

@@ -125,15 +125,10 @@ static bool take_name(struct mxg_policy_build *b, struct mxg_ruleset *rules, uin
 /* The terms of one entry, before room is made for all. */
 static bool count_terms(struct mxg_policy_build *b, const config_setting_t *entry, size_t *count)
 {
-	static const char *const known[] = { "name", "allow", "header" };
 	if (config_setting_type(entry) != CONFIG_TYPE_GROUP)
 		return mxg_build_unexpected(b, entry, "a group such as { name = \"filters\"; allow = \"mx\"; }");
-	for (unsigned i = 0; i < (unsigned)config_setting_length(entry); i++) {
-		const config_setting_t *one = config_setting_get_elem(entry, i);
-		const char *name = config_setting_name(one);
-		if (strcmp(name, known[0]) != 0 && strcmp(name, known[1]) != 0 && strcmp(name, known[2]) != 0)
-			return mxg_build_fail(b, one, "found an unknown setting; expected name, allow or header");
-	}
+	if (!mxg_settings_know(b, entry, MXG_PLACE_GATEWAY))
+		return false;
 	const config_setting_t *allow = config_setting_get_member(entry, "allow");
 	if (config_setting_get_member(entry, "name") == NULL)
 		return mxg_build_fail(b, entry, "found a gateway without a name; expected name = \"...\"");
@@ -227,8 +222,10 @@ static void warn_of_covered(struct mxg_policy_build *b, struct mxg_ruleset *rule
 	}
 }
 
-bool mxg_take_gateways(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *setting)
+bool mxg_take_gateways(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
+		       const config_setting_t *setting)
 {
+	struct mxg_ruleset *rules = field;
 	size_t count = 0, terms = 0;
 	if (!mxg_build_is_list(setting))
 		return mxg_build_unexpected(b, setting, "a list such as ( { name = \"filters\"; allow = \"mx\"; } )");

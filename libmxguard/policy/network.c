@@ -17,19 +17,10 @@ static const struct mxg_prefix loopback[] = {
 };
 #define LOOPBACKS (sizeof(loopback) / sizeof(loopback[0]))
 
-bool mxg_take_internal(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *setting)
+bool mxg_take_internal(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
+		       const config_setting_t *setting)
 {
-	return mxg_build_prefixes(b, setting, loopback, LOOPBACKS, &b->policy->internal);
-}
-
-bool mxg_take_origins(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *setting)
-{
-	return mxg_build_prefixes(b, setting, NULL, 0, &b->policy->origins);
-}
-
-bool mxg_take_self(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *setting)
-{
-	return mxg_build_prefixes(b, setting, NULL, 0, &b->policy->self);
+	return mxg_build_prefixes(b, setting, loopback, LOOPBACKS, field);
 }
 
 /* ---- dns.servers ----------------------------------------------------------------------------- */
@@ -59,9 +50,9 @@ static bool parse_server(const char *text, struct mxg_address *address, unsigned
 	return text[len] == '\0' || parse_port(text + len + 1, port);
 }
 
-bool mxg_take_servers(struct mxg_policy_build *b, struct mxg_ruleset *rules, const config_setting_t *setting)
+bool mxg_take_servers(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
+		      const config_setting_t *setting)
 {
-	static const char expected[] = "an address with an optional port, such as \"127.0.0.1\" or \"[::1]:5353\"";
 	if (!mxg_build_is_list(setting))
 		return mxg_build_unexpected(b, setting, "a list of addresses, such as [ \"127.0.0.1\" ]");
 	int count = config_setting_length(setting);
@@ -74,16 +65,16 @@ bool mxg_take_servers(struct mxg_policy_build *b, struct mxg_ruleset *rules, con
 		struct mxg_address address;
 		unsigned port;
 		const config_setting_t *one = config_setting_get_elem(setting, (unsigned)i);
-		const char *written = mxg_build_string(b, one, expected);
+		const char *written = mxg_build_string(b, one, row->expected);
 		if (written == NULL)
 			return false;
 		if (!parse_server(written, &address, &port))
-			return mxg_build_unexpected(b, one, expected);
+			return mxg_build_unexpected(b, one, row->expected);
 		mxg_address_format(&address, text);
 		at += (size_t)snprintf(joined + at, size - at, address.family == 4 ? "%s%s:%u" : "%s[%s]:%u",
 				       at > 0 ? "," : "", text, port);
 	}
-	b->policy->dns_servers = joined;
+	*(const char **)field = joined;
 	return joined != NULL;
 }
 

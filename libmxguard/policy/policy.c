@@ -43,31 +43,7 @@ const char *mxguard_policy_warning(const struct mxguard_policy *policy, size_t i
 	return index < policy->warnings.count ? policy->warnings.items[index] : NULL;
 }
 
-int mxguard_policy_timeout(const struct mxguard_policy *policy)
-{
-	return policy->timeout_ms;
-}
-
-const char *mxguard_policy_authserv_id(const struct mxguard_policy *policy)
-{
-	return policy->authserv_id;
-}
-
 /* ---- making it ------------------------------------------------------------------------------------- */
-
-static const struct mxg_ruleset default_rules = {
-	.label = "default",
-	.mode = MXGUARD_MODE_MONITOR,
-	.on_direct = MXGUARD_ACTION_REJECT,
-	.on_direct_queued = MXGUARD_ACTION_QUARANTINE,
-	.on_unknown = MXGUARD_ACTION_DEFER,
-	.on_unreadable_door = MXGUARD_ACTION_DEFER,
-	.on_unreadable_queued = MXGUARD_ACTION_QUARANTINE,
-	.on_untraced = MXGUARD_VERDICT_UNKNOWN,
-	.retrieved = MXGUARD_VERDICT_INTERNAL,
-	.tag = MXG_TAG_NOT_ACCEPTED,
-	.quarantine_mailbox = "Junk",
-};
 
 static struct mxguard_policy *new_policy(struct mxg_policy_build *b)
 {
@@ -82,19 +58,14 @@ static struct mxguard_policy *new_policy(struct mxg_policy_build *b)
 		mxg_build_no_memory(b);
 		return NULL;
 	}
-	*rules = default_rules;
+	rules->label = "default";
 	rules->prefixes = mxg_prefix_set_new(NULL, 0);
 	atomic_init(&p->refs, 1);
 	p->memory = arena;
 	p->rulesets = rules;
 	p->ruleset_count = 1;
-	p->state_dir = "/var/lib/mxguard";
-	p->timeout_ms = 5000;
-	p->grace = p->settle = 2 * 86400;
-	p->keep_stale = 7 * 86400;
-	p->patience = 4 * 3600;
-	p->reply_rules.max_ttl = 86400;
-	if (rules->prefixes == NULL)
+	b->policy = p;
+	if (rules->prefixes == NULL || !mxg_settings_default(b, rules))
 		mxg_build_no_memory(b);
 	return p;
 }
@@ -124,8 +95,8 @@ static bool map_domains(struct mxg_policy_build *b)
 
 static bool take_all(struct mxg_policy_build *b)
 {
-	if (!mxg_settings_take_all(b) || !mxg_rulesets_judge(b) || !mxg_network_defaults(b) || !map_domains(b) ||
-	    !list_warnings(b))
+	if (!mxg_settings_take(b, &b->policy->rulesets[0], b->root, MXG_PLACE_FILE) || !mxg_rulesets_judge(b) ||
+	    !mxg_network_defaults(b) || !map_domains(b) || !list_warnings(b))
 		return false;
 	b->policy->path = mxg_build_copy(b, b->name, strlen(b->name));
 	mxg_policy_hash(b->policy);

@@ -36,6 +36,11 @@ struct mxg_gateway_term {
 	bool by_recipient; /* it asks for records of the recipient's domain */
 };
 
+struct mxg_exempt {
+	const char **items; /* lower case; "user@domain" or "user@" */
+	size_t count;
+};
+
 /* Settings that a `policies` block may have of its own; the rest it inherits. */
 struct mxg_ruleset {
 	const char *label; /* for people: "default", or the block's first domain */
@@ -48,14 +53,14 @@ struct mxg_ruleset {
 	size_t dns_count; /* the other terms: numbers, ascending */
 	uint32_t *dns_terms;
 	bool by_recipient; /* one of them is */
-	size_t exempt_count;
-	const char **exempt; /* lower case; "user@domain" or "user@" */
+	struct mxg_exempt exempt;
 	enum mxguard_action on_direct, on_direct_queued, on_unknown; /* never ACCEPT unless written so */
 	enum mxguard_action on_unreadable_door, on_unreadable_queued;
 	enum mxguard_verdict on_untraced; /* UNKNOWN (default) or INTERNAL ("accept") or DIRECT ("direct") */
 	enum mxguard_verdict retrieved; /* INTERNAL ("accept", default) or UNKNOWN */
-	enum mxg_tag tag; /* default not-accepted */
-	const char *quarantine_mailbox; /* default "Junk" */
+	enum mxguard_verdict resubmitted; /* UNKNOWN or INTERNAL ("accept") */
+	enum mxg_tag tag;
+	const char *quarantine_mailbox;
 	const char *reply_text; /* NULL: the reason's own */
 };
 
@@ -91,7 +96,7 @@ struct mxguard_policy {
 	struct mxg_string_list trace_mta_names;
 	const char *authserv_id; /* default: this host's name */
 	const char *hostname; /* this host's name, for %{r} and defaults */
-	const char *state_dir; /* default /var/lib/mxguard */
+	const char *state_dir;
 	int timeout_ms;
 	uint32_t grace, keep_stale, settle; /* seconds */
 	uint32_t patience;
@@ -131,21 +136,12 @@ static inline bool mxg_policy_may_be_own_name(const struct mxguard_policy *polic
 	return (policy->own_lengths >> (len & 63) & 1) != 0 || (len >= 9 && memcmp(domain, "localhost", 9) == 0);
 }
 
-/* exempt of the ruleset; address: lower-case domain, the local part as it came. The
+/* Whether one of the entries covers the address: lower-case domain, the local part as it came. The
  * local part is compared without regard to ASCII case. */
-bool mxg_ruleset_exempts(const struct mxg_ruleset *ruleset, const char *address, size_t len);
+bool mxg_exempts(const struct mxg_exempt *exempt, const char *address, size_t len);
 
 /* One line of domains_file: true and the normalized domain in out (lower case A-label,
  * 254 bytes) for an entry; false for blanks and comments; *error set where it is wrong. */
 bool mxg_domains_line(char out[256], const char *line, size_t len, const char **error);
-
-bool mxg_policy_is_quarantine_mailbox(const char *text);
-
-/* The value of a word in the configuration, for overrides as well; false: unknown. */
-bool mxg_policy_mode_word(const char *word, enum mxguard_mode *out);
-bool mxg_policy_action_word(const char *word, enum mxguard_action *out);
-bool mxg_policy_untraced_word(const char *word, enum mxguard_verdict *out);
-bool mxg_policy_tag_word(const char *word, enum mxg_tag *out);
-bool mxg_policy_retrieved_word(const char *word, enum mxguard_verdict *out);
 
 #endif

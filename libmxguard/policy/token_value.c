@@ -142,16 +142,11 @@ static bool take_value(struct mxg_policy_build *b, struct mxg_token *token, cons
 
 bool mxg_take_token(struct mxg_policy_build *b, struct mxg_token *token, const config_setting_t *setting)
 {
-	static const char *const known[] = { "name", "value", "value_file" };
 	if (config_setting_type(setting) != CONFIG_TYPE_GROUP)
 		return mxg_build_unexpected(b, setting,
 					    "a group such as { name = \"X-Gateway-Token\"; value_file = \"...\"; }");
-	for (unsigned i = 0; i < (unsigned)config_setting_length(setting); i++) {
-		const config_setting_t *one = config_setting_get_elem(setting, i);
-		const char *name = config_setting_name(one);
-		if (strcmp(name, known[0]) != 0 && strcmp(name, known[1]) != 0 && strcmp(name, known[2]) != 0)
-			return mxg_build_fail(b, one, "found an unknown setting; expected name, value or value_file");
-	}
+	if (!mxg_settings_know(b, setting, MXG_PLACE_HEADER))
+		return false;
 	const config_setting_t *name = config_setting_get_member(setting, "name");
 	const config_setting_t *value = config_setting_get_member(setting, "value");
 	const config_setting_t *file = config_setting_get_member(setting, "value_file");
@@ -164,5 +159,5 @@ bool mxg_take_token(struct mxg_policy_build *b, struct mxg_token *token, const c
 		return false;
 	if (value != NULL)
 		return take_value(b, token, value);
-	return mxg_build_path(b, file, &token->value_file) && read_value(b, token, file);
+	return mxg_take_path(b, NULL, &token->value_file, file) && read_value(b, token, file);
 }

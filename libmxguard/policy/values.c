@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/domain_text.h"
-#include "base/duration.h"
 #include "policy/build.h"
 
 void *mxg_build_take(struct mxg_policy_build *b, size_t count, size_t size)
@@ -41,42 +40,34 @@ bool mxg_build_is_list(const config_setting_t *setting)
 	return type == CONFIG_TYPE_ARRAY || type == CONFIG_TYPE_LIST;
 }
 
-bool mxg_build_bool(struct mxg_policy_build *b, const config_setting_t *setting, bool *out)
+bool mxg_take_bool(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
+		   const config_setting_t *setting)
 {
 	if (config_setting_type(setting) != CONFIG_TYPE_BOOL)
-		return mxg_build_unexpected(b, setting, "true or false");
-	*out = config_setting_get_bool(setting) != 0;
+		return mxg_build_unexpected(b, setting, row->expected);
+	*(bool *)field = config_setting_get_bool(setting) != 0;
 	return true;
 }
 
-bool mxg_build_seconds(struct mxg_policy_build *b, const config_setting_t *setting, uint32_t *out)
-{
-	static const char expected[] = "whole seconds up to a year, such as \"90s\", \"12h\" or \"2d\"";
-	uint64_t milliseconds;
-	const char *text = mxg_build_string(b, setting, expected);
-	if (text == NULL)
-		return false;
-	if (!mxg_duration_parse(text, &milliseconds) || milliseconds % 1000 != 0)
-		return mxg_build_unexpected(b, setting, expected);
-	*out = (uint32_t)(milliseconds / 1000);
-	return true;
-}
-
-bool mxg_build_domain(struct mxg_policy_build *b, const config_setting_t *setting, const char **out)
+bool mxg_take_domain(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
+		     const config_setting_t *setting)
 {
 	char name[256];
-	const char *text = mxg_build_string(b, setting, "a domain name");
+	const char *text = mxg_build_string(b, setting, row->expected);
 	if (text == NULL)
 		return false;
 	const char *expected = mxg_domain_text(name, text, strlen(text));
 	if (expected != NULL)
 		return mxg_build_unexpected(b, setting, expected);
-	*out = mxg_build_copy(b, name, strlen(name));
-	return *out != NULL;
+	const char *copy = mxg_build_copy(b, name, strlen(name));
+	*(const char **)field = copy;
+	return copy != NULL;
 }
 
-bool mxg_build_path(struct mxg_policy_build *b, const config_setting_t *setting, const char **out)
+bool mxg_take_path(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
+		   const config_setting_t *setting)
 {
+	const char **out = field;
 	const char *text = mxg_build_string(b, setting, "a path");
 	if (text == NULL)
 		return false;
@@ -158,4 +149,10 @@ bool mxg_build_prefixes(struct mxg_policy_build *b, const config_setting_t *sett
 			return false;
 	*out = (struct mxg_prefix_list){ items, first_count + count };
 	return true;
+}
+
+bool mxg_take_prefixes(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
+		       const config_setting_t *setting)
+{
+	return mxg_build_prefixes(b, setting, NULL, 0, field);
 }

@@ -39,6 +39,7 @@ struct mxg_clauses {
 	const char *value, *end; /* the field's body without blanks around */
 	unsigned lines; /* physical lines */
 	bool folded; /* "by" begins a physical line of its own */
+	bool late; /* HELO stands on the second line: some gateway has folded the field anew */
 	struct mxg_slice helo;
 	struct mxg_items from; /* between HELO and "by" */
 	struct mxg_slice by;
@@ -63,6 +64,13 @@ struct mxg_lines {
 bool mxg_lines_survey(struct mxg_lines *lines, const char *field, size_t len);
 
 bool mxg_clauses_split(struct mxg_clauses *c, const struct mxg_lines *lines, const char *value, const char *end);
+
+/* The whole field cut; *value and *end are its body. READ, or what is in the way. */
+enum mxg_received_reason mxg_field_split(struct mxg_clauses *c, const char *field, size_t len, const char **value,
+					 const char **end);
+
+/* Who can have written it, by the anchored words behind "by" alone. */
+unsigned mxg_clauses_writers(const struct mxg_clauses *c);
 
 /* Small tools that all grammars share. */
 /* inline, so that the length of a literal is no call */
@@ -160,6 +168,23 @@ bool mxg_address_comment(const struct mxg_clauses *c, unsigned index);
  * a line of its own, below the client's. Only MTAs that leave no blank, CR or
  * parenthesis in a HELO can do without this. */
 bool mxg_only_address_comment(const struct mxg_clauses *c);
+
+/* The MTA's own comment on a physical line of its own, below the address: the
+ * one that begins with text; NULL if there is none. */
+const struct mxg_item *mxg_own_line(const struct mxg_clauses *c, const char *text);
+
+/* "HELO", "EHLO", "LHLO" in any case: a label, and never a host's name. */
+bool mxg_slice_is_label(struct mxg_slice s);
+
+/* Whether anything but the address itself in the from clause has the shape of
+ * an address: where the writer is not known, nobody can tell which is which. */
+bool mxg_other_address(const struct mxg_clauses *c, const struct mxg_address *address);
+
+bool mxg_is_exim_id(struct mxg_slice id); /* groups of 6, 6 and 2 letters and digits; since 4.97 of 6, 11 and 4 */
+bool mxg_is_exim_protocol(struct mxg_slice protocol); /* in lower case */
+
+/* " by " in one of the bytes: a second clause, where only one was written. */
+bool mxg_has_second_by(const char *at, const char *end);
 
 /* MXG_RECEIVED_PEER with name and address of such a comment. */
 bool mxg_peer_from_comment(struct mxg_received *out, const struct mxg_clauses *c, const char *suffix);

@@ -84,9 +84,9 @@ bool mxg_grammar_courier(struct mxg_received *out, const struct mxg_clauses *c)
 	return mxg_peer_from_comment(out, c, NULL);
 }
 
-/* "[ID@]A" without brackets, as qmail and qpsmtpd write it. ID has been made
+/* "[ID@]A" without brackets (but for qmail-ldap, which names itself). ID has been made
  * harmless by qmail's safestring, so the last @ ends it. */
-static bool read_bare(struct mxg_slice text, struct mxg_address *address, bool ident)
+static bool read_bare(struct mxg_slice text, struct mxg_address *address, bool ident, unsigned shapes)
 {
 	const char *at = ident && text.at != NULL ? memrchr(text.at, '@', text.len) : NULL;
 	if (at != NULL) {
@@ -95,7 +95,7 @@ static bool read_bare(struct mxg_slice text, struct mxg_address *address, bool i
 			return false;
 		text = mxg_slice_skip(text, user.len + 1);
 	}
-	return mxg_address_parse(address, text.at, text.len, MXG_ADDRESS_BARE | (ident ? MXG_ADDRESS_BRACKETED : 0));
+	return mxg_address_parse(address, text.at, text.len, shapes);
 }
 
 /* NAME [(HELO H)] (A), all on the first line; H must be one word. */
@@ -120,7 +120,12 @@ static bool read_qmail_peer(struct mxg_received *out, const struct mxg_clauses *
 	if (c->from.count == 1)
 		out->helo = c->helo; /* qmail leaves HELO out where it equals the name */
 	out->kind = MXG_RECEIVED_PEER;
-	return read_bare(c->from.item[last].text, &out->address, ident);
+	/* an address in the name's place is a PTR's, or somebody else's order of words */
+	struct mxg_address name;
+	unsigned shapes = MXG_ADDRESS_BARE | (ident && c->after_by.count > 0 ? MXG_ADDRESS_BRACKETED : 0);
+	return read_bare(c->from.item[last].text, &out->address, ident, shapes) &&
+	       (!mxg_address_parse(&name, c->helo.at, c->helo.len, MXG_ADDRESS_ANY) ||
+		mxg_address_equal(&name, &out->address));
 }
 
 /* "(qmail N invoked from network)" says that the next field tells; "by uid N",

@@ -113,7 +113,6 @@ static bool is_scanned(struct mxg_received *out, const struct mxg_clauses *c)
 	if (c->folded || c->from.count > 0 || !mxg_slice_is_host(c->helo) || !mxg_slice_is_host(p))
 		return false;
 	out->kind = MXG_RECEIVED_LOCAL;
-	out->local_if_last = true;
 	return mxg_received_date(out) != 0;
 }
 
@@ -136,8 +135,83 @@ static bool bracketed_port(struct mxg_received *out, const struct mxg_clauses *c
 	       mxg_address_parse(&out->address, text.at + 1, (size_t)(colon - text.at - 1), MXG_ADDRESS_BARE);
 }
 
+/* $sender_fullhost in a text of the administrator's: "from (HELO) [A]", "from
+ * NAME (HELO) [A]"; "from NAME [A]" is name_first's. */
+static bool address_last(struct mxg_received *out, const struct mxg_clauses *c)
+{
+	const struct mxg_item *helo = &c->from.item[0], *host = &c->from.item[1];
+	struct mxg_slice rest;
+	if (c->from.count != 2 || !helo->comment || host->comment || host->line != 0 ||
+	    (c->helo.len > 0 && !mxg_slice_is_host(c->helo)) || !mxg_slice_is_word(helo->text))
+		return false;
+	out->hostname = c->helo;
+	out->helo = helo->text;
+	return read_host(host->text, &out->address, &rest) && rest.len == 0;
+}
+
+/* "from HELO (NAME [A]) by ME (Exim v) with P", with a blank in NAME's place
+ * where there is none: another such text, told by where the comment stands. A
+ * literal in HELO's place is one only where the comment cannot be taken for it. */
+static bool helo_first(struct mxg_received *out, const struct mxg_clauses *c)
+{
+	const struct mxg_item *item = &c->from.item[0];
+	struct mxg_slice text = item->text, name, rest;
+	if (c->from.count != 1 || !item->comment || item->line != 0 || c->after_by.count != 1 || c->folded ||
+	    !mxg_slice_is_helo(c->helo) || text.len == 0 || text.at[0] == '[')
+		return false;
+	if (text.at[0] == ' ')
+		text = mxg_slice_skip(text, 1);
+	out->helo = c->helo;
+	if (!mxg_host_read(text, &name, &out->address, &rest) || rest.len > 0)
+		return false;
+	out->hostname = name;
+	return name.len == 0 || (mxg_slice_is_host(name) && !mxg_slice_is_label(name));
+}
+
+/* "by ME with esmtpa (Exim v) id X": a text that hides the client of a login. */
+static bool hidden_login(struct mxg_received *out, const struct mxg_clauses *c)
+{
+	out->kind = MXG_RECEIVED_PEER;
+	out->authenticated = mxg_is_exim_protocol(c->protocol) && mxg_protocol_has_login(c->protocol);
+	return out->authenticated && mxg_is_exim_id(c->id) && c->after_by.count == 0 && mxg_received_date(out) != 0;
+}
+
+bool mxg_is_exim_id(struct mxg_slice id)
+{
+	if ((id.len != 16 || id.at[13] != '-') && (id.len != 23 || id.at[18] != '-'))
+		return false;
+	for (size_t i = 0; i < id.len; i++) {
+		bool dash = i == 6 || (i == id.len - 3 && id.len == 16) || (i == 18 && id.len == 23);
+		if (dash != (id.at[i] == '-') || !mxg_byte_is(id.at[i], MXG_BYTE_HOST) || id.at[i] == '.' ||
+		    id.at[i] == '_')
+			return false;
+	}
+	return true;
+}
+
+bool mxg_is_exim_protocol(struct mxg_slice protocol)
+{
+	return mxg_slice_begins(protocol, "esmtp") || mxg_slice_begins(protocol, "utf8esmtp") ||
+	       mxg_slice_is(protocol, "smtp") || mxg_slice_is(protocol, "smtps");
+}
+
+static bool reads_peer(struct mxg_received *out, const struct mxg_clauses *c)
+{
+	static bool (*const forms[])(struct mxg_received *, const struct mxg_clauses *) = { address_first, name_first,
+											    bracketed_port,
+											    address_last, helo_first };
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		out->helo = out->hostname = (struct mxg_slice){ NULL, 0 };
+		if (forms[i](out, c))
+			return true;
+	}
+	return false;
+}
+
 bool mxg_grammar_exim(struct mxg_received *out, const struct mxg_clauses *c)
 {
+	if (c->form == MXG_FORM_BY)
+		return hidden_login(out, c);
 	if (c->form != MXG_FORM_FROM)
 		return false;
 	/* only a comment may stand between the name and "with" */
@@ -154,5 +228,5 @@ bool mxg_grammar_exim(struct mxg_received *out, const struct mxg_clauses *c)
 				      .date_text = out->date_text };
 	out->authenticated = mxg_protocol_has_login(c->protocol);
 	out->kind = MXG_RECEIVED_PEER;
-	return address_first(out, c) || name_first(out, c) || bracketed_port(out, c);
+	return reads_peer(out, c);
 }

@@ -23,32 +23,30 @@ struct form {
 	unsigned mta;
 	enum mxg_received_kind kind;
 	bool authenticated;
-	bool local_if_last;
 	const char *pattern;
 };
 
 static const struct form forms[] = {
 	/* qmail-scanner in qmail-queue's place: mail from anywhere, put back as a
 	 * local user's */
-	{ MXG_MTA_QMAIL, MXG_RECEIVED_LOCAL, false, true, "from %q by %h by uid %n with qmail-scanner-%v %c; %d" },
+	{ MXG_MTA_QMAIL, MXG_RECEIVED_LOCAL, false, "from %q by %h by uid %n with qmail-scanner-%v %c; %d" },
 	/* Mercury/32 takes from its queue what its own users and the network left there */
-	{ MXG_MTA_OTHER, MXG_RECEIVED_LOCAL, false, true, "from spooler by %h (Mercury/32 v%v);~%d" },
+	{ MXG_MTA_OTHER, MXG_RECEIVED_LOCAL, false, "from spooler by %h (Mercury/32 v%v);~%d" },
+	/* Zimbra's mailboxd */
+	{ MXG_MTA_OTHER, MXG_RECEIVED_PEER, false, "from~%r~(LHLO~%r)~(%p)~by~%h~with~LMTP;~%d" },
 	/* simta, receive.c */
-	{ MXG_MTA_OTHER, MXG_RECEIVED_PEER, false, false, "FROM %e (%r [%a])~BY %h ID %i ;~%d" },
-	{ MXG_MTA_OTHER, MXG_RECEIVED_PEER, false, false, "FROM %e ([%a])~BY %h ID %i ;~%d" },
+	{ MXG_MTA_OTHER, MXG_RECEIVED_PEER, false, "FROM %e (%r [%a])~BY %h ID %i ;~%d" },
+	{ MXG_MTA_OTHER, MXG_RECEIVED_PEER, false, "FROM %e ([%a])~BY %h ID %i ;~%d" },
 	/* Obtuse Systems' smtpd */
-	{ MXG_MTA_OTHER, MXG_RECEIVED_PEER, false, false,
-	  "from %r(%p), claiming to be \"%e\"~via SMTP by %h, id %i; %t" },
+	{ MXG_MTA_OTHER, MXG_RECEIVED_PEER, false, "from %r(%p), claiming to be \"%e\"~via SMTP by %h, id %i; %t" },
 	/* web mail: the browser's address, and a login since it is web mail */
-	{ MXG_MTA_OTHER, MXG_RECEIVED_PEER, true, false,
-	  "from %p (NaSMail authenticated user %q)~by %h with HTTP;~%d" },
-	{ MXG_MTA_OTHER, MXG_RECEIVED_PEER, true, false,
-	  "from %p (SquirrelMail authenticated user %q)~by %h with HTTP;~%d" },
-	{ MXG_MTA_OTHER, MXG_RECEIVED_PEER, true, false, "from [%a] by %h (via HTTP); %d" },
+	{ MXG_MTA_OTHER, MXG_RECEIVED_PEER, true, "from %p (NaSMail authenticated user %q)~by %h with HTTP;~%d" },
+	{ MXG_MTA_OTHER, MXG_RECEIVED_PEER, true, "from %p (SquirrelMail authenticated user %q)~by %h with HTTP;~%d" },
+	{ MXG_MTA_OTHER, MXG_RECEIVED_PEER, true, "from [%a] by %h (via HTTP); %d" },
 	/* sendmail's, broken off in the middle: no "by", so it is believed on top only */
-	{ MXG_MTA_OTHER, MXG_RECEIVED_PEER, false, false, "from %e (%w@%r [%a]) %v=FAIL); %d" },
+	{ MXG_MTA_OTHER, MXG_RECEIVED_PEER, false, "from %e (%w@%r [%a]) %v=FAIL); %d" },
 	/* hour and day in words, and no date */
-	{ MXG_MTA_OTHER, MXG_RECEIVED_PEER, false, false,
+	{ MXG_MTA_OTHER, MXG_RECEIVED_PEER, false,
 	  "from %e (%r [%a]) at just after %v by %h on a %v (%v) (envelope-from <%q>) with %v" },
 };
 
@@ -141,7 +139,7 @@ static bool take_date(struct match *m)
 	bool weekday;
 	struct mxg_slice text = { m->at, (size_t)(m->end - m->at) };
 	for (size_t i = 0; i < text.len; i++) {
-		if (strchr("\n\r[]<>@;\"=", text.at[i]) != NULL)
+		if (strchr("[]<>@;\"=", text.at[i]) != NULL)
 			return false;
 	}
 	m->out->date_text = text;
@@ -228,8 +226,7 @@ bool mxg_form_read(struct mxg_received *out, const char *value, const char *end,
 			continue;
 		struct mxg_received one = { .kind = form->kind,
 					    .mta = form->mta,
-					    .authenticated = form->authenticated,
-					    .local_if_last = form->local_if_last };
+					    .authenticated = form->authenticated };
 		struct match m = { value, end, &one };
 		if (fits(&m, form->pattern)) {
 			*out = one;

@@ -11,15 +11,16 @@
 bool mxg_grammar_exchange(struct mxg_received *out, const struct mxg_clauses *c)
 {
 	struct mxg_slice name, rest;
-	if (c->form != MXG_FORM_FROM || c->from.count != 1 || !c->from.item[0].comment || c->from.item[0].line > 1 ||
-	    !mxg_slice_is_helo(c->helo) || mxg_received_date(out) == 0)
+	if (c->form != MXG_FORM_FROM || c->from.count != 1 || !c->from.item[0].comment || !mxg_slice_is_helo(c->helo) ||
+	    mxg_received_date(out) == 0)
 		return false;
 	struct mxg_slice text = c->from.item[0].text;
 	out->helo = c->helo;
 	out->kind = MXG_RECEIVED_PEER;
 	if (mxg_address_parse(&out->address, text.at, text.len, MXG_ADDRESS_BARE | MXG_ADDRESS_BRACKETED))
-		return true;
-	return mxg_host_read(text, &name, &out->address, &rest) && name.len == 0 && mxg_slice_is(rest, " RDNS failed");
+		return !mxg_other_address(c, &out->address);
+	return mxg_host_read(text, &name, &out->address, &rest) && name.len == 0 &&
+	       mxg_slice_is(rest, " RDNS failed") && !mxg_other_address(c, &out->address);
 }
 
 /* Google: the name ends in a dot; only its own servers write under its name. */
@@ -29,7 +30,7 @@ bool mxg_grammar_google(struct mxg_received *out, const struct mxg_clauses *c)
 	    !mxg_only_address_comment(c) || c->id.len == 0 || mxg_received_date(out) == 0)
 		return false;
 	out->authenticated = mxg_protocol_has_login(c->protocol);
-	return mxg_peer_from_comment(out, c, NULL);
+	return mxg_peer_from_comment(out, c, NULL) && !mxg_other_address(c, &out->address);
 }
 
 /* CommuniGate's web mail and its XIMSS clients always log in. */
@@ -58,11 +59,11 @@ bool mxg_grammar_communigate(struct mxg_received *out, const struct mxg_clauses 
 			return false;
 		if (account && communigate_web(c))
 			out->authenticated = true;
-		return account == out->authenticated;
+		return account == out->authenticated && !mxg_other_address(c, &out->address);
 	}
 	out->helo = c->helo;
 	return mxg_slice_is_host(c->helo) && mxg_host_read(text, &name, &out->address, &rest) && name.len == 0 &&
-	       (rest.len == 0 || mxg_slice_is(rest, " verified"));
+	       (rest.len == 0 || mxg_slice_is(rest, " verified")) && !mxg_other_address(c, &out->address);
 }
 
 /* fetchmail, driver.c: "from SERVER [A] by ME with PROTOCOL (fetchmail-v)". */
@@ -126,37 +127,28 @@ bool mxg_grammar_nullclient(struct mxg_received *out, const struct mxg_clauses *
 	       mxg_slice_begins(c->after_by.item[0].text, "DragonFly Mail Agent ");
 }
 
-/* Whether the client's word is itself a literal for another address: then
- * "from [A] ([B])" means A to some MTAs and B to others. */
-static bool contradicts(const struct mxg_clauses *c, const struct mxg_address *address)
-{
-	struct mxg_address claimed;
-	return mxg_address_parse(&claimed, c->helo.at, c->helo.len, MXG_ADDRESS_BRACKETED | MXG_ADDRESS_TAGGED) &&
-	       !mxg_address_equal(&claimed, address);
-}
-
 /* "[A]" alone behind HELO, or with HELO in the only comment. */
 static bool other_without_name(struct mxg_received *out, const struct mxg_clauses *c)
 {
 	const struct mxg_item *item = &c->from.item[0];
 	out->kind = MXG_RECEIVED_PEER;
-	if (item->comment && mxg_slice_begins(item->text, "HELO ")) {
+	if (item->comment && item->text.len > 5 && item->text.at[4] == ' ' &&
+	    mxg_slice_is_label((struct mxg_slice){ item->text.at, 4 })) {
 		out->helo = mxg_slice_skip(item->text, 5);
-		return c->from.count == 1 && mxg_slice_is_helo(out->helo) &&
+		return mxg_slice_is_helo(out->helo) &&
 		       mxg_address_parse(&out->address, c->helo.at, c->helo.len, MXG_ADDRESS_BRACKETED);
 	}
 	out->helo = c->helo;
-	return c->from.count == 1 && item->line == 0 &&
-	       mxg_address_parse(&out->address, item->text.at, item->text.len,
+	return mxg_address_parse(&out->address, item->text.at, item->text.len,
 				 item->comment ? MXG_ADDRESS_BARE : MXG_ADDRESS_BRACKETED | MXG_ADDRESS_TAGGED);
 }
 
-/* James and Mirapoint: "NAME (EHLO H) ([A])". The client's word has its label,
- * so there is no doubt which of the two is the address. */
+/* James and Mirapoint: "NAME (EHLO H) ([A])", the client's word behind its label. */
 static bool other_labelled(struct mxg_received *out, const struct mxg_clauses *c)
 {
 	struct mxg_slice label = c->from.item[0].text, text = c->from.item[1].text, name, rest;
-	if (c->from.count != 2 || !mxg_slice_begins(label, "EHLO ") || !mxg_slice_is_host(c->helo) ||
+	if (c->from.count != 2 || label.len < 6 || label.at[4] != ' ' ||
+	    !mxg_slice_is_label((struct mxg_slice){ label.at, 4 }) || !mxg_slice_is_host(c->helo) ||
 	    !mxg_address_comment(c, 1) || !c->from.item[0].comment || c->from.item[1].last_line != 0)
 		return false;
 	out->helo = mxg_slice_skip(label, 5);
@@ -178,23 +170,69 @@ static bool other_login(const struct mxg_clauses *c)
 	       mxg_slice_is(c->protocol, "esmtp") && c->lines == 1;
 }
 
-/* "([A] [A])": the address stands in the name's place, too. */
-static bool other_twice(struct mxg_received *out, const struct mxg_clauses *c)
+/* "([A] [A])": the address stands in the name's place, too; "([A] NAME)": the
+ * name stands behind it. */
+static bool other_reversed(struct mxg_received *out, const struct mxg_clauses *c)
 {
 	struct mxg_slice name, rest, again;
 	struct mxg_address second;
-	if (!mxg_only_address_comment(c) || !mxg_host_read(c->from.item[0].text, &name, &out->address, &rest) ||
-	    name.len > 0 || rest.len < 2 || rest.at[0] != ' ')
+	if (!mxg_host_read(c->from.item[0].text, &name, &out->address, &rest) || name.len > 0 || rest.len < 2 ||
+	    rest.at[0] != ' ')
 		return false;
 	out->helo = c->helo;
 	out->kind = MXG_RECEIVED_PEER;
-	return mxg_host_read(mxg_slice_skip(rest, 1), &name, &second, &again) && name.len == 0 && again.len == 0 &&
-	       mxg_address_equal(&out->address, &second);
+	rest = mxg_slice_skip(rest, 1);
+	return mxg_slice_is_host(rest) || (mxg_host_read(rest, &name, &second, &again) && name.len == 0 &&
+					   again.len == 0 && mxg_address_equal(&out->address, &second));
+}
+
+/* "(NAME [A] (AS64500 Example Net, US))": Stalwart, which looks up the network, too. */
+static bool other_network(struct mxg_received *out, const struct mxg_clauses *c)
+{
+	struct mxg_slice name, rest;
+	if (!mxg_host_read(c->from.item[0].text, &name, &out->address, &rest) || !mxg_slice_begins(rest, " (AS") ||
+	    rest.len < 6 || rest.at[4] < '0' || rest.at[4] > '9' || rest.at[rest.len - 1] != ')')
+		return false;
+	out->helo = c->helo;
+	out->hostname = name;
+	out->kind = MXG_RECEIVED_PEER;
+	return name.len == 0 || (mxg_slice_is_host(name) && !mxg_slice_is_label(name));
+}
+
+/* What a server says of the session itself, behind the comment with the address. */
+static bool is_remark(const struct mxg_item *item)
+{
+	static const char *const heads[] = { "using TLS",
+					     "Using TLS",
+					     "No client certificate ",
+					     "Authenticated sender: ",
+					     "authenticated",
+					     "envelope-from",
+					     "envelope-sender",
+					     "AUTH: ",
+					     "TLS: ",
+					     "Client CN ",
+					     "version=" };
+	for (unsigned i = 0; item->comment && i < sizeof(heads) / sizeof(heads[0]); i++) {
+		if (mxg_slice_begins(item->text, heads[i]))
+			return true;
+	}
+	return false;
+}
+
+static bool has_one_comment(const struct mxg_clauses *c)
+{
+	for (unsigned i = 1; i < c->from.count; i++) {
+		if (!is_remark(&c->from.item[i]))
+			return false;
+	}
+	return true;
 }
 
 /* The common form. Its writer is not known, so neither is what it lets a
- * client put into HELO: one word without specials, and where the field is on
- * one line, nothing in it may look like a second clause or a second date. */
+ * client put into HELO: one word without specials, one comment, one clause, one
+ * date on one line, and one thing in all of it that looks like an address. With
+ * that the folds mean nothing, and gateways may have moved them. */
 bool mxg_grammar_other(struct mxg_received *out, const struct mxg_clauses *c)
 {
 	if ((c->form != MXG_FORM_FROM && c->form != MXG_FORM_FROM_ONLY) || c->from.count == 0)
@@ -203,14 +241,13 @@ bool mxg_grammar_other(struct mxg_received *out, const struct mxg_clauses *c)
 		return false;
 	if (!c->folded && c->semicolon != NULL && memchr(c->value, ';', (size_t)(c->semicolon - c->value)) != NULL)
 		return false;
-	if (c->form == MXG_FORM_FROM_ONLY && c->lines > 1)
+	if (c->form == MXG_FORM_FROM_ONLY && (c->lines > 1 || mxg_has_second_by(c->value, c->end)))
 		return false;
 	out->authenticated = mxg_protocol_has_login(c->protocol) || other_login(c);
-	if (other_twice(out, c))
-		return !contradicts(c, &out->address);
-	if (mxg_only_address_comment(c) && mxg_peer_from_comment(out, c, " (may be forged)"))
-		return !contradicts(c, &out->address);
-	if (other_labelled(out, c))
-		return true;
-	return other_without_name(out, c) && !contradicts(c, &out->address);
+	bool found = other_labelled(out, c);
+	if (!found && has_one_comment(c))
+		found = other_reversed(out, c) || other_network(out, c) ||
+			(c->from.item[0].comment && mxg_peer_from_comment(out, c, " (may be forged)")) ||
+			(c->from.count == 1 && other_without_name(out, c));
+	return found && !mxg_other_address(c, &out->address);
 }

@@ -147,6 +147,8 @@ static unsigned nameless_of(const struct mxg_clauses *c)
 	bool weekday = true;
 	if (mxg_is_courier_id(c->id) && c->tail.count == 0)
 		return MXG_MTA_COURIER;
+	if (mxg_is_exim_protocol(c->protocol) && mxg_is_exim_id(c->id))
+		return MXG_MTA_EXIM;
 	if (mxg_slice_begins(c->protocol, "LMTP") ||
 	    (c->id.len >= 16 && c->tail.count > 0 && mxg_slice_begins(c->tail.item[0].text, "envelope-from <")))
 		return MXG_MTA_DOVECOT;
@@ -156,9 +158,18 @@ static unsigned nameless_of(const struct mxg_clauses *c)
 	return MXG_MTA_OTHER;
 }
 
-/* Who can have written it, by the anchored words behind "by" alone: nothing
- * that a client chooses stands there. Several where no word tells. */
-static unsigned candidates_of(const struct mxg_clauses *c)
+/* Postfix under a mail_name of its own, told by the whole line of a login, which
+ * no other MTA writes below "(NAME [A])". */
+static bool is_postfix_line(const struct mxg_clauses *c)
+{
+	return c->after_by.item[0].comment && mxg_only_address_comment(c) &&
+	       (mxg_slice_begins(c->protocol, "ESMTP") || mxg_slice_is(c->protocol, "SMTP")) &&
+	       mxg_own_line(c, "Authenticated sender: ") != NULL && c->from.item[0].text.len > 0 &&
+	       c->from.item[0].text.at[0] != '[';
+}
+
+/* Nothing that a client chooses stands there. Several where no word tells. */
+unsigned mxg_clauses_writers(const struct mxg_clauses *c)
 {
 	if (c->form == MXG_FORM_COMMENT && c->by.len == 0)
 		return MXG_MTA_QMAIL | MXG_MTA_HARAKA | MXG_MTA_NULLCLIENT;
@@ -172,8 +183,11 @@ static unsigned candidates_of(const struct mxg_clauses *c)
 	    (mxg_slice_begins(own->item[1].text, "amavis, ") || mxg_slice_begins(own->item[1].text, "amavisd-new, ")))
 		return MXG_MTA_AMAVIS;
 	if (mxg_slice_is(c->protocol, "Microsoft") || mxg_slice_is(c->protocol, "mapi") ||
-	    (mxg_slice_is(c->protocol, "HTTPS") && own->count == 0 && mxg_slice_begins(c->after_protocol, " via ")))
+	    (mxg_slice_is(c->protocol, "HTTPS") && own->count == 0 &&
+	     (mxg_slice_begins(c->after_protocol, " via ") || mxg_slice_begins(c->after_protocol, ";"))))
 		return MXG_MTA_EXCHANGE;
+	if (own->count == 1 && is_postfix_line(c))
+		return MXG_MTA_POSTFIX;
 	if (has_exim_comment(c))
 		return MXG_MTA_EXIM;
 	if (c->id.len == 0 && c->tail.count > 0 && mxg_slice_begins(c->tail.item[0].text, "fetchmail-"))
@@ -283,31 +297,47 @@ static unsigned allowed_by(unsigned candidates, unsigned mask, const struct mxg_
 	/* Postfix can be told to call itself anything (mail_name) */
 	if (candidates & MXG_MTA_OTHER && mask & MXG_MTA_POSTFIX && c->after_by.count == 1)
 		return MXG_MTA_POSTFIX | (candidates & mask);
+	/* and Exim can write anything (received_header_text) */
+	if (candidates & MXG_MTA_OTHER && mask & MXG_MTA_EXIM && mxg_is_exim_protocol(c->protocol))
+		return MXG_MTA_EXIM | (candidates & mask);
 	return candidates & mask;
+}
+
+enum mxg_received_reason mxg_field_split(struct mxg_clauses *c, const char *field, size_t len, const char **value,
+					 const char **end)
+{
+	struct mxg_lines lines;
+	*end = field + len;
+	*value = skip_name(field, *end);
+	if (*value == NULL)
+		return MXG_RECEIVED_NO_GRAMMAR;
+	if (!mxg_lines_survey(&lines, field, len))
+		return MXG_RECEIVED_CONTROL_BYTES;
+	while (*end > *value && mxg_byte_is((*end)[-1], MXG_BYTE_BLANK))
+		(*end)--;
+	return mxg_clauses_split(c, &lines, *value, *end) ? MXG_RECEIVED_READ : MXG_RECEIVED_NO_GRAMMAR;
 }
 
 bool mxg_received_parse(struct mxg_received *out, const char *field, size_t len, unsigned mta_mask)
 {
 	struct mxg_clauses c;
-	enum mxg_received_reason reason;
+	const char *value, *end;
 	memset(out, 0, sizeof(*out));
-	const char *end = field + len;
-	const char *value = skip_name(field, end);
-	if (value == NULL)
-		return refuse(out, MXG_RECEIVED_NO_GRAMMAR);
-	struct mxg_lines lines;
-	if (!mxg_lines_survey(&lines, field, len))
-		return refuse(out, MXG_RECEIVED_CONTROL_BYTES);
-	while (end > value && mxg_byte_is(end[-1], MXG_BYTE_BLANK))
-		end--;
-	if (!mxg_clauses_split(&c, &lines, value, end))
-		return mxg_form_read(out, value, end, mta_mask) || refuse(out, MXG_RECEIVED_NO_GRAMMAR);
-	unsigned candidates = candidates_of(&c);
+	enum mxg_received_reason reason = mxg_field_split(&c, field, len, &value, &end);
+	if (reason == MXG_RECEIVED_NO_GRAMMAR && value != NULL && mxg_form_read(out, value, end, mta_mask))
+		return true;
+	if (reason != MXG_RECEIVED_READ)
+		return refuse(out, reason);
+	unsigned candidates = mxg_clauses_writers(&c);
+	if (c.late) /* the first line holds nothing of what it must */
+		candidates &= MXG_MTA_EXCHANGE | MXG_MTA_OTHER;
 	unsigned allowed = allowed_by(candidates, mta_mask, &c);
 	fill_common(out, &c);
 	if (allowed == 0)
-		return refuse(out, MXG_RECEIVED_OTHER_MTA);
+		return refuse(out, candidates == 0 ? MXG_RECEIVED_NO_GRAMMAR : MXG_RECEIVED_OTHER_MTA);
 	if (read_candidates(out, &c, allowed, &reason))
 		return true;
-	return (allowed == MXG_MTA_OTHER && mxg_form_read(out, value, end, mta_mask)) || refuse(out, reason);
+	/* LMTP is Dovecot's unless a whole line says otherwise */
+	bool other = allowed == MXG_MTA_OTHER || (allowed == MXG_MTA_DOVECOT && c.after_by.count == 0);
+	return (other && mxg_form_read(out, value, end, mta_mask)) || refuse(out, reason);
 }

@@ -39,6 +39,14 @@ enum mxg_mta {
 	MXG_MTA_OTHER = 1u << 18
 };
 
+/* What may be read without being named: captured from the MTA itself, and no
+ * word of the client's reaches the place that is read (docs/received.md,
+ * "Captured or named"). */
+#define MXG_MTA_CAPTURED \
+	(MXG_MTA_POSTFIX | MXG_MTA_EXIM | MXG_MTA_SENDMAIL | MXG_MTA_OPENSMTPD | MXG_MTA_QMAIL | MXG_MTA_QPSMTPD | \
+	 MXG_MTA_HARAKA | MXG_MTA_CHASQUID | MXG_MTA_DOVECOT | MXG_MTA_CYRUS | MXG_MTA_AMAVIS | MXG_MTA_FETCHMAIL | \
+	 MXG_MTA_GETMAIL | MXG_MTA_NULLCLIENT)
+
 /* "postfix" -> MXG_MTA_POSTFIX; 0 for a name that is not known. */
 unsigned mxg_mta_parse(const char *name, size_t len);
 const char *mxg_mta_name(unsigned mta); /* of one bit; "unknown" otherwise */
@@ -47,8 +55,8 @@ const char *mxg_mta_list(unsigned index); /* the names in turn; NULL after the l
 /* Zero is the safe answer. */
 enum mxg_received_kind {
 	MXG_RECEIVED_UNREADABLE = 0,
-	MXG_RECEIVED_PEER, /* address is the host that connected */
-	MXG_RECEIVED_LOCAL, /* whole-line form of a local origin: pickup, cron, own bounce */
+	MXG_RECEIVED_PEER, /* address is the host that connected; none where a login hides it */
+	MXG_RECEIVED_LOCAL, /* whole-line form of a submission on the host: pickup, bounce, a filter giving back */
 	MXG_RECEIVED_RETRIEVED, /* fetchmail, getmail: address is the mailbox server */
 	MXG_RECEIVED_MARKER /* names no peer and says so in a known way; the next field tells */
 };
@@ -59,6 +67,7 @@ enum mxg_received_reason {
 	MXG_RECEIVED_NO_GRAMMAR, /* no MTA that we know writes this */
 	MXG_RECEIVED_TWO_READINGS, /* more than one could have, and they differ */
 	MXG_RECEIVED_OTHER_MTA, /* readable, but by an MTA outside of the mask */
+	MXG_RECEIVED_NOT_NAMED, /* readable, but by an MTA that is read only where it is named */
 	MXG_RECEIVED_NO_ADDRESS /* known MTA, but the place of the address is empty or odd */
 };
 
@@ -67,7 +76,7 @@ struct mxg_received {
 	enum mxg_received_reason reason;
 	unsigned mta; /* one bit; 0 when not told */
 	bool authenticated; /* in the MTA's own anchored place */
-	bool local_if_last; /* marker or local: made on this host only if nothing stands below */
+	bool local_if_last; /* marker: made on this host if nothing stands below */
 	struct mxg_address address;
 	struct mxg_slice helo; /* the client's word */
 	struct mxg_slice hostname; /* what the MTA found in DNS, perhaps unconfirmed */
@@ -86,6 +95,9 @@ struct mxg_received {
  * is unreadable; nothing may rest on them then.
  */
 bool mxg_received_parse(struct mxg_received *out, const char *field, size_t len, unsigned mta_mask);
+
+/* Of an unreadable field, for people: whose it nearly is (a mask, 0: nobody's) and what is in the way. */
+const char *mxg_received_obstacle(const char *field, size_t len, unsigned *nearly);
 
 /* The date that the MTA wrote, in seconds since 1970; 0 if it is none. Read on
  * demand: most hops are only passed through. */

@@ -16,8 +16,12 @@ static bool first_comment_begins(const struct mxg_clauses *c, const char *text)
 static bool postfix_local(struct mxg_received *out, const struct mxg_clauses *c)
 {
 	struct mxg_slice text = c->after_by.item[0].text;
+	const char *behind = text.at + text.len;
 	const char *comma = memchr(text.at, ',', text.len);
 	if (c->after_by.count != 1 || c->protocol.len > 0 || c->id.len == 0 || c->recipient.len > 0)
+		return false;
+	/* without the fold it is smtpd_hide_client_session's: mail from anywhere */
+	if (memchr(behind, '\n', (size_t)(c->id.at - behind)) == NULL)
 		return false;
 	if (comma != NULL) {
 		struct mxg_slice user = mxg_slice_skip(text, (size_t)(comma - text.at));
@@ -28,6 +32,17 @@ static bool postfix_local(struct mxg_received *out, const struct mxg_clauses *c)
 	return mxg_received_date(out) != 0;
 }
 
+/* Whatever stands behind "by" may be mail_name; then the rest must be all the more as Postfix writes it. */
+static bool postfix_comments(const struct mxg_clauses *c)
+{
+	struct mxg_slice text = c->from.item[0].text;
+	const char *open = mxg_slice_find(text, '[');
+	if (open == NULL || open == text.at) /* "unknown" stands there where there is no name */
+		return false;
+	return mxg_slice_begins(c->after_by.item[0].text, "Postfix") ||
+	       (open[-1] == ' ' && mxg_only_address_comment(c) && (c->folded || c->from.count == 1));
+}
+
 bool mxg_grammar_postfix(struct mxg_received *out, const struct mxg_clauses *c)
 {
 	if (c->after_by.count == 0 || !c->after_by.item[0].comment)
@@ -35,15 +50,23 @@ bool mxg_grammar_postfix(struct mxg_received *out, const struct mxg_clauses *c)
 	if (c->form == MXG_FORM_BY)
 		return postfix_local(out, c);
 	if (c->form != MXG_FORM_FROM || c->after_by.count != 1 || !mxg_slice_is_word(c->helo) || c->protocol.len == 0 ||
-	    !mxg_address_comment(c, 0))
+	    !mxg_address_comment(c, 0) || !postfix_comments(c))
 		return false;
-	out->authenticated = mxg_protocol_has_login(c->protocol);
+	/* a client that said HELO has no "A" in its protocol */
+	out->authenticated = mxg_protocol_has_login(c->protocol) || mxg_own_line(c, "Authenticated sender: ") != NULL;
 	return mxg_peer_from_comment(out, c, NULL);
 }
 
 /* sendmail, conf "HReceived": "from HELO ($_)" or "($_)" with $_ = "[ID@]NAME
  * [A] [(may be forged)]"; submit.cf: "(from USER@localhost)"; own bounces:
  * "from localhost (localhost)" without a protocol. */
+/* "(authenticated bits=N)", whole */
+static bool sendmail_login(const struct mxg_clauses *c)
+{
+	const struct mxg_item *item = mxg_own_line(c, "authenticated bits=");
+	return item != NULL && mxg_slice_digits(mxg_slice_skip(item->text, 19));
+}
+
 static bool sendmail_ident(struct mxg_received *out, struct mxg_clauses *c)
 {
 	struct mxg_item *item = &c->from.item[0];
@@ -83,7 +106,7 @@ bool mxg_grammar_sendmail(struct mxg_received *out, const struct mxg_clauses *gi
 	struct mxg_clauses c = *given;
 	if (c.after_by.count != 1 || c.form == MXG_FORM_BY || !mxg_only_address_comment(&c))
 		return false;
-	out->authenticated = mxg_protocol_has_login(c.protocol);
+	out->authenticated = mxg_protocol_has_login(c.protocol) || sendmail_login(&c);
 	if (c.form == MXG_FORM_COMMENT)
 		return sendmail_comment_form(out, &c);
 	if (c.helo.len > 0 && !mxg_slice_is_word(c.helo))

@@ -3,6 +3,7 @@
 #include "received/clauses.h"
 
 #include <string.h>
+#include <strings.h>
 
 #define H MXG_BYTE_HOST
 #define HOSTS(first, last) [first... last] = H
@@ -87,7 +88,7 @@ bool mxg_host_read(struct mxg_slice text, struct mxg_slice *name, struct mxg_add
 	if (close == NULL)
 		return false;
 	*name = (struct mxg_slice){ text.at, (size_t)(open - text.at) };
-	if (name->len > 0 && name->at[name->len - 1] == ' ')
+	while (name->len > 0 && mxg_byte_is(name->at[name->len - 1], MXG_BYTE_BLANK))
 		name->len--;
 	if (name->len == 0 && open != text.at)
 		return false;
@@ -127,6 +128,51 @@ bool mxg_only_address_comment(const struct mxg_clauses *c)
 	return mxg_address_comment(c, 0);
 }
 
+const struct mxg_item *mxg_own_line(const struct mxg_clauses *c, const char *text)
+{
+	for (unsigned i = 1; i < c->from.count && c->folded; i++) {
+		const struct mxg_item *item = &c->from.item[i];
+		if (item->comment && item->fresh && mxg_slice_begins(item->text, text))
+			return item;
+	}
+	return NULL;
+}
+
+bool mxg_slice_is_label(struct mxg_slice s)
+{
+	return s.len == 4 && (s.at[0] | 0x20) >= 'e' && (s.at[0] | 0x20) <= 'l' && (s.at[2] | 0x20) == 'l' &&
+	       (strncasecmp(s.at, "helo", 4) == 0 || strncasecmp(s.at, "ehlo", 4) == 0 ||
+		strncasecmp(s.at, "lhlo", 4) == 0);
+}
+
+/* One run of letters, digits and ".-_:", as an address: tagged, or with a port. */
+static bool is_address(struct mxg_slice s, struct mxg_address *address)
+{
+	if (s.len > 5 && strncasecmp(s.at, "ipv6:", 5) == 0)
+		s = mxg_slice_skip(s, 5);
+	const char *colon = mxg_slice_find(s, ':');
+	if (colon != NULL && memrchr(s.at, ':', s.len) == colon)
+		s.len = (size_t)(colon - s.at);
+	while (s.len > 0 && s.at[s.len - 1] == '.')
+		s.len--;
+	return mxg_address_parse(address, s.at, s.len, MXG_ADDRESS_BARE);
+}
+
+bool mxg_other_address(const struct mxg_clauses *c, const struct mxg_address *address)
+{
+	const char *end = c->by.len > 0 ? c->by.at : c->end;
+	for (const char *at = c->value; at < end;) {
+		struct mxg_slice run = { at, 0 };
+		struct mxg_address one;
+		while (at + run.len < end && (mxg_byte_is(at[run.len], MXG_BYTE_HOST) || at[run.len] == ':'))
+			run.len++;
+		if (run.len > 1 && is_address(run, &one) && !mxg_address_equal(&one, address))
+			return true;
+		at += run.len + 1;
+	}
+	return false;
+}
+
 /* MTAs that found no name write a word of their own in its place. */
 static bool is_no_name(struct mxg_slice name)
 {
@@ -155,7 +201,7 @@ bool mxg_peer_from_comment(struct mxg_received *out, const struct mxg_clauses *c
 		for (size_t i = head; clean && i < rest.len - tail; i++)
 			clean = mxg_byte_is(rest.at[i], MXG_BYTE_BLANK);
 	}
-	if (!clean || (name.len > 0 && !is_no_name(name) && !mxg_slice_is_host(name)))
+	if (!clean || mxg_slice_is_label(name) || (name.len > 0 && !is_no_name(name) && !mxg_slice_is_host(name)))
 		return false;
 	if (name.len > 0 && !is_no_name(name))
 		out->hostname = name;

@@ -39,13 +39,18 @@ static bool same_folded(const char *a, const char *b, size_t n)
 	return true;
 }
 
-static bool is_our_name(const struct mxg_trace_rules *rules, struct mxg_slice by)
+static bool same_name(struct mxg_slice by, const char *name, size_t n)
+{
+	return by.len == n && same_folded(by.at, name, n);
+}
+
+static bool is_our_name(const struct mxg_trace_rules *rules, struct mxg_slice by, bool whole)
 {
 	for (size_t i = 0; i < rules->by_count; i++) {
 		const char *name = rules->by[i];
 		size_t n = strlen(name);
 		bool suffix = name[0] == '.';
-		if ((suffix ? by.len > n : by.len == n) && same_folded(by.at + by.len - n, name, n))
+		if (suffix ? !whole && by.len > n && same_folded(by.at + by.len - n, name, n) : same_name(by, name, n))
 			return true;
 	}
 	return false;
@@ -65,13 +70,53 @@ static bool nameless_is_ours(const struct mxg_trace *t, const struct mxg_receive
 	return t->rules.belief == MXG_TRACE_ANY && t->marker == 0;
 }
 
+/* tcpserver may know no name, or only the address: then qmail writes that, below
+ * a line of its own that nobody else can have put there. */
+static bool is_tcpserver_name(const struct mxg_trace *t, const struct mxg_received *r)
+{
+	struct mxg_address address;
+	bool below = t->marker == MXG_MTA_QMAIL || (t->submitted && t->mta == MXG_MTA_QMAIL && t->by[0] == '\0');
+	return below && r->mta == MXG_MTA_QMAIL && r->kind == MXG_RECEIVED_PEER &&
+	       ((r->by.len == 1 && r->by.at[0] == '0') ||
+		mxg_address_parse(&address, r->by.at, r->by.len, MXG_ADDRESS_BARE));
+}
+
 static bool is_ours(const struct mxg_trace *t, const struct mxg_received *r)
 {
 	if (t->rules.belief == MXG_TRACE_FIRST_HOP || (t->rules.belief == MXG_TRACE_FIRST_OR_NAMED && t->hops == 1))
 		return t->hops == 1;
 	if (r->by.len == 0)
 		return nameless_is_ours(t, r);
-	return t->rules.belief == MXG_TRACE_ANY || is_our_name(&t->rules, r->by);
+	return t->rules.belief == MXG_TRACE_ANY || is_our_name(&t->rules, r->by, false) || is_tcpserver_name(t, r);
+}
+
+/* qmail-smtpd and the qmail-queue that runs for it write their dates at the same moment. */
+#define QMAIL_SECONDS 300
+
+static bool is_same_time(const struct mxg_trace *t, const struct mxg_received *r)
+{
+	int64_t apart = t->date - mxg_received_date(r);
+	return apart >= -QMAIL_SECONDS && apart <= QMAIL_SECONDS;
+}
+
+/* Whether a field directly below a local form was written by this host, or by
+ * another of ours that is named in full. This host is known by the form's own
+ * name and MTA (or an agent that delivers for one), and, where the form has no
+ * name, as qmail's, by the time. A suffix is not enough: users of the host can
+ * put any field there. */
+static bool follows_submission(const struct mxg_trace *t, const struct mxg_received *r)
+{
+	const unsigned agents = MXG_MTA_DOVECOT | MXG_MTA_CYRUS | MXG_MTA_AMAVIS;
+	bool named = t->rules.belief == MXG_TRACE_NAMED || t->rules.belief == MXG_TRACE_FIRST_OR_NAMED;
+	if (t->rules.belief == MXG_TRACE_FIRST_HOP)
+		return false;
+	if (r->by.len == 0)
+		return is_ours(t, r) && (named || is_same_time(t, r));
+	if (named && is_our_name(&t->rules, r->by, true))
+		return true;
+	if (t->by[0] != '\0')
+		return same_name(r->by, t->by, strlen(t->by)) && (r->mta & (t->mta | agents)) != 0;
+	return is_same_time(t, r) && (!named || is_tcpserver_name(t, r));
 }
 
 static void copy_cut(char *to, size_t room, struct mxg_slice from)
@@ -92,11 +137,9 @@ static void conclude(struct mxg_trace *t, enum mxg_trace_outcome outcome, enum m
 		memset(&t->address, 0, sizeof(t->address));
 }
 
-/* The boundary hop's own words; the field does not outlive this look at it. */
-static void conclude_at(struct mxg_trace *t, enum mxg_trace_outcome outcome, const struct mxg_received *r)
+/* The hop's own words; t->field does not outlive the walk. */
+static void remember(struct mxg_trace *t, const struct mxg_received *r)
 {
-	conclude(t, outcome, MXG_TRACE_REASON_NONE);
-	t->address = r->address;
 	t->mta = r->mta;
 	t->date = mxg_received_date(r);
 	copy_cut(t->helo, sizeof(t->helo), r->helo);
@@ -105,6 +148,13 @@ static void conclude_at(struct mxg_trace *t, enum mxg_trace_outcome outcome, con
 	copy_cut(t->protocol, sizeof(t->protocol), r->protocol);
 	if (r->for_address.len < sizeof(t->for_address))
 		copy_cut(t->for_address, sizeof(t->for_address), r->for_address);
+}
+
+static void conclude_at(struct mxg_trace *t, enum mxg_trace_outcome outcome, const struct mxg_received *r)
+{
+	conclude(t, outcome, MXG_TRACE_REASON_NONE);
+	t->address = r->address;
+	remember(t, r);
 }
 
 /* A marker leaves the peer to the field below it, which the same program
@@ -141,12 +191,11 @@ static void step_readable(struct mxg_trace *t, const struct mxg_received *r, boo
 		conclude(t, MXG_TRACE_UNREADABLE, MXG_TRACE_NOT_OURS);
 	else if (!follows_marker(t, r))
 		conclude(t, MXG_TRACE_UNREADABLE, MXG_TRACE_MARKER_ALONE);
-	else if (r->kind == MXG_RECEIVED_LOCAL && (r->local_if_last || (r->mta == MXG_MTA_QMAIL && r->by.len == 0))) {
-		t->resubmitter = r->mta;
-		t->local_if_last = r->local_if_last;
-	} else if (r->kind == MXG_RECEIVED_LOCAL)
-		conclude_at(t, MXG_TRACE_LOCAL, r);
-	else if (r->kind == MXG_RECEIVED_MARKER) {
+	else if (r->kind == MXG_RECEIVED_LOCAL) {
+		remember(t, r);
+		t->submitted = true;
+		t->marker = 0;
+	} else if (r->kind == MXG_RECEIVED_MARKER) {
 		t->marker = r->mta;
 		t->marker_local = r->local_if_last;
 		memset(&t->address, 0, sizeof(t->address));
@@ -154,34 +203,29 @@ static void step_readable(struct mxg_trace *t, const struct mxg_received *r, boo
 		step_peer(t, r, internal);
 }
 
-/* qpsmtpd and scanners hand mail from the network to qmail-queue as a local
- * user, and qmail-local forwards it as one: "invoked by uid N" on top of their
- * fields is not local. */
-static void settle_resubmitted(struct mxg_trace *t, const struct mxg_received *r)
-{
-	bool scanned = t->local_if_last || r->local_if_last || r->mta == MXG_MTA_QPSMTPD ||
-		       r->kind == MXG_RECEIVED_UNREADABLE || r->kind == MXG_RECEIVED_MARKER;
-	conclude(t, scanned ? MXG_TRACE_UNREADABLE : MXG_TRACE_LOCAL,
-		 scanned ? MXG_TRACE_REINJECTED : MXG_TRACE_REASON_NONE);
-	t->mta = t->resubmitter;
-	t->resubmitter = 0;
-	t->hop = t->hops - 1;
-}
-
 static void step(struct mxg_trace *t, const struct mxg_received *r, bool ours, bool internal, bool too_long)
 {
 	if (t->hops > MXG_TRACE_HOPS_MAX) {
 		conclude(t, MXG_TRACE_TOO_LONG, MXG_TRACE_MANY_HOPS);
-	} else if (t->resubmitter != 0) {
-		settle_resubmitted(t, r);
 	} else if (too_long) {
 		conclude(t, MXG_TRACE_UNREADABLE, MXG_TRACE_FIELD_TOO_LONG);
 	} else if (r->kind == MXG_RECEIVED_UNREADABLE) {
 		conclude(t, MXG_TRACE_UNREADABLE, MXG_TRACE_FIELD_UNREADABLE);
 		t->field_reason = r->reason;
+	} else if (t->submitted && !ours) {
+		conclude(t, MXG_TRACE_RESUBMITTED, MXG_TRACE_REASON_NONE);
+		t->hop = t->hops - 1;
 	} else {
+		t->submitted = false;
 		step_readable(t, r, ours, internal);
 	}
+}
+
+static void read_field(const struct mxg_trace *t, struct mxg_received *r, const char *field, size_t len)
+{
+	bool readable = mxg_received_parse(r, field, len, t->rules.mta_mask);
+	if (readable && t->rules.captured_only && t->rules.mta_mask == 0 && (r->mta & MXG_MTA_CAPTURED) == 0)
+		*r = (struct mxg_received){ .reason = MXG_RECEIVED_NOT_NAMED, .by = r->by, .date_text = r->date_text };
 }
 
 static void note_first(struct mxg_trace *t, const struct mxg_received *r, bool ours)
@@ -190,21 +234,23 @@ static void note_first(struct mxg_trace *t, const struct mxg_received *r, bool o
 		return;
 	t->first_date = mxg_received_date(r);
 	t->first_ours = ours;
-	t->first_named = r->by.len > 0 && is_our_name(&t->rules, r->by);
+	t->first_named = r->by.len > 0 && is_our_name(&t->rules, r->by, false);
 }
 
 void mxg_trace_take_field(struct mxg_trace *t, const char *field, size_t len, bool too_long)
 {
 	struct mxg_received r;
-	struct mxg_trace_hop hop = { .received = &r, .believed = t->outcome == MXG_TRACE_PENDING };
+	struct mxg_trace_hop hop = {
+		.received = &r, .field = field, .field_len = len, .believed = t->outcome == MXG_TRACE_PENDING
+	};
 	if (t->hops > MXG_TRACE_HOPS_MAX)
 		return;
 	hop.number = ++t->hops;
 	if (too_long)
 		r = (struct mxg_received){ .reason = MXG_RECEIVED_NO_GRAMMAR };
 	else
-		mxg_received_parse(&r, field, len, t->rules.mta_mask);
-	hop.ours = r.kind != MXG_RECEIVED_UNREADABLE && is_ours(t, &r);
+		read_field(t, &r, field, len);
+	hop.ours = r.kind != MXG_RECEIVED_UNREADABLE && (t->submitted ? follows_submission(t, &r) : is_ours(t, &r));
 	hop.internal = covered(t->rules.internal, t->rules.internal_count, &r.address);
 	if (t->hops == 1 && t->rules.want_first_date)
 		note_first(t, &r, hop.ours);
@@ -222,7 +268,7 @@ void mxg_trace_take_end(struct mxg_trace *t)
 		return;
 	if (t->hops == 0)
 		conclude(t, MXG_TRACE_NONE, MXG_TRACE_REASON_NONE);
-	else if (t->resubmitter != 0 || (t->marker != 0 && t->marker_local))
+	else if (t->submitted || (t->marker != 0 && t->marker_local))
 		conclude(t, MXG_TRACE_LOCAL, MXG_TRACE_REASON_NONE);
 	else if (t->marker == MXG_MTA_QMAIL)
 		conclude(t, MXG_TRACE_UNREADABLE, MXG_TRACE_MARKER_ALONE);

@@ -24,7 +24,9 @@ enum mxg_trace_belief {
 
 struct mxg_trace_hop {
 	unsigned number; /* topmost is 1 */
-	const struct mxg_received *received; /* dies with the callback */
+	const struct mxg_received *received; /* dies with the callback, as does the field */
+	const char *field;
+	size_t field_len;
 	bool believed; /* at or above the place where belief ends */
 	bool ours;
 	bool internal; /* its client is */
@@ -42,6 +44,7 @@ struct mxg_trace_rules {
 	const char *const *by; /* NUL-terminated names, or ".suffix" */
 	size_t by_count;
 	unsigned mta_mask; /* 0: the form itself must tell */
+	bool captured_only; /* and of what no mask names, only MXG_MTA_CAPTURED counts */
 	bool want_first_date; /* of hop 1, for first_date */
 	bool all_hops; /* read on to the end of the header for on_hop's sake */
 	void (*on_hop)(void *context, const struct mxg_trace_hop *hop); /* may be NULL */
@@ -54,6 +57,7 @@ enum mxg_trace_outcome {
 	MXG_TRACE_ORIGIN, /* the same, and it is in origins */
 	MXG_TRACE_AUTHENTICATED, /* address logged in */
 	MXG_TRACE_LOCAL, /* a host of ours made it itself */
+	MXG_TRACE_RESUBMITTED, /* submitted on a host of ours, above a field that no host of ours wrote */
 	MXG_TRACE_RETRIEVED, /* a host of ours fetched it from address, a mailbox server */
 	MXG_TRACE_ENDED, /* no field below internal client address (none: a unix socket) */
 	MXG_TRACE_NONE, /* no Received field at all */
@@ -67,7 +71,6 @@ enum mxg_trace_reason {
 	MXG_TRACE_FIELD_TOO_LONG,
 	MXG_TRACE_NOT_OURS, /* "by" is no name of ours, or belief ends after hop 1 */
 	MXG_TRACE_MARKER_ALONE, /* a field that leaves it to the next, and that is not its fellow */
-	MXG_TRACE_REINJECTED, /* local form on top of a field that says it came from elsewhere */
 	MXG_TRACE_BROKEN_HEADER, /* a line that is no field, above the answer */
 	MXG_TRACE_MANY_BYTES,
 	MXG_TRACE_MANY_HOPS
@@ -94,8 +97,7 @@ struct mxg_trace {
 	bool closed;
 	unsigned marker; /* MTA of a marker directly above; 0 none */
 	bool marker_local;
-	unsigned resubmitter; /* MTA of a local form directly above that may stand on mail from elsewhere; 0 none */
-	bool local_if_last; /* and that is local only if nothing stands below it */
+	bool submitted; /* the field directly above is a local form: what stands below it decides */
 	struct mxg_header_cutter cutter;
 	char field[MXG_TRACE_FIELD_MAX];
 };

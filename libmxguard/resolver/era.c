@@ -121,7 +121,7 @@ void mxg_era_take_back(struct mxguard_check *check, bool keep)
 struct mxguard_resolver *mxg_era_resolver(struct mxg_era *era)
 {
 	if (era->resolver == NULL)
-		mxguard_resolver_new(&era->resolver, era->policy);
+		mxguard_resolver_new(&era->resolver, era->policy, 0);
 	return era->resolver;
 }
 

@@ -9,9 +9,9 @@
 #include <time.h>
 
 #include "check/questions.h"
-#include "mxguard.h"
 #include "resolver/clock.h"
 #include "resolver/driver.h"
+#include "resolver/resolver.h"
 
 #define ROUNDS_MAX 1000 /* runs of one check in one turn; each one answers a question */
 
@@ -142,7 +142,7 @@ static void remove_job(struct job **at)
 	free(job);
 }
 
-int mxguard_resolver_start(struct mxguard_resolver *r, struct mxguard_check *check, int timeout_ms)
+int mxg_resolver_start(struct mxguard_resolver *r, struct mxguard_check *check, int timeout_ms)
 {
 	struct job **at = find_job(r, check), *job = *at;
 	if (check == NULL || timeout_ms < -1)
@@ -162,7 +162,7 @@ int mxguard_resolver_start(struct mxguard_resolver *r, struct mxguard_check *che
 	return progress;
 }
 
-void mxguard_resolver_cancel(struct mxguard_resolver *r, struct mxguard_check *check)
+void mxg_resolver_cancel(struct mxguard_resolver *r, struct mxguard_check *check)
 {
 	struct job **at = find_job(r, check);
 	if (*at == NULL)
@@ -171,7 +171,7 @@ void mxguard_resolver_cancel(struct mxguard_resolver *r, struct mxguard_check *c
 	remove_job(at);
 }
 
-struct mxguard_check *mxguard_resolver_next(struct mxguard_resolver *r)
+struct mxguard_check *mxg_resolver_next(struct mxguard_resolver *r)
 {
 	for (struct job **at = &r->jobs; *at != NULL; at = &(*at)->next) {
 		if (!(*at)->finished)
@@ -193,12 +193,12 @@ static void run_jobs(struct mxguard_resolver *r)
 
 /* ---- polling ----------------------------------------------------------------------------- */
 
-size_t mxguard_resolver_pollfds(const struct mxguard_resolver *r, struct pollfd *fds, size_t count)
+size_t mxg_resolver_pollfds(const struct mxguard_resolver *r, struct pollfd *fds, size_t count)
 {
 	return mxg_driver_pollfds(r->driver, fds, count);
 }
 
-int mxguard_resolver_timeout(const struct mxguard_resolver *r)
+int mxg_resolver_timeout(const struct mxguard_resolver *r)
 {
 	int64_t now = mxg_monotonic_ms(), least = INT64_MAX;
 	for (const struct job *job = r->jobs; job != NULL; job = job->next) {
@@ -214,7 +214,7 @@ int mxguard_resolver_timeout(const struct mxguard_resolver *r)
 	return least < 0 ? 0 : (int)least;
 }
 
-int mxguard_resolver_process(struct mxguard_resolver *r, const struct pollfd *fds, size_t count)
+int mxg_resolver_process(struct mxguard_resolver *r, const struct pollfd *fds, size_t count)
 {
 	if (fds == NULL && count > 0)
 		return MXGUARD_ERROR_INVALID;
@@ -227,9 +227,9 @@ int mxguard_resolver_process(struct mxguard_resolver *r, const struct pollfd *fd
 
 int mxguard_resolver_run(struct mxguard_resolver *r, struct mxguard_check *check, int timeout_ms)
 {
-	int progress = mxguard_resolver_start(r, check, timeout_ms);
+	int progress = mxg_resolver_start(r, check, timeout_ms);
 	while (progress == MXGUARD_PROGRESS_NEED_DNS) {
-		mxg_driver_wait(r->driver, mxguard_resolver_timeout(r));
+		mxg_driver_wait(r->driver, mxg_resolver_timeout(r));
 		run_jobs(r);
 		struct job *job = *find_job(r, check);
 		if (job == NULL || !job->finished)
@@ -244,19 +244,21 @@ int mxguard_resolver_run(struct mxguard_resolver *r, struct mxguard_check *check
 
 /* ---- its life ------------------------------------------------------------------------------- */
 
-int mxguard_resolver_new(struct mxguard_resolver **resolver, struct mxguard_policy *policy)
+int mxguard_resolver_new(struct mxguard_resolver **resolver, struct mxguard_policy *policy, unsigned flags)
 {
-	struct mxguard_resolver *r = policy == NULL ? NULL : calloc(1, sizeof(*r));
-	*resolver = r;
+	*resolver = NULL;
+	if (policy == NULL || flags != 0)
+		return MXGUARD_ERROR_INVALID;
+	struct mxguard_resolver *r = calloc(1, sizeof(*r));
 	if (r == NULL)
-		return policy == NULL ? MXGUARD_ERROR_INVALID : MXGUARD_ERROR_NOMEM;
+		return MXGUARD_ERROR_NOMEM;
 	r->driver = mxg_driver_new(policy, MXG_DRIVER_DEADLINES);
 	if (r->driver == NULL) {
 		free(r);
-		*resolver = NULL;
 		return MXGUARD_ERROR_NOMEM;
 	}
 	r->policy = mxguard_policy_ref(policy);
+	*resolver = r;
 	return MXGUARD_ERROR_NONE;
 }
 
@@ -265,7 +267,7 @@ void mxguard_resolver_free(struct mxguard_resolver *r)
 	if (r == NULL)
 		return;
 	while (r->jobs != NULL)
-		mxguard_resolver_cancel(r, r->jobs->check);
+		mxg_resolver_cancel(r, r->jobs->check);
 	mxg_driver_free(r->driver);
 	mxguard_policy_unref(r->policy);
 	free(r);

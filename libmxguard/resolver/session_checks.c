@@ -5,6 +5,7 @@
 
 #include "check/internal.h"
 #include "resolver/clock.h"
+#include "resolver/resolver.h"
 #include "resolver/session.h"
 
 int mxguard_session_is_internal(const struct mxguard_session *s, const uint8_t *address, size_t length)
@@ -79,7 +80,7 @@ int mxguard_session_start(struct mxguard_session *s, struct mxguard_check *check
 	struct mxguard_resolver *resolver = mxg_era_resolver(check->kept.era);
 	if (resolver == NULL)
 		return MXGUARD_ERROR_NOMEM;
-	int progress = mxguard_resolver_start(resolver, check, timeout_ms);
+	int progress = mxg_resolver_start(resolver, check, timeout_ms);
 	check->kept.under_way = progress == MXGUARD_PROGRESS_NEED_DNS;
 	check->kept.user = user;
 	return progress;
@@ -91,13 +92,13 @@ void mxguard_session_cancel(struct mxguard_session *s, struct mxguard_check *che
 	if (check == NULL || !check->kept.under_way)
 		return;
 	check->kept.under_way = false;
-	mxguard_resolver_cancel(check->kept.era->resolver, check);
+	mxg_resolver_cancel(check->kept.era->resolver, check);
 }
 
 struct mxguard_check *mxguard_session_next(struct mxguard_session *s, void **user)
 {
 	for (struct mxg_era *era = s->eras; era != NULL; era = era->older) {
-		struct mxguard_check *check = era->resolver == NULL ? NULL : mxguard_resolver_next(era->resolver);
+		struct mxguard_check *check = era->resolver == NULL ? NULL : mxg_resolver_next(era->resolver);
 		if (check == NULL)
 			continue;
 		check->kept.under_way = false;
@@ -114,7 +115,7 @@ size_t mxguard_session_pollfds(const struct mxguard_session *s, struct pollfd *f
 	for (const struct mxg_era *era = s->eras; era != NULL; era = era->older) {
 		size_t at = used < count ? used : count;
 		if (era->resolver != NULL)
-			used += mxguard_resolver_pollfds(era->resolver, fds == NULL ? NULL : fds + at, count - at);
+			used += mxg_resolver_pollfds(era->resolver, fds == NULL ? NULL : fds + at, count - at);
 	}
 	return used;
 }
@@ -123,7 +124,7 @@ int mxguard_session_timeout(const struct mxguard_session *s)
 {
 	int least = -1;
 	for (const struct mxg_era *era = s->eras; era != NULL; era = era->older) {
-		int own = era->resolver == NULL ? -1 : mxguard_resolver_timeout(era->resolver);
+		int own = era->resolver == NULL ? -1 : mxg_resolver_timeout(era->resolver);
 		if (own >= 0 && (least < 0 || own < least))
 			least = own;
 	}
@@ -137,7 +138,7 @@ int mxguard_session_process(struct mxguard_session *s, const struct pollfd *fds,
 	int result = MXGUARD_ERROR_NONE;
 	for (const struct mxg_era *era = s->eras; era != NULL; era = era->older)
 		if (era->resolver != NULL && result == MXGUARD_ERROR_NONE)
-			result = mxguard_resolver_process(era->resolver, fds, count);
+			result = mxg_resolver_process(era->resolver, fds, count);
 	return result;
 }
 

@@ -93,19 +93,6 @@ static void split_sender(const struct mxg_eval_input *in, char local[321], struc
 	v->sender_local = local;
 }
 
-/* The domain of this level as text; labels cannot hold dots, macros put them between. */
-static void domain_text(const struct mxg_name *name, char text[256])
-{
-	size_t out = 0;
-	for (size_t at = 0; at < name->len && name->wire[at] != 0; at += 1u + name->wire[at]) {
-		if (out > 0)
-			text[out++] = '.';
-		memcpy(text + out, name->wire + at + 1, name->wire[at]);
-		out += name->wire[at];
-	}
-	text[out] = '\0';
-}
-
 static void blame_macro(struct mxg_walk *w, const struct mxg_name *domain, const char *target, size_t len)
 {
 	char detail[160];
@@ -127,7 +114,7 @@ enum mxg_target mxg_walk_target(struct mxg_walk *w, const struct mxg_name *domai
 		blame_macro(w, domain, target, len);
 		return MXG_TARGET_CLIENT_CHOSEN;
 	}
-	domain_text(domain, domain_buf);
+	mxg_name_plain(domain, domain_buf);
 	if (mxg_macro_uses(target, len, "p") && !mxg_walk_validated_name(w, domain, validated))
 		return MXG_TARGET_MISSING;
 	struct mxg_macro_values v = { .peer = w->in->peer, .domain = domain_buf, .validated = validated };
@@ -143,7 +130,7 @@ enum mxg_target mxg_walk_target(struct mxg_walk *w, const struct mxg_name *domai
 static bool names_peer(const struct mxg_walk *w, const struct mxg_name *domain, const struct mxg_term *term)
 {
 	char local[321], domain_buf[256];
-	domain_text(domain, domain_buf);
+	mxg_name_plain(domain, domain_buf);
 	/* whose name %{p} validates, the client chooses */
 	struct mxg_macro_values v = { .peer = w->in->peer, .domain = domain_buf, .validated = "unknown" };
 	v.helo = w->in->helo == NULL || w->in->helo[0] == '\0' ? "unknown" : w->in->helo;

@@ -42,7 +42,7 @@ int main(int argc, char **argv)
 	struct mxguard_check *check = NULL;
 	mxguard_check_new(&check, policy, snapshot, 0);
 	struct mxguard_resolver *resolver = NULL;
-	mxguard_resolver_new(&resolver, policy);
+	mxguard_resolver_new(&resolver, policy, 0);
 	double begin = seconds(), end = begin + atof(argv[5]);
 	long done = 0, count = atol(argv[6]);
 	for (; seconds() < end; done++) {

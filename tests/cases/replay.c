@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "check/questions.h"
 #include "dns/message.h"
 #include "mxguard.h"
 #include "policy/policy.h"
@@ -467,7 +468,7 @@ static unsigned answer_questions(struct test_case *t, struct mxguard_check *c)
 		struct reply reply;
 		struct answer *a = find_answer(t, queries[i], lens[i]);
 		if (a == NULL) {
-			fail("asked for what the script does not hold: %s", mxguard_check_question_text(c, numbers[i]));
+			fail("asked for what the script does not hold: %s", mxg_check_question_text(c, numbers[i]));
 			mxguard_check_no_reply(c, numbers[i], MXGUARD_DNS_FAILURE_CANCELLED, t->now);
 			continue;
 		}

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Proves that every test named in docs/attacks.md exists and is run, that no row there is without
-a test (or an open dash), and that every heading of docs/ that the tree cites is there."""
+a test (or an open dash), that every file that docs/architecture.md names is there, and so is every
+heading of docs/ that the tree cites."""
 import argparse
 import json
 import pathlib
@@ -11,6 +12,7 @@ import sys
 SOURCES = {".c", ".h", ".py", ".build", ".md", ".case", ".map", ".conf", ""}
 CITATION = re.compile(r'docs/(\w+)\.md`?,((?:(?:,|\band\b|[\s*#])*"[^"\n]*(?:\n[\s*#]*[^"\n]*)?")+)')
 TEST = re.compile(r"`(tests/[^`]*)`")
+PATH = re.compile(r"`([\w.-]+/[\w./-]*)`")
 
 
 def headings(page):
@@ -53,6 +55,16 @@ def check_attacks(top):
         yield f"docs/attacks.md: only {len(rows)} rows were found"
 
 
+def check_paths(top):
+    """What docs/architecture.md calls a file or a folder is one."""
+    named = PATH.findall((top / "docs/architecture.md").read_text())
+    for name in named:
+        if not (top / name).exists():
+            yield f"docs/architecture.md: there is no {name}"
+    if len(named) < 50:
+        yield f"docs/architecture.md: only {len(named)} paths were found"
+
+
 def citations(path):
     for cited in CITATION.finditer(path.read_text(errors="replace")):
         for heading in re.findall(r'"([^"]*)"', cited[2]):
@@ -79,7 +91,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--top", type=pathlib.Path, default=pathlib.Path(__file__).resolve().parents[2])
     top = parser.parse_args().top.resolve()
-    problems = [*check_attacks(top), *check_citations(top)]
+    problems = [*check_attacks(top), *check_paths(top), *check_citations(top)]
     print(*problems, sep="\n", end="\n" if problems else "", file=sys.stderr)
     return 1 if problems else 0
 

@@ -10,6 +10,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 FOLDERS = ["resolver", "check", "snapshot", "policy", "spf", "received", "dns", "base"]  # arrows go down only
 FOREIGN = {"ares.h": "resolver", "libconfig.h": "policy"}
 DRIVER = "resolver/driver.h"  # what the command may know of the resolver, beside mxguard.h
+NAMES = "policy/override_names.h"  # what front ends may know beside mxguard.h: a list of names, no code
 FRONT_ENDS = ["dovecot-plugin", "lda-wrapper"]
 
 
@@ -41,7 +42,8 @@ def command(path):
 
 def front_end(path):
     for name in includes(path):
-        if name in FOREIGN or (name != "mxguard.h" and (TOP / "libmxguard" / name).is_file()):
+        inside = name not in ("mxguard.h", NAMES) and not name.startswith("../tools/")
+        if name in FOREIGN or (inside and (TOP / "libmxguard" / name).is_file()):
             yield name
 
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Any bytes as a configuration: either a policy that answers its questions, or one line
- * that says what is wrong. */
+ * that says what is wrong. What is accepted holds as many values as it has strings between quotes:
+ * libconfig has joined none of them, and no number was read in its own way. */
+#include <libconfig.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +45,7 @@ static void ask(const struct mxguard_policy *p)
 			mxg_prefix_set_lookup(r->prefixes, &address, &count);
 			require(address.family == 0 || count > 0);
 		}
-		mxg_ruleset_exempts(r, "postmaster@a.example", 20);
+		mxg_exempts(&r->exempt, "postmaster@a.example", 20);
 	}
 	mxg_policy_has_domain(p, domain, sizeof(domain) - 1);
 	for (size_t i = 0; mxguard_policy_warning(p, i) != NULL; i++)
@@ -51,16 +53,81 @@ static void ask(const struct mxguard_policy *p)
 	mxg_removed_field_is(p, domain, sizeof(domain) - 1, false);
 }
 
+/* ---- what libconfig made of it ----------------------------------------------------------------- */
+
+/* Pairs of quotes outside of comments. */
+static size_t count_literals(const char *text)
+{
+	size_t count = 0;
+	enum { CODE, STRING, LINE, BLOCK } where = CODE;
+	for (const char *p = text; *p != '\0'; p++) {
+		switch (where) {
+		case CODE:
+			where = *p == '"' ? STRING : *p == '#' || strncmp(p, "//", 2) == 0 ? LINE : CODE;
+			if (strncmp(p, "/*", 2) == 0) {
+				where = BLOCK;
+				p++;
+			}
+			break;
+		case STRING:
+			if (*p == '"') {
+				where = CODE;
+				count++;
+			} else if (*p == '\\' && p[1] != '\0') {
+				p++;
+			}
+			break;
+		case LINE:
+			where = *p == '\n' ? CODE : LINE;
+			break;
+		case BLOCK:
+			if (strncmp(p, "*/", 2) == 0) {
+				where = CODE;
+				p++;
+			}
+		}
+	}
+	return count;
+}
+
+static size_t count_values(const config_setting_t *setting)
+{
+	size_t count = 0;
+	int type = config_setting_type(setting);
+	require(type != CONFIG_TYPE_INT && type != CONFIG_TYPE_INT64 && type != CONFIG_TYPE_FLOAT);
+	if (!config_setting_is_aggregate(setting))
+		return type == CONFIG_TYPE_STRING;
+	for (unsigned i = 0; i < (unsigned)config_setting_length(setting); i++)
+		count += count_values(config_setting_get_elem(setting, i));
+	return count;
+}
+
+static void compare_with_libconfig(const char *data, size_t size)
+{
+	config_t config;
+	char *text = malloc(size + 2);
+	size_t skip = size >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+	require(text != NULL);
+	memcpy(text, data + skip, size - skip);
+	memcpy(text + size - skip, "\n", 2);
+	config_init(&config);
+	require(config_read_string(&config, text) == CONFIG_TRUE);
+	require(count_values(config_root_setting(&config)) == count_literals(text));
+	config_destroy(&config);
+	free(text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct mxguard_policy *policy;
 	char message[1000];
-	if (size > MOST)
+	if (size == 0 || size > MOST)
 		return 0;
 	int result = mxguard_policy_parse(&policy, (const char *)data, size, "fuzz.conf", 0, message, sizeof(message));
 	if (result == MXGUARD_ERROR_NONE) {
 		require(message[0] == '\0');
 		ask(policy);
+		compare_with_libconfig((const char *)data, size);
 	} else {
 		require(result == MXGUARD_ERROR_CONFIG && policy == NULL);
 		require(strncmp(message, "fuzz.conf:", 10) == 0 && strchr(message, '\n') == NULL);

@@ -82,23 +82,26 @@ static void check(const char *field, size_t len, unsigned mask)
 	require(r.reason == MXG_RECEIVED_READ && r.mta != 0 && (mask == 0 || (r.mta & mask) != 0));
 	require(memchr(field, '\0', len) == NULL && memchr(field, '\v', len) == NULL);
 	require(lines_that_begin_with_by(field, len) <= 1);
-	bool shows = r.kind == MXG_RECEIVED_PEER || r.kind == MXG_RECEIVED_RETRIEVED;
+	bool hidden = r.kind == MXG_RECEIVED_PEER && r.mta == MXG_MTA_EXIM && r.authenticated && r.address.family == 0;
+	bool shows = (r.kind == MXG_RECEIVED_PEER && !hidden) || r.kind == MXG_RECEIVED_RETRIEVED;
 	require(shows == (r.address.family != 0));
 	require(!r.authenticated || r.kind == MXG_RECEIVED_PEER);
-	require(!r.local_if_last || r.kind == MXG_RECEIVED_LOCAL || r.kind == MXG_RECEIVED_MARKER);
+	require(!r.local_if_last || r.kind == MXG_RECEIVED_MARKER);
 	if (!shows)
 		return;
 	const char *end = r.by.len > 0 && r.mta != MXG_MTA_AMAVIS ? r.by.at : field + len;
 	const char *lf = memchr(field, '\n', (size_t)(end - field));
 	const char *second = lf == NULL ? NULL : memchr(lf + 1, '\n', (size_t)(end - lf - 1));
-	if (lf != NULL && (r.mta & (MXG_MTA_EXIM | MXG_MTA_EXCHANGE | MXG_MTA_GETMAIL | MXG_MTA_FETCHMAIL)) == 0)
+	const unsigned second_line = MXG_MTA_EXIM | MXG_MTA_GETMAIL | MXG_MTA_FETCHMAIL;
+	const unsigned any_line = MXG_MTA_EXCHANGE | MXG_MTA_OTHER; /* one address, one comment */
+	if (lf != NULL && (r.mta & (second_line | any_line)) == 0)
 		end = lf;
-	else if (second != NULL)
+	else if (second != NULL && (r.mta & second_line) != 0)
 		end = second;
 	require(stands_in(field, end, &r.address));
 	/* where HELO is raw, an address on a later line may be the true one, pushed down there */
 	if (lf != NULL && r.by.len > 0 && lf < r.by.at &&
-	    (r.mta & (MXG_MTA_CYRUS | MXG_MTA_OTHER | MXG_MTA_SENDMAIL | MXG_MTA_COURIER)) != 0)
+	    (r.mta & (MXG_MTA_CYRUS | MXG_MTA_SENDMAIL | MXG_MTA_COURIER)) != 0)
 		require(memchr(lf, '[', (size_t)(r.by.at - lf)) == NULL);
 }
 

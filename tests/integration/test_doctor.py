@@ -66,11 +66,25 @@ def test_good(doctor):
     ({"mynetworks": "127.0.0.0/8 10.0.0.0/8"}, LINE, "postfix-mynetworks", "warning"),
     ({"myhostname": "other.example.test"}, LINE, "postfix-myhostname", "warning"),
     ({"proxy_interfaces": "203.0.113.5"}, LINE, "postfix-nat", "warning"),
-    ({"smtpd_recipient_restrictions": "permit"}, LINE, "postfix-door", "note")])
+    ({"smtpd_recipient_restrictions": "permit"}, LINE, "postfix-door", "note"),
+    ({"content_filter": "filter:dummy"}, LINE, "resubmission", "note"),
+    ({}, LINE + "smtp inet n - n - - smtpd -o content_filter=filter:dummy\n", "resubmission", "note"),
+    ({}, LINE + "smtp inet n - n - - smtpd -o smtpd_hide_client_session=yes\n", "postfix-hidden", "error"),
+    ({}, LINE + "192.0.2.1:25 inet n - n - - smtpd -o { smtpd_hide_client_session = yes }\n", "postfix-hidden", "error")])
 def test_postfix(doctor, main, master, check, level):
     found, status = doctor(main, master)
     assert found[check] == level, doctor.text
     assert status == (1 if level != "note" else status)
+
+
+def test_hidden_clients_of_submission_are_fine(doctor):
+    found, _ = doctor({}, LINE + "submission inet n - n - - smtpd -o smtpd_hide_client_session=yes\n")
+    assert "postfix-hidden" not in found
+
+
+def test_resubmitted(doctor):
+    assert "resubmitted" not in doctor()[0]
+    assert doctor(resubmitted="accept")[0]["resubmitted"] == "warning"
 
 
 def test_trusted_relays_are_fine(doctor):

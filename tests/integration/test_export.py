@@ -111,6 +111,14 @@ def test_lines(config, form, line):
     assert line in export(config, form, "example.test")[0].splitlines()
 
 
+def test_link_is_not_followed(config, folder):
+    (folder / "other").write_text("theirs")
+    (folder / "list").symlink_to(folder / "other")
+    _, errors = export(config, "-o", str(folder / "list"), "plain", "example.test", status=73)
+    assert "is a symbolic link" in errors
+    assert (folder / "list").is_symlink() and (folder / "other").read_text() == "theirs"
+
+
 def test_nothing_is_written_when_dns_fails(config, folder, scripted_dns):
     (folder / "list").write_text("old\n")
     scripted_dns.set("_spf.filter.test", "TXT", servfail())

@@ -338,7 +338,7 @@ def test_quarantine_command(config, box, folder):
     (["--peer", GATEWAY, "--rcpt", USER, "--", "/bin/cat", "%{mail}"], b"no way to put a message aside"),
     (["--peer", GATEWAY, "--", "/bin/cat", "%{mailbox}"], b"--rcpt is missing"),
     (["--peer", GATEWAY, "--rcpt", USER], b"COMMAND is missing"),
-    (["--bogus", "--rcpt", USER, "--", "/bin/cat", "%{mailbox}"], b"not known"),
+    (["--bogus", "--rcpt", USER, "--", "/bin/cat", "%{mailbox}"], b"there is no option '--bogus'"),
     (["--timeout", "0", "--rcpt", USER, "--", "/bin/cat", "%{mailbox}"], b"--timeout"),
     (["--place", "window", "--rcpt", USER, "--", "/bin/cat", "%{mailbox}"], b"--place"),
     (["-c", "/nonexistent/x.conf", "--rcpt", USER, "--", "/bin/cat", "%{mailbox}"], b"/nonexistent/x.conf")])

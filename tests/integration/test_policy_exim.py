@@ -6,22 +6,14 @@ import re
 
 import pytest
 
-from mxg import build, smtp
+from mxg import smtp
+from mxg.exim import policy_acl
 from mxg.mxguard import write_config
 from mxg.process import wait_until
 
 SMTP = ("192.0.2.1", 25)
 GATEWAY, SPAMMER = "192.0.2.10", "203.0.113.66"
 USER = "user@example.test"
-
-
-def acl(socket) -> str:
-    """What the manual says, with our socket in it."""
-    text = (build.ROOT / "docs" / "man" / "mxguard-policy.8").read_text(encoding="utf-8")
-    block = re.search(r'\.\\" Exim ACL begins\n\.Bd -literal\n(.*?)\.Ed\n', text, re.S)[1]
-    block = block.replace("\\e", "\\").replace("\\(dq", '"').replace("\\&", "")
-    return "acl_check_rcpt:\n" + block.replace("/run/mxguard/policy", str(socket)) + \
-        "  accept domains = +local_domains\n  deny message = relay not permitted\n"
 
 
 @pytest.fixture
@@ -31,7 +23,7 @@ def guarded(exim, policy_service, mxguard_config):
             {"mode": "enforce", "self": ["198.51.100.1"], "state_dir": "/nonexistent/mxguard",
              "authserv_id": "mxguard.example.test",
              "gateways": ({"name": "filters", "allow": f"ip4:{GATEWAY}"},), **more}))
-        return service, exim(acl=acl(service.socket))
+        return service, exim(acl=policy_acl(service.socket))
     return start
 
 

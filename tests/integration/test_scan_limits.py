@@ -8,6 +8,7 @@ import html.parser
 import io
 import json
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -243,6 +244,23 @@ class Page(html.parser.HTMLParser):
         while self.open[-1] != tag:
             assert self.open.pop() in self.OPTIONAL
         self.open.pop()
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling", "device"])
+def test_page_is_written_through_nothing(folder, mxguard_config, kind):
+    """What a link points to may be somebody else's choice, and rename(2) would replace a device."""
+    other, page = folder / "other", folder / "page.html"
+    if kind == "link":
+        other.write_text("theirs")
+    page = pathlib.Path("/dev/null") if kind == "device" else page
+    if kind != "device":
+        page.symlink_to(other)
+    result = mxguard("scan", "-c", mxguard_config(CONFIG), "--html", page, maildir(folder, MARCH))
+    assert result.returncode == 73
+    assert (b"is a symbolic link" if kind != "device" else b"is not a regular file") in result.stderr
+    assert page.is_symlink() if kind != "device" else page.is_char_device()
+    assert other.read_text() == "theirs" if kind == "link" else not other.exists()
+    assert not list(folder.glob("page.html.*"))
 
 
 def test_page_needs_nothing_else(folder, mxguard_config):

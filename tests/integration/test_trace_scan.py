@@ -63,6 +63,36 @@ def test_several_files_in_order_and_standard_input(folder):
     assert found[-1]["file"] == "-"
 
 
+def test_mbox(folder):
+    """Every message of it, also behind long bodies and lines that only look like the next one."""
+    texts = [message(hop(SPAMMER), body="x" * 70000 + "\nFrom here on\n\n>From there\n\n"), message(hop(GATEWAY), body=""),
+             message(body="\n\n"), message(hop("198.51.100.7"))]
+    path = folder / "mbox"
+    for end in ("\n", "\r\n"):
+        whole = "\n".join("From a@b.example Mon Nov 23 12:35:31 2026\n" + text for text in texts).replace("\n", end)
+        path.write_bytes(whole.encode())
+        found = trace("--internal", "10.0.0.0/8", path, "-", data=whole.encode())
+        assert [each["boundary"]["address"] for each in found] == [SPAMMER, GATEWAY, None, "198.51.100.7"] * 2
+        assert [each["file"] for each in found] == [str(path)] * 4 + ["-"] * 4
+    shown = mxguard("trace", "--internal", "10.0.0.0/8", path).stdout.decode()
+    assert [word for word in (SPAMMER, GATEWAY, "198.51.100.7") if f"{word} handed this message" in shown] == \
+        [SPAMMER, GATEWAY, "198.51.100.7"]
+
+
+@pytest.mark.parametrize("field, nearly, obstacle", [
+    (hop(SPAMMER, helo="a b"), "postfix", "no address stands where it should"),
+    ("Received: by m (Postfix) id 1; Mon, 23 Nov 2026 12:35:31 +0000\n", "postfix", "no from clause"),
+    ("Received: from [192.0.2.1] ([192.0.2.2]) by m with SMTP id 1; Mon, 23 Nov 2026 12:35:31 +0000\n", "other",
+     "more than one thing looks like an address"),
+    ("Received: from a\v (b [192.0.2.2])\n by m (Postfix) with SMTP id 1; Mon, 23 Nov 2026 12:35:31 +0000\n", None, "control")])
+def test_obstacle(field, nearly, obstacle):
+    (found,) = trace("--internal", "10.0.0.0/8", "-", data=message(field).encode())
+    (one,) = found["hops"]
+    assert not one["readable"] and one["nearly"] == nearly and obstacle in one["obstacle"], one
+    shown = mxguard("trace", "--internal", "10.0.0.0/8", "-", data=message(field).encode()).stdout.decode()
+    assert obstacle in shown and (nearly is None or f"nearly {nearly}, but" in shown)
+
+
 @pytest.mark.parametrize("by, kind", [("mail.example.test", "external"), (".example.test", "external"),
                                       ("other.test", "unreadable"), ("example.test", "unreadable")])
 def test_by_names(by, kind):

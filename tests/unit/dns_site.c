@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "dns_site.h"
+#include "resolver/resolver.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -281,7 +282,7 @@ void site_open(struct site *site, const char *timeout, const enum site_manner *m
 				       site->servers[i].port);
 	}
 	site->policy = make_policy(servers, timeout);
-	mxguard_resolver_new(&site->resolver, site->policy);
+	mxguard_resolver_new(&site->resolver, site->policy, 0);
 	assert_non_null(site->resolver);
 }
 
@@ -320,16 +321,16 @@ void site_turn(struct site *site)
 {
 	enum { OWN = 64 };
 	struct pollfd fds[OWN + SITE_SERVERS * (2 + SITE_CONNECTIONS)];
-	size_t own = mxguard_resolver_pollfds(site->resolver, fds, OWN);
+	size_t own = mxg_resolver_pollfds(site->resolver, fds, OWN);
 	assert_true(own <= OWN);
 	size_t all = own + add_servers(site, fds + own);
-	int wait = mxguard_resolver_timeout(site->resolver);
+	int wait = mxg_resolver_timeout(site->resolver);
 	poll(fds, (nfds_t)all, wait < 0 || wait > 50 ? 50 : wait);
 	for (size_t i = 0; i < site->server_count; i++) {
 		serve_udp(&site->servers[i]);
 		serve_tcp(&site->servers[i]);
 	}
-	assert_int_equal(mxguard_resolver_process(site->resolver, fds, own), MXGUARD_ERROR_NONE);
+	assert_int_equal(mxg_resolver_process(site->resolver, fds, own), MXGUARD_ERROR_NONE);
 }
 
 void site_wait_for_queries(struct site *site, size_t count)
@@ -350,7 +351,7 @@ struct mxguard_check *site_wait_for_check(struct site *site)
 {
 	struct mxguard_check *c = NULL;
 	double end = site_seconds() + 60;
-	while ((c = mxguard_resolver_next(site->resolver)) == NULL && site_seconds() < end)
+	while ((c = mxg_resolver_next(site->resolver)) == NULL && site_seconds() < end)
 		site_turn(site);
 	assert_non_null(c);
 	return c;
@@ -361,7 +362,7 @@ enum mxguard_verdict site_decide(struct site *site, const char *domain, int time
 	char recipient[100];
 	snprintf(recipient, sizeof(recipient), "alice@%s", domain);
 	struct mxguard_check *c = site_check(site, "192.0.2.10", recipient);
-	int progress = mxguard_resolver_start(site->resolver, c, timeout_ms);
+	int progress = mxg_resolver_start(site->resolver, c, timeout_ms);
 	if (progress == MXGUARD_PROGRESS_NEED_DNS) {
 		assert_ptr_equal(site_wait_for_check(site), c);
 		progress = mxguard_check_run(c, (int64_t)time(NULL));

@@ -6,12 +6,13 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "check/questions.h"
 #include "mxguard.h"
 
 /* Replies made by hand, out of a table, for tests that are their own transport. Nothing here
  * allocates: one of the tests counts allocations. */
 struct scripted_record {
-	const char *question; /* as mxguard_check_question_text() gives it */
+	const char *question; /* as mxg_check_question_text() gives it */
 	const char *rdata;
 	size_t len;
 };
@@ -67,7 +68,7 @@ static inline bool scripted_round(struct mxguard_check *check, const struct scri
 	bool any = false;
 	while (mxguard_check_next_question(check, &number, query, sizeof(query), &len) == 1) {
 		any = true;
-		len = scripted_reply(reply, query, mxguard_check_question_text(check, number), script, count);
+		len = scripted_reply(reply, query, mxg_check_question_text(check, number), script, count);
 		if (mxguard_check_reply(check, number, reply, len, now) != MXGUARD_ERROR_NONE)
 			mxguard_check_no_reply(check, number, MXGUARD_DNS_FAILURE_LOCAL, now);
 	}

@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "check/questions.h"
 #include "failing_memory.h"
 #include "histories.h"
 #include "policy/policy.h"
@@ -140,7 +141,7 @@ static void reply_to(struct mxguard_check *c, const struct question *asked, cons
 		assert_int_equal(result, MXGUARD_ERROR_NONE);
 		return;
 	}
-	fail_msg("asked for %s", mxguard_check_question_text(c, asked->number));
+	fail_msg("asked for %s", mxg_check_question_text(c, asked->number));
 }
 
 /* One reply at a time, any of those that are out. */

@@ -247,7 +247,7 @@ static void test_resolver(void **state)
 	for (unsigned long which = 1; memory_failed; which++) {
 		memory_fail_at(which, false);
 		struct mxguard_resolver *resolver = NULL;
-		mxguard_resolver_new(&resolver, policy);
+		mxguard_resolver_new(&resolver, policy, 0);
 		struct mxguard_check *c = NULL;
 		mxguard_check_new(&c, policy, NULL, 0);
 		if (resolver != NULL && c != NULL && fill(c, &decisions[3])) {

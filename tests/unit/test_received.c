@@ -139,9 +139,101 @@ static const struct row rows[] = {
 	{ F "A.eop-nam04.prod.protection.outlook.com\n (2a01:111::34) by B.prod.outlook.com with\n HTTPS via "
 	    "C.prod.outlook.com" DATE "\n",
 	  PEER, "2a01:111::34", false, 0, NULL, NULL, "B.prod.outlook.com", "HTTPS" },
-	{ F "o.example (EHLO [198.51.100.7]) ([192.0.2.10])\n          by m (JAMES SMTP Server ) with ESMTP ID 123\n   "
+	{ F "o.example (EHLO h.example) ([192.0.2.10])\n          by m (JAMES SMTP Server ) with ESMTP ID 123\n   "
 	    "       for <a@b>;\n          Mon, 23 Nov 2026 12:35:31 +0000 (UTC)\n",
-	  PEER, "192.0.2.10", false, 0, "[198.51.100.7]", "o.example", "m", "ESMTP" },
+	  PEER, "192.0.2.10", false, 0, "h.example", "o.example", "m", "ESMTP" },
+	{ F "o.example (helo h.example) ([192.0.2.10])\n          by m (JAMES SMTP Server ) with ESMTP ID 123\n   "
+	    "       for <a@b>;\n          Mon, 23 Nov 2026 12:35:31 +0000 (UTC)\n",
+	  PEER, "192.0.2.10", false, 0, "h.example", "o.example", "m", "ESMTP" },
+	/* a login in the MTA's own whole line, where the client said HELO or logged in without TLS */
+	{ F "c (unknown [203.0.113.7])\n\t(Authenticated sender: a@b)\n\tby m (Postfix) with SMTP id 1" DATE " (-03)\n",
+	  PEER, "203.0.113.7", true, 0, "c", "", "m", "SMTP" },
+	{ F "c (c [203.0.113.7])\n\t(authenticated bits=0)\n\tby m (8.15.2/8.15.2) with ESMTP id g8" DATE "\n", PEER,
+	  "203.0.113.7", true, 0, "c", "c", "m", "ESMTP" },
+	{ F "c (c [203.0.113.7])\n\t(authenticated bits=0 x)" SENDMAIL, PEER, "203.0.113.7", false, 0, "c", "c", NULL,
+	  NULL },
+	{ F "c (c [203.0.113.7]) (authenticated bits=0)" SENDMAIL, NO, "", false, 0, NULL, NULL, NULL, NULL },
+	/* Postfix under another name */
+	{ F "[127.0.0.1] (unknown [203.0.113.7])\n\t(Authenticated sender: a@b)\n\tby m (m) with ESMTPSA id 4b" DATE
+	    "\n",
+	  PEER, "203.0.113.7", true, 0, "[127.0.0.1]", "", "m", "ESMTPSA" },
+	{ F "[127.0.0.1] (unknown [203.0.113.7])\n\tby m (MyMail) with ESMTPS id 4b" DATE "\n", PEER, "203.0.113.7",
+	  false, MXG_MTA_POSTFIX, "[127.0.0.1]", "", "m", "ESMTPS" },
+	{ F "[127.0.0.1] (unknown [203.0.113.7])\n\tby m (MyMail) with ESMTPS id 4b" DATE "\n", NO, "", false, 0, NULL,
+	  NULL, NULL, NULL },
+	{ F "[203.0.113.7] (x[192.0.2.10])\n\tby m (MyMail) with ESMTPS id 4b" DATE "\n", NO, "", false,
+	  MXG_MTA_POSTFIX, NULL, NULL, NULL, NULL },
+	/* Exim's texts that administrators have written */
+	{ F "[192.0.2.11] (port=58540 helo=gw)\n\tby m with esmtp id 1fTo7g-0008Jv-El\n\tfor a@b" DATE "\n", PEER,
+	  "192.0.2.11", false, 0, "gw", "", "m", "esmtp" },
+	{ F "gw ([192.0.2.11]:58540)\n\tby m with esmtps (TLS1.3:x:256)\n\t(envelope-from <a@b>)\n\tid "
+	    "1xXPP6-000000008Mu-0nm7\n\tfor a@b" DATE "\n",
+	  PEER, "192.0.2.11", false, MXG_MTA_EXIM, "gw", "gw", "m", "esmtps" },
+	{ F
+	  "o ( [203.0.113.6]) by m (Exim 4.98.2) with esmtpa id 1xXPOs-000000007XF-1BRr;\n\tMon, 23 Nov 2026 12:35:31 "
+	  "+0000\n",
+	  PEER, "203.0.113.6", true, 0, "o", "", "m", "esmtpa" },
+	{ F "[192.0.2.10] (h.example [203.0.113.6]) by m (Exim 4.98.2) with esmtp id 1" DATE "\n", PEER, "203.0.113.6",
+	  false, 0, "[192.0.2.10]", "h.example", "m", "esmtp" },
+	{ F "[203.0.113.6] ([192.0.2.10]) by m (Exim 4.98.2) with esmtp id 1" DATE "\n", NO, "", false, 0, NULL, NULL,
+	  NULL, NULL },
+	{ F "x (gw [192.0.2.10]) ( [203.0.113.6]) by m (Exim 4.98.2) with esmtp id 1" DATE "\n", NO, "", false, 0, NULL,
+	  NULL, NULL, NULL },
+	{ F "(o) [203.0.113.6] by m with esmtp (Exim 4.98.2) id 1" DATE "\n", PEER, "203.0.113.6", false, 0, "o", "",
+	  "m", "esmtp" },
+	{ F "h.example (o) [203.0.113.6] by m with esmtp (Exim 4.98.2) id 1" DATE "\n", PEER, "203.0.113.6", false, 0,
+	  "o", "h.example", "m", "esmtp" },
+	{ F "(o) [192.0.2.10] by x (a) [203.0.113.6] by m with esmtp (Exim 4.98.2) id 1" DATE "\n", NO, "", false, 0,
+	  NULL, NULL, NULL, NULL },
+	{ "Received: by m with esmtpa (Exim 4.98.2) id 1xXPP6-000000008Mu-0nm7" DATE "\n", PEER, "", true, 0, "", "",
+	  "m", "esmtpa" },
+	{ "Received: by m with esmtp (Exim 4.98.2) id 1xXPP6-000000008Mu-0nm7" DATE "\n", NO, "", false, 0, NULL, NULL,
+	  NULL, NULL },
+	{ "Received: by m with esmtpa id 1xXPP6-000000008Mu-0nm7\n\t(Exim 4.98.2)" DATE "\n", NO, "", false,
+	  MXG_MTA_POSTFIX, NULL, NULL, NULL, NULL },
+	/* folded anew, or with more in it */
+	{ F "A.outlook.example\n (2001:db8:a0f::7ac) by B.outlook.example with\n HTTPS" DATE "\n", PEER,
+	  "2001:db8:a0f::7ac", false, 0, NULL, "", "B.outlook.example", "HTTPS" },
+	{ "Received: from\n a.b.example\n (203.0.113.47) by C.outlook.example (10.13.161.136)\n with Microsoft SMTP "
+	  "Server "
+	  "id 15.20.6886.15 via Frontend Transport" DATE "\n",
+	  PEER, "203.0.113.47", false, 0, "a.b.example", NULL, "C.outlook.example", NULL },
+	{ "Received: from\n gw.example.com (gw.example.com [192.0.2.10])" POSTFIX, NO, "", false, 0, NULL, NULL, NULL,
+	  NULL },
+	{ F "w.example.com (LHLO w.example.com)\n (192.0.2.9) by w.example.com with LMTP; Thu, 1 Dec 2022\n 10:50:49 "
+	    "-0300 "
+	    "(BRT)\n",
+	  PEER, "192.0.2.9", false, 0, NULL, NULL, "w.example.com", NULL },
+	{ F "gw (gw [203.0.113.7] (AS64500 Example Net, US))\n\t(using TLSv1.3 with cipher X)\n\tby m (Stalwart SMTP) "
+	    "with "
+	    "ESMTPS id 36" DATE "\n",
+	  PEER, "203.0.113.7", false, 0, "gw", "gw", "m", "ESMTPS" },
+	{ F "f.example ([203.0.113.7] f.example)\n (Authenticated sender: x)\n by m (ZoneMTA) with ESMTPSA id 1.8" DATE
+	    "\n",
+	  PEER, "203.0.113.7", true, 0, "f.example", "", "m", "ESMTPSA" },
+	{ F "gw.example.com (gw.example.com\n [192.0.2.10]) (Using TLS) by relay.example with ESMTP id\n us-mta-1" DATE
+	    "\n",
+	  PEER, "192.0.2.10", false, 0, NULL, NULL, "relay.example", NULL },
+	/* hidden clients: anybody's */
+	{ "Received: by m (Postfix) id 1A" DATE "\n", NO, "", false, 0, NULL, NULL, NULL, NULL },
+	{ "Received: by m (Postfix) id 1A\n\tfor <a@b>" DATE "\n", NO, "", false, MXG_MTA_POSTFIX, NULL, NULL, NULL,
+	  NULL },
+	{ "Received: by m (Postfix, from userid 0) id 1A" DATE "\n", NO, "", false, 0, NULL, NULL, NULL, NULL },
+	/* writers that nobody knows */
+	{ F "([192.0.2.10]) (203.0.113.6) by m with SMTP" DATE "\n", NO, "", false, 0, NULL, NULL, NULL, NULL },
+	{ F "203.0.113.6 (HELO [192.0.2.10]) (203.0.113.6) by m with SMTP" DATE "\n", NO, "", false, 0, NULL, NULL,
+	  NULL, NULL },
+	{ F "gw.example.com (HELO [192.0.2.10])\n\tby m with SMTP" DATE "\n", NO, "", false, 0, NULL, NULL, NULL,
+	  NULL },
+	{ F "gw.example.com (Ehlo [192.0.2.10])\n\tby m with SMTP" DATE "\n", NO, "", false, 0, NULL, NULL, NULL,
+	  NULL },
+	{ F "gw ([192.0.2.10]) (203.0.113.6) by m with SMTP" DATE "\n", NO, "", false, 0, NULL, NULL, NULL, NULL },
+	{ F "203.0.113.6 ([192.0.2.10]) by m with SMTP" DATE "\n", NO, "", false, 0, NULL, NULL, NULL, NULL },
+	{ F "203.0.113.6 ([192.0.2.10])" QMAIL, NO, "", false, 0, NULL, NULL, NULL, NULL },
+	{ F "203.0.113.6 (192.0.2.10)" QMAIL, NO, "", false, 0, NULL, NULL, NULL, NULL },
+	{ F "[192.0.2.10] ([192.0.2.10])\n by m (Postfix) with ESMTPSA id 1; x\n (x ([203.0.113.6]) by m with ESMTP id "
+	    "12" DATE "\n",
+	  NO, "", false, 0, NULL, NULL, NULL, NULL },
 	/* line ends */
 	{ "Received: from gw (gw [192.0.2.10])\r\n\tby m (Postfix) with SMTP id 1" DATE "\r\n", PEER, "192.0.2.10",
 	  false, 0, NULL, NULL, NULL, NULL },

@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "check/questions.h"
 #include "refresh.h"
 #include "resolver/channel.h"
 #include "snapshot_write.h"
@@ -166,7 +167,7 @@ static void reply_to(struct mxguard_check *c, size_t number, int64_t now)
 	char name[256], type[8];
 	struct mxg_question q = { .type = MXG_DNS_TXT };
 	static const uint16_t types[] = { MXG_DNS_A, MXG_DNS_AAAA, MXG_DNS_MX, MXG_DNS_TXT };
-	assert_int_equal(sscanf(mxguard_check_question_text(c, number), "%255s %7s", name, type), 2);
+	assert_int_equal(sscanf(mxg_check_question_text(c, number), "%255s %7s", name, type), 2);
 	assert_true(mxg_name_from_text(&q.name, name, strlen(name)));
 	for (size_t i = 0; i < 4; i++)
 		if (strcmp(zone_type_name(types[i]), type) == 0)

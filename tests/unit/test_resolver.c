@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "dns_site.h"
+#include "resolver/resolver.h"
 
 static void open_site(struct site *site, const char *timeout)
 {
@@ -27,15 +28,15 @@ static void test_answered(void **state)
 	(void)state;
 	open_site(&site, "5s");
 	struct mxguard_check *c = site_check(&site, "192.0.2.10", "a@example.test");
-	assert_int_equal(mxguard_resolver_start(site.resolver, c, -1), MXGUARD_PROGRESS_NEED_DNS);
+	assert_int_equal(mxg_resolver_start(site.resolver, c, -1), MXGUARD_PROGRESS_NEED_DNS);
 	site_wait_for_queries(&site, 1);
 	site_answer_all(&site.servers[0], 0);
 	site_wait_for_queries(&site, 1);
 	site_answer_all(&site.servers[0], 0);
 	assert_ptr_equal(site_wait_for_check(&site), c);
 	assert_int_equal(mxguard_check_verdict(c, 0), MXGUARD_VERDICT_AUTHORIZED);
-	assert_null(mxguard_resolver_next(site.resolver));
-	assert_int_equal(mxguard_resolver_timeout(site.resolver), -1);
+	assert_null(mxg_resolver_next(site.resolver));
+	assert_int_equal(mxg_resolver_timeout(site.resolver), -1);
 	mxguard_check_free(c);
 	site_close(&site);
 }
@@ -48,7 +49,7 @@ static void test_same_question_goes_out_once(void **state)
 	open_site(&site, "5s");
 	for (size_t i = 0; i < 20; i++) {
 		checks[i] = site_check(&site, i % 2 == 0 ? "192.0.2.10" : "203.0.113.66", "a@example.test");
-		assert_int_equal(mxguard_resolver_start(site.resolver, checks[i], -1), MXGUARD_PROGRESS_NEED_DNS);
+		assert_int_equal(mxg_resolver_start(site.resolver, checks[i], -1), MXGUARD_PROGRESS_NEED_DNS);
 	}
 	site_wait_for_queries(&site, 1);
 	site_answer_all(&site.servers[0], 0);
@@ -74,14 +75,14 @@ static void test_cancelled_at_every_stage(void **state)
 		open_site(&site, "5s");
 		struct mxguard_check *c = site_check(&site, "192.0.2.10", "a@example.test");
 		struct mxguard_check *other = site_check(&site, "192.0.2.10", "a@example.test");
-		mxguard_resolver_start(site.resolver, c, -1);
-		mxguard_resolver_start(site.resolver, other, -1);
+		mxg_resolver_start(site.resolver, c, -1);
+		mxg_resolver_start(site.resolver, other, -1);
 		site_wait_for_queries(&site, 1);
 		for (int i = 0; i < stage; i++) {
 			site_answer_all(&site.servers[0], 0);
 			site_wait_for_queries(&site, 1);
 		}
-		mxguard_resolver_cancel(site.resolver, c);
+		mxg_resolver_cancel(site.resolver, c);
 		mxguard_check_free(c);
 		for (int i = stage; i < 2; i++) {
 			site_answer_all(&site.servers[0], 0);
@@ -102,7 +103,7 @@ static void test_freed_with_lookups_pending(void **state)
 		struct site site;
 		open_site(&site, "5s");
 		struct mxguard_check *c = site_check(&site, "192.0.2.10", "a@example.test");
-		mxguard_resolver_start(site.resolver, c, -1);
+		mxg_resolver_start(site.resolver, c, -1);
 		for (int i = 0; i < turns; i++)
 			site_turn(&site);
 		site_close(&site);
@@ -118,7 +119,7 @@ static void test_silence_ends_at_the_deadline(void **state)
 	open_site(&site, "30s");
 	struct mxguard_check *c = site_check(&site, "192.0.2.10", "a@example.test");
 	double start = site_seconds();
-	assert_int_equal(mxguard_resolver_start(site.resolver, c, 300), MXGUARD_PROGRESS_NEED_DNS);
+	assert_int_equal(mxg_resolver_start(site.resolver, c, 300), MXGUARD_PROGRESS_NEED_DNS);
 	assert_ptr_equal(site_wait_for_check(&site), c);
 	assert_true(site_seconds() - start < 15); /* not the thirty of the policy */
 	assert_int_equal(mxguard_check_verdict(c, 0), MXGUARD_VERDICT_UNKNOWN);
@@ -134,7 +135,7 @@ static void test_one_deadline_for_the_whole(void **state)
 	(void)state;
 	open_site(&site, "30s");
 	struct mxguard_check *c = site_check(&site, "192.0.2.10", "a@example.test");
-	mxguard_resolver_start(site.resolver, c, 300);
+	mxg_resolver_start(site.resolver, c, 300);
 	site_wait_for_queries(&site, 1);
 	site_answer_all(&site.servers[0], 0);
 	assert_ptr_equal(site_wait_for_check(&site), c);
@@ -154,7 +155,7 @@ static void test_refusals_keep_their_names(void **state)
 		struct site site;
 		open_site(&site, "5s");
 		struct mxguard_check *c = site_check(&site, "192.0.2.10", "a@example.test");
-		mxguard_resolver_start(site.resolver, c, -1);
+		mxg_resolver_start(site.resolver, c, -1);
 		site_wait_for_queries(&site, 1);
 		site_answer_all(&site.servers[0], rows[i].rcode);
 		assert_ptr_equal(site_wait_for_check(&site), c);
@@ -171,7 +172,7 @@ static void test_wrong_id_is_not_believed(void **state)
 	(void)state;
 	open_site(&site, "30s");
 	struct mxguard_check *c = site_check(&site, "192.0.2.10", "a@example.test");
-	mxguard_resolver_start(site.resolver, c, 400);
+	mxg_resolver_start(site.resolver, c, 400);
 	site_wait_for_queries(&site, 1);
 	site.servers[0].queries[0].bytes[0] ^= 0x55;
 	site_answer_all(&site.servers[0], 0);
@@ -187,14 +188,14 @@ static void test_recipients_added_later(void **state)
 	(void)state;
 	open_site(&site, "5s");
 	struct mxguard_check *c = site_check(&site, "192.0.2.10", "a@example.test");
-	mxguard_resolver_start(site.resolver, c, -1);
+	mxg_resolver_start(site.resolver, c, -1);
 	site_wait_for_queries(&site, 1);
 	site_answer_all(&site.servers[0], 0);
 	site_wait_for_queries(&site, 1);
 	site_answer_all(&site.servers[0], 0);
 	assert_ptr_equal(site_wait_for_check(&site), c);
 	assert_int_equal(mxguard_check_add_recipient(c, "b@other.test", NULL), MXGUARD_ERROR_NONE);
-	assert_int_equal(mxguard_resolver_start(site.resolver, c, -1), MXGUARD_PROGRESS_NEED_DNS);
+	assert_int_equal(mxg_resolver_start(site.resolver, c, -1), MXGUARD_PROGRESS_NEED_DNS);
 	site_wait_for_queries(&site, 1);
 	site_answer_all(&site.servers[0], 0);
 	site_wait_for_queries(&site, 1);
@@ -218,12 +219,12 @@ static void test_a_thousand_at_once(void **state)
 		char recipient[64];
 		snprintf(recipient, sizeof(recipient), "a@d%zu.test", i);
 		checks[i] = site_check(&site, "192.0.2.10", recipient);
-		assert_int_equal(mxguard_resolver_start(site.resolver, checks[i], -1), MXGUARD_PROGRESS_NEED_DNS);
+		assert_int_equal(mxg_resolver_start(site.resolver, checks[i], -1), MXGUARD_PROGRESS_NEED_DNS);
 	}
 	for (int i = 0; i < 20000 && done < MANY; i++) {
 		site_turn(&site);
 		site_answer_all(&site.servers[0], 0);
-		while (mxguard_resolver_next(site.resolver) != NULL)
+		while (mxg_resolver_next(site.resolver) != NULL)
 			done++;
 	}
 	assert_int_equal(done, MANY);
@@ -273,12 +274,12 @@ static void test_misuse(void **state)
 	open_site(&site, "5s");
 	struct mxguard_check *c = site_check(&site, "192.0.2.10", "a@example.test");
 	struct mxguard_resolver *none;
-	assert_int_equal(mxguard_resolver_new(&none, NULL), MXGUARD_ERROR_INVALID);
+	assert_int_equal(mxguard_resolver_new(&none, NULL, 0), MXGUARD_ERROR_INVALID);
 	assert_null(none);
-	assert_int_equal(mxguard_resolver_start(site.resolver, c, -2), MXGUARD_ERROR_INVALID);
-	assert_int_equal(mxguard_resolver_start(site.resolver, NULL, -1), MXGUARD_ERROR_INVALID);
-	assert_int_equal(mxguard_resolver_process(site.resolver, NULL, 1), MXGUARD_ERROR_INVALID);
-	mxguard_resolver_cancel(site.resolver, c); /* never started: nothing happens */
+	assert_int_equal(mxg_resolver_start(site.resolver, c, -2), MXGUARD_ERROR_INVALID);
+	assert_int_equal(mxg_resolver_start(site.resolver, NULL, -1), MXGUARD_ERROR_INVALID);
+	assert_int_equal(mxg_resolver_process(site.resolver, NULL, 1), MXGUARD_ERROR_INVALID);
+	mxg_resolver_cancel(site.resolver, c); /* never started: nothing happens */
 	mxguard_resolver_free(NULL);
 	mxguard_check_free(c);
 	site_close(&site);

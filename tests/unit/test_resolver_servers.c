@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "dns_site.h"
+#include "resolver/resolver.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define LONG 20 /* seconds: more than any of these may take, less than a policy's time here */
@@ -155,8 +156,8 @@ static void test_servers_without_edns(void **state)
 	site_open(&site, "60s", manners, 1);
 	struct mxguard_check *a = site_check(&site, "192.0.2.10", "a@one.test");
 	struct mxguard_check *b = site_check(&site, "192.0.2.10", "b@two.test");
-	assert_int_equal(mxguard_resolver_start(site.resolver, a, -1), MXGUARD_PROGRESS_NEED_DNS);
-	assert_int_equal(mxguard_resolver_start(site.resolver, b, -1), MXGUARD_PROGRESS_NEED_DNS);
+	assert_int_equal(mxg_resolver_start(site.resolver, a, -1), MXGUARD_PROGRESS_NEED_DNS);
+	assert_int_equal(mxg_resolver_start(site.resolver, b, -1), MXGUARD_PROGRESS_NEED_DNS);
 	site_wait_for_check(&site);
 	site_wait_for_check(&site);
 	assert_int_equal(mxguard_check_verdict(a, 0), MXGUARD_VERDICT_AUTHORIZED);
@@ -198,7 +199,7 @@ static void test_dies_and_comes_back(void **state)
 	(void)state;
 	site_open(&site, "60s", manners, 1);
 	struct mxguard_check *c = site_check(&site, "192.0.2.10", "a@example.test");
-	assert_int_equal(mxguard_resolver_start(site.resolver, c, -1), MXGUARD_PROGRESS_NEED_DNS);
+	assert_int_equal(mxg_resolver_start(site.resolver, c, -1), MXGUARD_PROGRESS_NEED_DNS);
 	site_wait_for_queries(&site, 1);
 	site_answer_all(&site.servers[0], 0);
 	site_server_stop(&site.servers[0]); /* between the first question and the second */
@@ -225,7 +226,7 @@ static void test_silent_and_back(void **state)
 	site.servers[0].manner = SITE_WAITS;
 	struct mxguard_check *c = site_check(&site, "192.0.2.10", "alice@example.test");
 	double start = site_seconds();
-	assert_int_equal(mxguard_resolver_start(site.resolver, c, -1), MXGUARD_PROGRESS_NEED_DNS);
+	assert_int_equal(mxg_resolver_start(site.resolver, c, -1), MXGUARD_PROGRESS_NEED_DNS);
 	site_wait_for_queries(&site, 1);
 	assert_int_equal(site.servers[0].seen, seen + 1);
 	assert_true(site_seconds() - start < 1.5);
@@ -285,17 +286,17 @@ static void cancel_at_random(const enum site_manner *manners)
 	for (unsigned i = 0; i < MANY; i++) {
 		snprintf(recipient, sizeof(recipient), "a@d%u.test", next_random() % 4);
 		checks[i] = site_check(&site, i % 3 == 0 ? "203.0.113.66" : "192.0.2.10", recipient);
-		assert_int_equal(mxguard_resolver_start(site.resolver, checks[i], 400), MXGUARD_PROGRESS_NEED_DNS);
+		assert_int_equal(mxg_resolver_start(site.resolver, checks[i], 400), MXGUARD_PROGRESS_NEED_DNS);
 	}
 	for (int turns = (int)(next_random() % 30); turns > 0; turns--) {
 		site_turn(&site);
 		unsigned i = next_random() % MANY;
 		if (next_random() % 4 == 0 && checks[i] != NULL) {
-			mxguard_resolver_cancel(site.resolver, checks[i]);
+			mxg_resolver_cancel(site.resolver, checks[i]);
 			mxguard_check_free(checks[i]);
 			checks[i] = NULL;
 		}
-		while ((done = mxguard_resolver_next(site.resolver)) != NULL) {
+		while ((done = mxg_resolver_next(site.resolver)) != NULL) {
 			enum mxguard_verdict verdict = mxguard_check_verdict(done, 0);
 			for (i = 0; checks[i] != done; i++)
 				;
@@ -333,11 +334,11 @@ static void test_started_again_with_its_header(void **state)
 	(void)state;
 	site_open(&site, "5s", manners, 1);
 	struct mxguard_check *c = site_check(&site, "", "a@example.test");
-	assert_int_equal(mxguard_resolver_start(site.resolver, c, -1), MXGUARD_PROGRESS_NEED_HEADER);
-	assert_null(mxguard_resolver_next(site.resolver));
+	assert_int_equal(mxg_resolver_start(site.resolver, c, -1), MXGUARD_PROGRESS_NEED_HEADER);
+	assert_null(mxg_resolver_next(site.resolver));
 	assert_true(mxguard_check_header(c, header, sizeof(header) - 1) >= 0);
 	assert_int_equal(mxguard_check_header_end(c), MXGUARD_ERROR_NONE);
-	assert_int_equal(mxguard_resolver_start(site.resolver, c, -1), MXGUARD_PROGRESS_NEED_DNS);
+	assert_int_equal(mxg_resolver_start(site.resolver, c, -1), MXGUARD_PROGRESS_NEED_DNS);
 	assert_ptr_equal(site_wait_for_check(&site), c);
 	assert_int_equal(mxguard_check_verdict(c, 0), MXGUARD_VERDICT_AUTHORIZED);
 	assert_int_equal(mxguard_check_hop(c, 0), 1);

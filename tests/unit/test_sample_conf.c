@@ -83,7 +83,7 @@ static void test_with_all_settings(void **state)
 	char text[ROOM];
 	(void)state;
 	read_sample(text);
-	assert_int_equal(uncomment(text, is_any), 24);
+	assert_int_equal(uncomment(text, is_any), 29);
 	char *secret = strstr(text, "value_file = "); /* which is not on this machine */
 	assert_non_null(secret);
 	memcpy(secret, "value      = ", 13);
@@ -101,6 +101,7 @@ static void same_rules(const struct mxg_ruleset *a, const struct mxg_ruleset *b)
 	assert_int_equal(a->on_unknown, b->on_unknown);
 	assert_int_equal(a->on_untraced, b->on_untraced);
 	assert_int_equal(a->retrieved, b->retrieved);
+	assert_int_equal(a->resubmitted, b->resubmitted);
 	assert_int_equal(a->tag, b->tag);
 	assert_string_equal(a->quarantine_mailbox, b->quarantine_mailbox);
 }
@@ -141,7 +142,7 @@ static void test_defaults_are_defaults(void **state)
 	(void)state;
 	read_sample(text);
 	struct mxguard_policy *plain = parse(text);
-	assert_int_equal(uncomment_defaults(text), 11);
+	assert_int_equal(uncomment_defaults(text), 12);
 	struct mxguard_policy *spelt_out = parse(text);
 	same_rules(&plain->rulesets[0], &spelt_out->rulesets[0]);
 	same_surroundings(plain, spelt_out);

@@ -24,6 +24,16 @@
 	"Received: from c (c [203.0.113.5])\n\t(Authenticated sender: alice)\n\tby mx.example.com (Postfix) with " \
 	"ESMTPSA id 1" DATE
 #define PICKUP "Received: by mx.example.com (Postfix, from userid 0)\n\tid D8E5" DATE
+#define EXPANDED "Received: by mx.example.com (Postfix)\n\tid D8E5" DATE
+#define HIDDEN "Received: by mx.example.com (Postfix) id D8E5" DATE
+#define STRANGER HOP("gw", "192.0.2.10", "mail.elsewhere.example")
+#define OTHER_PROGRAM "Received: from o ([203.0.113.2])\n\tby mx.example.com (Haraka/3.3.4) with ESMTP id 1" DATE
+#define MX_LMTP \
+	"Received: from mx.example.com\n\tby mx.example.com with LMTP\n\tid " \
+	"mBL4OX82BGshAAAAZSTCqQ\n\t(envelope-from <a@b>)\n\tfor <a@b>" DATE
+#define QZERO "Received: from gw (HELO o) (203.0.113.7)\n  by 0 with SMTP" QDATE
+#define QADDRESS "Received: from gw (HELO o) (203.0.113.7)\n  by 192.0.2.106 with SMTP" QDATE
+#define QLATER "Received: from gw (HELO o) (203.0.113.7)\n  by mx.example.com with SMTP; 23 Nov 2026 13:39:21 -0000\n"
 #define QNET "Received: (qmail 35 invoked from network)" QDATE
 #define QSMTP "Received: from gw (HELO o) (203.0.113.7)\n  by mx.example.com with SMTP" QDATE
 #define QUID "Received: (qmail 35 invoked by uid 0)" QDATE
@@ -41,6 +51,9 @@
 #define FETCH(address) \
 	"Received: from pop.example [" address \
 	"]\n\tby store.example.com with IMAP (fetchmail-6.4.37)\n\tfor <a@b> (single-drop)" DATE
+#define COURIER \
+	"Received: from h (h.example [::ffff:203.0.113.9])\n  by mx.example.com with ESMTP\n  id " \
+	"0000000000AE22AE.000000006B043459.00000050" DATE
 #define REST "Subject: x\n\nReceived: from x (x [192.0.2.10]) by mx.example.com (Postfix) with SMTP id 2" DATE
 
 #define ANY MXG_TRACE_ANY
@@ -75,7 +88,28 @@ static const struct row rows[] = {
 	{ INSIDE HOP("o", "10.9.0.1", "mx.example.com") REST, NAMED, MXG_TRACE_ORIGIN, "10.9.0.1", 2, 0, 0 },
 	{ INSIDE LOGIN REST, NAMED, MXG_TRACE_AUTHENTICATED, "203.0.113.5", 2, 0, 0 },
 	{ OUTSIDE LOGIN REST, NAMED, MXG_TRACE_EXTERNAL, "203.0.113.66", 1, 0, 0 },
-	{ PICKUP FORGED REST, NAMED, MXG_TRACE_LOCAL, "", 1, 0, 0 },
+	/* a local form is where a message was submitted last; what stands below it decides */
+	{ PICKUP REST, NAMED, MXG_TRACE_LOCAL, "", 1, 0, 0 },
+	{ PICKUP FORGED REST, NAMED, MXG_TRACE_EXTERNAL, "192.0.2.10", 2, 0, 0 },
+	{ PICKUP FORGED REST, ANY, MXG_TRACE_EXTERNAL, "192.0.2.10", 2, 0, 0 },
+	{ PICKUP FORGED REST, FIRST, MXG_TRACE_RESUBMITTED, "", 1, 0, 0 },
+	{ PICKUP FORGED REST, MXG_TRACE_FIRST_OR_NAMED, MXG_TRACE_EXTERNAL, "192.0.2.10", 2, 0, 0 },
+	{ PICKUP STRANGER REST, NAMED, MXG_TRACE_RESUBMITTED, "", 1, 0, 0 },
+	{ PICKUP STRANGER REST, ANY, MXG_TRACE_RESUBMITTED, "", 1, 0, 0 },
+	{ PICKUP STRANGER REST, MXG_TRACE_FIRST_OR_NAMED, MXG_TRACE_RESUBMITTED, "", 1, 0, 0 },
+	{ PICKUP "Received: rubbish\n" REST, ANY, MXG_TRACE_UNREADABLE, "", 2, MXG_TRACE_FIELD_UNREADABLE, 0 },
+	{ PICKUP HIDDEN REST, NAMED, MXG_TRACE_UNREADABLE, "", 2, MXG_TRACE_FIELD_UNREADABLE, 0 },
+	{ PICKUP OTHER_PROGRAM REST, ANY, MXG_TRACE_RESUBMITTED, "", 1, 0, 0 },
+	{ PICKUP OTHER_PROGRAM REST, NAMED, MXG_TRACE_EXTERNAL, "203.0.113.2", 2, 0, 0 },
+	{ PICKUP HOP("g", "203.0.113.1", "a.sub.example.org") REST, NAMED, MXG_TRACE_RESUBMITTED, "", 1, 0, 0 },
+	{ PICKUP INSIDE OUTSIDE REST, NAMED, MXG_TRACE_EXTERNAL, "203.0.113.66", 3, 0, 0 },
+	{ PICKUP LOGIN REST, NAMED, MXG_TRACE_AUTHENTICATED, "203.0.113.5", 2, 0, 0 },
+	{ EXPANDED "Delivered-To: list@mx.example.com\n" OUTSIDE FORGED REST, ANY, MXG_TRACE_EXTERNAL, "203.0.113.66",
+	  2, 0, 0 },
+	{ EXPANDED PICKUP REST, ANY, MXG_TRACE_LOCAL, "", 2, 0, 0 },
+	{ EXPANDED PICKUP STRANGER REST, ANY, MXG_TRACE_RESUBMITTED, "", 2, 0, 0 },
+	{ EXPANDED MX_LMTP OUTSIDE REST, ANY, MXG_TRACE_EXTERNAL, "203.0.113.66", 3, 0, 0 },
+	{ INSIDE PICKUP OUTSIDE REST, NAMED, MXG_TRACE_EXTERNAL, "203.0.113.66", 3, 0, 0 },
 	{ OUTSIDE PICKUP REST, ANY, MXG_TRACE_EXTERNAL, "203.0.113.66", 1, 0, 0 },
 	{ INSIDE PICKUP REST, NAMED, MXG_TRACE_LOCAL, "", 2, 0, 0 },
 	{ REST, ANY, MXG_TRACE_NONE, "", 0, 0, 0 },
@@ -99,25 +133,31 @@ static const struct row rows[] = {
 	{ QNET QUID REST, ANY, MXG_TRACE_UNREADABLE, "", 2, MXG_TRACE_NOT_OURS, 0 },
 	{ QNET FORGED REST, ANY, MXG_TRACE_UNREADABLE, "", 2, MXG_TRACE_MARKER_ALONE, 0 },
 	{ QUID REST, ANY, MXG_TRACE_LOCAL, "", 1, 0, 0 },
-	{ QUID FORGED REST, NAMED, MXG_TRACE_LOCAL, "", 1, 0, 0 },
-	{ QUID QPSMTPD REST, ANY, MXG_TRACE_UNREADABLE, "", 1, MXG_TRACE_REINJECTED, 0 },
+	{ QNET QZERO REST, NAMED, MXG_TRACE_EXTERNAL, "203.0.113.7", 2, 0, 0 },
+	{ QNET QADDRESS REST, NAMED, MXG_TRACE_EXTERNAL, "203.0.113.7", 2, 0, 0 },
+	{ QZERO REST, NAMED, MXG_TRACE_UNREADABLE, "", 1, MXG_TRACE_NOT_OURS, 0 },
+	{ QUID QZERO REST, NAMED, MXG_TRACE_EXTERNAL, "203.0.113.7", 2, 0, 0 },
+	{ QUID STRANGER REST, NAMED, MXG_TRACE_RESUBMITTED, "", 1, 0, 0 },
+	{ QUID QPSMTPD REST, NAMED, MXG_TRACE_EXTERNAL, "203.0.113.8", 2, 0, 0 },
+	{ QUID QSMTP REST, ANY, MXG_TRACE_EXTERNAL, "203.0.113.7", 2, 0, 0 },
+	{ QUID QLATER REST, ANY, MXG_TRACE_RESUBMITTED, "", 1, 0, 0 },
 	/* mail that a program of this host handed back may have come from anywhere */
-	{ QUID QNET QSMTP REST, NAMED, MXG_TRACE_UNREADABLE, "", 1, MXG_TRACE_REINJECTED, 0 },
-	{ QALIAS QNET QSMTP REST, ANY, MXG_TRACE_UNREADABLE, "", 1, MXG_TRACE_REINJECTED, 0 },
+	{ QUID QNET QSMTP REST, NAMED, MXG_TRACE_EXTERNAL, "203.0.113.7", 3, 0, 0 },
+	{ QALIAS QNET QSMTP REST, ANY, MXG_TRACE_EXTERNAL, "203.0.113.7", 3, 0, 0 },
 	{ QALIAS REST, ANY, MXG_TRACE_LOCAL, "", 1, 0, 0 },
-	{ QUID QSCANNER QNET QSMTP REST, NAMED, MXG_TRACE_UNREADABLE, "", 1, MXG_TRACE_REINJECTED, 0 },
-	{ QUID QSCANNER REST, ANY, MXG_TRACE_UNREADABLE, "", 1, MXG_TRACE_REINJECTED, 0 },
-	{ QSCANNER QNET QSMTP REST, NAMED, MXG_TRACE_UNREADABLE, "", 1, MXG_TRACE_REINJECTED, 0 },
-	{ QSCANNER FORGED REST, ANY, MXG_TRACE_UNREADABLE, "", 1, MXG_TRACE_REINJECTED, 0 },
+	{ QUID QSCANNER QNET QSMTP REST, NAMED, MXG_TRACE_EXTERNAL, "203.0.113.7", 4, 0, 0 },
+	{ QUID QSCANNER REST, NAMED, MXG_TRACE_LOCAL, "", 2, 0, 0 },
+	{ QSCANNER QNET QSMTP REST, NAMED, MXG_TRACE_EXTERNAL, "203.0.113.7", 3, 0, 0 },
+	{ QSCANNER STRANGER REST, ANY, MXG_TRACE_RESUBMITTED, "", 1, 0, 0 },
 	{ QSCANNER REST, NAMED, MXG_TRACE_LOCAL, "", 1, 0, 0 },
 	{ OUTSIDE QSCANNER REST, ANY, MXG_TRACE_EXTERNAL, "203.0.113.66", 1, 0, 0 },
 	{ SPOOLER REST, NAMED, MXG_TRACE_LOCAL, "", 1, 0, 0 },
-	{ SPOOLER MERCURY REST, NAMED, MXG_TRACE_UNREADABLE, "", 1, MXG_TRACE_REINJECTED, 0 },
+	{ SPOOLER MERCURY REST, NAMED, MXG_TRACE_EXTERNAL, "203.0.113.3", 2, 0, 0 },
 	{ MERCURY REST, NAMED, MXG_TRACE_EXTERNAL, "203.0.113.3", 1, 0, 0 },
 	{ SCANNED REST, ANY, MXG_TRACE_LOCAL, "", 1, 0, 0 },
-	{ SCANNED FORGED REST, ANY, MXG_TRACE_UNREADABLE, "", 1, MXG_TRACE_REINJECTED, 0 },
+	{ SCANNED STRANGER REST, ANY, MXG_TRACE_RESUBMITTED, "", 1, 0, 0 },
 	{ INSIDE SCANNED REST, NAMED, MXG_TRACE_LOCAL, "", 2, 0, 0 },
-	{ INSIDE SCANNED OUTSIDE REST, NAMED, MXG_TRACE_UNREADABLE, "", 2, MXG_TRACE_REINJECTED, 0 },
+	{ INSIDE SCANNED OUTSIDE REST, NAMED, MXG_TRACE_EXTERNAL, "203.0.113.66", 3, 0, 0 },
 	{ WEBMAIL REST, NAMED, MXG_TRACE_AUTHENTICATED, "203.0.113.4", 1, 0, 0 },
 	{ OUTSIDE WEBMAIL REST, ANY, MXG_TRACE_EXTERNAL, "203.0.113.66", 1, 0, 0 },
 	{ INSIDE QUID REST, NAMED, MXG_TRACE_UNREADABLE, "", 2, MXG_TRACE_NOT_OURS, 0 },
@@ -135,6 +175,7 @@ static const struct row rows[] = {
 	{ OUTSIDE "no field\n" FORGED REST, ANY, MXG_TRACE_EXTERNAL, "203.0.113.66", 1, 0, 0 },
 	{ " folded\n" OUTSIDE, ANY, MXG_TRACE_UNREADABLE, "", 0, MXG_TRACE_BROKEN_HEADER, 0 },
 	{ "Fro\xff: x\n: y\n" OUTSIDE, ANY, MXG_TRACE_UNREADABLE, "", 0, MXG_TRACE_BROKEN_HEADER, 0 },
+	{ COURIER REST, ANY, MXG_TRACE_EXTERNAL, "203.0.113.9", 1, 0, 0 },
 	{ "Received: rubbish\n" FORGED, ANY, MXG_TRACE_UNREADABLE, "", 1, MXG_TRACE_FIELD_UNREADABLE, 0 },
 	{ INSIDE "From x\n" FORGED, ANY, MXG_TRACE_UNREADABLE, "", 1, MXG_TRACE_BROKEN_HEADER, 0 },
 };
@@ -228,6 +269,32 @@ static void test_words_of_the_boundary(void **state)
 	assert_int_equal(t.date, 1795437331);
 }
 
+/* Courier, and what nobody has captured, only where it is named. */
+static void test_read_where_named_only(void **state)
+{
+	static const char unheard[] =
+		"Received: from h (h [203.0.113.9])\n\tby mx.example.com (Unheard) with ESMTP id 1" DATE;
+	static const struct {
+		const char *header;
+		unsigned mta;
+	} named[] = { { COURIER, MXG_MTA_COURIER }, { unheard, MXG_MTA_OTHER } };
+	static struct mxg_trace t;
+	for (size_t i = 0; i < 2; i++) {
+		struct mxg_trace_rules rules = make_rules(NAMED, 0);
+		rules.captured_only = true;
+		feed(&t, &rules, named[i].header, strlen(named[i].header), 1000);
+		assert_int_equal(t.outcome, MXG_TRACE_UNREADABLE);
+		assert_int_equal(t.field_reason, MXG_RECEIVED_NOT_NAMED);
+		rules.mta_mask = named[i].mta;
+		feed(&t, &rules, named[i].header, strlen(named[i].header), 1000);
+		assert_int_equal(t.outcome, MXG_TRACE_EXTERNAL);
+	}
+	struct mxg_trace_rules rules = make_rules(NAMED, 0);
+	rules.captured_only = true;
+	feed(&t, &rules, OUTSIDE, strlen(OUTSIDE), 1000);
+	assert_int_equal(t.outcome, MXG_TRACE_EXTERNAL);
+}
+
 struct seen {
 	unsigned hops, believed, boundary;
 };
@@ -314,6 +381,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_read_where_named_only),
 		cmocka_unit_test(test_words_of_the_boundary),
 		cmocka_unit_test(test_hops_below_are_shown_not_believed),
 		cmocka_unit_test(test_many_hops),

@@ -22,6 +22,8 @@ void mxg_doctor_policy(struct mxg_doctor *doctor); /* configuration, trace, snap
 void mxg_doctor_host(struct mxg_doctor *doctor); /* bridges, NAT */
 void mxg_doctor_domains(struct mxg_doctor *doctor); /* this host in a domain's MX */
 void mxg_doctor_postfix(struct mxg_doctor *doctor);
+void mxg_doctor_resubmission(struct mxg_doctor *doctor); /* filters that hand mail back: Exim, qmail */
+void mxg_doctor_postfix_resubmission(struct mxg_doctor *doctor, const char *main, const char *master);
 void mxg_doctor_dovecot(struct mxg_doctor *doctor);
 void mxg_doctor_reach(struct mxg_doctor *doctor); /* other names of the same mailboxes */
 

@@ -79,7 +79,7 @@ void mxg_doctor_domains(struct mxg_doctor *d)
 	struct mxguard_policy *probe = make_probe(d);
 	/* the resolver of the real policy: its servers, its time limit */
 	struct mxguard_resolver *resolver = NULL;
-	mxguard_resolver_new(&resolver, d->policy);
+	mxguard_resolver_new(&resolver, d->policy, 0);
 	size_t seen = 0;
 	for (size_t i = 0; probe != NULL && resolver != NULL && i < d->policy->domains.count && seen < DOMAINS_MAX;
 	     i++, seen++)

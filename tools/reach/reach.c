@@ -178,18 +178,6 @@ static bool look_up(struct walk *w, const struct mxg_name *name, uint16_t type, 
 
 #define PER_MESSAGE "slohpictrv" /* every macro but %{d} */
 
-static void domain_text(const struct mxg_name *name, char text[256])
-{
-	size_t out = 0;
-	for (size_t at = 0; at < name->len && name->wire[at] != 0; at += 1u + name->wire[at]) {
-		if (out > 0)
-			text[out++] = '.';
-		memcpy(text + out, name->wire + at + 1, name->wire[at]);
-		out += name->wire[at];
-	}
-	text[out] = '\0';
-}
-
 /* False: the name cannot be known in advance (a gap then), or there is none. */
 static bool target(struct walk *w, const struct level *l, char qualifier, const char *text, size_t len,
 		   const char *whole, size_t whole_len, struct mxg_name *out)
@@ -204,7 +192,7 @@ static bool target(struct walk *w, const struct level *l, char qualifier, const 
 		add_gap(w, l, qualifier, whole, whole_len, "it depends on the message");
 		return false;
 	}
-	domain_text(l->domain, domain);
+	mxg_name_plain(l->domain, domain);
 	const struct mxg_macro_values v = {
 		.sender_local = "", .sender_domain = "", .domain = domain, .helo = "", .validated = ""
 	};

@@ -42,7 +42,7 @@ struct mxg_scan_reader *mxg_scan_reader_new(const struct mxg_scan_rules *rules, 
 	r->tally = tally;
 	r->folder_fd = AT_FDCWD;
 	mxguard_check_new(&r->check, rules->policy, rules->snapshot, 0);
-	mxguard_resolver_new(&r->resolver, rules->policy);
+	mxguard_resolver_new(&r->resolver, rules->policy, 0);
 	r->memo = mxg_memo_new();
 	if (r->check == NULL || r->resolver == NULL || r->memo == NULL) {
 		mxg_scan_reader_free(r);

@@ -12,11 +12,6 @@ static const char *const path_labels[MXG_PATHS] = {
 	"through gateways", "directly, past the filters", "unknown", "locally", "authenticated", "exempt",
 };
 
-static const char *const action_names[5] = {
-	[MXGUARD_ACTION_DEFER] = "defer",           [MXGUARD_ACTION_ACCEPT] = "accept", [MXGUARD_ACTION_TAG] = "tag",
-	[MXGUARD_ACTION_QUARANTINE] = "quarantine", [MXGUARD_ACTION_REJECT] = "reject",
-};
-
 static const char *day(int64_t date, char buf[MXG_TIME_MAX])
 {
 	if (date == 0)
@@ -155,7 +150,7 @@ static void people_enforce(const struct mxg_tally *t, FILE *to)
 						     MXGUARD_ACTION_QUARANTINE, MXGUARD_ACTION_REJECT,
 						     MXGUARD_ACTION_DEFER };
 	for (size_t i = 0; i < 5; i++)
-		fprintf(to, "%s%s %" PRIu64, i == 0 ? "" : ", ", action_names[order[i]], t->enforce[order[i]]);
+		fprintf(to, "%s%s %" PRIu64, i == 0 ? "" : ", ", mxguard_action_name(order[i]), t->enforce[order[i]]);
 	fputc('\n', to);
 }
 
@@ -226,7 +221,8 @@ void mxg_report_json(const struct mxg_scan_report *r)
 	for (size_t i = 0; i < t->gateway_count; i++)
 		json_object_set_new(gateways, t->gateways[i].name, json_integer((json_int_t)t->gateways[i].count));
 	for (size_t i = 0; i < 5; i++)
-		json_object_set_new(enforce, action_names[i], json_integer((json_int_t)t->enforce[i]));
+		json_object_set_new(enforce, mxguard_action_name((enum mxguard_action)i),
+				    json_integer((json_int_t)t->enforce[i]));
 	json_object_set_new(o, "messages", json_integer((json_int_t)t->messages));
 	json_object_set_new(o, "failed", json_integer((json_int_t)t->failed));
 	json_object_set_new(o, "interrupted", json_boolean(r->interrupted));

@@ -18,7 +18,6 @@ struct mxg_scan_report {
 void mxg_report_people(const struct mxg_scan_report *report, FILE *to); /* tables and bars */
 void mxg_report_json(const struct mxg_scan_report *report); /* one object on stdout */
 void mxg_report_csv(const struct mxg_scan_report *report, FILE *to); /* a row a month */
-/* One self-contained page. 0, or -1 and errno. */
-int mxg_report_html(const struct mxg_scan_report *report, const char *file);
+void mxg_report_html(const struct mxg_scan_report *report, FILE *to); /* one self-contained page */
 
 #endif

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One page that an administrator can show to a manager: no scripts, nothing from elsewhere. */
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "scan/report.h"
 #include "text.h"
@@ -195,7 +192,7 @@ static void put_enforce(const struct mxg_tally *t, FILE *to)
 		t->enforce[MXGUARD_ACTION_DEFER]);
 }
 
-static void put_page(const struct mxg_scan_report *r, FILE *to)
+void mxg_report_html(const struct mxg_scan_report *r, FILE *to)
 {
 	char now[MXG_TIME_MAX];
 	fprintf(to,
@@ -210,18 +207,4 @@ static void put_page(const struct mxg_scan_report *r, FILE *to)
 	put_peers(r, to);
 	put_enforce(r->tally, to);
 	fputs("</body></html>\n", to);
-}
-
-int mxg_report_html(const struct mxg_scan_report *r, const char *file)
-{
-	int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	FILE *to = fd < 0 ? NULL : fdopen(fd, "w");
-	if (to == NULL) {
-		if (fd >= 0)
-			close(fd);
-		return -1;
-	}
-	put_page(r, to);
-	int bad = ferror(to);
-	return fclose(to) != 0 || bad ? -1 : 0;
 }

@@ -43,7 +43,7 @@ struct mxg_tally_gateway {
 struct mxg_tally {
 	uint64_t messages, failed; /* failed: could not be read */
 	uint64_t paths[MXG_PATHS];
-	uint64_t enforce[5]; /* by enum mxguard_action: what enforce mode would have done */
+	uint64_t enforce[MXGUARD_ACTION_REJECT + 1]; /* by enum mxguard_action: what enforce mode would have done */
 	uint64_t months[MXG_TALLY_MONTHS][MXG_PATHS];
 	uint64_t undated;
 	int64_t first_direct, last_direct;

@@ -27,7 +27,7 @@ struct mxg_pending *mxg_decider_ask(struct mxg_decider *decider, const struct mx
 void *mxg_decider_next(struct mxg_decider *decider, struct mxg_response *reply);
 void mxg_decider_cancel(struct mxg_decider *decider, struct mxg_pending *pending);
 
-/* What to poll besides, and for how long; as with mxguard_resolver_pollfds(). */
+/* What to poll besides, and for how long; as with mxg_resolver_pollfds(). */
 size_t mxg_decider_pollfds(struct mxg_decider *decider, struct pollfd *fds, size_t count);
 int mxg_decider_timeout(struct mxg_decider *decider);
 void mxg_decider_process(struct mxg_decider *decider, const struct pollfd *fds, size_t count);

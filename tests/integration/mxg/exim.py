@@ -24,6 +24,16 @@ DEFAULT_ACL = "acl_check_rcpt:\n  accept domains = +local_domains\n  accept host
               "  deny message = relay not permitted\n"
 
 
+def policy_acl(socket: pathlib.Path) -> str:
+    """The ACL of mxguard-policy(8), as it stands there, with our socket in it."""
+    text = (build.ROOT / "docs" / "man" / "mxguard-policy.8").read_text(encoding="utf-8")
+    found = re.search(r'\.\\" Exim ACL begins\n\.Bd -literal\n(.*?)\.Ed\n', text, re.S)
+    assert found
+    block = found[1].replace("\\e", "\\").replace("\\(dq", '"').replace("\\&", "")
+    return "acl_check_rcpt:\n" + block.replace("/run/mxguard/policy", str(socket)) + \
+        "  accept domains = +local_domains\n  deny message = relay not permitted\n"
+
+
 def path() -> str | None:
     folder = os.environ.get("MXGUARD_MTA_DIR") or build.ROOT / ".cache" / "mta"
     unpacked = pathlib.Path(folder) / "exim4-daemon-heavy" / "usr" / "sbin" / "exim4"
@@ -33,12 +43,13 @@ def path() -> str | None:
 class Exim:
     """ROUTERS and TRANSPORTS are parts of an Exim configuration; without them the mail for
     example.test is appended to the file folder/"delivered". MAIN: more main settings. ACL: the
-    ACLs, with acl_check_rcpt among them."""
+    ACLs, with acl_check_rcpt among them. DOMAINS: the list of local domains."""
 
     def __init__(self, folder: pathlib.Path, *, address: str = "192.0.2.1", port: int = 25,
                  main: str = "", acl: str = DEFAULT_ACL, routers: str = "", transports: str = "",
-                 authenticators: str = "", resolver: str | None = None) -> None:
-        self.folder, self.address, self.port = folder, address, port
+                 authenticators: str = "", resolver: str | None = None,
+                 domains: str = "example.test") -> None:
+        self.folder, self.address, self.port, self.domains = folder, address, port, domains
         self.main, self.acl, self.resolver = main, acl, resolver
         self.routers = routers or "all:\n  driver = accept\n  domains = +local_domains\n" \
                                   "  transport = file\n"
@@ -111,7 +122,7 @@ log_file_path = {self.folder}/log/%s
 pid_file_path = {self.folder}/exim.pid
 primary_hostname = mail.example.test
 qualify_domain = example.test
-domainlist local_domains = example.test
+domainlist local_domains = {self.domains}
 hostlist relay_from = <; 127.0.0.1 ; ::1
 local_interfaces = <; {self.address}
 daemon_smtp_ports = {self.port}

@@ -41,12 +41,12 @@ class OpenSmtpd:
     """ACTION is what is done with mail for example.test, such as `mda "…"`, with `virtual`,
     `user` and so on after it. Mail for sender.example, where bounces go, is appended to the file
     folder/"returned". BEFORE: lines before the rules, such as tables. PASSWD: more lines of
-    /etc/passwd. LISTEN: what stands after "listen on"."""
+    /etc/passwd. LISTEN: what stands after "listen on". RULES: more lines, before the rules here."""
 
-    def __init__(self, folder: pathlib.Path, *, action: str, before: str = "", passwd: str = "",
+    def __init__(self, folder: pathlib.Path, *, action: str, before: str = "", passwd: str = "", rules: str = "",
                  listen: tuple[str, ...] = ("192.0.2.1", "127.0.0.1")) -> None:
         self.folder, self.action, self.before, self.listen = folder, action, before, listen
-        self.passwd = passwd
+        self.passwd, self.rules = passwd, rules
         self.config = folder / "smtpd.conf"
         self.returned = folder / "out" / "returned"
         self._daemon = Daemon([], folder / "smtpd.out")
@@ -119,6 +119,7 @@ class OpenSmtpd:
 {listen}
 action "ours" {self.action}
 action "returned" {mda(f"cat >>{self.returned}")} virtual {{ "@sender.example" = nobody }}
+{self.rules}
 match from any for domain "example.test" action "ours"
 match from any for domain "sender.example" action "returned"
 """, encoding="utf-8")

@@ -66,13 +66,14 @@ def sasl_by(auth_socket: pathlib.Path) -> dict[str, str]:
 
 class Postfix:
     """MAIN: settings over the defaults below. SMTPD: (address, port, settings) of each smtpd.
-    SERVICES: more lines for master.cf, as they are, e.g. from pipe_service() and
+    ETC: its programs find it in /etc/postfix, so that any user may hand in mail. SERVICES: more lines for master.cf, as they are, e.g. from pipe_service() and
     spawn_service(). RESOLVER: an address where a DNS server answers at port 53."""
 
     def __init__(self, folder: pathlib.Path, main: Mapping[str, str] | None = None,
                  smtpd: Sequence[tuple[str, int, Mapping[str, str]]] = (("192.0.2.1", 25, {}),),
-                 services: str = "", resolver: str | None = None) -> None:
+                 services: str = "", resolver: str | None = None, etc: bool = False) -> None:
         self.folder, self.smtpd, self.services, self.resolver = folder, smtpd, services, resolver
+        self.etc = etc
         self.config = folder / "etc"
         self.queue = folder / "queue"
         self.log_path = folder / "maillog"
@@ -121,6 +122,8 @@ class Postfix:
         self._make_folders()
         self.write_config()
         files = resolver_file(self.folder, self.resolver) if self.resolver else {}
+        if self.etc:
+            files["/etc/postfix"] = self.config
         self._daemon.argv = with_files([str(DAEMONS / "master"), "-c", str(self.config), "-d"],
                                        files)
         self._daemon.start(self._ready, "Postfix listens")

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/* Every setting of mxguard.conf(5), one row each, and those that are taken in a way of their own. */
+#include <stddef.h>
+#include <string.h>
+
+#include "policy/build.h"
+#include "received/received.h"
+
+#define SECONDS "whole seconds up to a year, such as \"90s\", \"12h\" or \"2d\""
+#define EXEMPT "\"user@example.com\", or \"user@\" for every domain"
+
+/* ---- words ------------------------------------------------------------------------------------- */
+
+#define MODES "\"off\", \"monitor\" or \"enforce\""
+static const struct mxg_word modes[] = {
+	{ "off", MXGUARD_MODE_OFF },
+	{ "monitor", MXGUARD_MODE_MONITOR },
+	{ "enforce", MXGUARD_MODE_ENFORCE },
+	{ NULL, 0 },
+};
+
+#define ACTIONS "\"accept\", \"tag\", \"quarantine\", \"defer\" or \"reject\""
+static const struct mxg_word actions[] = {
+	{ "accept", MXGUARD_ACTION_ACCEPT },         { "tag", MXGUARD_ACTION_TAG },
+	{ "quarantine", MXGUARD_ACTION_QUARANTINE }, { "defer", MXGUARD_ACTION_DEFER },
+	{ "reject", MXGUARD_ACTION_REJECT },         { NULL, 0 },
+};
+
+#define UNTRACED "\"unknown\", \"accept\" or \"direct\""
+static const struct mxg_word untraced[] = {
+	{ "unknown", MXGUARD_VERDICT_UNKNOWN },
+	{ "accept", MXGUARD_VERDICT_INTERNAL },
+	{ "direct", MXGUARD_VERDICT_DIRECT },
+	{ NULL, 0 },
+};
+
+#define RETRIEVED "\"accept\" or \"unknown\""
+static const struct mxg_word retrieved[] = {
+	{ "accept", MXGUARD_VERDICT_INTERNAL },
+	{ "unknown", MXGUARD_VERDICT_UNKNOWN },
+	{ NULL, 0 },
+};
+
+#define RESUBMITTED "\"unknown\" or \"accept\""
+static const struct mxg_word resubmitted[] = {
+	{ "unknown", MXGUARD_VERDICT_UNKNOWN },
+	{ "accept", MXGUARD_VERDICT_INTERNAL },
+	{ NULL, 0 },
+};
+
+#define TAGS "\"never\", \"not-accepted\" or \"always\""
+static const struct mxg_word tags[] = {
+	{ "never", MXG_TAG_NEVER },
+	{ "not-accepted", MXG_TAG_NOT_ACCEPTED },
+	{ "always", MXG_TAG_ALWAYS },
+	{ NULL, 0 },
+};
+
+static bool (*const is_reply_text)(const char *) = mxg_is_reply_text;
+static bool (*const is_mailbox)(const char *) = mxg_is_mailbox;
+static bool (*const is_authserv_id)(const char *) = mxg_is_authserv_id;
+
+/* ---- settings of their own kind ------------------------------------------------------------------ */
+
+static bool take_exempt(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
+			const config_setting_t *s)
+{
+	if (!mxg_build_is_list(s))
+		return mxg_build_unexpected(b, s, "a list of addresses, such as [ \"postmaster@\" ]");
+	size_t count = (size_t)config_setting_length(s);
+	const char **addresses = mxg_build_take(b, count, sizeof(*addresses));
+	for (size_t i = 0; addresses != NULL && i < count; i++) {
+		int error;
+		const config_setting_t *one = config_setting_get_elem(s, (unsigned)i);
+		const char *text = mxg_build_string(b, one, row->expected);
+		if (text == NULL)
+			return false;
+		addresses[i] = mxg_read_exempt_address(text, strlen(text), b->arena, &error);
+		if (addresses[i] == NULL)
+			return error == MXGUARD_ERROR_NOMEM ? mxg_build_no_memory(b)
+							    : mxg_build_unexpected(b, one, row->expected);
+	}
+	*(struct mxg_exempt *)field = (struct mxg_exempt){ addresses, count };
+	return addresses != NULL;
+}
+
+static bool take_domains(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
+			 const config_setting_t *s)
+{
+	if (mxg_build_is_list(s) && config_setting_length(s) > MXG_DOMAINS_MOST)
+		return mxg_build_fail(b, s,
+				      "found %d domains; expected at most %d here: put them into a file, one a line, "
+				      "and name it with domains_file",
+				      config_setting_length(s), MXG_DOMAINS_MOST);
+	return mxg_build_domains(b, s, false, field);
+}
+
+/* A block's were taken before its other settings: blocks.c. */
+static bool take_nothing(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
+			 const config_setting_t *s)
+{
+	return true;
+}
+
+static bool take_mta(struct mxg_policy_build *b, const struct mxg_setting *row, void *field, const config_setting_t *s)
+{
+	struct mxguard_policy *p = b->policy;
+	if (!mxg_build_is_list(s))
+		return mxg_build_unexpected(b, s, "a list of names, such as [ \"postfix\" ]");
+	size_t count = (size_t)config_setting_length(s);
+	p->trace_mta_names.items = mxg_build_take(b, count, sizeof(*p->trace_mta_names.items));
+	for (size_t i = 0; p->trace_mta_names.items != NULL && i < count; i++) {
+		const config_setting_t *one = config_setting_get_elem(s, (unsigned)i);
+		const char *word = mxg_build_string(b, one, row->expected);
+		if (word == NULL)
+			return false;
+		unsigned mask = mxg_mta_parse(word, strlen(word));
+		if (mask == 0)
+			return mxg_build_unexpected(b, one, row->expected);
+		p->trace_mta |= mask;
+		const char *copy = mxg_build_copy(b, word, strlen(word));
+		if (copy == NULL)
+			return false;
+		p->trace_mta_names.items[p->trace_mta_names.count++] = copy;
+	}
+	return p->trace_mta_names.items != NULL;
+}
+
+static bool take_by(struct mxg_policy_build *b, const struct mxg_setting *row, void *field, const config_setting_t *s)
+{
+	b->policy->by_configured = mxg_build_domains(b, s, true, &b->policy->by) && b->policy->by.count > 0;
+	return b->error == MXGUARD_ERROR_NONE;
+}
+
+static bool take_insecure(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
+			  const config_setting_t *s)
+{
+	if (!mxg_take_bool(b, row, field, s))
+		return false;
+	if (b->policy->insecure_client_macros)
+		mxg_build_warn(b, s, "true lets the sender of a message choose whose DNS is asked");
+	return b->error == MXGUARD_ERROR_NONE;
+}
+
+static bool take_any_width(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
+			   const config_setting_t *s)
+{
+	if (!mxg_take_bool(b, row, field, s))
+		return false;
+	if (b->policy->accept_any_width)
+		mxg_build_warn(b, s, "true lets a published record make every host a gateway");
+	return b->error == MXGUARD_ERROR_NONE;
+}
+
+static bool take_trace(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
+		       const config_setting_t *s)
+{
+	return mxg_settings_take(b, NULL, s, MXG_PLACE_TRACE);
+}
+
+static bool take_dns(struct mxg_policy_build *b, const struct mxg_setting *row, void *field, const config_setting_t *s)
+{
+	return mxg_settings_take(b, NULL, s, MXG_PLACE_DNS);
+}
+
+/* ---- the table ------------------------------------------------------------------------------------- */
+
+#define BOTH (MXG_PLACE_FILE | MXG_PLACE_BLOCK)
+#define RULES(member) offsetof(struct mxg_ruleset, member)
+#define POLICY(member) offsetof(struct mxguard_policy, member)
+/* clang-format off */
+#define ACTION(NAME, BIT, FALLBACK) \
+	{ #NAME, BOTH, BIT, RULES(NAME), ACTIONS, FALLBACK, NULL, mxg_read_word, actions, NULL }
+
+/* In the order in which they are taken: dns before the terms that it changes, blocks last, since
+ * they inherit. What stands in an entry of `gateways` is taken by gateways.c and token_value.c. */
+const struct mxg_setting mxg_settings[] = {
+	{ "mode", BOTH, MXG_OVERRIDE_MODE, RULES(mode), MODES, "monitor", NULL, mxg_read_word, modes, NULL },
+	{ "dns", MXG_PLACE_FILE, 0, 0, "a group { }", NULL, NULL, NULL, NULL, take_dns },
+	{ "timeout", MXG_PLACE_DNS, 0, POLICY(timeout_ms), "a time from \"1ms\" to \"300s\", such as \"5s\"", "5s",
+	  NULL, mxg_read_milliseconds, NULL, NULL },
+	{ "grace", MXG_PLACE_DNS, 0, POLICY(grace), SECONDS, "2d", NULL, mxg_read_seconds, NULL, NULL },
+	{ "keep_stale", MXG_PLACE_DNS, 0, POLICY(keep_stale), SECONDS, "7d", NULL, mxg_read_seconds, NULL, NULL },
+	{ "settle", MXG_PLACE_DNS, 0, POLICY(settle), SECONDS, "2d", NULL, mxg_read_seconds, NULL, NULL },
+	{ "max_ttl", MXG_PLACE_DNS, 0, POLICY(reply_rules.max_ttl), SECONDS, "1d", NULL, mxg_read_seconds, NULL, NULL },
+	{ "servers", MXG_PLACE_DNS, 0, POLICY(dns_servers),
+	  "an address with an optional port, such as \"127.0.0.1\" or \"[::1]:5353\"", NULL,
+	  "those of /etc/resolv.conf", NULL, NULL, mxg_take_servers },
+	{ "insecure_client_macros", MXG_PLACE_DNS, 0, POLICY(insecure_client_macros), "true or false", NULL, "false",
+	  NULL, NULL, take_insecure },
+	{ "accept_any_width", MXG_PLACE_DNS, 0, POLICY(accept_any_width), "true or false", NULL, "false", NULL, NULL,
+	  take_any_width },
+	{ "require_dnssec", MXG_PLACE_DNS, 0, POLICY(reply_rules.need_ad), "true or false", NULL, "false", NULL, NULL,
+	  mxg_take_bool },
+	{ "trace", MXG_PLACE_FILE, 0, 0, "a group { }", NULL, NULL, NULL, NULL, take_trace },
+	{ "mta", MXG_PLACE_TRACE, 0, 0,
+	  "an MTA's name, such as \"postfix\" or \"exim\"; mxguard.conf(5) lists them", NULL,
+	  "the form of the field tells", NULL, NULL, take_mta },
+	{ "by", MXG_PLACE_TRACE, 0, 0, "a domain name or .suffix", NULL, "this host's names", NULL, NULL, take_by },
+	{ "internal", MXG_PLACE_FILE, 0, POLICY(internal), "a list of ranges", NULL, "loopback alone", NULL, NULL,
+	  mxg_take_internal },
+	{ "origins", MXG_PLACE_FILE, 0, POLICY(origins), "a list of ranges", NULL, "[ \"127.0.0.0/8\", \"::1\" ]", NULL,
+	  NULL, mxg_take_prefixes },
+	{ "self", MXG_PLACE_FILE, 0, POLICY(self), "a list of ranges", NULL, "the addresses of the interfaces", NULL,
+	  NULL, mxg_take_prefixes },
+	{ "domains", MXG_PLACE_FILE, 0, POLICY(domains), "a domain name", NULL, "none", NULL, NULL, take_domains },
+	{ "domains", MXG_PLACE_BLOCK, 0, 0, "a domain name or .suffix", NULL, "required", NULL, NULL, take_nothing },
+	{ "domains_file", MXG_PLACE_FILE, 0, POLICY(domains_file), "an absolute path", NULL, "none", NULL, NULL,
+	  mxg_take_path },
+	{ "default_domain", MXG_PLACE_FILE, 0, POLICY(default_domain), "a domain name", NULL, "none", NULL, NULL,
+	  mxg_take_domain },
+	{ "authserv_id", MXG_PLACE_FILE, 0, POLICY(authserv_id),
+	  "a name of 1 to 253 letters, digits, dots, hyphens and underscores", NULL, "hostname", mxg_read_text,
+	  &is_authserv_id, NULL },
+	{ "state_dir", MXG_PLACE_FILE, 0, POLICY(state_dir), "an absolute path", "/var/lib/mxguard", NULL, NULL, NULL,
+	  mxg_take_path },
+	{ "hostname", MXG_PLACE_FILE, 0, POLICY(hostname), "a domain name", NULL, "the name of the system", NULL, NULL,
+	  mxg_take_domain },
+	{ "exempt", BOTH, MXG_OVERRIDE_EXEMPT, RULES(exempt), EXEMPT, NULL, "none", mxg_read_exempt, NULL,
+	  take_exempt },
+	{ "patience", MXG_PLACE_FILE, 0, POLICY(patience), SECONDS, "4h", NULL, mxg_read_seconds, NULL, NULL },
+	ACTION(on_direct, MXG_OVERRIDE_ON_DIRECT, "reject"),
+	ACTION(on_direct_queued, MXG_OVERRIDE_ON_DIRECT_QUEUED, "quarantine"),
+	ACTION(on_unknown, MXG_OVERRIDE_ON_UNKNOWN, "defer"),
+	{ "on_unreadable", BOTH, MXG_OVERRIDE_ON_UNREADABLE, RULES(on_unreadable_door), ACTIONS, NULL,
+	  "\"defer\" at the door, \"quarantine\" once queued", mxg_read_word_twice, actions, NULL },
+	{ "on_untraced", BOTH, MXG_OVERRIDE_ON_UNTRACED, RULES(on_untraced), UNTRACED, "unknown", NULL, mxg_read_word,
+	  untraced, NULL },
+	{ "retrieved", BOTH, 0, RULES(retrieved), RETRIEVED, "accept", NULL, mxg_read_word, retrieved, NULL },
+	{ "resubmitted", BOTH, 0, RULES(resubmitted), RESUBMITTED, "unknown", NULL, mxg_read_word, resubmitted, NULL },
+	{ "quarantine_mailbox", BOTH, MXG_OVERRIDE_QUARANTINE_MAILBOX, RULES(quarantine_mailbox),
+	  "a mailbox name of 1 to 255 bytes of printable text, not INBOX", "Junk", NULL, mxg_read_text, &is_mailbox,
+	  NULL },
+	{ "tag", BOTH, MXG_OVERRIDE_TAG, RULES(tag), TAGS, "not-accepted", NULL, mxg_read_word, tags, NULL },
+	{ "reply_text", BOTH, 0, RULES(reply_text),
+	  "one line of 1 to 450 bytes of printable text without a status code",
+	  NULL, "the reason", mxg_read_text, &is_reply_text, NULL },
+	{ "gateways", BOTH, 0, 0, "a list of groups", NULL, NULL, NULL, NULL, mxg_take_gateways },
+	{ "name", MXG_PLACE_GATEWAY, 0, 0, "1 to 64 letters, digits, dots, hyphens and underscores", NULL, "required",
+	  NULL, NULL, NULL },
+	{ "allow", MXG_PLACE_GATEWAY, 0, 0, "terms, such as \"ip4:192.0.2.10 mx\"", NULL, "required", NULL, NULL,
+	  NULL },
+	{ "header", MXG_PLACE_GATEWAY, 0, 0, "a group { }", NULL, "no second condition", NULL, NULL, NULL },
+	{ "name", MXG_PLACE_HEADER, 0, 0, "a header field of its own, such as \"X-Gateway-Token\"", NULL, "required",
+	  NULL, NULL, NULL },
+	{ "value", MXG_PLACE_HEADER, 0, 0, "1 to 800 printable ASCII characters", NULL, "required without value_file",
+	  NULL, NULL, NULL },
+	{ "value_file", MXG_PLACE_HEADER, 0, 0, "an absolute path", NULL, "required without value", NULL, NULL, NULL },
+	{ "policies", MXG_PLACE_FILE, 0, 0, "a list of groups", NULL, NULL, NULL, NULL, mxg_take_policies },
+};
+/* clang-format on */
+const size_t mxg_setting_count = sizeof(mxg_settings) / sizeof(mxg_settings[0]);
+
+_Static_assert(offsetof(struct mxg_ruleset, on_unreadable_queued) ==
+		       offsetof(struct mxg_ruleset, on_unreadable_door) + sizeof(unsigned),
+	       "on_unreadable is one setting for both");

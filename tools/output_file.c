@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#include "output_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool failed(struct mxg_output_file *o, int error)
+{
+	o->why = strerror(error);
+	return false;
+}
+
+/* Root's rename(2) would make a regular file of /dev/null. */
+static bool may_replace(struct mxg_output_file *o)
+{
+	struct stat st;
+	if (lstat(o->target, &st) != 0)
+		return errno == ENOENT || failed(o, errno);
+	if (S_ISREG(st.st_mode))
+		return true;
+	o->why = S_ISLNK(st.st_mode) ? "it is a symbolic link; name the file itself" : "it is not a regular file";
+	return false;
+}
+
+bool mxg_output_open(struct mxg_output_file *o, const char *target)
+{
+	*o = (struct mxg_output_file){ .target = target };
+	if (!may_replace(o))
+		return false;
+	int n = snprintf(o->path, sizeof(o->path), "%s.XXXXXX", target);
+	int fd = n < 0 || (size_t)n >= sizeof(o->path) ? -1 : mkostemp(o->path, O_CLOEXEC);
+	o->file = fd < 0 ? NULL : fdopen(fd, "w");
+	if (o->file != NULL)
+		return true;
+	int error = n < 0 || (size_t)n >= sizeof(o->path) ? ENAMETOOLONG : errno;
+	if (fd >= 0) {
+		close(fd);
+		unlink(o->path);
+	}
+	return failed(o, error);
+}
+
+bool mxg_output_finish(struct mxg_output_file *o)
+{
+	int fd = fileno(o->file);
+	bool good = fflush(o->file) == 0 && !ferror(o->file) && fchmod(fd, 0644) == 0 && fsync(fd) == 0;
+	int error = errno;
+	good &= fclose(o->file) == 0;
+	if (good && may_replace(o) && rename(o->path, o->target) == 0)
+		return true;
+	if (good)
+		error = errno;
+	unlink(o->path);
+	return o->why != NULL ? false : failed(o, error);
+}
