@@ -50,7 +50,7 @@ void mxg_clients_remove(struct mxg_clients *clients, struct mxg_connection *c)
 		mxg_sources_leave(&clients->sources, c->source);
 }
 
-void mxg_clients_settle(struct mxg_clients *clients, struct mxg_connection *c, int64_t now)
+void mxg_clients_conclude(struct mxg_clients *clients, struct mxg_connection *c, int64_t now)
 {
 	enum mxg_connection_state state = mxg_connection_look(c);
 	if (state == c->state && c->requests == c->requests_seen)

@@ -27,7 +27,7 @@ void mxg_clients_add(struct mxg_clients *clients, struct mxg_connection *connect
 void mxg_clients_remove(struct mxg_clients *clients, struct mxg_connection *connection);
 /* After anything was done with it: puts it where it belongs. Its time begins anew with each
  * request, not with each byte. */
-void mxg_clients_settle(struct mxg_clients *clients, struct mxg_connection *connection, int64_t now);
+void mxg_clients_conclude(struct mxg_clients *clients, struct mxg_connection *connection, int64_t now);
 
 /* One that has left a request or an answer half-way for too long, or NULL. */
 struct mxg_connection *mxg_clients_late(const struct mxg_clients *clients, int64_t now);

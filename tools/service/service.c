@@ -106,7 +106,7 @@ static void advance(struct mxg_service *s, struct mxg_connection *c)
 	if (c->pending != NULL && c->state != MXG_CONNECTION_AT_WORK && mxg_admit_is_full(s, c->source))
 		c->broken = true;
 	update_watch(s, c);
-	mxg_clients_settle(&s->clients, c, mxg_service_now());
+	mxg_clients_conclude(&s->clients, c, mxg_service_now());
 	if (mxg_connection_is_done(c) || (s->stop_by != 0 && may_leave(c)))
 		mxg_service_drop(s, c);
 }
