@@ -9,7 +9,7 @@
 
 static bool is_separator(char c)
 {
-	return c == '@' || c == '%' || c == '!' || c == ':' || c == ',' || c == ';';
+	return c == '@' || c == '%' || c == '!' || c == ':' || c == ',' || c == ';' || c == '<' || c == '>';
 }
 
 static bool is_name_byte(char c)
@@ -98,7 +98,7 @@ static size_t comment_length(const char *p, size_t len)
 
 static bool is_overlooked(char c)
 {
-	return (unsigned char)c <= ' ' || c == 0x7f || c == '"' || c == '\\' || c == '<' || c == '>';
+	return (unsigned char)c <= ' ' || c == 0x7f || c == '"' || c == '\\';
 }
 
 /* Without comments, blanks, quotes and escapes: some MTAs crack a quoted local part open and read

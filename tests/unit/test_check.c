@@ -321,6 +321,27 @@ static void test_give_up_without_token(void **state)
 	mxguard_check_free(c);
 }
 
+/* What may end in a strict domain is not judged by the kinder one that stands behind the last @. */
+static void test_give_up_on_routed(void **state)
+{
+	static const char conf[] =
+		"mode = \"monitor\"; hostname = \"mx.example.com\"; authserv_id = \"id.example.com\";"
+		"gateways = ( { name = \"filters\"; allow = \"ip4:192.0.2.0/24\"; } );"
+		"policies = ( { domains = [ \"strict.example\" ]; mode = \"enforce\";"
+		"  gateways = ( { name = \"shared\"; allow = \"ip4:192.0.2.0/24\";"
+		"    header = { name = \"X-Token\"; value = \"s3cret\"; }; } ); } );";
+	static const char *const recipients[] = { "alice@strict.example", "alice%strict.example@kind.example" };
+	for (size_t i = 0; i < COUNT(recipients); i++) {
+		struct mxguard_check *c = check_from(conf, GATEWAY, recipients[i]);
+		assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_PROGRESS_NEED_HEADER);
+		assert_int_equal(mxguard_check_give_up(c, NOW), MXGUARD_PROGRESS_DONE);
+		assert_reason(c, 0, MXGUARD_VERDICT_UNKNOWN, "no-header");
+		assert_int_equal(mxguard_check_mode(c, 0), MXGUARD_MODE_ENFORCE);
+		assert_int_equal(mxguard_check_action(c, 0), MXGUARD_ACTION_DEFER);
+		mxguard_check_free(c);
+	}
+}
+
 static void test_give_up_without_dns(void **state)
 {
 	struct mxguard_check *c = check_from(dns_conf, GATEWAY, "alice@example.com");
@@ -815,6 +836,7 @@ int main(void)
 		cmocka_unit_test(test_give_up_without_header),
 		cmocka_unit_test(test_chained_setters),
 		cmocka_unit_test(test_give_up_without_token),
+		cmocka_unit_test(test_give_up_on_routed),
 		cmocka_unit_test(test_give_up_without_dns),
 		cmocka_unit_test(test_late_replies),
 		cmocka_unit_test(test_header_states),
