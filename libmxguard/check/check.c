@@ -383,16 +383,16 @@ static void set_all_dirty(struct mxguard_check *c)
 }
 
 /* Each way to read the address has a policy of its own, and the strictest action holds here as well. */
-static void settle_without_header(struct mxguard_check *c, struct mxg_recipient *r)
+static void conclude_without_header(struct mxguard_check *c, struct mxg_recipient *r)
 {
 	if (r->routes == NULL) {
-		settle_plain(c, r, MXGUARD_VERDICT_UNKNOWN, MXG_REASON_NO_HEADER);
+		conclude_plain(c, r, MXGUARD_VERDICT_UNKNOWN, MXG_REASON_NO_HEADER);
 		return;
 	}
 	for (struct mxg_recipient *route = r->routes; route != NULL; route = route->next)
 		if (!route->decided)
-			settle_plain(c, route, MXGUARD_VERDICT_UNKNOWN, MXG_REASON_NO_HEADER);
-	mxg_routes_settle(r);
+			conclude_plain(c, route, MXGUARD_VERDICT_UNKNOWN, MXG_REASON_NO_HEADER);
+	mxg_routes_conclude(r);
 }
 
 int mxguard_check_give_up(struct mxguard_check *c, int64_t now)
@@ -407,7 +407,7 @@ int mxguard_check_give_up(struct mxguard_check *c, int64_t now)
 	int progress = mxguard_check_run(c, now);
 	for (size_t i = 0; progress > 0 && i < c->recipient_count; i++)
 		if (!c->recipients[i].decided)
-			settle_without_header(c, &c->recipients[i]);
+			conclude_without_header(c, &c->recipients[i]);
 	return progress < 0 ? progress : MXGUARD_PROGRESS_DONE;
 }
 
