@@ -2,6 +2,7 @@
 """Every configuration that the manuals print, as it is printed, is taken by the program that it is for. What
 mail does with the main ones is in the tests of each front end."""
 import re
+import shutil
 import textwrap
 
 import pytest
@@ -22,6 +23,7 @@ KINDS = {
     "mxguard.conf": r"(?:mode|gateways|domains|domains_file|trace|internal|exempt|policies) = ",
     "exim-transport": r"\w+:\n +driver = ",
     "exim-acl": r"(?:warn|defer|deny)\n",
+    "systemd": r"\[Service\]\n",
     # the commands of the text around it
     # and what is tried with the whole of it in the tests of the wrapper
     "elsewhere": r"define\(|example\.com\t|table people|argv=|:0\n|\.\.\. |mxguard: |printf|echo|systemctl|mxguard |meson|script/",
@@ -119,7 +121,21 @@ def check_exim_acl(exim, block):
     exim(acl=f"acl_check_rcpt:\n{block}  accept domains = +local_domains\n  deny\n")
 
 
-CHECKS = {"dovecot": check_dovecot, "main.cf": check_main_cf, "master.cf": check_master_cf,
+def check_systemd(folder, block):
+    """As a drop-in of the policy service's own unit."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed")
+    unit = (build.folder() / "tools" / "mxguard-policy.service").read_text()
+    drop_in = folder / "mxguard-policy.service.d"
+    drop_in.mkdir()
+    (folder / "mxguard-policy.service").write_text(re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", unit, flags=re.M))
+    (drop_in / "manual.conf").write_text(block)
+    done = run(["systemd-analyze", "verify", "--man=no", str(folder / "mxguard-policy.service")])
+    said = (done.stdout + done.stderr).decode()
+    assert "manual.conf" not in said, said
+
+
+CHECKS = {"systemd": check_systemd, "dovecot": check_dovecot, "main.cf": check_main_cf, "master.cf": check_master_cf,
           "mxguard.conf": check_mxguard_conf, "exim-transport": check_exim_transport, "exim-acl": check_exim_acl}
 
 
@@ -135,8 +151,10 @@ def test_is_taken_as_printed(block, folder, request):
 
 def test_what_is_wrong_is_noticed(folder, exim):
     """The checks above fail where a name is misspelt."""
-    wrong = {"dovecot": "service lmtp {\n  inet_listner lmtp {\n    port = 24\n  }\n}\n",
+    wrong = {"systemd": "[Service]\nLoadCredental=token:/etc/mxguard/token\n", "dovecot": "service lmtp {\n  inet_listner lmtp {\n    port = 24\n  }\n}\n",
              "main.cf": "smtpd_recipient_restriction = permit\n", "mxguard.conf": 'gateways = ( { nam = "x"; } );\n'}
+    if shutil.which("systemd-analyze") is None:
+        del wrong["systemd"]
     for kind, block in wrong.items():
         with pytest.raises(AssertionError):
             CHECKS[kind](folder / kind, block) if (folder / kind).mkdir() is None else None
