@@ -117,6 +117,17 @@ static void add_doubt_by_recipient(struct making *m, enum mxg_reason doubt)
 			add_route(m, &own, &p->rulesets[i], doubt);
 }
 
+/* Where nobody said which domains are ours, the first policy governs more than those that are named. */
+static void add_unnamed_owner(struct making *m)
+{
+	const struct mxguard_policy *p = m->c->policy;
+	bool named = mxg_policy_has_domains(p) ||
+		     (p->default_domain != NULL &&
+		      ruleset_of(m, p->default_domain, strlen(p->default_domain)) == &p->rulesets[0]);
+	if (!named && p->rulesets[0].by_recipient && m->r->routes != NULL)
+		add_mailbox(m, p->hostname, strlen(p->hostname), &p->rulesets[0]);
+}
+
 /* All that may be its owner: each policy, with each domain whose records it asks for. */
 static void add_owners(struct making *m)
 {
@@ -135,6 +146,7 @@ static void add_owners(struct making *m)
 	for (size_t i = 0; (domain = mxg_policy_listed_domain(p, i)) != NULL; i++)
 		if (!mxg_policy_has_domain(p, domain, strlen(domain)))
 			try_owner(m, domain);
+	add_unnamed_owner(m);
 	if (p->domains_file != NULL && m->asked <= MAILBOX_DOMAINS_MOST && !try_owners_of_file(m))
 		add_doubt_by_recipient(m, MXG_REASON_DOMAINS_UNREADABLE);
 	if (m->asked > MAILBOX_DOMAINS_MOST)
