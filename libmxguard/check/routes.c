@@ -22,6 +22,7 @@ struct making {
 	size_t user_len;
 	unsigned asked; /* domains whose DNS is asked for a mailbox of this host */
 	bool mailbox_done;
+	bool simple;
 };
 
 static struct mxg_recipient *add_route(struct making *m, const struct mxg_parsed *parsed,
@@ -124,7 +125,7 @@ static void add_unnamed_owner(struct making *m)
 	bool named = mxg_policy_has_domains(p) ||
 		     (p->default_domain != NULL &&
 		      ruleset_of(m, p->default_domain, strlen(p->default_domain)) == &p->rulesets[0]);
-	if (!named && p->rulesets[0].by_recipient && m->r->routes != NULL)
+	if (!named && p->rulesets[0].by_recipient && (m->r->routes != NULL || !m->simple))
 		add_mailbox(m, p->hostname, strlen(p->hostname), &p->rulesets[0]);
 }
 
@@ -229,7 +230,7 @@ static void read_all(struct making *m, const char *path, size_t len)
 /* The address itself is one way to read it, and the one that MTAs take which route on nothing. */
 void mxg_routes_make(struct mxguard_check *c, struct mxg_recipient *r, const char *path, size_t len, bool simple)
 {
-	struct making m = { .c = c, .r = r };
+	struct making m = { .c = c, .r = r, .simple = simple };
 	const struct mxg_parsed own = { r->address, r->domain, r->len, r->domain_len, false };
 	bool host = is_host(&m, r->domain, r->domain_len);
 	if (simple && !host)

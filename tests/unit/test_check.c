@@ -361,6 +361,26 @@ static void test_mailbox_of_unnamed_domains(void **state)
 	}
 }
 
+/* Nor to a domain that the client wrote in front of this host's name. */
+static void test_mailbox_behind_foreign_domain(void **state)
+{
+	static const char conf[] =
+		"mode = \"enforce\"; hostname = \"mx.example.com\"; authserv_id = \"id.example.com\";"
+		"gateways = ( { name = \"current-mx\"; allow = \"mx\"; } );";
+	struct mxguard_check *c = check_from(conf, SPAMMER, "alice%evil.example@mx.example.com");
+	unsigned own = 0, foreign = 0;
+	uint8_t query[512];
+	size_t number, len;
+	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_PROGRESS_NEED_DNS);
+	while (mxguard_check_next_question(c, &number, query, sizeof(query), &len) == 1) {
+		own += strcmp(mxg_check_question_text(c, number), "mx.example.com MX") == 0;
+		foreign += strcmp(mxg_check_question_text(c, number), "evil.example MX") == 0;
+	}
+	assert_int_equal(foreign, 1);
+	assert_int_equal(own, 1);
+	mxguard_check_free(c);
+}
+
 static void test_give_up_without_dns(void **state)
 {
 	struct mxguard_check *c = check_from(dns_conf, GATEWAY, "alice@example.com");
@@ -857,6 +877,7 @@ int main(void)
 		cmocka_unit_test(test_give_up_without_token),
 		cmocka_unit_test(test_give_up_on_routed),
 		cmocka_unit_test(test_mailbox_of_unnamed_domains),
+		cmocka_unit_test(test_mailbox_behind_foreign_domain),
 		cmocka_unit_test(test_give_up_without_dns),
 		cmocka_unit_test(test_late_replies),
 		cmocka_unit_test(test_header_states),
