@@ -29,7 +29,7 @@ static bool is_refusal(enum mxguard_action action)
 }
 
 /* Settles and reports every recipient; false where all of them are refused. */
-static bool settle_all(struct transaction *t)
+static bool conclude_all(struct transaction *t)
 {
 	struct smtp_server_recipient *rcpt;
 	bool any = FALSE;
@@ -90,7 +90,7 @@ static int deliver(struct transaction *t, struct smtp_server_cmd_ctx *cmd, struc
 	struct istream *rewritten;
 	int ret;
 
-	if (!settle_all(t)) {
+	if (!conclude_all(t)) {
 		array_foreach_elem(&t->trans->rcpt_to, rcpt)
 			recipient_refuse(t, recipient_at(rcpt));
 		return 0;

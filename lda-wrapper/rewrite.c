@@ -85,10 +85,10 @@ static int put_tag(struct mxg_lda_rewrite *r, const struct piece *p)
 	return pass(r, p, top, true) == 0 ? put(r, field, (size_t)len) : -1;
 }
 
-static int write_settled(struct mxg_lda_rewrite *r, const struct piece *p)
+static int write_final(struct mxg_lda_rewrite *r, const struct piece *p)
 {
-	uint64_t settled = mxguard_filter_settled(r->filter);
-	return pass(r, p, settled < p->end ? settled : p->end, true);
+	uint64_t final = mxguard_filter_final(r->filter);
+	return pass(r, p, final < p->end ? final : p->end, true);
 }
 
 static int leave_out(struct mxg_lda_rewrite *r, const struct piece *p)
@@ -98,7 +98,7 @@ static int leave_out(struct mxg_lda_rewrite *r, const struct piece *p)
 	return pass(r, p, from, true) == 0 ? pass(r, p, to, false) : -1;
 }
 
-/* What is not settled of the piece. */
+/* What is not final of the piece. */
 static int hold(struct mxg_lda_rewrite *r, const struct piece *p)
 {
 	uint64_t from = r->at + r->held_len;
@@ -133,7 +133,7 @@ int mxg_lda_rewrite_feed(struct mxg_lda_rewrite *r, const char *bytes, size_t le
 			return -1;
 	}
 	r->in_body = result == MXGUARD_FILTER_RESULT_BODY;
-	return write_settled(r, &p) == 0 ? hold(r, &p) : -1;
+	return write_final(r, &p) == 0 ? hold(r, &p) : -1;
 }
 
 int mxg_lda_rewrite_end(struct mxg_lda_rewrite *r)
@@ -143,7 +143,7 @@ int mxg_lda_rewrite_end(struct mxg_lda_rewrite *r)
 	while ((result = mxguard_filter_end(r->filter)) == MXGUARD_FILTER_RESULT_CUT)
 		if (leave_out(r, &p) != 0)
 			return -1;
-	if (put_tag(r, &p) != 0 || write_settled(r, &p) != 0)
+	if (put_tag(r, &p) != 0 || write_final(r, &p) != 0)
 		return -1;
 	return flush(r);
 }

@@ -11,7 +11,7 @@
 /*
  * The message on its way to the spool: our field goes on top, fields that must not reach the
  * mailbox go, everything else stays byte for byte. Bytes come in pieces of any size; memory is
- * bounded by what the filter has not settled yet. What is written is gathered first: header
+ * bounded by what is not final yet. What is written is gathered first: header
  * lines are short.
  */
 #define MXG_LDA_GATHERED 65536
@@ -21,7 +21,7 @@ struct mxg_lda_rewrite {
 	const char *tag; /* with CRLF, as mxguard_check_tag() gives it; NULL: none, or written */
 	int (*write)(void *to, const char *bytes, size_t len); /* 0, or -1 with errno */
 	void *to;
-	char *held; /* what is not settled of the pieces before */
+	char *held; /* what is not final of the pieces before */
 	size_t held_len, held_room;
 	uint64_t at; /* bytes of the message below this are written or left out; held[0] is this one */
 	uint64_t fed;

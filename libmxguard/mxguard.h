@@ -383,10 +383,10 @@ int mxguard_filter_end(struct mxguard_filter *filter);
 void mxguard_filter_cut(const struct mxguard_filter *filter, uint64_t *from, uint64_t *to);
 /* Bytes below this offset stay unless they were cut; no later cut begins there. It lags behind what
  * was fed by 16 KiB at the most. UINT64_MAX after BODY. */
-uint64_t mxguard_filter_settled(const struct mxguard_filter *filter);
+uint64_t mxguard_filter_final(const struct mxguard_filter *filter);
 
 /* 1 and the offset at which a field of ours goes in: above all fields, below an mbox "From " line.
- * 0 while that is not known; what is settled by then stands above it. */
+ * 0 while that is not known; what is final by then stands above it. */
 int mxguard_filter_top(const struct mxguard_filter *filter, uint64_t *offset);
 /* The field, as mxguard_check_tag() gave it, with the message's own line ends, for the place that
  * _top tells. Its length, or MXGUARD_ERROR_INVALID where `size` is less than strlen(field) + 3. */

@@ -27,6 +27,8 @@ static const struct mxg_option options[] = {
 	  .kind = MXG_OPTION_TEXT, .field = offsetof(struct settings, doctor.postfix) },
 	{ 0, "dovecot", "FILE", "dovecot.conf, as doveconf -c takes it", .kind = MXG_OPTION_TEXT,
 	  .field = offsetof(struct settings, doctor.dovecot) },
+	{ 0, "exim", "FILE", "Exim's configuration, as exim -C takes it", .kind = MXG_OPTION_TEXT,
+	  .field = offsetof(struct settings, doctor.exim) },
 	{ 0, "no-dns", NULL, "do not ask for the local domains' MX", .kind = MXG_OPTION_FLAG,
 	  .field = offsetof(struct settings, doctor.no_dns) },
 	{ 'v', "verbose", NULL, "also what is well", .kind = MXG_OPTION_FLAG,
@@ -37,8 +39,8 @@ static const struct mxg_option options[] = {
 
 const struct mxg_usage usage_doctor = {
 	.synopsis = "[-c CONF] [OPTION]…",
-	.about = "Reads the configurations of mxguard, Postfix and Dovecot, the host's interfaces, DNS and the\n"
-		 "snapshot, and says what breaks the guard and what to do about it.",
+	.about = "Reads the configurations of mxguard, Postfix, Exim and Dovecot, the host's interfaces, DNS and\n"
+		 "the snapshot, and says what breaks the guard and what to do about it.",
 	.options = options,
 	.count = sizeof(options) / sizeof(options[0]),
 	.after = "Exit status: 0 nothing worse than notes, 1 warnings or errors, 64 wrong use, 78 wrong\n"
@@ -110,6 +112,7 @@ static int examine(struct settings *s, struct mxg_doctor *d)
 		mxg_doctor_postfix(d);
 		mxg_doctor_resubmission(d);
 		mxg_doctor_dovecot(d);
+		mxg_doctor_reach(d);
 		status = mxg_findings_worst(&d->findings) > MXG_FINDING_NOTE ? 1 : 0;
 	}
 	if (!s->json)

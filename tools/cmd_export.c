@@ -12,6 +12,7 @@
 
 #include "base/nearest.h"
 #include "commands.h"
+#include "base/domain_map.h"
 #include "export_format.h"
 #include "flatten.h"
 #include "load.h"
@@ -19,26 +20,28 @@
 #include "output_file.h"
 #include "refresh.h"
 
+#define EXIT_WIDE 1
+
 struct request {
 	const char *command, *config, *output;
-	bool partial, no_snapshot;
-	mxg_export_writer *writer;
+	bool partial, no_snapshot, merge;
+	const struct mxg_export_format *format;
 };
 
 struct collection {
 	struct mxg_flattener flattener;
 	struct mxg_flat flat;
-	struct mxg_prefix *prefixes;
-	size_t count, room;
-	struct mxg_text_list remarks, domains;
-	const struct mxg_ruleset *ruleset; /* the first one that was used */
-	bool several_rulesets, incomplete, nomem;
+	struct mxg_export_sets sets;
+	struct mxg_text_list remarks;
+	bool incomplete, wide, nomem;
 };
 
 static const struct mxg_option options[] = {
 	MXG_OPTION_CONFIG(struct request),
 	{ 'o', "output", "FILE", "replace FILE in one step, only if everything went well", .kind = MXG_OPTION_TEXT,
 	  .field = offsetof(struct request, output) },
+	{ 0, "merge", NULL, "put sets that differ from domain to domain into one list", .kind = MXG_OPTION_FLAG,
+	  .field = offsetof(struct request, merge) },
 	{ 0, "partial", NULL, "write even if something could not be asked", .kind = MXG_OPTION_FLAG,
 	  .field = offsetof(struct request, partial) },
 	{ 0, "no-snapshot", NULL, "ask DNS for everything", .kind = MXG_OPTION_FLAG,
@@ -49,13 +52,15 @@ const struct mxg_usage usage_export = {
 	.synopsis = "[-c CONF] [OPTION]… FORMAT [DOMAIN…]",
 	.about = "Writes the addresses that are authorized for DOMAIN, or for all local domains, in a form\n"
 		 "that another program reads: postfix (cidr table), nftables (sets), exim (host list),\n"
-		 "rspamd (map), spamassassin (trusted_networks), plain, json.",
+		 "exim-domains (a host list for each domain), rspamd (map), spamassassin (trusted_networks),\n"
+		 "plain, json.",
 	.options = options,
 	.count = sizeof(options) / sizeof(options[0]),
 	.after = "Terms that are no list of addresses (exists, ptr, entries with a header condition) are\n"
 		 "named in comments and on standard error.\n"
-		 "Exit status: 0; 75 something could not be asked, nothing is written; 73, 74 FILE cannot be\n"
-		 "written; 64 wrong use; 78 wrong configuration.\n"
+		 "Exit status: 0; 1 written, but something is very wide; 75 something could not be asked, or\n"
+		 "no address is authorized for some domain, nothing is written; 73, 74 FILE cannot be written;\n"
+		 "64 wrong use, or sets differ and --merge is missing; 78 wrong configuration.\n"
 		 "Example: mxguard export -o /etc/postfix/gateways.cidr postfix",
 	.arguments = MXG_ARGUMENTS_OTHER,
 	.first = mxg_export_format_names,
@@ -68,10 +73,10 @@ static int read_options(struct request *q, int argc, char **argv)
 	if (status != 0)
 		return status;
 	if (optind == argc)
-		return mxg_wrong_use(argv[0], "the format is missing: postfix, nftables, exim, rspamd, "
-					      "spamassassin, plain or json");
-	q->writer = mxg_export_format(argv[optind]);
-	if (q->writer != NULL)
+		return mxg_wrong_use(argv[0], "the format is missing: postfix, nftables, exim, "
+					      "exim-domains, rspamd, spamassassin, plain or json");
+	q->format = mxg_export_format(argv[optind]);
+	if (q->format != NULL)
 		return 0;
 	const char *const *names = mxg_export_format_names();
 	size_t count = 0;
@@ -106,22 +111,9 @@ static void remark_gaps(struct collection *c, const char *command, const struct 
 	}
 }
 
-static bool add_prefix(struct collection *c, const struct mxg_prefix *prefix)
-{
-	if (c->count == c->room) {
-		size_t room = c->room == 0 ? 256 : c->room * 2;
-		struct mxg_prefix *prefixes = reallocarray(c->prefixes, room, sizeof(*prefixes));
-		if (prefixes == NULL)
-			return false;
-		c->prefixes = prefixes;
-		c->room = room;
-	}
-	c->prefixes[c->count++] = *prefix;
-	return true;
-}
-
 /* An address is no proof where the entry asks for a header field as well. */
-static void take_ranges(struct collection *c, const char *command, const struct mxg_ruleset *ruleset)
+static void take_ranges(struct collection *c, const char *command, const struct mxg_ruleset *ruleset,
+			struct mxg_prefixes *to)
 {
 	char text[400];
 	for (size_t i = 0; i < c->flat.count && !c->nomem; i++) {
@@ -133,37 +125,106 @@ static void take_ranges(struct collection *c, const char *command, const struct 
 				 "%.100s as well",
 				 g->name, g->token.field);
 			remark(c, command, text);
-		} else {
-			c->nomem = !add_prefix(c, &r->prefix);
+			continue;
 		}
+		c->nomem = !mxg_prefixes_add(to, &r->prefix, 1);
+		if (!r->wide)
+			continue;
+		c->wide = true;
+		snprintf(text, sizeof(text), "very wide: %.200s (entry %.100s)", r->text, g->name);
+		remark(c, command, text);
+	}
+}
+
+/* Trouble, and what covers everybody, which authorizes nobody. */
+static void remark_rest(struct collection *c, const char *command)
+{
+	char text[600];
+	if (c->flat.present.wide[0] != '\0') {
+		c->wide = true;
+		snprintf(text, sizeof(text), "not in this list, since it is too wide to authorize: %s",
+			 c->flat.present.wide);
+		remark(c, command, text);
+	}
+	if (c->flat.incomplete) {
+		c->incomplete = true;
+		snprintf(text, sizeof(text), "not complete: %s", c->flat.trouble);
+		remark(c, command, text);
 	}
 }
 
 static void collect(struct collection *c, const struct request *q, const struct mxg_ruleset *ruleset,
-		    const char *domain, bool only_own)
+		    const char *domain, bool only_own, struct mxg_prefixes *to)
 {
 	struct mxg_name name;
-	char text[600];
 	if (domain[0] != '\0' && !mxg_name_from_text(&name, domain, strlen(domain)))
 		return;
 	if (!mxg_flatten(&c->flattener, &c->flat, ruleset, domain[0] == '\0' ? NULL : &name, only_own)) {
 		c->nomem = true;
 		return;
 	}
-	take_ranges(c, q->command, ruleset);
+	take_ranges(c, q->command, ruleset, to);
 	remark_gaps(c, q->command, ruleset);
-	if (domain[0] != '\0')
-		mxg_text_list_add(&c->domains, "%s", domain);
-	if (c->flat.incomplete) {
-		c->incomplete = true;
-		snprintf(text, sizeof(text), "not complete: %s", c->flat.trouble);
-		remark(c, q->command, text);
-	}
-	c->several_rulesets |= c->ruleset != NULL && c->ruleset != ruleset;
-	c->ruleset = ruleset;
+	remark_rest(c, q->command);
 }
 
-/* The terms that are the same for all domains once for each policy, the others for each domain. */
+static bool has_own_terms(const struct mxg_ruleset *ruleset)
+{
+	for (size_t t = 0; t < ruleset->term_count; t++)
+		if (!mxg_reach_term_shared(&ruleset->terms[t].term))
+			return true;
+	return false;
+}
+
+/* What all domains of a policy share, and what its terms make of this one. */
+static void add_domain(struct collection *c, const struct request *q, const struct mxg_ruleset *ruleset,
+		       const struct mxg_prefixes *shared, const char *domain)
+{
+	struct mxg_prefixes own = { .items = NULL };
+	c->nomem |= !mxg_prefixes_add(&own, shared->items, shared->count);
+	if (has_own_terms(ruleset))
+		collect(c, q, ruleset, domain, true, &own);
+	mxg_export_sets_add(&c->sets, &own, domain);
+	c->nomem |= c->sets.nomem;
+}
+
+/* ".suffix"es of policies: which domains they stand for nobody says. */
+static void add_suffixes(struct collection *c, const struct request *q, const struct mxg_prefixes *shared)
+{
+	const struct mxguard_policy *policy = c->flattener.policy;
+	const char *name;
+	char text[400];
+	uint32_t of;
+	for (size_t i = 0; (name = mxg_domain_map_name(policy->map, i, &of)) != NULL && !c->nomem; i++) {
+		if (name[0] != '.')
+			continue;
+		snprintf(text, sizeof(text), "*%.255s", name);
+		if (!has_own_terms(&policy->rulesets[of])) {
+			add_domain(c, q, &policy->rulesets[of], &shared[of], text);
+			continue;
+		}
+		snprintf(text, sizeof(text), "not in this list: domains in %.255s that `domains` does not name", name);
+		remark(c, q->command, text);
+	}
+}
+
+static void collect_domains(struct collection *c, const struct request *q, const struct mxg_refresh *run,
+			    struct mxg_prefixes *shared)
+{
+	const struct mxguard_policy *policy = run->policy;
+	for (size_t i = 0; i < run->domain_count && !c->nomem; i++) {
+		const struct mxg_local_domain *d = &run->domains[i];
+		size_t number = (size_t)(d->ruleset - policy->rulesets);
+		if (d->shared)
+			collect(c, q, d->ruleset, "", false, &shared[number]);
+		else
+			add_domain(c, q, d->ruleset, &shared[number], d->name);
+	}
+	add_suffixes(c, q, shared);
+	if (c->sets.count == 0 && !c->nomem)
+		mxg_export_sets_add(&c->sets, &shared[0], NULL);
+}
+
 static int collect_all(struct collection *c, const struct request *q)
 {
 	struct mxg_refresh run = { .policy = c->flattener.policy };
@@ -174,16 +235,13 @@ static int collect_all(struct collection *c, const struct request *q)
 	int status = mxg_refresh_domains(&run);
 	if (status != 0)
 		return status;
-	for (size_t i = 0; i < run.domain_count && !c->nomem; i++) {
-		const struct mxg_local_domain *d = &run.domains[i];
-		bool own = false;
-		for (size_t t = 0; t < d->ruleset->term_count; t++)
-			own |= !mxg_reach_term_shared(&d->ruleset->terms[t].term);
-		if (d->shared || own)
-			collect(c, q, d->ruleset, d->name, !d->shared);
-		else
-			mxg_text_list_add(&c->domains, "%s", d->name);
-	}
+	struct mxg_prefixes *shared = calloc(run.policy->ruleset_count, sizeof(*shared));
+	c->nomem |= shared == NULL;
+	if (shared != NULL)
+		collect_domains(c, q, &run, shared);
+	for (size_t i = 0; shared != NULL && i < run.policy->ruleset_count; i++)
+		free(shared[i].items);
+	free(shared);
 	for (size_t i = 0; i < run.domain_count; i++)
 		if (!run.domains[i].shared)
 			free((void *)(uintptr_t)run.domains[i].name);
@@ -196,11 +254,63 @@ static int collect_named(struct collection *c, const struct request *q, int argc
 	char domain[256];
 	for (int i = optind + 1; i < argc && !c->nomem; i++) {
 		const char *error = NULL;
+		struct mxg_prefixes all = { .items = NULL };
 		if (!mxg_domains_line(domain, argv[i], strlen(argv[i]), &error))
 			return mxg_wrong_use(q->command, "'%s' is not a domain", argv[i]);
-		collect(c, q, mxg_policy_ruleset(c->flattener.policy, domain, strlen(domain)), domain, false);
+		collect(c, q, mxg_policy_ruleset(c->flattener.policy, domain, strlen(domain)), domain, false, &all);
+		mxg_export_sets_add(&c->sets, &all, domain);
 	}
 	return 0;
+}
+
+/* ---- what must not be written ------------------------------------------------------------------ */
+
+static const char *first_domain(const struct mxg_export_set *set)
+{
+	const char *domain = mxg_text_list_get(&set->domains, 0);
+	return domain == NULL ? "any domain" : domain;
+}
+
+/* Whoever loads a list without an address shuts everybody out. There is one such set at most. */
+static bool is_empty(struct collection *c, const struct request *q)
+{
+	struct mxg_export_sets *s = &c->sets;
+	for (size_t i = 0; i < s->count; i++) {
+		if (s->items[i].prefixes.count > 0)
+			continue;
+		fprintf(stderr, "%s: no address is authorized for %s%s\n", q->command, first_domain(&s->items[i]),
+			s->items[i].domains.count > 1 ? " and others" : "");
+		if (!q->partial || s->count == 1)
+			return true;
+		c->incomplete = true;
+		mxg_export_sets_drop(s, i);
+		break;
+	}
+	return s->count == 0;
+}
+
+/* One list for all would let one domain's gateways hand over another's mail. */
+static int refuse_to_merge(const struct collection *c, const struct request *q)
+{
+	fprintf(stderr,
+		"%s: what is authorized for %s is not so for %s; nothing is written (--merge puts %zu sets into one "
+		"list; exim-domains and json keep them apart)\n",
+		q->command, first_domain(&c->sets.items[0]), first_domain(&c->sets.items[1]), c->sets.count);
+	return EX_USAGE;
+}
+
+static int judge(struct collection *c, const struct request *q)
+{
+	if (is_empty(c, q)) {
+		fprintf(stderr, "%s: nothing is written\n", q->command);
+		return EX_TEMPFAIL;
+	}
+	if (c->sets.count > 1 && q->merge) {
+		remark(c, q->command, "sets are merged here: for a single domain less may be authorized");
+		mxg_export_sets_merge(&c->sets);
+		c->nomem |= c->sets.nomem;
+	}
+	return c->sets.count > 1 && !q->format->by_domain ? refuse_to_merge(c, q) : 0;
 }
 
 /* ---- writing -------------------------------------------------------------------------------- */
@@ -216,21 +326,21 @@ static int write_file(const struct request *q, const struct mxg_export *e)
 	struct mxg_output_file output;
 	if (!mxg_output_open(&output, q->output))
 		return cannot_write(q, output.why, EX_CANTCREAT);
-	q->writer(e, output.file);
+	q->format->write(e, output.file);
 	return mxg_output_finish(&output) ? 0 : cannot_write(q, output.why, EX_IOERR);
 }
 
 static int write_out(struct collection *c, const struct request *q)
 {
-	const struct mxg_export e = { .prefixes = c->prefixes,
-				      .count = c->count = mxg_prefixes_merge(c->prefixes, c->count),
+	const struct mxg_export e = { .sets = c->sets.items,
+				      .set_count = c->sets.count,
 				      .remarks = &c->remarks,
-				      .domains = &c->domains,
+				      .wide = c->wide,
 				      .now = c->flattener.now,
 				      .config = q->config };
 	if (q->output != NULL)
 		return write_file(q, &e);
-	q->writer(&e, stdout);
+	q->format->write(&e, stdout);
 	return 0;
 }
 
@@ -239,18 +349,20 @@ static int export(struct collection *c, const struct request *q, int argc, char 
 	int status = optind + 1 < argc ? collect_named(c, q, argc, argv) : collect_all(c, q);
 	if (status != 0)
 		return status;
-	if (c->nomem || c->domains.lost || c->remarks.lost) {
+	if (!c->nomem && (status = judge(c, q)) != 0 && !(c->incomplete && !q->partial))
+		return status;
+	if (c->nomem || c->remarks.lost) {
 		fprintf(stderr, "%s: out of memory\n", q->command);
 		return EX_TEMPFAIL;
 	}
-	if (c->several_rulesets)
-		remark(c, q->command, "several policies are merged here: for a single domain less may be authorized");
 	if (c->incomplete && !q->partial) {
 		fprintf(stderr, "%s: nothing is written (--partial would write what is known)\n", q->command);
 		return EX_TEMPFAIL;
 	}
 	status = write_out(c, q);
-	return status != 0 ? status : c->incomplete ? EX_TEMPFAIL : 0;
+	if (status == 0 && c->incomplete)
+		return EX_TEMPFAIL;
+	return status != 0 ? status : c->wide ? EXIT_WIDE : 0;
 }
 
 int cmd_export(int argc, char **argv)
@@ -274,8 +386,7 @@ int cmd_export(int argc, char **argv)
 		mxg_flattener_clear(&c->flattener);
 		mxg_flat_clear(&c->flat);
 		mxg_text_list_clear(&c->remarks);
-		mxg_text_list_clear(&c->domains);
-		free(c->prefixes);
+		mxg_export_sets_clear(&c->sets);
 	}
 	free(c);
 	mxguard_session_free(session);

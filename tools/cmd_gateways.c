@@ -11,6 +11,7 @@
 #include "load.h"
 #include "options.h"
 #include "table.h"
+#include "snapshot/format.h"
 #include "text.h"
 
 struct request {
@@ -90,9 +91,18 @@ static void print_json(const struct mxg_ruleset *ruleset, const struct mxg_flat 
 		json_object_set_new(o, "via", mxg_json_text(g->via));
 		json_array_append_new(gaps, o);
 	}
+	json_t *alarms = json_array();
+	for (size_t i = 0; i < flat->alarm_count; i++) {
+		const struct mxg_flat_alarm *a = &flat->alarms[i];
+		json_array_append_new(alarms, json_pack("{s:s, s:s, s:o, s:b}", "name", a->name, "type",
+							mxg_dns_type_name(a->type), "alarms",
+							mxg_json_alarms(a->alarms), "kept_old", a->held));
+	}
 	json_t *o = json_pack("{s:s, s:s, s:o, s:o, s:b}", "domain", domain, "policy", ruleset->label, "gateways",
 			      ranges, "not_flattened", gaps, "complete", !flat->incomplete);
 	json_object_set_new(o, "trouble", mxg_json_text(flat->trouble));
+	json_object_set_new(o, "alarms", alarms);
+	json_object_set_new(o, "too_wide", mxg_json_text(flat->present.wide));
 	mxg_json_print(o);
 }
 
@@ -139,6 +149,19 @@ static void print_range(struct mxg_table *table, const struct mxg_ruleset *rules
 	mxg_table_add(table, r->grace_until != 0 || r->range.stale ? MXG_YELLOW : MXG_PLAIN, cells);
 }
 
+static void print_alarms(const struct mxg_flat *flat)
+{
+	char names[MXG_ALARM_NAMES_MAX];
+	for (size_t i = 0; i < flat->alarm_count; i++) {
+		const struct mxg_flat_alarm *a = &flat->alarms[i];
+		mxg_alarm_names(names, a->alarms, ", ");
+		printf("alarm: %s %s: %s; %s mxguard refresh --accept %s\n", a->name, mxg_dns_type_name(a->type), names,
+		       a->held ? "the old answers stay until" : "taken; if it is meant:", a->name);
+	}
+	if (flat->present.wide[0] != '\0')
+		printf("too wide to authorize anybody: %s\n", flat->present.wide);
+}
+
 static int print_people(const struct mxg_ruleset *ruleset, const struct mxg_flat *flat, const char *domain, int64_t now)
 {
 	static const char *const headings[] = { "ADDRESS", "ENTRY", "LEARNED", "STATE", "TERM", "VIA", NULL };
@@ -157,6 +180,7 @@ static int print_people(const struct mxg_ruleset *ruleset, const struct mxg_flat
 		printf("not a list of addresses: %s%s%s, entry %s: %s\n", g->via, g->via[0] == '\0' ? "" : " > ",
 		       g->text, gateway_of(ruleset, g->term)->name, g->why);
 	}
+	print_alarms(flat);
 	return result;
 }
 

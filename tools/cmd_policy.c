@@ -22,7 +22,7 @@ struct settings {
 	const char *config;
 	const char *listen[MXG_LISTENERS_MAX];
 	size_t listen_count;
-	long max_connections;
+	long max_connections, max_per_source; /* the latter 0: not given */
 	enum { LOG_BY_ITSELF, LOG_STDERR, LOG_SYSLOG } log;
 };
 
@@ -41,6 +41,10 @@ static const struct mxg_option options[] = {
 	  .count = offsetof(struct settings, listen_count) },
 	{ 0, "max-connections", "N", "at one time (4096); idle ones are closed for new ones", .kind = MXG_OPTION_NUMBER,
 	  .field = offsetof(struct settings, max_connections), .min = 1, .max = 1000000 },
+	{ 0, "max-per-source", "N",
+	  "requests of one local user, or one address by TCP, that wait for\n"
+	  "DNS at one time (all connections but a sixteenth)",
+	  .kind = MXG_OPTION_NUMBER, .field = offsetof(struct settings, max_per_source), .min = 1, .max = 1000000 },
 	{ 0, "log", "WHERE",
 	  "stderr or syslog; by itself: stderr, but syslog where stderr is\n"
 	  "the MTA's connection, as under spawn(8)",
@@ -106,6 +110,12 @@ static int open_listeners(const struct settings *s, struct mxg_listener *listene
 	return count;
 }
 
+/* By itself nobody gets all of them. */
+static size_t per_source(const struct settings *s)
+{
+	return (size_t)(s->max_per_source > 0 ? s->max_per_source : s->max_connections - s->max_connections / 16);
+}
+
 static int serve(const struct settings *s)
 {
 	struct mxg_listener listeners[MXG_LISTENERS_MAX];
@@ -119,7 +129,8 @@ static int serve(const struct settings *s)
 	if (status == 0) {
 		struct mxg_service_options service = { .listeners = listeners,
 						       .listener_count = (size_t)count,
-						       .max_connections = (size_t)s->max_connections };
+						       .max_connections = (size_t)s->max_connections,
+						       .max_per_source = per_source(s) };
 		status = mxg_service_run(&service, decider);
 	}
 	mxg_decider_free(decider);

@@ -13,15 +13,16 @@
 #include "load.h"
 #include "options.h"
 #include "refresh_report.h"
+#include "refresh_tell.h"
 #include "snapshot_write.h"
 
-#define FORGET_MAX 64
+#define NAMES_MAX 64
 #define EXIT_HELD 1 /* --strict, and there were alarms */
 
 struct request {
 	const char *config, *state_dir;
-	const char *forget[FORGET_MAX];
-	struct mxg_string_list forget_list;
+	const char *forget[NAMES_MAX], *accept[NAMES_MAX];
+	struct mxg_string_list forget_list, accept_list;
 	bool strict, quiet, json;
 	long concurrency;
 };
@@ -36,15 +37,19 @@ static const struct mxg_option options[] = {
 	MXG_OPTION_CONFIG(struct request),
 	{ 0, "strict", NULL, "a set with an alarm keeps its old answers", .kind = MXG_OPTION_FLAG,
 	  .field = offsetof(struct request, strict) },
+	{ 0, "accept", "NAME", "take what was held back at NAME, and be silent about it;\nmay be given several times",
+	  .kind = MXG_OPTION_LIST, .field = offsetof(struct request, accept), .max = NAMES_MAX,
+	  .count = offsetof(struct request, accept_list) + offsetof(struct mxg_string_list, count), .take = is_domain,
+	  .takes = "a domain name" },
 	{ 0, "forget", "NAME", "drop all that is known about NAME at once, then ask anew;\nmay be given several times",
-	  .kind = MXG_OPTION_LIST, .field = offsetof(struct request, forget), .max = FORGET_MAX,
+	  .kind = MXG_OPTION_LIST, .field = offsetof(struct request, forget), .max = NAMES_MAX,
 	  .count = offsetof(struct request, forget_list) + offsetof(struct mxg_string_list, count), .take = is_domain,
 	  .takes = "a domain name" },
 	{ 0, "concurrency", "N", "questions that are out at a time (64)", .kind = MXG_OPTION_NUMBER,
 	  .field = offsetof(struct request, concurrency), .min = 1, .max = 4096 },
 	{ 0, "state-dir", "FOLDER", "instead of the configuration's state_dir", .kind = MXG_OPTION_TEXT,
 	  .field = offsetof(struct request, state_dir) },
-	{ 'q', "quiet", NULL, "say nothing but errors", .kind = MXG_OPTION_FLAG,
+	{ 'q', "quiet", NULL, "say nothing but errors and alarms", .kind = MXG_OPTION_FLAG,
 	  .field = offsetof(struct request, quiet) },
 	{ 0, "json", NULL, "one JSON object, for scripts", .kind = MXG_OPTION_FLAG,
 	  .field = offsetof(struct request, json) },
@@ -56,7 +61,7 @@ const struct mxg_usage usage_refresh = {
 		 "keeps it in state_dir, where deliveries find it.",
 	.options = options,
 	.count = sizeof(options) / sizeof(options[0]),
-	.after = "Exit status: 0 done; 1 done, but --strict held something back; 75 done, but some names\n"
+	.after = "Exit status: 0 done; 1 done, but there are alarms (--strict); 75 done, but some names\n"
 		 "gave no answer and keep their old ones, or nothing could be done now (another refresh\n"
 		 "runs, DNS is dead); 73 or 74 the snapshot cannot be written, the old one stays;\n"
 		 "64 wrong use; 78 wrong configuration, or done, but domains_file has wrong lines, or no\n"
@@ -68,6 +73,7 @@ static int read_options(struct request *q, int argc, char **argv)
 {
 	*q = (struct request){ .config = MXG_DEFAULT_CONFIG, .concurrency = 64 };
 	q->forget_list.items = q->forget;
+	q->accept_list.items = q->accept;
 	int status = mxg_read_options(&usage_refresh, argc, argv, q);
 	if (status != 0)
 		return status;
@@ -174,6 +180,7 @@ static int finish(struct mxg_refresh *run, const struct request *q, int folder)
 	mxg_refresh_count(run, &f);
 	if (!q->quiet && !q->json)
 		mxg_refresh_print_found(run, &f);
+	mxg_refresh_tell(run);
 	if (run->dead && run->answered > 0)
 		fputs("mxguard refresh: DNS has stopped answering; the rest was not asked\n", stderr);
 	if (run->answered == 0 && run->failed > 0)
@@ -199,7 +206,7 @@ static int refresh(struct mxg_refresh *run, const struct request *q, int folder)
 {
 	struct mxguard_snapshot *before = open_before(run->policy, q->quiet);
 	int status = mxg_refresh_domains(run);
-	if (status == 0 && !mxg_store_init(&run->store, before, &q->forget_list))
+	if (status == 0 && !mxg_store_init(&run->store, before, &q->forget_list, &q->accept_list))
 		status = out_of_memory();
 	if (status == 0)
 		status = mxg_refresh_run(run) ? finish(run, q, folder) : out_of_memory();

@@ -7,6 +7,8 @@
 #include "json.h"
 #include "text.h"
 
+#define WILDCARD_MAX 260 /* "*" and a suffix of a domain */
+
 static const char *text_of(const struct mxg_prefix *p, char text[MXG_PREFIX_TEXT_MAX])
 {
 	return mxg_prefix_format(p, text);
@@ -24,8 +26,8 @@ static void comments(const struct mxg_export *e, FILE *to, const char *use)
 static void lines(const struct mxg_export *e, FILE *to, const char *before, const char *behind)
 {
 	char text[MXG_PREFIX_TEXT_MAX];
-	for (size_t i = 0; i < e->count; i++)
-		fprintf(to, "%s%s%s\n", before, text_of(&e->prefixes[i], text), behind);
+	for (size_t i = 0; i < e->sets->prefixes.count; i++)
+		fprintf(to, "%s%s%s\n", before, text_of(&e->sets->prefixes.items[i], text), behind);
 }
 
 static void write_plain(const struct mxg_export *e, FILE *to)
@@ -65,12 +67,12 @@ static void write_set(const struct mxg_export *e, FILE *to, int family)
 	size_t n = 0;
 	fprintf(to, "add set inet mxguard gateways%d { type ipv%d_addr; flags interval; }\n", family, family);
 	fprintf(to, "flush set inet mxguard gateways%d\n", family);
-	for (size_t i = 0; i < e->count; i++) {
-		if (e->prefixes[i].base.family != family)
+	for (size_t i = 0; i < e->sets->prefixes.count; i++) {
+		if (e->sets->prefixes.items[i].base.family != family)
 			continue;
 		if (n++ == 0)
 			fprintf(to, "add element inet mxguard gateways%d {", family);
-		fprintf(to, "%s\n\t%s", n > 1 ? "," : "", text_of(&e->prefixes[i], text));
+		fprintf(to, "%s\n\t%s", n > 1 ? "," : "", text_of(&e->sets->prefixes.items[i], text));
 	}
 	if (n > 0)
 		fputs("\n}\n", to);
@@ -93,32 +95,90 @@ static json_t *text_array(const struct mxg_text_list *list)
 	return array;
 }
 
-static void write_json(const struct mxg_export *e, FILE *to)
+static json_t *prefix_array(const struct mxg_prefixes *prefixes)
 {
 	char text[MXG_PREFIX_TEXT_MAX];
-	json_t *prefixes = json_array();
-	for (size_t i = 0; i < e->count; i++)
-		json_array_append_new(prefixes, json_string(text_of(&e->prefixes[i], text)));
-	json_t *o = json_pack("{s:o, s:o, s:o, s:o}", "prefixes", prefixes, "remarks", text_array(e->remarks),
-			      "domains", text_array(e->domains), "written", mxg_json_time(e->now));
+	json_t *array = json_array();
+	for (size_t i = 0; i < prefixes->count; i++)
+		json_array_append_new(array, json_string(text_of(&prefixes->items[i], text)));
+	return array;
+}
+
+/* One set: as it is. Several: each with its domains. */
+static void write_json(const struct mxg_export *e, FILE *to)
+{
+	json_t *o = json_object(), *sets = json_array();
+	for (size_t i = 0; i < e->set_count; i++)
+		json_array_append_new(sets, json_pack("{s:o, s:o}", "domains", text_array(&e->sets[i].domains),
+						      "prefixes", prefix_array(&e->sets[i].prefixes)));
+	if (e->set_count == 1) {
+		json_object_set_new(o, "prefixes", prefix_array(&e->sets->prefixes));
+		json_object_set_new(o, "domains", text_array(&e->sets->domains));
+	}
+	json_object_set_new(o, "sets", sets);
+	json_object_set_new(o, "wide", json_boolean(e->wide));
+	json_object_set_new(o, "remarks", text_array(e->remarks));
+	json_object_set_new(o, "written", mxg_json_time(e->now));
 	json_dumpf(o, to, JSON_COMPACT | JSON_ENSURE_ASCII);
 	json_decref(o);
 	fputc('\n', to);
 }
 
-static const char *const names[] = { "postfix", "nftables", "exim", "rspamd", "spamassassin", "plain", "json", NULL };
-static mxg_export_writer *const writers[] = { write_postfix,      write_nftables, write_exim, write_rspamd,
-					      write_spamassassin, write_plain,    write_json };
+/* For lsearch: the domain, and its host list, parted by semicolons since IPv6 has colons. */
+static void exim_line(FILE *to, const char *domain, const struct mxg_prefixes *prefixes)
+{
+	char text[MXG_PREFIX_TEXT_MAX];
+	fprintf(to, "%s: <", domain);
+	for (size_t p = 0; p < prefixes->count; p++)
+		fprintf(to, "; %s", text_of(&prefixes->items[p], text));
+	fputc('\n', to);
+}
+
+/* Those whose names are wildcards of this length; 0: those that are none. True: there are longer or
+ * shorter ones. */
+static bool exim_lines(const struct mxg_export *e, FILE *to, size_t wildcard)
+{
+	bool others = false;
+	for (size_t i = 0; i < e->set_count; i++) {
+		const struct mxg_text_list *domains = &e->sets[i].domains;
+		const char *domain = domains->count > 0 ? domains->text : "*";
+		for (size_t d = 0; d == 0 || d < domains->count; d++, domain += strlen(domain) + 1) {
+			if ((domain[0] == '*' ? strlen(domain) : 0) == wildcard)
+				exim_line(to, domain, &e->sets[i].prefixes);
+			else
+				others = true;
+		}
+	}
+	return others;
+}
+
+/* nwildlsearch takes the first key that fits: names first, then the longest wildcards. */
+static void write_exim_domains(const struct mxg_export *e, FILE *to)
+{
+	comments(e, to,
+		 "In a RCPT ACL: deny !hosts = ${lookup{$domain}lsearch{FILE}{$value}} (nwildlsearch for keys with "
+		 "\"*\")");
+	bool wildcards = exim_lines(e, to, 0);
+	for (size_t length = WILDCARD_MAX; wildcards && length > 0; length--)
+		exim_lines(e, to, length);
+}
+
+static const char *const names[] = { "postfix", "nftables", "exim", "exim-domains", "rspamd", "spamassassin",
+				     "plain",   "json",     NULL };
+static const struct mxg_export_format formats[] = {
+	{ write_postfix, false }, { write_nftables, false },     { write_exim, false },  { write_exim_domains, true },
+	{ write_rspamd, false },  { write_spamassassin, false }, { write_plain, false }, { write_json, true },
+};
 
 const char *const *mxg_export_format_names(void)
 {
 	return names;
 }
 
-mxg_export_writer *mxg_export_format(const char *name)
+const struct mxg_export_format *mxg_export_format(const char *name)
 {
 	for (size_t i = 0; names[i] != NULL; i++)
 		if (strcmp(names[i], name) == 0)
-			return writers[i];
+			return &formats[i];
 	return NULL;
 }

@@ -5,22 +5,23 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "base/address.h"
-#include "base/text_list.h"
+#include "export_sets.h"
 
 /* What is exported, whatever the format: merged ranges, and remarks, one printable line each. */
 struct mxg_export {
-	const struct mxg_prefix *prefixes;
-	size_t count;
+	const struct mxg_export_set *sets; /* more than one only where the format keeps domains apart */
+	size_t set_count;
 	const struct mxg_text_list *remarks;
-	const struct mxg_text_list *domains; /* that it was made for */
+	bool wide; /* something covers very many hosts: the remarks say what */
 	int64_t now;
 	const char *config;
 };
 
-typedef void mxg_export_writer(const struct mxg_export *what, FILE *to);
-/* NULL: there is no such format. */
-mxg_export_writer *mxg_export_format(const char *name);
+struct mxg_export_format {
+	void (*write)(const struct mxg_export *what, FILE *to);
+	bool by_domain;
+};
+const struct mxg_export_format *mxg_export_format(const char *name); /* NULL: there is none */
 const char *const *mxg_export_format_names(void); /* ends with NULL */
 
 #endif

@@ -26,6 +26,7 @@ void mxg_flat_clear(struct mxg_flat *flat)
 	for (size_t i = 0; i < MXG_GRACE_MOMENTS; i++)
 		mxg_reach_clear(&flat->past[i]);
 	free(flat->ranges);
+	free(flat->alarms);
 	*flat = (struct mxg_flat){ 0 };
 }
 
@@ -149,6 +150,35 @@ static bool add_state(struct mxg_flattener *f, struct mxg_flat *out, struct mxg_
 	return true;
 }
 
+static bool add_alarm(struct mxg_flattener *f, struct mxg_flat *out, int entry)
+{
+	char text[MXG_NAME_TEXT_MAX];
+	const struct mxg_question *q = mxg_answers_question(f->table, entry);
+	struct mxg_flat_alarm alarm = { .type = q->type };
+	alarm.alarms = mxg_snapshot_alarms(f->table, entry, &alarm.held);
+	if (alarm.alarms == 0 && !alarm.held)
+		return true;
+	mxg_name_format(&q->name, text);
+	alarm.name = mxg_arena_text(&out->present.arena, text, strlen(text));
+	struct mxg_flat_alarm *more = reallocarray(out->alarms, out->alarm_count + 1, sizeof(*more));
+	if (alarm.name == NULL || more == NULL) {
+		out->alarms = more != NULL ? more : out->alarms;
+		return false;
+	}
+	out->alarms = more;
+	out->alarms[out->alarm_count++] = alarm;
+	return true;
+}
+
+static bool add_alarms(struct mxg_flattener *f, struct mxg_flat *out)
+{
+	out->alarm_count = 0;
+	for (int e = 0; e < (int)mxg_answers_count(f->table); e++)
+		if ((mxg_answers_flags(f->table, e) & MXG_ENTRY_CONSULTED) != 0 && !add_alarm(f, out, e))
+			return false;
+	return true;
+}
+
 static bool add_present(struct mxg_flattener *f, struct mxg_flat *out, const struct mxg_reach_input *in)
 {
 	if (walk(f, &out->present, in) == MXG_REACH_NOMEM)
@@ -160,7 +190,7 @@ static bool add_present(struct mxg_flattener *f, struct mxg_flat *out, const str
 			return false;
 	out->incomplete = out->present.incomplete;
 	memcpy(out->trouble, out->present.trouble, sizeof(out->trouble));
-	return true;
+	return add_alarms(f, out);
 }
 
 bool mxg_flatten(struct mxg_flattener *f, struct mxg_flat *out, const struct mxg_ruleset *ruleset,

@@ -24,10 +24,20 @@ struct mxg_flat_range {
 	int64_t grace_until; /* 0: authorized as things stand now */
 };
 
+/* What the last refresh found odd, and is still so. */
+struct mxg_flat_alarm {
+	const char *name;
+	uint16_t type;
+	unsigned alarms;
+	bool held; /* DNS says something that is not taken */
+};
+
 struct mxg_flat {
 	struct mxg_reach present, past[MXG_GRACE_MOMENTS]; /* what cannot be flattened is in present.gaps */
 	struct mxg_flat_range *ranges; /* the present ones first */
 	size_t count, room;
+	struct mxg_flat_alarm *alarms;
+	size_t alarm_count;
 	bool incomplete; /* some answer could not be had, or a record cannot be used */
 	char trouble[256];
 };

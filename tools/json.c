@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/neuter.h"
+#include "snapshot/format.h"
 #include "text.h"
 
 json_t *mxg_json_text(const char *text)
@@ -31,4 +32,13 @@ int mxg_json_print(json_t *object)
 	json_decref(object);
 	putchar('\n');
 	return result;
+}
+
+json_t *mxg_json_alarms(unsigned alarms)
+{
+	json_t *names = json_array();
+	for (unsigned i = 0; i < MXG_ALARM_KINDS; i++)
+		if ((alarms & 1u << i) != 0)
+			json_array_append_new(names, json_string(mxg_alarm_name(1u << i)));
+	return names;
 }

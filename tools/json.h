@@ -9,6 +9,7 @@
  * from outside goes through these. */
 json_t *mxg_json_text(const char *text); /* NULL or "": null; broken bytes as \xHH */
 json_t *mxg_json_time(int64_t time); /* RFC 3339; 0: null */
+json_t *mxg_json_alarms(unsigned alarms); /* an array of names */
 /* One object a line on stdout; takes the reference. 0, or -1. */
 int mxg_json_print(json_t *object);
 

@@ -7,21 +7,11 @@
 #include "snapshot/snapshot.h"
 #include "snapshot/format.h"
 
-/* `mxguard refresh` in four files: refresh_store.c (what is known about each question),
- * refresh_run.c (asks until every domain is walked), refresh_versions.c (history, and the
- * writing), cmd_refresh.c (options and the report). */
+/* `mxguard refresh`: refresh_store.c (what is known about each question), refresh_alarms.c (what is
+ * odd about an answer), refresh_run.c (asks until every domain is walked), refresh_versions.c
+ * (history, and the writing), refresh_report.c and refresh_tell.c (who hears of it), cmd_refresh.c. */
 
-enum mxg_alarm {
-	MXG_ALARM_EMPTIED = 1 << 0, /* there were records, now there are none */
-	MXG_ALARM_GONE = 1 << 1, /* … and the name does not exist any more */
-	MXG_ALARM_DOUBLED = 1 << 2, /* more than twice as many as before */
-	MXG_ALARM_WIDE = 1 << 3, /* a range shorter than /12 (IPv4) or /28 (IPv6) */
-	MXG_ALARM_BROKEN = 1 << 4, /* a record that cannot be used */
-	MXG_ALARM_NEAR_LIMIT = 1 << 5 /* 8 or more of the 10 lookups (RFC 7208 §4.6.4) */
-};
-#define MXG_ALARM_KINDS 6
 #define MXG_NEAR_LIMIT 8
-const char *mxg_alarm_name(unsigned alarm); /* one bit: "emptied", … */
 
 /* One question, asked once however many domains need its answer. */
 struct mxg_item {
@@ -32,10 +22,13 @@ struct mxg_item {
 	enum { MXG_ITEM_QUEUED, MXG_ITEM_ASKED, MXG_ITEM_REPLIED } state;
 	bool reached; /* the walk rests on it */
 	bool keep_old; /* an alarm holds the new answer back */
+	bool accepted; /* --accept, now or when just this answer came in */
 	uint8_t alarms;
+	uint8_t known_alarms; /* that the last snapshot tells of */
 	uint8_t old_count;
 	struct mxg_reply reply;
 	struct mxg_answer *old; /* versions of the last snapshot, newest first; one piece of memory */
+	struct mxg_answer *refused; /* what it holds back, behind them; NULL: nothing */
 	size_t old_size, new_size; /* of the set, for the alarms */
 	uint16_t type;
 	uint8_t name_len;
@@ -45,14 +38,14 @@ struct mxg_item {
 struct mxg_store {
 	const struct mxguard_snapshot *before; /* NULL: there is none */
 	struct mxg_answers *scratch;
-	const struct mxg_string_list *forget;
+	const struct mxg_string_list *forget, *accept;
 	struct mxg_item **buckets;
 	size_t bucket_count, count;
 	struct mxg_item *all_next; /* for mxg_store_each() */
 };
 
 bool mxg_store_init(struct mxg_store *store, const struct mxguard_snapshot *before,
-		    const struct mxg_string_list *forget);
+		    const struct mxg_string_list *forget, const struct mxg_string_list *accept);
 void mxg_store_clear(struct mxg_store *store);
 /* Made, with its history, where it is new (*fresh). NULL: out of memory. */
 struct mxg_item *mxg_store_item(struct mxg_store *store, const struct mxg_question *question, bool *fresh);
@@ -63,9 +56,16 @@ void mxg_item_question(const struct mxg_item *item, struct mxg_question *out);
 const char *mxg_item_name(const struct mxg_item *item, char buf[MXG_NAME_TEXT_MAX]);
 /* The version that stood when the last snapshot was written; NULL: none. */
 const struct mxg_answer *mxg_item_current(const struct mxg_item *item);
+struct mxg_answer mxg_reply_answer(const struct mxg_reply *reply); /* what it says; the data stays the reply's */
 /* Takes the reply, and judges it against what stood before (docs/design.md, "Alarms"). */
-void mxg_item_reply(struct mxg_item *item, struct mxg_reply *reply, const struct mxguard_policy *policy, int64_t now,
-		    bool strict);
+void mxg_item_reply(struct mxg_item *item, struct mxg_reply *reply, bool strict);
+/* An alarm that only the walk can see; with `strict` a new answer is taken back. True: it was. */
+bool mxg_item_alarm(struct mxg_item *item, unsigned alarm, bool strict);
+/* refresh_alarms.c; the reply is in */
+void mxg_item_judge(struct mxg_item *item, bool strict);
+#define MXG_ALARM_TEXT_MAX (MXG_ALARM_NAMES_MAX + 60)
+void mxg_item_alarm_text(const struct mxg_item *item, char text[MXG_ALARM_TEXT_MAX]); /* "emptied (0, before 1)" */
+bool mxg_item_has_alarm(const struct mxg_item *item);
 bool mxg_item_answered(const struct mxg_item *item); /* the new answer counts */
 bool mxg_item_changed(const struct mxg_item *item); /* … and it is another than before */
 /* What the walk is to see, put into the table. False: out of memory. */

@@ -10,22 +10,6 @@
 #define ROWS_MAX 50 /* of each kind, for people */
 #define CELLS 4
 
-static const char *type_name(uint16_t type)
-{
-	switch (type) {
-	case MXG_DNS_A:
-		return "A";
-	case MXG_DNS_AAAA:
-		return "AAAA";
-	case MXG_DNS_MX:
-		return "MX";
-	case MXG_DNS_TXT:
-		return "TXT";
-	default:
-		return "other";
-	}
-}
-
 static const char *failure_name(enum mxg_dns_failure failure)
 {
 	switch (failure) {
@@ -59,8 +43,8 @@ void mxg_refresh_count(const struct mxg_refresh *run, struct mxg_refresh_figures
 	while (mxg_store_each(&run->store, &at, &item)) {
 		f->questions += item->state == MXG_ITEM_REPLIED;
 		f->failures += is_failure(item);
-		f->alarms += item->alarms != 0 && item->state == MXG_ITEM_REPLIED;
-		f->held += item->keep_old;
+		f->alarms += mxg_item_has_alarm(item);
+		f->held += item->keep_old && !is_failure(item);
 		f->changed += mxg_item_current(item) != NULL && mxg_item_answered(item) && mxg_item_changed(item);
 	}
 	for (size_t i = 0; i < run->domain_count; i++) {
@@ -71,19 +55,10 @@ void mxg_refresh_count(const struct mxg_refresh *run, struct mxg_refresh_figures
 
 /* ---- JSON ----------------------------------------------------------------------------- */
 
-static json_t *alarm_names(unsigned alarms)
-{
-	json_t *names = json_array();
-	for (unsigned i = 0; i < MXG_ALARM_KINDS; i++)
-		if ((alarms & 1u << i) != 0)
-			json_array_append_new(names, json_string(mxg_alarm_name(1u << i)));
-	return names;
-}
-
 static json_t *item_object(const struct mxg_item *item)
 {
 	char name[MXG_NAME_TEXT_MAX];
-	return json_pack("{s:s, s:s}", "name", mxg_item_name(item, name), "type", type_name(item->type));
+	return json_pack("{s:s, s:s}", "name", mxg_item_name(item, name), "type", mxg_dns_type_name(item->type));
 }
 
 static void items_to_json(const struct mxg_refresh *run, json_t *alarms, json_t *failures)
@@ -91,9 +66,9 @@ static void items_to_json(const struct mxg_refresh *run, json_t *alarms, json_t 
 	struct mxg_item *item = NULL;
 	size_t at = 0;
 	while (mxg_store_each(&run->store, &at, &item)) {
-		if (item->state == MXG_ITEM_REPLIED && item->alarms != 0) {
+		if (mxg_item_has_alarm(item)) {
 			json_t *o = item_object(item);
-			json_object_set_new(o, "alarms", alarm_names(item->alarms));
+			json_object_set_new(o, "alarms", mxg_json_alarms(item->alarms));
 			json_object_set_new(o, "before", json_integer((json_int_t)item->old_size));
 			json_object_set_new(o, "now", json_integer((json_int_t)item->new_size));
 			json_object_set_new(o, "kept_old", json_boolean(item->keep_old));
@@ -128,23 +103,11 @@ void mxg_refresh_print_json(const struct mxg_refresh *run, const struct mxg_refr
 
 /* ---- people ----------------------------------------------------------------------------- */
 
-static void alarm_text(const struct mxg_item *item, char *text, size_t size)
-{
-	size_t at = 0;
-	text[0] = '\0';
-	for (unsigned i = 0; i < MXG_ALARM_KINDS; i++)
-		if ((item->alarms & 1u << i) != 0 && at < size)
-			at += (size_t)snprintf(text + at, size - at, "%s%s", at == 0 ? "" : ", ",
-					       mxg_alarm_name(1u << i));
-	if (at < size && (item->alarms & (MXG_ALARM_EMPTIED | MXG_ALARM_DOUBLED)) != 0)
-		snprintf(text + at, size - at, " (%zu, before %zu)", item->new_size, item->old_size);
-}
-
 static void alarm_row(struct mxg_table *table, const struct mxg_item *item)
 {
-	char name[MXG_NAME_TEXT_MAX], text[160];
-	alarm_text(item, text, sizeof(text));
-	const char *cells[CELLS] = { mxg_item_name(item, name), type_name(item->type), text,
+	char name[MXG_NAME_TEXT_MAX], text[MXG_ALARM_TEXT_MAX];
+	mxg_item_alarm_text(item, text);
+	const char *cells[CELLS] = { mxg_item_name(item, name), mxg_dns_type_name(item->type), text,
 				     item->keep_old ? "the old answers stay" : "taken" };
 	mxg_table_add(table, item->keep_old ? MXG_RED : MXG_YELLOW, cells);
 }
@@ -152,7 +115,7 @@ static void alarm_row(struct mxg_table *table, const struct mxg_item *item)
 static void failure_row(struct mxg_table *table, const struct mxg_item *item)
 {
 	char name[MXG_NAME_TEXT_MAX];
-	const char *cells[CELLS] = { mxg_item_name(item, name), type_name(item->type),
+	const char *cells[CELLS] = { mxg_item_name(item, name), mxg_dns_type_name(item->type),
 				     failure_name(item->reply.failure),
 				     mxg_item_current(item) != NULL ? "the old answers stay" : "none known" };
 	mxg_table_add(table, MXG_YELLOW, cells);
@@ -175,11 +138,6 @@ static void print_items(const struct mxg_refresh *run, const char *const *headin
 		printf("… and %zu more (--json lists them all)\n", count - mxg_table_rows(table));
 	putchar('\n');
 	mxg_table_free(table);
-}
-
-static bool is_alarm(const struct mxg_item *item)
-{
-	return item->state == MXG_ITEM_REPLIED && item->alarms != 0;
 }
 
 static void print_live(const struct mxg_refresh *run)
@@ -205,7 +163,7 @@ void mxg_refresh_print_found(const struct mxg_refresh *run, const struct mxg_ref
 {
 	static const char *const alarm_headings[] = { "ALARM AT", "TYPE", "WHAT", "AND NOW", NULL };
 	static const char *const failure_headings[] = { "NO ANSWER FOR", "TYPE", "WHY", "AND NOW", NULL };
-	print_items(run, alarm_headings, f->alarms, is_alarm, alarm_row);
+	print_items(run, alarm_headings, f->alarms, mxg_item_has_alarm, alarm_row);
 	print_items(run, failure_headings, f->failures, is_failure, failure_row);
 	print_live(run);
 	print_self(run, f->self);

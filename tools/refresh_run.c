@@ -100,19 +100,18 @@ static void note_live_terms(struct mxg_refresh *run, const struct mxg_local_doma
 	}
 }
 
-/* Records near their limit; with --strict a changed one is taken back. True: it was. */
-static bool judge_records(struct mxg_refresh *run)
+/* Limits that only the walk comes to; with --strict what reaches one is taken back. True: it was. */
+static bool judge_limits(struct mxg_refresh *run)
 {
 	bool reverted = false;
 	for (size_t i = 0; i < run->reach.record_count; i++) {
 		const struct mxg_reach_record *r = &run->reach.records[i];
-		struct mxg_question q = { .name = r->name, .type = MXG_DNS_TXT };
-		struct mxg_item *item = r->lookups < MXG_NEAR_LIMIT ? NULL : mxg_store_find(&run->store, &q);
-		if (item == NULL || item->keep_old)
-			continue;
-		item->alarms |= MXG_ALARM_NEAR_LIMIT;
-		if (run->strict && mxg_item_current(item) != NULL && mxg_item_answered(item) && mxg_item_changed(item))
-			item->keep_old = reverted = true;
+		struct mxg_question q = { .name = r->name, .type = r->too_many_hosts ? MXG_DNS_MX : MXG_DNS_TXT };
+		bool at_limit = r->too_many_hosts || r->lookups >= MXG_NEAR_LIMIT;
+		struct mxg_item *item = at_limit ? mxg_store_find(&run->store, &q) : NULL;
+		if (item != NULL)
+			reverted |= mxg_item_alarm(item, r->too_many_hosts ? MXG_ALARM_MX_HOSTS : MXG_ALARM_NEAR_LIMIT,
+						   run->strict);
 	}
 	return reverted;
 }
@@ -143,7 +142,7 @@ static void walk_domain(struct mxg_refresh *run, uint32_t number)
 	} else {
 		mark_reached(run);
 		note_live_terms(run, d);
-		run->reverted |= judge_records(run);
+		run->reverted |= judge_limits(run);
 		d->mx_is_self = run->reach.mx_is_self;
 		run->done++;
 	}
@@ -167,7 +166,7 @@ static void count_result(struct mxg_refresh *run, const struct mxg_reply *r)
 static void take_reply(struct mxg_refresh *run, struct mxg_item *item, struct mxg_reply *reply)
 {
 	count_result(run, reply);
-	mxg_item_reply(item, reply, run->policy, run->now, run->strict);
+	mxg_item_reply(item, reply, run->strict);
 	uint32_t *waiters = item->waiters, count = item->waiter_count;
 	item->waiters = NULL;
 	item->waiter_count = item->waiter_room = 0;

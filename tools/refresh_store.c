@@ -1,37 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* What refresh knows about each question: the history, the new answer, the alarms. */
+/* What refresh knows about each question: the history, the new answer. */
 #include "refresh.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "spf/terms.h"
-
-const char *mxg_alarm_name(unsigned alarm)
-{
-	switch (alarm) {
-	case MXG_ALARM_EMPTIED:
-		return "emptied";
-	case MXG_ALARM_GONE:
-		return "gone";
-	case MXG_ALARM_DOUBLED:
-		return "doubled";
-	case MXG_ALARM_WIDE:
-		return "wide";
-	case MXG_ALARM_BROKEN:
-		return "broken";
-	case MXG_ALARM_NEAR_LIMIT:
-		return "near-limit";
-	default:
-		return "unknown";
-	}
-}
-
 /* ---- the items ---------------------------------------------------------------------- */
 
-bool mxg_store_init(struct mxg_store *s, const struct mxguard_snapshot *before, const struct mxg_string_list *forget)
+bool mxg_store_init(struct mxg_store *s, const struct mxguard_snapshot *before, const struct mxg_string_list *forget,
+		    const struct mxg_string_list *accept)
 {
-	*s = (struct mxg_store){ .before = before, .forget = forget, .bucket_count = 1024 };
+	*s = (struct mxg_store){ .before = before, .forget = forget, .accept = accept, .bucket_count = 1024 };
 	s->buckets = calloc(s->bucket_count, sizeof(struct mxg_item *));
 	s->scratch = mxg_answers_new();
 	return s->buckets != NULL && s->scratch != NULL;
@@ -115,33 +94,42 @@ static void widen(struct mxg_store *s)
 
 /* ---- history ------------------------------------------------------------------------- */
 
-static bool is_forgotten(const struct mxg_store *s, const struct mxg_question *q)
+static bool is_named(const struct mxg_string_list *names, const struct mxg_question *q)
 {
 	struct mxg_name name;
-	for (size_t i = 0; i < s->forget->count; i++)
-		if (mxg_name_from_text(&name, s->forget->items[i], strlen(s->forget->items[i])) &&
+	for (size_t i = 0; i < names->count; i++)
+		if (mxg_name_from_text(&name, names->items[i], strlen(names->items[i])) &&
 		    mxg_name_equal(&name, &q->name))
 			return true;
 	return false;
 }
 
-static bool copy_versions(struct mxg_item *item, const struct mxg_answer *versions, size_t count)
+static uint8_t *copy_version(struct mxg_answer *to, const struct mxg_answer *version, uint8_t *data)
 {
-	size_t size = count * sizeof(*versions);
+	*to = *version;
+	to->data = data;
+	if (version->size > 0)
+		memcpy(data, version->data, version->size);
+	return data + version->size;
+}
+
+static bool copy_versions(struct mxg_item *item, const struct mxg_answer *versions, size_t count,
+			  const struct mxg_answer *refused)
+{
+	size_t size = (count + 1) * sizeof(*versions) + (refused == NULL ? 0 : refused->size);
 	for (size_t i = 0; i < count; i++)
 		size += versions[i].size;
 	item->old = malloc(size);
 	if (item->old == NULL)
 		return false;
-	uint8_t *data = (uint8_t *)(item->old + count);
-	for (size_t i = 0; i < count; i++) {
-		item->old[i] = versions[i];
-		item->old[i].data = data;
-		if (versions[i].size > 0)
-			memcpy(data, versions[i].data, versions[i].size);
-		data += versions[i].size;
-	}
+	uint8_t *data = (uint8_t *)(item->old + count + 1);
+	for (size_t i = 0; i < count; i++)
+		data = copy_version(&item->old[i], &versions[i], data);
 	item->old_count = (uint8_t)count;
+	if (refused == NULL || mxg_item_current(item) == NULL)
+		return true;
+	item->refused = &item->old[count];
+	copy_version(item->refused, refused, data);
 	return true;
 }
 
@@ -149,7 +137,7 @@ static bool copy_versions(struct mxg_item *item, const struct mxg_answer *versio
 static bool load_history(struct mxg_store *s, struct mxg_item *item, const struct mxg_question *q)
 {
 	const struct mxg_answer *versions;
-	if (s->before == NULL || is_forgotten(s, q))
+	if (s->before == NULL || is_named(s->forget, q))
 		return true;
 	mxg_answers_clear(s->scratch);
 	int entry = mxg_answers_entry(s->scratch, &q->name, q->type);
@@ -164,7 +152,8 @@ static bool load_history(struct mxg_store *s, struct mxg_item *item, const struc
 		return true;
 	}
 	size_t count = mxg_answers_versions(s->scratch, entry, &versions);
-	return count == 0 || copy_versions(item, versions, count > MXG_VERSIONS_MAX ? MXG_VERSIONS_MAX : count);
+	return count == 0 || copy_versions(item, versions, count > MXG_VERSIONS_MAX ? MXG_VERSIONS_MAX : count,
+					   mxg_answers_refused(s->scratch, entry));
 }
 
 struct mxg_item *mxg_store_item(struct mxg_store *s, const struct mxg_question *q, bool *fresh)
@@ -185,6 +174,7 @@ struct mxg_item *mxg_store_item(struct mxg_store *s, const struct mxg_question *
 		free_item(item);
 		return NULL;
 	}
+	item->accepted = is_named(s->accept, q);
 	struct mxg_item **bucket = bucket_of(s, q);
 	item->next = *bucket;
 	*bucket = item;
@@ -199,32 +189,14 @@ const struct mxg_answer *mxg_item_current(const struct mxg_item *item)
 
 /* ---- the new answer -------------------------------------------------------------------- */
 
-static bool has_item(const uint8_t *data, size_t size, const uint8_t *wanted, size_t wanted_len)
+struct mxg_answer mxg_reply_answer(const struct mxg_reply *r)
 {
-	const uint8_t *item;
-	size_t at = 0, len;
-	while (mxg_rrset_next(data, size, &at, &item, &len))
-		if (len == wanted_len && memcmp(item, wanted, len) == 0)
-			return true;
-	return false;
-}
-
-static bool covers(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size)
-{
-	const uint8_t *item;
-	size_t at = 0, len;
-	while (mxg_rrset_next(b, b_size, &at, &item, &len))
-		if (!has_item(a, a_size, item, len))
-			return false;
-	return true;
-}
-
-/* The order of records means nothing. */
-static bool same_set(const struct mxg_answer *old, const struct mxg_reply *r)
-{
-	const struct mxg_rrset *s = &r->records;
-	return old->kind == r->kind && old->count == s->count && old->size == s->size &&
-	       covers(old->data, old->size, s->data, s->size) && covers(s->data, s->size, old->data, old->size);
+	return (struct mxg_answer){ .kind = r->kind,
+				    .ad = r->ad,
+				    .ttl = r->ttl,
+				    .count = r->records.count,
+				    .size = r->records.size,
+				    .data = r->records.data };
 }
 
 bool mxg_item_answered(const struct mxg_item *item)
@@ -234,94 +206,11 @@ bool mxg_item_answered(const struct mxg_item *item)
 
 bool mxg_item_changed(const struct mxg_item *item)
 {
-	const struct mxg_answer *old = mxg_item_current(item);
-	return item->reply.kind != MXG_ANSWER_FAILED && (old == NULL || !same_set(old, &item->reply));
+	const struct mxg_answer *old = mxg_item_current(item), new = mxg_reply_answer(&item->reply);
+	return item->reply.kind != MXG_ANSWER_FAILED && (old == NULL || !mxg_answers_same(old, &new));
 }
 
-/* ---- alarms ------------------------------------------------------------------------------ */
-
-struct measure {
-	size_t size; /* addresses, hosts, or terms that may authorize */
-	bool wide, broken;
-};
-
-static bool is_wide(const struct mxg_term *t)
-{
-	switch (t->mechanism) {
-	case MXG_MECHANISM_ALL:
-		return true;
-	case MXG_MECHANISM_IP4:
-	case MXG_MECHANISM_IP6:
-		return t->prefix.bits < (t->prefix.base.family == 4 ? 12 : 28);
-	case MXG_MECHANISM_A:
-	case MXG_MECHANISM_MX:
-		return t->cidr4 < 12 || t->cidr6 < 28;
-	default:
-		return false;
-	}
-}
-
-static void measure_record(struct measure *m, const char *text, size_t len)
-{
-	struct mxg_record record;
-	struct mxg_term_error error;
-	m->broken = mxg_record_parse(&record, text, len, &error) != MXG_RECORD_OK;
-	for (size_t i = 0; !m->broken && i < record.count; i++) {
-		if (record.terms[i].qualifier != '+')
-			continue;
-		m->size++;
-		m->wide |= is_wide(&record.terms[i]);
-	}
-	m->size += !m->broken && record.redirect != NULL;
-	mxg_record_clear(&record);
-}
-
-static struct measure measure(uint16_t type, const uint8_t *data, size_t size, size_t count)
-{
-	struct measure m = { .size = count };
-	const uint8_t *item;
-	size_t at = 0, len;
-	if (type != MXG_DNS_TXT || count == 0)
-		return m;
-	m.broken = count > 1;
-	m.size = 0;
-	if (count == 1 && mxg_rrset_next(data, size, &at, &item, &len))
-		measure_record(&m, (const char *)item, len);
-	return m;
-}
-
-/* A set that has been empty for as long as stale answers count is empty. */
-static bool too_old_to_keep(const struct mxg_answer *old, const struct mxguard_policy *policy, int64_t now)
-{
-	return old->confirmed + (int64_t)old->ttl + (int64_t)policy->keep_stale <= now;
-}
-
-static void judge(struct mxg_item *item, const struct mxguard_policy *policy, int64_t now, bool strict)
-{
-	const struct mxg_answer *old = mxg_item_current(item);
-	const struct mxg_rrset *set = &item->reply.records;
-	struct measure m = measure(item->type, set->data, set->size, set->count), before = { .size = 0 };
-	if (old != NULL)
-		before = measure(item->type, old->data, old->size, old->count);
-	item->old_size = before.size;
-	item->new_size = m.size;
-	if (m.broken)
-		item->alarms |= MXG_ALARM_BROKEN;
-	else if (before.size > 0 && m.size == 0)
-		item->alarms |= MXG_ALARM_EMPTIED;
-	else if (before.size > 0 && m.size > 2 * before.size)
-		item->alarms |= MXG_ALARM_DOUBLED;
-	if ((item->alarms & MXG_ALARM_EMPTIED) != 0 && item->reply.kind == MXG_ANSWER_NXDOMAIN)
-		item->alarms |= MXG_ALARM_GONE;
-	if (m.wide)
-		item->alarms |= MXG_ALARM_WIDE;
-	if (old == NULL || !mxg_item_changed(item) || too_old_to_keep(old, policy, now))
-		return;
-	item->keep_old = (item->alarms & MXG_ALARM_EMPTIED) != 0 || (strict && item->alarms != 0);
-}
-
-void mxg_item_reply(struct mxg_item *item, struct mxg_reply *reply, const struct mxguard_policy *policy, int64_t now,
-		    bool strict)
+void mxg_item_reply(struct mxg_item *item, struct mxg_reply *reply, bool strict)
 {
 	item->state = MXG_ITEM_REPLIED;
 	item->reply = *reply;
@@ -334,8 +223,7 @@ void mxg_item_reply(struct mxg_item *item, struct mxg_reply *reply, const struct
 		free(item->reply.records.data);
 		item->reply.records.data = NULL;
 	}
-	if (item->reply.kind != MXG_ANSWER_FAILED)
-		judge(item, policy, now, strict);
+	mxg_item_judge(item, strict);
 }
 
 bool mxg_item_show(const struct mxg_item *item, struct mxg_answers *answers, int entry, int64_t now)

@@ -17,20 +17,37 @@ static bool still_matters(const struct mxg_answer *v, uint16_t type, const struc
 	return most(mxg_grace_end(v, policy->grace), settled) > now;
 }
 
+static void mark(struct mxg_answer *v, const struct mxg_item *item)
+{
+	v->alarms = item->alarms;
+	v->doubtful = (item->alarms & MXG_ALARMS_DOUBTFUL) != 0;
+	v->accepted = item->accepted;
+}
+
 /* A clock that was set back must not make a history that contradicts itself. */
 static struct mxg_answer new_version(const struct mxg_item *item, int64_t now)
 {
-	const struct mxg_reply *r = &item->reply;
+	struct mxg_answer v = mxg_reply_answer(&item->reply);
 	if (item->old_count > 0)
 		now = most(now, most(item->old[0].from, item->old[0].superseded));
-	return (struct mxg_answer){ .kind = r->kind,
-				    .ad = r->ad,
-				    .from = now,
-				    .confirmed = now,
-				    .ttl = r->ttl,
-				    .count = r->records.count,
-				    .size = r->records.size,
-				    .data = r->records.data };
+	v.from = v.confirmed = now;
+	mark(&v, item);
+	return v;
+}
+
+/* What deliveries are not to believe, behind which the old version stands; as fresh as when DNS
+ * last said it. False: nothing. */
+static bool refused_version(const struct mxg_item *item, int64_t now, struct mxg_answer *out)
+{
+	if (!item->reached || !item->keep_old)
+		return false;
+	if (item->reply.kind == MXG_ANSWER_FAILED) {
+		*out = *item->refused;
+		return true;
+	}
+	*out = new_version(item, now);
+	out->refused = true;
+	return true;
 }
 
 size_t mxg_item_versions(const struct mxg_item *item, const struct mxguard_policy *policy, int64_t now,
@@ -40,12 +57,16 @@ size_t mxg_item_versions(const struct mxg_item *item, const struct mxguard_polic
 	bool answered = item->reached && mxg_item_answered(item), changed = answered && mxg_item_changed(item);
 	if (changed)
 		out[count++] = new_version(item, now);
+	count += refused_version(item, now, &out[count]);
 	for (size_t i = 0; i < item->old_count && count < MXG_VERSIONS_MAX; i++) {
 		struct mxg_answer v = item->old[i];
 		if (v.superseded == 0 && answered && !changed) {
 			v.confirmed = most(now, v.from);
 			v.ttl = item->reply.ttl;
 			v.ad = item->reply.ad;
+			mark(&v, item);
+		} else if (v.superseded == 0 && item->accepted && !changed && item->reached) {
+			mark(&v, item); /* the question failed */
 		} else if (v.superseded == 0 && (changed || !item->reached)) {
 			v.superseded = most(now, v.from);
 		}

@@ -99,9 +99,12 @@ static size_t put_version(uint8_t *p, const struct mxg_answer *v)
 	mxg_put64(p + MXG_VERSION_AT_CONFIRMED, (uint64_t)v->confirmed);
 	mxg_put32(p + MXG_VERSION_AT_TTL, v->ttl);
 	p[MXG_VERSION_AT_KIND] = (uint8_t)v->kind;
-	p[MXG_VERSION_AT_FLAGS] = v->ad ? MXG_VERSION_FLAG_AD : 0;
+	p[MXG_VERSION_AT_FLAGS] =
+		(uint8_t)((v->ad ? MXG_VERSION_FLAG_AD : 0) | (v->refused ? MXG_VERSION_FLAG_REFUSED : 0) |
+			  (v->accepted ? MXG_VERSION_FLAG_ACCEPTED : 0));
 	mxg_put16(p + MXG_VERSION_AT_COUNT, v->count);
 	mxg_put32(p + MXG_VERSION_AT_SIZE, v->size);
+	mxg_put32(p + MXG_VERSION_AT_ALARMS, (uint32_t)v->alarms << 24);
 	if (v->size > 0)
 		memcpy(p + MXG_VERSION_HEAD_SIZE, v->data, v->size);
 	return MXG_VERSION_HEAD_SIZE + v->size;

@@ -68,8 +68,8 @@ static bool waits_for_age(const struct mxguard_check *c, const struct mxg_recipi
 	       unknown_action(c, r, false) != unknown_action(c, r, true);
 }
 
-void mxg_settle_recipient(struct mxguard_check *c, struct mxg_recipient *r, const struct mxg_outcome *outcome,
-			  bool settling)
+void mxg_conclude_recipient(struct mxguard_check *c, struct mxg_recipient *r, const struct mxg_outcome *outcome,
+			    bool settling)
 {
 	if (waits_for_age(c, r, outcome))
 		return;

@@ -200,11 +200,11 @@ static bool address_exempt(const struct mxguard_check *c, const struct mxg_recip
 	       (o != NULL && mxg_exempts(&o->rules.exempt, address, len));
 }
 
-static void settle_plain(struct mxguard_check *c, struct mxg_recipient *r, enum mxguard_verdict verdict,
-			 enum mxg_reason reason)
+static void conclude_plain(struct mxguard_check *c, struct mxg_recipient *r, enum mxguard_verdict verdict,
+			   enum mxg_reason reason)
 {
 	const struct mxg_outcome outcome = { .verdict = verdict, .reason = reason };
-	mxg_settle_recipient(c, r, &outcome, false);
+	mxg_conclude_recipient(c, r, &outcome, false);
 }
 
 /* What the trace could not tell, the recipient's own policy judges. */
@@ -287,27 +287,27 @@ static void judge_peer(struct mxguard_check *c, struct mxg_recipient *r)
 		if (n->domain_check >= 0)
 			all &= weigh_domain(c, n->domain_check, false, &best);
 	if (best.domain != NULL && (all || best.domain->outcome.verdict == MXGUARD_VERDICT_AUTHORIZED))
-		mxg_settle_recipient(c, r, &best.domain->outcome, c->domains[r->domain_check].settling);
+		mxg_conclude_recipient(c, r, &best.domain->outcome, c->domains[r->domain_check].settling);
 }
 
 static void decide_address(struct mxguard_check *c, struct mxg_recipient *r)
 {
 	r->mode = mode_of(c, r);
 	if (r->mode == MXGUARD_MODE_OFF) {
-		settle_plain(c, r, MXGUARD_VERDICT_EXEMPT, MXG_REASON_MODE_OFF);
+		conclude_plain(c, r, MXGUARD_VERDICT_EXEMPT, MXG_REASON_MODE_OFF);
 		return;
 	}
 	if (r->doubt == MXG_REASON_UNDECIDED && address_exempt(c, r, r->address, r->len)) {
-		settle_plain(c, r, MXGUARD_VERDICT_EXEMPT, MXG_REASON_RECIPIENT_EXEMPT);
+		conclude_plain(c, r, MXGUARD_VERDICT_EXEMPT, MXG_REASON_RECIPIENT_EXEMPT);
 		return;
 	}
 	if (c->boundary_state == MXG_BOUNDARY_OPEN)
 		mxg_boundary_decide(c);
 	if (c->boundary_state == MXG_BOUNDARY_VERDICT) {
 		struct mxg_outcome outcome = judge_boundary(c, r);
-		mxg_settle_recipient(c, r, &outcome, false);
+		mxg_conclude_recipient(c, r, &outcome, false);
 	} else if (c->boundary_state == MXG_BOUNDARY_PEER && r->doubt != MXG_REASON_UNDECIDED) {
-		settle_plain(c, r, MXGUARD_VERDICT_UNKNOWN, r->doubt);
+		conclude_plain(c, r, MXGUARD_VERDICT_UNKNOWN, r->doubt);
 	} else if (c->boundary_state == MXG_BOUNDARY_PEER) {
 		judge_peer(c, r);
 	}
@@ -328,7 +328,7 @@ static void decide_recipient(struct mxguard_check *c, struct mxg_recipient *r)
 		all &= route->decided;
 	}
 	if (all)
-		mxg_routes_settle(r);
+		mxg_routes_conclude(r);
 }
 
 /* ---- running ---------------------------------------------------------------- */
@@ -383,16 +383,16 @@ static void set_all_dirty(struct mxguard_check *c)
 }
 
 /* Each way to read the address has a policy of its own, and the strictest action holds here as well. */
-static void settle_without_header(struct mxguard_check *c, struct mxg_recipient *r)
+static void conclude_without_header(struct mxguard_check *c, struct mxg_recipient *r)
 {
 	if (r->routes == NULL) {
-		settle_plain(c, r, MXGUARD_VERDICT_UNKNOWN, MXG_REASON_NO_HEADER);
+		conclude_plain(c, r, MXGUARD_VERDICT_UNKNOWN, MXG_REASON_NO_HEADER);
 		return;
 	}
 	for (struct mxg_recipient *route = r->routes; route != NULL; route = route->next)
 		if (!route->decided)
-			settle_plain(c, route, MXGUARD_VERDICT_UNKNOWN, MXG_REASON_NO_HEADER);
-	mxg_routes_settle(r);
+			conclude_plain(c, route, MXGUARD_VERDICT_UNKNOWN, MXG_REASON_NO_HEADER);
+	mxg_routes_conclude(r);
 }
 
 int mxguard_check_give_up(struct mxguard_check *c, int64_t now)
@@ -407,7 +407,7 @@ int mxguard_check_give_up(struct mxguard_check *c, int64_t now)
 	int progress = mxguard_check_run(c, now);
 	for (size_t i = 0; progress > 0 && i < c->recipient_count; i++)
 		if (!c->recipients[i].decided)
-			settle_without_header(c, &c->recipients[i]);
+			conclude_without_header(c, &c->recipients[i]);
 	return progress < 0 ? progress : MXGUARD_PROGRESS_DONE;
 }
 

@@ -127,7 +127,7 @@ static enum mxg_decide_progress look_at_other_family(struct mxguard_check *c, st
 	return MXG_PROGRESS_ON;
 }
 
-static void settle_on_header(struct mxg_domain_check *d)
+static void conclude_on_header(struct mxg_domain_check *d)
 {
 	d->needs_header = true;
 	d->dirty = false;
@@ -165,7 +165,7 @@ static enum mxg_decide_progress evaluate_present(struct mxguard_check *c, struct
 	if (in_grace(c, d, &p))
 		return MXG_PROGRESS_ON;
 	if (p.needs_header) {
-		settle_on_header(d);
+		conclude_on_header(d);
 		return MXG_PROGRESS_ON;
 	}
 	if (!p.addresses_seen && p.failed == NULL && p.other_family_wanted && !p.mx_is_self && !p.foreign) {
@@ -240,7 +240,7 @@ void mxg_decide_domain(struct mxguard_check *c, struct mxg_domain_check *d)
 	if (d->ruleset->dns_count > 0)
 		decide_by_dns(c, d, &p);
 	else if (p.needs_header)
-		settle_on_header(d);
+		conclude_on_header(d);
 	else
 		conclude_without_match(c, d, &p);
 	if (d->done && d->outcome.verdict == MXGUARD_VERDICT_DIRECT && c->snapshot != NULL && make_answers(c))

@@ -178,8 +178,8 @@ static bool add_outcome(const struct mxguard_check *c, struct mxg_domain_check *
 		p->match = term;
 		p->match_stale = stale;
 		return true;
-	default:
-		if (p->failed == NULL) {
+	default: /* the first one counts; but nothing rests on a pass for which memory ran out, whatever it says */
+		if (p->failed == NULL || failure_reason(o) == MXG_REASON_OUT_OF_MEMORY) {
 			p->failed = term;
 			p->failure = *o;
 			p->failure_reason = failure_reason(o);

@@ -190,15 +190,15 @@ void mxguard_filter_cut(const struct mxguard_filter *f, uint64_t *from, uint64_t
 	*to = f->cut_to;
 }
 
-uint64_t mxguard_filter_settled(const struct mxguard_filter *f)
+uint64_t mxguard_filter_final(const struct mxguard_filter *f)
 {
 	const struct mxg_header_cutter *c = &f->cutter;
 	if (f->over)
 		return UINT64_MAX;
 	bool open = c->state == MXG_HEADER_IN_HEAD ||
 		    (c->state != MXG_HEADER_AT_START && !f->judged && c->kind != MXG_HEADER_KIND_ENVELOPE);
-	uint64_t settled = open ? c->from : c->offset;
-	return !f->line_seen && f->top < settled ? f->top : settled;
+	uint64_t final = open ? c->from : c->offset;
+	return !f->line_seen && f->top < final ? f->top : final;
 }
 
 int mxguard_filter_top(const struct mxguard_filter *f, uint64_t *offset)

@@ -153,9 +153,9 @@ void mxg_boundary_free(struct mxguard_check *check);
 /* decide.c */
 void mxg_decide_domain(struct mxguard_check *check, struct mxg_domain_check *domain);
 
-/* settle.c: from the outcome to the action */
-void mxg_settle_recipient(struct mxguard_check *check, struct mxg_recipient *recipient,
-			  const struct mxg_outcome *outcome, bool settling);
+/* action.c: from the outcome to the action */
+void mxg_conclude_recipient(struct mxguard_check *check, struct mxg_recipient *recipient,
+			    const struct mxg_outcome *outcome, bool settling);
 
 /* check.c */
 const char *mxg_check_keep(struct mxguard_check *check, const char *text, size_t len);
@@ -186,7 +186,7 @@ void mxg_routes_make(struct mxguard_check *check, struct mxg_recipient *recipien
 /* Gives the routes what the recipient has got since: names, an override. False: no memory. */
 bool mxg_routes_share(struct mxguard_check *check, struct mxg_recipient *recipient);
 /* Makes the answer of the route with the strictest action that of the recipient. */
-void mxg_routes_settle(struct mxg_recipient *recipient);
+void mxg_routes_conclude(struct mxg_recipient *recipient);
 
 /* standing.c */
 enum mxg_standing mxg_check_standing(const struct mxguard_check *check, const char *domain, size_t len);

@@ -8,24 +8,6 @@
 #include "check/internal.h"
 #include "check/questions.h"
 
-static const char *type_name(uint16_t type)
-{
-	switch (type) {
-	case MXG_DNS_A:
-		return "A";
-	case MXG_DNS_AAAA:
-		return "AAAA";
-	case MXG_DNS_MX:
-		return "MX";
-	case MXG_DNS_TXT:
-		return "TXT";
-	case MXG_DNS_PTR:
-		return "PTR";
-	default:
-		return "?";
-	}
-}
-
 const struct mxg_question *mxg_check_next_question(struct mxguard_check *c, size_t *number)
 {
 	while (c->next_question < c->question_count) {
@@ -62,7 +44,7 @@ const char *mxg_check_question_text(struct mxguard_check *c, size_t number)
 	if (!is_question(c, number))
 		return "";
 	const struct mxg_question *q = mxg_answers_question(c->answers, (int)number);
-	const char *text = mxg_check_format(c, "%s %s", mxg_name_format(&q->name, name), type_name(q->type));
+	const char *text = mxg_check_format(c, "%s %s", mxg_name_format(&q->name, name), mxg_dns_type_name(q->type));
 	return text == NULL ? "" : text;
 }
 

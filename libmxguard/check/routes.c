@@ -276,7 +276,7 @@ static bool is_stricter(const struct mxg_recipient *a, const struct mxg_recipien
 	return a->action == b->action ? rank[a->would] > rank[b->would] : rank[a->action] > rank[b->action];
 }
 
-void mxg_routes_settle(struct mxg_recipient *r)
+void mxg_routes_conclude(struct mxg_recipient *r)
 {
 	const struct mxg_recipient *worst = r->routes;
 	for (const struct mxg_recipient *route = worst->next; route != NULL; route = route->next)

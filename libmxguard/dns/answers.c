@@ -11,6 +11,7 @@ struct entry {
 	uint32_t hash;
 	unsigned flags;
 	struct mxg_answer live; /* kind NONE: not asked */
+	struct mxg_answer refused; /* kind NONE: none is */
 	size_t version_count;
 	struct mxg_answer *versions; /* from the snapshot, newest first; each data malloc'd */
 };
@@ -44,6 +45,7 @@ void mxg_answers_clear(struct mxg_answers *t)
 	for (size_t i = 0; i < t->count; i++) {
 		struct entry *e = entry_at(t, i);
 		free_data(&e->live);
+		free_data(&e->refused);
 		for (size_t v = 0; v < e->version_count; v++)
 			free_data(&e->versions[v]);
 		free(e->versions);
@@ -175,17 +177,23 @@ bool mxg_answers_put_version(struct mxg_answers *t, int entry, const struct mxg_
 	if (versions == NULL)
 		return false;
 	e->versions = versions;
+	struct mxg_answer copy = *version;
 	uint8_t *data = malloc(version->size == 0 ? 1 : version->size);
 	if (data == NULL)
 		return false;
 	if (version->size > 0)
 		memcpy(data, version->data, version->size);
+	copy.data = data;
+	copy.live = copy.stale = false;
+	if (copy.refused) {
+		free_data(&e->refused);
+		e->refused = copy;
+		return true;
+	}
 	size_t at = e->version_count++;
 	for (; at > 0 && versions[at - 1].from < version->from; at--)
 		versions[at] = versions[at - 1];
-	versions[at] = *version;
-	versions[at].data = data;
-	versions[at].live = versions[at].stale = false;
+	versions[at] = copy;
 	return true;
 }
 
@@ -193,6 +201,12 @@ size_t mxg_answers_versions(const struct mxg_answers *t, int entry, const struct
 {
 	*versions = entry_at(t, (size_t)entry)->versions;
 	return entry_at(t, (size_t)entry)->version_count;
+}
+
+const struct mxg_answer *mxg_answers_refused(const struct mxg_answers *t, int entry)
+{
+	const struct mxg_answer *refused = &entry_at(t, (size_t)entry)->refused;
+	return refused->kind == MXG_ANSWER_NONE ? NULL : refused;
 }
 
 /* ---- comparing ------------------------------------------------------------------- */
@@ -217,6 +231,16 @@ static bool covers(const struct mxg_answer *a, const struct mxg_answer *b)
 	return true;
 }
 
+bool mxg_answers_same(const struct mxg_answer *a, const struct mxg_answer *b)
+{
+	return a->kind == b->kind && covers(a, b) && covers(b, a);
+}
+
+static bool is_answer(const struct mxg_answer *a)
+{
+	return a->kind != MXG_ANSWER_NONE && a->kind != MXG_ANSWER_FAILED;
+}
+
 static const struct mxg_answer *current_version(const struct entry *e)
 {
 	for (size_t i = 0; i < e->version_count; i++)
@@ -225,30 +249,36 @@ static const struct mxg_answer *current_version(const struct entry *e)
 	return NULL;
 }
 
+/* That there is nothing can be said in two ways; both are the same refused answer. */
+static bool live_is_refused(const struct entry *e)
+{
+	const struct mxg_answer *live = &e->live, *refused = &e->refused;
+	if (!is_answer(live) || refused->kind == MXG_ANSWER_NONE || current_version(e) == NULL)
+		return false;
+	if (live->kind != MXG_ANSWER_RECORDS && refused->kind != MXG_ANSWER_RECORDS)
+		return true;
+	return mxg_answers_same(live, refused);
+}
+
 bool mxg_answers_live_differs(const struct mxg_answers *t, int entry)
 {
 	const struct entry *e = entry_at(t, (size_t)entry);
 	const struct mxg_answer *current = current_version(e);
-	if (current == NULL || e->live.kind == MXG_ANSWER_NONE || e->live.kind == MXG_ANSWER_FAILED)
-		return false;
-	return current->kind != e->live.kind || !covers(current, &e->live) || !covers(&e->live, current);
+	return current != NULL && is_answer(&e->live) && !live_is_refused(e) && !mxg_answers_same(current, &e->live);
 }
 
 /* ---- what a view sees -------------------------------------------------------------- */
-
-static bool is_answer(const struct mxg_answer *a)
-{
-	return a->kind != MXG_ANSWER_NONE && a->kind != MXG_ANSWER_FAILED;
-}
 
 static void look_back(const struct entry *e, int64_t as_of, struct mxg_answer *out)
 {
 	for (size_t i = 0; i < e->version_count; i++) {
 		const struct mxg_answer *v = &e->versions[i];
-		if (is_answer(v) && v->from < as_of && (v->superseded == 0 || as_of <= v->superseded)) {
-			*out = *v;
-			return;
-		}
+		if (!is_answer(v) || v->from >= as_of || (v->superseded != 0 && as_of > v->superseded))
+			continue;
+		if (v->doubtful && v->superseded != 0)
+			break;
+		*out = *v;
+		return;
 	}
 	if ((e->flags & MXG_ENTRY_LOADED) != 0)
 		*out = (struct mxg_answer){ .kind = MXG_ANSWER_FAILED, .failure = MXG_DNS_NOT_RECORDED };
@@ -260,7 +290,8 @@ static bool is_usable(const struct mxg_answer *v, const struct mxg_view *view)
 {
 	if (v == NULL || !is_answer(v) || v->confirmed > view->now)
 		return false;
-	int64_t age = view->now - v->confirmed, keep = v->kind == MXG_ANSWER_RECORDS ? view->keep_stale : 0;
+	int64_t age = view->now - v->confirmed,
+		keep = v->kind == MXG_ANSWER_RECORDS && !v->doubtful ? view->keep_stale : 0;
 	return age < (int64_t)v->ttl + keep;
 }
 
@@ -269,7 +300,8 @@ static void look_now(const struct entry *e, const struct mxg_view *view, struct 
 	const struct mxg_answer *v = current_version(e);
 	bool usable = is_usable(v, view), held = usable && (e->flags & MXG_ENTRY_HELD) != 0;
 	if (!usable || (is_answer(&e->live) && !held)) {
-		*out = e->live;
+		*out = live_is_refused(e) ? *v : e->live;
+		out->live = e->live.live;
 		return;
 	}
 	*out = *v;

@@ -18,6 +18,10 @@ struct mxg_answer {
 	bool ad;
 	bool live; /* asked for in this check; else from the snapshot */
 	bool stale; /* set by lookup: past its TTL, may prove `authorized` only */
+	bool refused; /* seen and not taken: where DNS gives just this, the current version stands */
+	bool doubtful; /* alarms that take grace and keep_stale from it */
+	bool accepted; /* … by the administrator, alarms or not */
+	uint8_t alarms; /* whoever writes versions knows what they mean; 0: none */
 	int64_t from; /* when first seen, seconds since the epoch */
 	int64_t superseded; /* when another answer took its place; 0 for the current one */
 	int64_t confirmed; /* when last seen */
@@ -63,23 +67,29 @@ void mxg_answers_clear_flags(struct mxg_answers *t, unsigned clear); /* in every
 
 /* A live result. reply->records.data is taken over (and NULLed). */
 void mxg_answers_put_live(struct mxg_answers *t, int entry, struct mxg_reply *reply, int64_t now);
-/* A version from the snapshot; data is copied. False: out of memory. */
+/* A version from the snapshot, or the one answer that is refused; data is copied. False: out of memory. */
 bool mxg_answers_put_version(struct mxg_answers *t, int entry, const struct mxg_answer *version);
-/* All versions of an entry, newest first; for grace and for printing. */
+/* All versions of an entry, newest first, but for the refused one; for grace and for printing. */
 size_t mxg_answers_versions(const struct mxg_answers *t, int entry, const struct mxg_answer **versions);
 
-/* Whether a live answer is in that says something else than the snapshot's current version:
- * the change happened since the last refresh. Order of records does not count. */
+const struct mxg_answer *mxg_answers_refused(const struct mxg_answers *t, int entry); /* NULL: none */
+
+/* The same records, in whatever order, or the same lack of them. */
+bool mxg_answers_same(const struct mxg_answer *a, const struct mxg_answer *b);
+
+/* Whether a live answer is in that says something else than the snapshot's current version, and is
+ * not refused: the change happened since the last refresh. */
 bool mxg_answers_live_differs(const struct mxg_answers *t, int entry);
 
 /*
  * What the view sees, copied to *out; kind NONE where nothing usable is known.
- * Present: the live answer (HELD: only where nothing below is usable); else the snapshot's
- * current version while fresh; else, positive and within keep_stale, that version with `stale`
- * set (also where the live question failed); else a live failure; else NONE. Negative answers are never stale.
+ * Present: the live answer (HELD: only where nothing below is usable), or in the place of a refused
+ * one the snapshot's current version, as if DNS had given it; else that version while fresh; else,
+ * positive, not doubtful and within keep_stale, that version with `stale` set (also where the live
+ * question failed); else a live failure; else NONE. Negative answers are never stale.
  * Past (as_of): the version with from < as_of <= superseded (0 = forever); where the snapshot
- * does not say, FAILED: nobody can be asked any more (NONE before it is LOADED). Freshness
- * plays no role in the past. `live` answers are never part of it.
+ * does not say, or what stood then and not now is doubtful, FAILED: nobody can be asked any more
+ * (NONE before it is LOADED). Freshness plays no role in the past. `live` answers are never part of it.
  */
 void mxg_answers_lookup(const struct mxg_answers *t, int entry, const struct mxg_view *view, struct mxg_answer *out);
 

@@ -417,3 +417,21 @@ bool mxg_rrset_next(const uint8_t *data, size_t size, size_t *at, const uint8_t 
 	*at += 2 + n;
 	return true;
 }
+
+const char *mxg_dns_type_name(uint16_t type)
+{
+	switch (type) {
+	case MXG_DNS_A:
+		return "A";
+	case MXG_DNS_AAAA:
+		return "AAAA";
+	case MXG_DNS_MX:
+		return "MX";
+	case MXG_DNS_TXT:
+		return "TXT";
+	case MXG_DNS_PTR:
+		return "PTR";
+	default:
+		return "?";
+	}
+}

@@ -82,6 +82,8 @@ uint32_t mxg_capped_ttl(enum mxg_answer_kind kind, uint32_t ttl, uint32_t max_tt
 
 /* A query with RD, AD and EDNS (payload 1232), for a transport that matches
  * replies by id. Returns its length, 0 if room is too small (512 always do). */
+const char *mxg_dns_type_name(uint16_t type); /* "A", …; "?" where we never ask for it */
+
 size_t mxg_dns_query(uint8_t *buf, size_t room, const struct mxg_question *question, uint16_t id);
 
 /* Reads a raw reply to `question`. Everything is checked: QR, opcode, exactly one

@@ -96,6 +96,7 @@ struct mxguard_policy {
 	struct mxg_string_list trace_mta_names;
 	const char *authserv_id; /* default: this host's name */
 	const char *hostname; /* this host's name, for %{r} and defaults */
+	const char *on_alarm; /* a line for sh(1), run by refresh alone; NULL: none */
 	const char *state_dir;
 	int timeout_ms;
 	uint32_t grace, keep_stale, settle; /* seconds */

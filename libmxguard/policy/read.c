@@ -10,6 +10,7 @@
 #define TIMEOUT_MOST_MS 300000
 #define REPLY_MOST 450u /* with code and status it stays within RFC 5321 §4.5.3.1.5's 512 */
 #define MAILBOX_MOST 255u
+#define COMMAND_MOST 4000u
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 _Static_assert(sizeof(enum mxguard_mode) == sizeof(unsigned) && sizeof(enum mxguard_action) == sizeof(unsigned) &&
@@ -114,6 +115,12 @@ bool mxg_is_mailbox(const char *text)
 {
 	return text[0] != '\0' && strlen(text) <= MAILBOX_MOST && is_printable_utf8(text) &&
 	       strcasecmp(text, "INBOX") != 0;
+}
+
+/* A line for sh(1). */
+bool mxg_is_command(const char *text)
+{
+	return text[0] != '\0' && strlen(text) <= COMMAND_MOST;
 }
 
 /* RFC 8601 §2.2: it must do without quotes. */

@@ -81,6 +81,7 @@ const char *mxg_read_exempt_address(const char *text, size_t len, struct mxg_are
 
 bool mxg_is_reply_text(const char *text);
 bool mxg_is_mailbox(const char *text);
+bool mxg_is_command(const char *text);
 bool mxg_is_authserv_id(const char *text);
 
 #endif

@@ -58,6 +58,7 @@ static const struct mxg_word tags[] = {
 
 static bool (*const is_reply_text)(const char *) = mxg_is_reply_text;
 static bool (*const is_mailbox)(const char *) = mxg_is_mailbox;
+static bool (*const is_command)(const char *) = mxg_is_command;
 static bool (*const is_authserv_id)(const char *) = mxg_is_authserv_id;
 
 /* ---- settings of their own kind ------------------------------------------------------------------ */
@@ -212,6 +213,9 @@ const struct mxg_setting mxg_settings[] = {
 	{ "authserv_id", MXG_PLACE_FILE, 0, POLICY(authserv_id),
 	  "a name of 1 to 253 letters, digits, dots, hyphens and underscores", NULL, "hostname", mxg_read_text,
 	  &is_authserv_id, NULL },
+	{ "on_alarm", MXG_PLACE_FILE, 0, POLICY(on_alarm),
+	  "a command of 1 to 4000 bytes, such as \"/usr/local/sbin/tell-me\"", NULL, "none", mxg_read_text, &is_command,
+	  NULL },
 	{ "state_dir", MXG_PLACE_FILE, 0, POLICY(state_dir), "an absolute path", "/var/lib/mxguard", NULL, NULL, NULL,
 	  mxg_take_path },
 	{ "hostname", MXG_PLACE_FILE, 0, POLICY(hostname), "a domain name", NULL, "the name of the system", NULL, NULL,

@@ -100,7 +100,7 @@ static void take_out(struct mxg_query *query)
 }
 
 /* Ends the question. What is asked by those who are told begins anew. */
-static void settle(struct mxg_query *query, struct mxg_reply *reply)
+static void conclude(struct mxg_query *query, struct mxg_reply *reply)
 {
 	take_out(query);
 	while (query->waiters != NULL)
@@ -109,10 +109,10 @@ static void settle(struct mxg_query *query, struct mxg_reply *reply)
 	free(query);
 }
 
-static void settle_failed(struct mxg_query *query, enum mxg_dns_failure why)
+static void conclude_failed(struct mxg_query *query, enum mxg_dns_failure why)
 {
 	struct mxg_reply none = { .kind = MXG_ANSWER_FAILED, .failure = query->tried == 1u ? why : query->failed };
-	settle(query, &none);
+	conclude(query, &none);
 }
 
 static bool send_through(struct mxg_query *query, enum mxg_channel_use use)
@@ -155,19 +155,19 @@ static void on_reply(struct mxg_call *call, const uint8_t *bytes, size_t len, en
 	struct mxg_query *query = (struct mxg_query *)call;
 	struct mxg_reply reply;
 	if (bytes == NULL) {
-		settle_failed(query, why);
+		conclude_failed(query, why);
 		return;
 	}
 	if (call->silent > 0 && may_try(query, MXG_CHANNEL_OTHERS)) /* that one begins elsewhere */
 		mxg_servers_were_silent(query->driver, query->servers, call->silent);
 	if (!mxg_dns_reply_parse(&reply, &query->question, bytes, len)) {
-		settle_failed(query, MXG_DNS_LOCAL);
+		conclude_failed(query, MXG_DNS_LOCAL);
 		return;
 	}
 	if (ask_again(query, &reply))
 		return;
 	mxg_reply_restrict(&reply, &query->driver->policy->reply_rules);
-	settle(query, &reply);
+	conclude(query, &reply);
 }
 
 /* To join one that has been out for longer than a server may take would be to wait with it for

@@ -2,6 +2,8 @@
 /* CRC-32 (IEEE 802.3, reflected) and cdb's hash: what makes a snapshot's bytes believable. */
 #include "snapshot/format.h"
 
+#include <stdio.h>
+
 static const uint32_t table[256] = {
 	0x00000000, 0x77073096, 0xee0e612c, 0x990951ba, 0x076dc419, 0x706af48f, 0xe963a535, 0x9e6495a3, 0x0edb8832,
 	0x79dcb8a4, 0xe0d5e91e, 0x97d2d988, 0x09b64c2b, 0x7eb17cbd, 0xe7b82d07, 0x90bf1d91, 0x1db71064, 0x6ab020f2,
@@ -49,4 +51,25 @@ uint32_t mxg_cdb_hash(const uint8_t *key, size_t len)
 	for (size_t i = 0; i < len; i++)
 		h = ((h << 5) + h) ^ key[i];
 	return h;
+}
+
+const char *mxg_alarm_name(unsigned alarm)
+{
+	static const char *const names[MXG_ALARM_KINDS] = { "emptied", "gone",       "doubled", "wide",
+							    "broken",  "near-limit", "mx-hosts" };
+	for (unsigned i = 0; i < MXG_ALARM_KINDS; i++)
+		if (alarm == 1u << i)
+			return names[i];
+	return "unknown";
+}
+
+size_t mxg_alarm_names(char text[MXG_ALARM_NAMES_MAX], unsigned alarms, const char *separator)
+{
+	size_t n = 0;
+	text[0] = '\0';
+	for (unsigned i = 0; i < MXG_ALARM_KINDS; i++)
+		if ((alarms & 1u << i) != 0 && n < MXG_ALARM_NAMES_MAX)
+			n += (size_t)snprintf(text + n, MXG_ALARM_NAMES_MAX - n, "%s%s", n == 0 ? "" : separator,
+					      mxg_alarm_name(1u << i));
+	return n;
 }

@@ -23,14 +23,17 @@
  *                             of versions (1), and each version:
  *       0  from (8)   8  superseded (8)   16  confirmed (8)   24  ttl (4)
  *      28  kind (1)  29  flags (1)        30  number of records (2)
- *      32  size (4)  36  the records as in struct mxg_rrset
+ *      32  size (4)  36  alarms (1), 0 (3)
+ *      40  the records as in struct mxg_rrset
+ *                             The first one may be refused, by its flag: then it is no version, but
+ *                             what DNS said when the one behind it was kept.
  *
  * Every CRC is CRC-32 (IEEE 802.3); those of values run over the key and then over the value
  * behind the CRC, so that a value cannot answer another question.
  */
 #define MXG_SNAPSHOT_FILE "snapshot.cdb"
 #define MXG_SNAPSHOT_MAGIC "mxguard\n"
-#define MXG_SNAPSHOT_VERSION 1u
+#define MXG_SNAPSHOT_VERSION 2u
 
 #define MXG_CDB_TABLE_SIZE 2048u
 
@@ -56,13 +59,34 @@ enum {
 	MXG_VERSION_AT_FLAGS = 29,
 	MXG_VERSION_AT_COUNT = 30,
 	MXG_VERSION_AT_SIZE = 32,
-	MXG_VERSION_HEAD_SIZE = 36
+	MXG_VERSION_AT_ALARMS = 36,
+	MXG_VERSION_HEAD_SIZE = 40
 };
 #define MXG_VERSION_FLAG_AD 1u
+#define MXG_VERSION_FLAG_REFUSED 2u
+#define MXG_VERSION_FLAG_ACCEPTED 4u
 #define MXG_VERSIONS_MAX 8u
 
 #define MXG_SNAPSHOT_KEY_MAX 258u /* "Q", type, name */
 #define MXG_SNAPSHOT_VALUE_MAX (5u + MXG_VERSIONS_MAX * (MXG_VERSION_HEAD_SIZE + 8192u))
+
+/* What is odd about an answer, seen against the one before it (docs/design.md, "Alarms"). */
+enum mxg_alarm {
+	MXG_ALARM_EMPTIED = 1 << 0, /* there were records, now there are none */
+	MXG_ALARM_GONE = 1 << 1, /* … and the name does not exist any more */
+	MXG_ALARM_DOUBLED = 1 << 2, /* more than twice as many as before */
+	MXG_ALARM_WIDE = 1 << 3, /* it covers everybody, or nearly so ("Width guard") */
+	MXG_ALARM_BROKEN = 1 << 4, /* a record that cannot be used */
+	MXG_ALARM_NEAR_LIMIT = 1 << 5, /* 8 or more of the 10 lookups (RFC 7208 §4.6.4) */
+	MXG_ALARM_MX_HOSTS = 1 << 6 /* more than 10 MX hosts under mx: an error (RFC 7208 §4.6.4) */
+};
+#define MXG_ALARM_KINDS 7
+/* Near its limit, a record still says what it said: that takes nothing from it. */
+#define MXG_ALARMS_DOUBTFUL 0x5fu
+const char *mxg_alarm_name(unsigned alarm); /* one bit: "emptied", … */
+#define MXG_ALARM_NAMES_MAX 100
+/* All of them, with the separator between; returns the length. */
+size_t mxg_alarm_names(char text[MXG_ALARM_NAMES_MAX], unsigned alarms, const char *separator);
 
 uint32_t mxg_crc32(uint32_t crc, const void *bytes, size_t len); /* starts with 0 */
 uint32_t mxg_cdb_hash(const uint8_t *key, size_t len);

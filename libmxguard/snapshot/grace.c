@@ -5,6 +5,8 @@
 
 int64_t mxg_grace_end(const struct mxg_answer *version, uint32_t grace)
 {
+	if (version->doubtful)
+		return version->superseded;
 	return version->superseded + (version->ttl > grace ? version->ttl : grace);
 }
 

@@ -181,6 +181,10 @@ static bool read_version(const struct mxg_snapshot_value *v, size_t *at, struct 
 		.ttl = mxg_get32(p + MXG_VERSION_AT_TTL),
 		.kind = (enum mxg_answer_kind)p[MXG_VERSION_AT_KIND],
 		.ad = (p[MXG_VERSION_AT_FLAGS] & MXG_VERSION_FLAG_AD) != 0,
+		.refused = (p[MXG_VERSION_AT_FLAGS] & MXG_VERSION_FLAG_REFUSED) != 0,
+		.accepted = (p[MXG_VERSION_AT_FLAGS] & MXG_VERSION_FLAG_ACCEPTED) != 0,
+		.alarms = p[MXG_VERSION_AT_ALARMS],
+		.doubtful = (p[MXG_VERSION_AT_ALARMS] & MXG_ALARMS_DOUBTFUL) != 0,
 		.count = mxg_get16(p + MXG_VERSION_AT_COUNT),
 		.size = mxg_get32(p + MXG_VERSION_AT_SIZE),
 		.data = p + MXG_VERSION_HEAD_SIZE,
@@ -211,13 +215,21 @@ static bool read_versions(const struct mxg_snapshot_value *v, struct mxg_answer 
 	*count = v->bytes[4];
 	if (*count == 0 || *count > MXG_VERSIONS_MAX)
 		return false;
+	size_t first = 0; /* of the versions that stand or stood */
 	for (size_t i = 0; i < *count; i++) {
 		if (!read_version(v, &at, &versions[i]) || !times_hold(&versions[i]))
 			return false;
-		if (i > 0 && (versions[i].superseded == 0 || versions[i].superseded > versions[i - 1].from))
+		if (versions[i].refused) {
+			first = 1;
+			if (i != 0 || versions[i].superseded != 0)
+				return false;
+		} else if (i > first &&
+			   (versions[i].superseded == 0 || versions[i].superseded > versions[i - 1].from)) {
 			return false;
+		}
 	}
-	return at == v->len;
+	/* it is refused for what stands */
+	return at == v->len && (first == 0 || (*count > 1 && versions[1].superseded == 0));
 }
 
 /* A refresh takes history over from snapshots of other configurations, so what came before
@@ -236,7 +248,8 @@ static enum mxg_snapshot_result put_versions(const struct mxguard_snapshot *s, s
 		versions[i].ttl = mxg_capped_ttl(versions[i].kind, versions[i].ttl, s->rules.max_ttl);
 		if (!mxg_answers_put_version(answers, entry, &versions[i]))
 			return MXG_SNAPSHOT_NOMEM;
-		result = MXG_SNAPSHOT_FOUND;
+		if (!versions[i].refused)
+			result = MXG_SNAPSHOT_FOUND;
 	}
 	return result;
 }
@@ -262,6 +275,16 @@ enum mxg_snapshot_result mxg_snapshot_load(const struct mxguard_snapshot *s, str
 		put_cached(s, key, key_len, &v);
 	free(v.heap);
 	return r;
+}
+
+unsigned mxg_snapshot_alarms(const struct mxg_answers *answers, int entry, bool *held)
+{
+	const struct mxg_answer *versions, *refused = mxg_answers_refused(answers, entry);
+	unsigned alarms = refused == NULL ? 0 : refused->alarms;
+	if (mxg_answers_versions(answers, entry, &versions) > 0 && versions[0].superseded == 0)
+		alarms |= versions[0].alarms;
+	*held = refused != NULL;
+	return alarms;
 }
 
 /* A "no" is only as good as the hash table that it came out of. */

@@ -5,7 +5,7 @@
 #include "dns/answers.h"
 #include "mxguard.h"
 
-/* Reading side of what `mxguard refresh` writes; see snapshot_format.h for the bytes. */
+/* Reading side of what `mxguard refresh` writes; see snapshot/format.h for the bytes. */
 
 enum mxg_snapshot_result {
 	MXG_SNAPSHOT_ABSENT = 0, /* the question is not in it */
@@ -18,6 +18,9 @@ enum mxg_snapshot_result {
  * number of threads. */
 enum mxg_snapshot_result mxg_snapshot_load(const struct mxguard_snapshot *snapshot, struct mxg_answers *answers,
 					   int entry);
+
+/* Of an entry that is loaded: the alarms of what stands or is held back (*held). */
+unsigned mxg_snapshot_alarms(const struct mxg_answers *answers, int entry, bool *held);
 
 /* Whether the domain (lower-case A-label) is one of the local domains that were compiled
  * in: 1, 0, or -1 where the snapshot cannot tell (damaged). */

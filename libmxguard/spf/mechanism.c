@@ -284,7 +284,7 @@ static void consider(struct mxg_walk *w, struct validation *v, const struct mxg_
 }
 
 /* Nothing that the other names say could change it. */
-static bool is_settled(const struct validation *v)
+static bool is_concluded(const struct validation *v)
 {
 	return v->exact.len > 0 || (v->term != NULL && v->below.len > 0);
 }
@@ -295,8 +295,8 @@ static void consider_all(struct mxg_walk *w, struct validation *v, const struct 
 	const uint8_t *item;
 	size_t at = 0, len;
 	bool missing = false;
-	for (unsigned n = 0; n < NAMES_MAX && !is_settled(v) && mxg_rrset_next(ptr->data, ptr->size, &at, &item, &len);
-	     n++) {
+	for (unsigned n = 0;
+	     n < NAMES_MAX && !is_concluded(v) && mxg_rrset_next(ptr->data, ptr->size, &at, &item, &len); n++) {
 		if (!mxg_name_from_wire(&name, item, len))
 			continue;
 		w->pending = false; /* the names of one set are asked for together */
@@ -333,7 +333,7 @@ static enum mxg_match match_ptr(struct mxg_walk *w, const struct mxg_name *domai
 		return MXG_MATCH_MISSING;
 	if (v.nothing && !mxg_walk_count_void(w))
 		return void_limit(w, name);
-	if (is_settled(&v))
+	if (is_concluded(&v))
 		return MXG_MATCH_YES;
 	return v.failed && w->depth == 0 ? MXG_MATCH_TEMPERROR : MXG_MATCH_NO;
 }

@@ -368,7 +368,7 @@ static bool take_time(const struct test_case *t, const char **p, const char *key
 
 static void read_version(const struct test_case *t, const char *line, struct version *v)
 {
-	int64_t ttl = 300;
+	int64_t ttl = 300, alarms = 0, refused = 0;
 	uint8_t query[512];
 	struct reply reply;
 	struct answer a = { 0 };
@@ -378,7 +378,8 @@ static void read_version(const struct test_case *t, const char *line, struct ver
 	while (take_time(t, &line, "from=", &v->answer.from, true) ||
 	       take_time(t, &line, "superseded=", &v->answer.superseded, true) ||
 	       take_time(t, &line, "confirmed=", &v->answer.confirmed, true) ||
-	       take_time(t, &line, "ttl=", &ttl, false))
+	       take_time(t, &line, "ttl=", &ttl, false) || take_time(t, &line, "alarms=", &alarms, false) ||
+	       take_time(t, &line, "refused=", &refused, false))
 		;
 	a.data = strdup(line);
 	mxg_name_from_text(&v->question.name, a.name, strlen(a.name));
@@ -389,6 +390,8 @@ static void read_version(const struct test_case *t, const char *line, struct ver
 	v->answer.kind = v->reply.kind;
 	v->answer.ad = v->reply.ad;
 	v->answer.ttl = (uint32_t)ttl;
+	v->answer.alarms = (uint8_t)alarms;
+	v->answer.refused = refused != 0;
 	v->answer.count = v->reply.records.count;
 	v->answer.size = v->reply.records.size;
 	v->answer.data = v->reply.records.data;

@@ -94,6 +94,10 @@ static void load(const struct mxguard_snapshot *s, const struct mxg_question *q,
 	require((result == MXG_SNAPSHOT_FOUND) == (count > 0));
 	for (size_t i = 0; i < count; i++)
 		check_version(&versions[i]);
+	const struct mxg_answer *refused = mxg_answers_refused(t, entry);
+	require(refused == NULL || (count > 0 && versions[0].superseded == 0));
+	if (refused != NULL)
+		check_version(refused);
 	memcpy(key + 3, q->name.wire, q->name.len);
 	require(count == 0 || vouched_for(data, size, key, 3u + q->name.len));
 	mxg_answers_free(t);

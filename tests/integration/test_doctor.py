@@ -7,10 +7,11 @@ import subprocess
 
 import pytest
 
+from mxg import build, exim
 from mxg import postfix as postfix_config
 from mxg.dns_script import answer, nxdomain
 from mxg.mxguard import mxguard
-from mxg.process import program
+from mxg.process import program, run
 
 LINE = ("guarded unix - n n - - pipe\n  flags=Rq user=nobody null_sender=\n  argv=/usr/bin/mxguard-lda --peer=${client_address} "
         "--helo=${client_helo} --from=${sender} --rcpt=${recipient} --original-rcpt=${original_recipient} "
@@ -110,6 +111,67 @@ def test_dovecot(doctor):
     assert found["dovecot-haproxy-trusted"] == "error" and found["dovecot-trusted"] == "warning"
     found, _ = doctor(dovecot="login_trusted_networks = 198.51.100.7\n", internal=["198.51.100.7"])
     assert "dovecot-trusted" not in found
+
+
+STRICT = ({"domains": ["strict.example"], "mode": "enforce"},)
+
+
+@pytest.mark.parametrize("setting, value", [
+    ("mydestination", "$myhostname, other.example, strict.example"), ("mydestination", "/etc/hostname {folder}/list"),
+    ("mydestination", "texthash:{folder}/table"), ("virtual_alias_domains", "other.example"),
+    ("virtual_alias_maps", "texthash:{folder}/table")])
+def test_other_names_of_the_same_mailboxes(doctor, folder, setting, value):
+    (folder / "list").write_text("# no.example\nother.example\nstrict.example\n")
+    (folder / "table").write_text("other.example x\nuser@nobody.example alice\nstrict.example x\n")
+    main = {"mydestination": "", setting: value.format(folder=folder)}
+    found, status = doctor(main, domains=["strict.example"])
+    assert (found["postfix-other-names"], status) == ("warning", 1)
+    text = next(json.loads(line)["text"] for line in doctor.text.splitlines() if "postfix-other-names" in line)
+    assert "other.example" in text and "outside domains" in text
+    assert not any(name in text for name in ("strict.example,", " strict.example:", "no.example", "nobody.example"))
+    found, _ = doctor(main, mode="monitor", policies=STRICT)
+    assert found["postfix-other-names"] == "warning" and "milder than that of strict.example" in doctor.text
+    assert "postfix-other-names" not in doctor(main, domains=["other.example", "strict.example", "mail.example.test", "vm"])[0]
+    assert "postfix-other-names" not in doctor(main)[0]  # every domain is held to the same
+
+
+def test_tables_that_cannot_be_listed(doctor):
+    found, _ = doctor({"mydestination": "pcre:/nonexistent/table"}, domains=["strict.example"])
+    assert found["postfix-other-names"] == "note"
+
+
+@pytest.mark.skipif(not exim.path(), reason="Exim is not unpacked")
+@pytest.mark.parametrize("value", ["@ : localhost : other.example : strict.example", "<; @ ; other.example ; *.pattern.example"])
+def test_exim_local_domains(folder, mxguard_config, root, value):
+    mta = exim.Exim(folder / "exim", main=f"domainlist more = {value}")
+    mta._make_folders()
+    mta.write_config()
+    text = mta.config.read_text().replace("domainlist local_domains = example.test", f"domainlist local_domains = {value}")
+    mta.config.write_text(text)
+    config = mxguard_config(settings(domains=["strict.example"]))
+    # a private place among the system's folders, for the Exim that is unpacked beside
+    script = f"mount -t tmpfs none /usr/local/sbin && ln -s {exim.path()} /usr/local/sbin/exim4 && exec \"$@\""
+    result = run(mta._argv()[:-1] + ["unshare", "-m", "sh", "-c", script, "sh", str(build.command()), "doctor", "-c", str(config),
+                                     "--exim", str(mta.config), "--no-dns", "--json"])
+    found = [json.loads(line) for line in result.stdout.decode().splitlines()]
+    told = [each["text"] for each in found if each["check"] == "exim-other-names"]
+    assert len(told) == 1 and "mail.example.test" in told[0] and "other.example" in told[0], result
+    assert "strict.example" not in told[0] and "pattern" not in told[0]
+
+
+@pytest.mark.skipif(not program("doveconf"), reason="Dovecot is not installed")
+@pytest.mark.parametrize("format, dropped", [("%Ln", True), ("%n", True), ("%{username}", True), ("%Lu", False), ("%u", False),
+                                             ("%n@%d", False), ("%{user}", False), ("", False)])
+def test_every_domain_is_the_same_mailbox(doctor, format, dropped):
+    dovecot = f"auth_username_format = {format}\n"
+    levels = []
+    for config in ({"mode": "monitor", "policies": STRICT}, {"mode": "off", "policies": STRICT, "domains": ["strict.example"]},
+                   {}, {"domains": ["strict.example"]}):
+        found, _ = doctor({"mydestination": ""}, dovecot=dovecot, **config)
+        if "dovecot" in found:
+            pytest.skip("this Dovecot wants more in its configuration")
+        levels.append(found.get("dovecot-username-format"))
+    assert levels == (["error", "error", "warning", "note"] if dropped else [None] * 4), doctor.text
 
 
 def test_own_configuration(doctor, mxguard_config):

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from mxg.dns_script import nxdomain, servfail
+from mxg.dns_script import answer, nodata, nxdomain, servfail
 from mxg.mxguard import mxguard
 from mxg.process import program
 
@@ -126,6 +126,117 @@ def test_nothing_is_written_when_dns_fails(config, folder, scripted_dns):
     assert (folder / "list").read_text() == "old\n" and "_spf.filter.test" in errors
     text, _ = export(config, "--partial", "plain", status=75)
     assert "192.0.2.0/24" in text
+
+
+def site_of(folder, scripted_dns, mxguard_config, sets: dict, **more):
+    """Domains with an MX each, of these addresses."""
+    for domain, addresses in sets.items():
+        scripted_dns.set(domain, "MX", f"10 mx.{domain}")
+        scripted_dns.set(f"mx.{domain}", "A", answer(*addresses) if addresses else nodata())
+        scripted_dns.set(f"mx.{domain}", "AAAA", nodata())
+    return mxguard_config({"mode": "monitor", "domains": list(sets), "gateways": [{"name": "mx", "allow": "mx"}],
+                           "dns": {"servers": [scripted_dns.server], "timeout": "2s"}, "state_dir": str(folder / "state"), **more})
+
+
+FORMATS = ["postfix", "nftables", "exim", "exim-domains", "rspamd", "spamassassin", "plain", "json"]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("allow", ["exists:%{ir}.fleet.test", "ptr:filter.test", "include:empty.test", "include:wide.test"])
+def test_an_empty_set_is_refused(folder, scripted_dns, mxguard_config, form, allow):
+    scripted_dns.set("empty.test", "TXT", "v=spf1 -all")
+    scripted_dns.set("wide.test", "TXT", "v=spf1 ip4:0.0.0.0/0 -all")
+    config = site_of(folder, scripted_dns, mxguard_config, {"a.test": ["192.0.2.1"]}, gateways=[{"name": "x", "allow": allow}])
+    (folder / "list").write_text("old\n")
+    _, errors = export(config, "-o", str(folder / "list"), "--partial", form, status=75)
+    assert (folder / "list").read_text() == "old\n" and "no address is authorized for a.test" in errors
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_sets_that_differ_are_not_merged(folder, scripted_dns, mxguard_config, form):
+    config = site_of(folder, scripted_dns, mxguard_config, {"a.test": ["192.0.2.1"], "evil.test": ["203.0.113.66"]})
+    apart = form in ("json", "exim-domains")
+    text, errors = export(config, form, status=0 if apart else 64)
+    assert apart or (text == "" and "a.test" in errors and "evil.test" in errors and "--merge" in errors)
+    text, errors = export(config, "--merge", form)
+    assert "192.0.2.1" in text and "203.0.113.66" in text and "merged" in errors
+    assert "203.0.113.66" not in export(config, form, "a.test")[0]
+
+
+def test_sets_that_are_the_same_are_one(folder, scripted_dns, mxguard_config):
+    config = site_of(folder, scripted_dns, mxguard_config, {"a.test": ["192.0.2.1", "192.0.2.2"], "b.test": ["192.0.2.2", "192.0.2.1"]})
+    found = json.loads(export(config, "json")[0])
+    assert found["domains"] == ["a.test", "b.test"] and len(found["sets"]) == 1
+    assert "192.0.2.1" in export(config, "plain")[0]
+
+
+def test_policies_differ(folder, scripted_dns, mxguard_config):
+    config = site_of(folder, scripted_dns, mxguard_config, {"a.test": ["192.0.2.1"]},
+                     policies=({"domains": [".sub.test"], "gateways": [{"name": "y", "allow": "ip4:198.51.100.1"}]},))
+    assert "*.sub.test" in export(config, "plain", status=64)[1]
+    sets = json.loads(export(config, "json")[0])["sets"]
+    assert {tuple(each["domains"]): each["prefixes"] for each in sets} == \
+        {("a.test",): ["192.0.2.1/32"], ("*.sub.test",): ["198.51.100.1/32"]}
+
+
+def test_exim_takes_the_nearest_wildcard(folder, scripted_dns, mxguard_config, exim):
+    config = site_of(folder, scripted_dns, mxguard_config, {"x.sub.test": ["192.0.2.1"]},
+                     policies=({"domains": [".sub.test"], "gateways": [{"name": "y", "allow": "ip4:198.51.100.1"}]},
+                               {"domains": [".b.sub.test"], "gateways": [{"name": "z", "allow": "ip4:198.51.100.2"}]},
+                               {"domains": ["x.sub.test"], "gateways": [{"name": "mx", "allow": "mx"}]}))
+    export(config, "-o", str(folder / "gw.domains"), "exim-domains")
+    rule = f"deny !hosts = ${{lookup{{$domain}}nwildlsearch{{{folder}/gw.domains}}{{$value}}}}"
+    running = exim(acl=f"acl_check_rcpt:\n  {rule}\n  accept\n")
+    peers = {"x.sub.test": "192.0.2.1", "y.sub.test": "198.51.100.1", "c.b.sub.test": "198.51.100.2", "c.d.b.sub.test": "198.51.100.2"}
+    for domain, own in peers.items():
+        for address in set(peers.values()):
+            session = f"EHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<x@{domain}>\r\nQUIT\r\n".encode()
+            replies = running.exim("-bh", address, data=session).stdout.decode().splitlines()
+            assert replies[-2][:3] == ("250" if address == own else "550"), (domain, address, replies)
+
+
+def test_one_domain_without_addresses(folder, scripted_dns, mxguard_config):
+    config = site_of(folder, scripted_dns, mxguard_config, {"a.test": ["192.0.2.1"], "b.test": []})
+    text, errors = export(config, "--merge", "plain", status=75)
+    assert text == "" and "b.test" in errors
+    assert "192.0.2.1" in export(config, "--merge", "--partial", "plain", status=75)[0]
+
+
+def test_wide_is_marked(folder, scripted_dns, mxguard_config):
+    """What others publish authorizes nobody then; what the administrator wrote himself does."""
+    scripted_dns.set("wide.test", "TXT", "v=spf1 ip4:64.0.0.0/11 ip4:198.51.100.0/24 -all")
+    config = site_of(folder, scripted_dns, mxguard_config, {"a.test": ["192.0.2.1"]},
+                     gateways=[{"name": "own", "allow": "ip4:96.0.0.0/11"}, {"name": "vendor", "allow": "include:wide.test"}])
+    for form in FORMATS:
+        text, errors = export(config, form, status=1)
+        assert "96.0.0.0/11" in text and "198.51.100.0/24" in text
+        assert "very wide: ip4:96.0.0.0/11" in errors and "too wide to authorize: wide.test" in errors
+    found = json.loads(export(config, "json", status=1)[0])
+    assert found["wide"] and "64.0.0.0/11" not in found["prefixes"]
+
+
+def test_twelve_is_not_wide(folder, scripted_dns, mxguard_config):
+    scripted_dns.set("fair.test", "TXT", "v=spf1 ip4:64.0.0.0/12 ip6:2001:db0::/28 -all")
+    config = site_of(folder, scripted_dns, mxguard_config, {"a.test": ["192.0.2.1"]},
+                     gateways=[{"name": "vendor", "allow": "include:fair.test"}])
+    found = json.loads(export(config, "json")[0])
+    assert not found["wide"] and sorted(found["prefixes"]) == ["2001:db0::/28", "64.0.0.0/12"]
+
+
+def test_exim_by_domain(folder, scripted_dns, mxguard_config, exim):
+    """In an ACL as the file itself proposes it."""
+    config = site_of(folder, scripted_dns, mxguard_config, {"a.test": ["192.0.2.1"], "evil.test": ["203.0.113.66"]})
+    scripted_dns.set("mx.a.test", "AAAA", "2001:db8::1")
+    export(config, "-o", str(folder / "gw.domains"), "exim-domains")
+    proposed = next(line for line in (folder / "gw.domains").read_text().splitlines() if "deny !hosts" in line)
+    rule = proposed[proposed.index("deny"):proposed.index("}}") + 2].replace("FILE", str(folder / "gw.domains"))
+    running = exim(acl=f"acl_check_rcpt:\n  {rule}\n  accept\n")
+    for domain, address, inside in [("a.test", "192.0.2.1", True), ("a.test", "2001:db8::1", True), ("a.test", "203.0.113.66", False),
+                                    ("evil.test", "203.0.113.66", True), ("evil.test", "192.0.2.1", False),
+                                    ("other.test", "192.0.2.1", False)]:
+        session = f"EHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<x@{domain}>\r\nQUIT\r\n".encode()
+        replies = running.exim("-bh", address, data=session).stdout.decode().splitlines()
+        assert replies[-2][:3] == ("250" if inside else "550"), (domain, address, replies)
 
 
 def test_unknown_format(config):

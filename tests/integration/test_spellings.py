@@ -51,18 +51,14 @@ CONFIGS = {
 
 
 def spellings(setup) -> list[Spelling]:
-    """Each once. The sample has each kind at least once, with one of the domains around it."""
+    """Each once. The sample has each kind, with one of the domains around it, or for the slow servers a third of
+    them, chosen by the server's name."""
     everything = [*named("alice", STRICT), *named("alice", STREET, (HOST, "soft.example"))]
     if not LARGE:
-        rng = random.Random(7)
-        rng.shuffle(everything)
-        seen: dict[str, int] = {}
-        most = 1 if setup.slow else 4
-        for each in list(everything):
-            seen[each.kind] = seen.get(each.kind, 0) + 1
-            if seen[each.kind] > most and each.kind != "local":
-                everything.remove(each)
-    mixed = random_ones(LARGE + 1, LARGE or (40 if setup.slow else 300), "alice", (STRICT, STREET))
+        random.Random(setup.name).shuffle(everything)
+        kinds = {(each.kind, each.kind == "local" and each.text): each for each in everything}
+        everything = list(kinds.values())[:60 if setup.slow else None]
+    mixed = random_ones(LARGE + 1, LARGE or (20 if setup.slow else 200), "alice", (STRICT, STREET))
     return list({each.text: each for each in [Spelling("plain", f"alice@{STRICT}"), *everything, *mixed]}.values())
 
 
@@ -125,7 +121,7 @@ class Verdicts:
             with open(report, "a", encoding="utf-8") as out:
                 out.write(f"{self.setup.name}\t{os.environ['PYTEST_CURRENT_TEST'].split('::')[1]}\t{self.asked}\t"
                           f"{len(self.kinder)}\n")
-        assert self.asked > 20, "hardly anything was delivered"
+        assert self.asked >= 10, "hardly anything was delivered"
         assert not self.kinder, f"{len(self.kinder)} of {self.asked}:\n" + "\n".join(self.kinder[:60])
 
 
@@ -144,16 +140,22 @@ def rank_of_policy(answer: str) -> int:
     return ACCEPT
 
 
-def ask_again(service: PolicyService, request: bytes) -> int:
-    """A request as the MTA wrote it, byte for byte."""
-    with service.client() as client:
-        client.send(request)
+class Door:
+    """Asks the service again what the MTA asked, byte for byte: Postfix on one connection, Exim on one each."""
+
+    def __init__(self, service: PolicyService) -> None:
+        self.service, self.client = service, service.client()
+
+    def ask(self, request: bytes) -> int:
         if not request.startswith(b"check "):
-            return rank_of_policy(client.answer())
-        data = b""
-        while part := client.sock.recv(4096):
-            data += part
-        return rank_of_policy(data.decode())
+            self.client.send(request)
+            return rank_of_policy(self.client.answer())
+        with self.service.client() as client:
+            client.send(request)
+            data = b""
+            while part := client.sock.recv(4096):
+                data += part
+            return rank_of_policy(data.decode())
 
 
 def recipient_asked(request: bytes) -> str:
@@ -177,13 +179,13 @@ def test_policy_service(setup, config, policy_service):
     found = [fate for fate in fates(setup) if fate.ended]
     if not any(fate.asked for fate in found):
         pytest.skip("asks no policy service")
-    service = policy_service(config)
+    door = Door(policy_service(config))
     plain = next(fate.asked[0] for fate in found if fate.spelling.text == f"alice@{STRICT}")
-    verdicts = Verdicts(setup, config, lambda address: ask_again(
-        service, plain.replace(f"alice@{STRICT}".encode(), address.encode())))
+    verdicts = Verdicts(setup, config, lambda address: door.ask(
+        plain.replace(f"alice@{STRICT}".encode(), address.encode())))
     for fate in found:
         assert fate.asked, f"{fate.spelling} was not asked about"
-        answer = ask_again(service, fate.asked[0])
+        answer = door.ask(fate.asked[0])
         for ended in fate.ended:
             verdicts.hold(fate.spelling, recipient_asked(fate.asked[0]), ended, answer)
     verdicts.all_hold()
@@ -220,7 +222,7 @@ def test_wrapper(setup, config):
     """What the server hands on to a delivery command, with the address that it came for beside it."""
     verdicts = Verdicts(setup, config, lambda address: wrapped(config, address))
     pairs = {(each, unquoted(fate.spelling.text)): (fate, each) for fate in fates(setup) for each in fate.ended}
-    for (_, original), (fate, ended) in list(pairs.items())[:200 if LARGE else 25]:
+    for (_, original), (fate, ended) in list(pairs.items())[:200 if LARGE else 10]:
         verdicts.hold(fate.spelling, ended[1], ended, wrapped(config, ended[1], original))
     verdicts.all_hold()
 
@@ -234,6 +236,7 @@ def store(request, network, root):
     return request.param
 
 
+@pytest.mark.parametrize("config", CONFIGS if LARGE else ["mx", "off"], indirect=True)
 def test_dovecot(store, config, folder):
     """The plugin answers at RCPT, where the peer decides."""
     found = [fate for fate in fates(store) if fate.ended]

@@ -116,7 +116,9 @@ static void begin_version(struct history_question *q, const struct history *h, i
 		q->count--;
 	memmove(q->versions + 1, q->versions, q->count * sizeof(q->versions[0]));
 	q->count++;
-	q->versions[0] = (struct history_version){ .from = at, .confirmed = at, .ttl = span(random) };
+	q->versions[0] = (struct history_version){
+		.from = at, .confirmed = at, .ttl = span(random), .alarm = below(random, 8) == 0
+	};
 	make_set(&q->versions[0].set, h, q->type, random);
 }
 
@@ -151,6 +153,16 @@ static void make_live(struct history_question *q, const struct history *h, uint6
 		q->live = (struct history_set){ .kind = MXG_ANSWER_FAILED };
 }
 
+/* The last refresh has held something back; mostly DNS goes on saying it. */
+static void make_refused(struct history_question *q, const struct history *h, uint64_t *random)
+{
+	if (q->count == 0 || q->count == HISTORY_VERSIONS_MAX || q->versions[0].superseded != 0 || below(random, 6) > 0)
+		return;
+	make_set(&q->refused, h, q->type, random);
+	if (below(random, 4) > 0)
+		q->live = q->refused;
+}
+
 static void add_question(struct history *h, const char *prefix, uint16_t type)
 {
 	struct history_question q = { .type = type };
@@ -180,6 +192,7 @@ void history_make(struct history *h, unsigned number, int64_t begin, uint64_t *r
 		for (uint32_t k = 0; k < refreshes; k++)
 			refresh(&h->questions[i], h, times[k], random);
 		make_live(&h->questions[i], h, random);
+		make_refused(&h->questions[i], h, random);
 	}
 }
 
@@ -267,6 +280,7 @@ static void put_version(const struct history_question *q, const struct history_v
 				    .superseded = v->superseded,
 				    .confirmed = v->confirmed,
 				    .ttl = v->ttl,
+				    .alarms = v->alarm ? MXG_ALARM_DOUBLED : 0,
 				    .count = (uint16_t)v->set.count,
 				    .data = data };
 	for (unsigned i = 0; i < v->set.count; i++) {
@@ -278,18 +292,25 @@ static void put_version(const struct history_question *q, const struct history_v
 
 void history_write(const struct history *h, struct mxg_writer *w)
 {
-	static uint8_t data[HISTORY_VERSIONS_MAX][1000];
-	struct mxg_answer versions[HISTORY_VERSIONS_MAX];
+	static uint8_t data[HISTORY_VERSIONS_MAX + 1][1000];
+	struct mxg_answer versions[HISTORY_VERSIONS_MAX + 1];
 	mxg_writer_domain(w, h->domain);
 	for (size_t i = 0; i < h->count; i++) {
 		const struct history_question *q = &h->questions[i];
 		struct mxg_question question = { .type = q->type };
 		if (!mxg_name_from_text(&question.name, q->name, strlen(q->name)))
 			abort();
-		for (size_t v = 0; v < q->count; v++)
-			put_version(q, &q->versions[v], &versions[v], data[v]);
-		if (q->count > 0)
-			mxg_writer_answer(w, &question, versions, q->count);
+		size_t count = 0;
+		if (q->refused.kind != MXG_ANSWER_NONE) {
+			struct history_version refused = q->versions[0];
+			refused.set = q->refused;
+			put_version(q, &refused, &versions[count], data[count]);
+			versions[count++].refused = true;
+		}
+		for (size_t v = 0; v < q->count; v++, count++)
+			put_version(q, &q->versions[v], &versions[count], data[count]);
+		if (count > 0)
+			mxg_writer_answer(w, &question, versions, count);
 	}
 }
 

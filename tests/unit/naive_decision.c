@@ -6,6 +6,39 @@
 
 #define MOMENTS 8 /* docs/design.md, "Grace": past states, newest first, at most 8 */
 
+/* ---- sets ---------------------------------------------------------------------------------- */
+
+static bool same_address(const struct mxg_address *a, const struct mxg_address *b)
+{
+	return a->family == b->family && memcmp(a->bytes, b->bytes, a->family == 6 ? 16 : 4) == 0;
+}
+
+static bool same_record(const struct history_question *q, const struct history_record *a,
+			const struct history_record *b)
+{
+	return q->type == MXG_DNS_A || q->type == MXG_DNS_AAAA ? same_address(&a->address, &b->address)
+							       : strcmp(a->text, b->text) == 0;
+}
+
+static bool contains(const struct history_question *q, const struct history_set *a, const struct history_set *b)
+{
+	for (unsigned i = 0; i < b->count; i++) {
+		bool has = false;
+		for (unsigned k = 0; k < a->count; k++)
+			has |= same_record(q, &a->records[k], &b->records[i]);
+		if (!has)
+			return false;
+	}
+	return true;
+}
+
+static bool same_set(const struct history_question *q, const struct history_set *a, const struct history_set *b)
+{
+	if (a->kind != b->kind)
+		return false;
+	return a->kind != MXG_ANSWER_RECORDS || (contains(q, a, b) && contains(q, b, a));
+}
+
 /* ---- what a view shows ---------------------------------------------------------------------- */
 
 struct seen {
@@ -26,6 +59,18 @@ static bool live_answers(const struct history_question *q)
 	return q->live.kind != MXG_ANSWER_FAILED;
 }
 
+/* docs/design.md, "Alarms": where DNS says what was held back, what stands goes on. */
+static const struct history_set *says(const struct history_question *q)
+{
+	const struct history_version *v = standing(q);
+	if (!live_answers(q))
+		return NULL;
+	if (v == NULL || q->refused.kind == MXG_ANSWER_NONE)
+		return &q->live;
+	bool nothing = q->live.kind != MXG_ANSWER_RECORDS && q->refused.kind != MXG_ANSWER_RECORDS;
+	return nothing || same_set(q, &q->live, &q->refused) ? &v->set : &q->live;
+}
+
 int64_t naive_ttl(const struct naive_policy *policy, const struct history_version *v)
 {
 	int64_t ttl = v->ttl;
@@ -38,7 +83,7 @@ int64_t naive_ttl(const struct naive_policy *policy, const struct history_versio
 static struct seen seen_now(const struct naive_case *c, const struct history_question *q)
 {
 	const struct history_version *v = standing(q);
-	struct seen live = { live_answers(q) ? &q->live : NULL, false, true };
+	struct seen live = { says(q), false, true };
 	if (q->again && live_answers(q))
 		return live;
 	if (v == NULL || v->confirmed > c->now)
@@ -46,7 +91,7 @@ static struct seen seen_now(const struct naive_case *c, const struct history_que
 	int64_t age = c->now - v->confirmed;
 	if (age < naive_ttl(c->policy, v))
 		return (struct seen){ &v->set, false, false };
-	if (v->set.kind == MXG_ANSWER_RECORDS && age < naive_ttl(c->policy, v) + c->policy->keep_stale)
+	if (v->set.kind == MXG_ANSWER_RECORDS && !v->alarm && age < naive_ttl(c->policy, v) + c->policy->keep_stale)
 		return (struct seen){ &v->set, true, false };
 	return live;
 }
@@ -56,7 +101,7 @@ static struct seen seen_before(const struct history_question *q, int64_t moment)
 	for (size_t i = 0; i < q->count; i++) {
 		const struct history_version *v = &q->versions[i];
 		if (v->from < moment && (v->superseded == 0 || v->superseded >= moment))
-			return (struct seen){ &v->set, false, false };
+			return (struct seen){ v->alarm && v->superseded != 0 ? NULL : &v->set, false, false };
 	}
 	return (struct seen){ 0 };
 }
@@ -176,11 +221,6 @@ struct self {
 	bool named, failed, stale;
 };
 
-static bool same_address(const struct mxg_address *a, const struct mxg_address *b)
-{
-	return a->family == b->family && memcmp(a->bytes, b->bytes, a->family == 6 ? 16 : 4) == 0;
-}
-
 static void look_for_self(const struct naive_case *c, const char *host, int family, struct self *out)
 {
 	struct history_question *q = find(c, host, family == 6 ? MXG_DNS_AAAA : MXG_DNS_A);
@@ -229,7 +269,7 @@ static int64_t last_change(const struct naive_case *c, int64_t before)
 		const struct history_question *q = &c->history->questions[i];
 		for (size_t v = 0; q->touched && v < q->count; v++) {
 			int64_t at = q->versions[v].superseded;
-			if (at > 0 && at <= c->now && at < before && at > last &&
+			if (at > 0 && at <= c->now && at < before && at > last && !q->versions[v].alarm &&
 			    c->now - at < greater(naive_ttl(c->policy, &q->versions[v]), c->policy->grace))
 				last = at;
 		}
@@ -251,32 +291,6 @@ static int match_in_grace(const struct naive_case *c)
 
 /* ---- settle ---------------------------------------------------------------------------------- */
 
-static bool same_record(const struct history_question *q, const struct history_record *a,
-			const struct history_record *b)
-{
-	return q->type == MXG_DNS_A || q->type == MXG_DNS_AAAA ? same_address(&a->address, &b->address)
-							       : strcmp(a->text, b->text) == 0;
-}
-
-static bool contains(const struct history_question *q, const struct history_set *a, const struct history_set *b)
-{
-	for (unsigned i = 0; i < b->count; i++) {
-		bool has = false;
-		for (unsigned k = 0; k < a->count; k++)
-			has |= same_record(q, &a->records[k], &b->records[i]);
-		if (!has)
-			return false;
-	}
-	return true;
-}
-
-static bool same_set(const struct history_question *q, const struct history_set *a, const struct history_set *b)
-{
-	if (a->kind != b->kind)
-		return false;
-	return a->kind != MXG_ANSWER_RECORDS || (contains(q, a, b) && contains(q, b, a));
-}
-
 /* The MX set changed within `settle`; what DNS says now and no refresh has seen is a change of
  * this very moment. */
 static bool is_settling(const struct naive_case *c)
@@ -285,7 +299,7 @@ static bool is_settling(const struct naive_case *c)
 	if (c->policy->settle == 0 || q == NULL)
 		return false;
 	const struct history_version *v = standing(q);
-	if (v != NULL && q->touched && seen_now(c, q).live && live_answers(q) && !same_set(q, &v->set, &q->live))
+	if (v != NULL && q->touched && seen_now(c, q).live && live_answers(q) && !same_set(q, &v->set, says(q)))
 		return true;
 	for (size_t i = 0; i < q->count; i++) {
 		int64_t at = q->versions[i].superseded;

@@ -27,6 +27,7 @@ struct history_version {
 	struct history_set set;
 	int64_t from, confirmed, superseded; /* 0: it still stands */
 	uint32_t ttl;
+	bool alarm; /* it was taken with one */
 };
 
 struct history_question {
@@ -34,6 +35,7 @@ struct history_question {
 	uint16_t type;
 	size_t count;
 	struct history_version versions[HISTORY_VERSIONS_MAX]; /* newest first */
+	struct history_set refused; /* held back behind the version that stands; kind NONE: nothing is */
 	struct history_set live;
 	/* written by naive_decide: */
 	bool touched, again;

@@ -177,7 +177,7 @@ struct readers {
 	struct mxg_trace trace;
 	struct mxg_token_reader tokens;
 	struct mxguard_filter *filter;
-	uint64_t fed, settled, cut_from, cut_to;
+	uint64_t fed, final, cut_from, cut_to;
 	char gone[65536]; /* a byte of the message each: it was cut */
 };
 
@@ -189,7 +189,7 @@ static void begin(void)
 	mxg_trace_init(&readers.trace, &rules);
 	mxg_token_reader_init(&readers.tokens, policy);
 	mxguard_filter_reset(readers.filter);
-	readers.fed = readers.settled = readers.cut_to = 0;
+	readers.fed = readers.final = readers.cut_to = 0;
 	memset(readers.gone, 0, sizeof(readers.gone));
 }
 
@@ -197,7 +197,7 @@ static void note_cut(void)
 {
 	uint64_t from, to;
 	mxguard_filter_cut(readers.filter, &from, &to);
-	assert_true(from >= readers.cut_to && from >= readers.settled && to > from && to <= readers.fed);
+	assert_true(from >= readers.cut_to && from >= readers.final && to > from && to <= readers.fed);
 	memset(readers.gone + from, 1, to - from);
 	readers.cut_to = to;
 }
@@ -213,10 +213,10 @@ static void feed_filter(const char *bytes, size_t len)
 		if (result == MXGUARD_FILTER_RESULT_CUT)
 			note_cut();
 	} while (result == MXGUARD_FILTER_RESULT_CUT);
-	uint64_t settled = mxguard_filter_settled(readers.filter);
-	assert_true(settled >= readers.settled && (settled == UINT64_MAX || settled <= readers.fed));
-	assert_true(readers.fed <= 16384 || settled >= readers.fed - 16384);
-	readers.settled = settled == UINT64_MAX ? readers.settled : settled;
+	uint64_t final = mxguard_filter_final(readers.filter);
+	assert_true(final >= readers.final && (final == UINT64_MAX || final <= readers.fed));
+	assert_true(readers.fed <= 16384 || final >= readers.fed - 16384);
+	readers.final = final == UINT64_MAX ? readers.final : final;
 }
 
 static void feed(const char *bytes, size_t len)
@@ -346,9 +346,9 @@ static void test_top_and_message_id(void **state)
 			begin();
 			for (size_t at = 0; at < len; at += piece) {
 				feed(message + at, len - at < piece ? len - at : piece);
-				/* what is settled before the top is known stands above it */
+				/* what is final before the top is known stands above it */
 				assert_true(mxguard_filter_top(readers.filter, &top) == 1 ||
-					    mxguard_filter_settled(readers.filter) <= top_rows[i].top);
+					    mxguard_filter_final(readers.filter) <= top_rows[i].top);
 			}
 			end();
 			assert_int_equal(mxguard_filter_top(readers.filter, &top), 1);

@@ -125,6 +125,10 @@ static const struct mistake mistakes[] = {
 	  "t.conf:2: policies.state_dir: found it in a block of policies; expected it outside: it is for all domains" },
 	{ "gateways = ( { name = \"g\"; alow = \"mx\"; } );",
 	  "t.conf:1: gateways.alow: found an unknown setting; expected perhaps allow" },
+	{ "on_alarm = \"\";", "t.conf:1: on_alarm: found \"\"; expected a command of 1 to 4000 bytes, such as "
+			      "\"/usr/local/sbin/tell-me\"" },
+	{ "policies = ( { domains = [ \"a.example\" ];\n on_alarm = \"/x\"; } );",
+	  "t.conf:2: policies.on_alarm: found it in a block of policies; expected it outside: it is for all domains" },
 	/* words */
 	{ "mode = \"Enforce\";", "t.conf:1: mode: found \"Enforce\"; expected \"off\", \"monitor\" or \"enforce\"" },
 	{ "on_direct = \"bounce\";", "t.conf:1: on_direct: found \"bounce\"; expected \"accept\", \"tag\", "

@@ -206,7 +206,7 @@ static bool evaluates_to_match(const struct world *w, struct mxg_answers *t, con
 		mxg_evaluate_term(t, &input, &in->ruleset->terms[0].term, false, NULL, &o);
 		answer_wanted(w, t);
 	} while (o.result == MXG_TERM_PENDING);
-	return o.result == MXG_TERM_MATCH;
+	return o.result == MXG_TERM_MATCH && (!o.wide || in->policy->accept_any_width);
 }
 
 static bool in_set(const struct mxg_reach *r, const struct mxg_address *peer)
@@ -241,7 +241,7 @@ static void check_world(unsigned number, struct mxg_reach *r, struct mxg_answers
 	struct mxg_term_error error;
 	uint32_t zero = 0;
 	struct mxg_ruleset ruleset = { .term_count = 1, .terms = &term, .dns_count = 1, .dns_terms = &zero };
-	const struct mxguard_policy policy = { .hostname = "" };
+	const struct mxguard_policy policy = { .hostname = "", .accept_any_width = number % 2 == 0 };
 	struct mxg_reach_input in = { .policy = &policy, .ruleset = &ruleset, .view = { .now = NOW } };
 	seed = number;
 	make_world(&w);

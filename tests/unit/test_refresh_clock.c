@@ -130,11 +130,12 @@ static void write_run(struct mxg_refresh *run)
 	close(lock);
 }
 
-static void refresh_so(int64_t now, bool strict, const char *forget)
+static void refresh_with(int64_t now, bool strict, const char *forget, const char *accept)
 {
 	struct mxg_local_domain domains[] = { { .ruleset = &policy->rulesets[0], .shared = true },
 					      { .name = "d.test", .ruleset = &policy->rulesets[0] } };
 	struct mxg_string_list names = { .items = &forget, .count = forget == NULL ? 0 : 1 };
+	struct mxg_string_list accepted = { .items = &accept, .count = accept == NULL ? 0 : 1 };
 	static struct mxg_refresh run;
 	struct mxguard_snapshot *before = NULL;
 	run = (struct mxg_refresh){ .policy = policy,
@@ -145,13 +146,18 @@ static void refresh_so(int64_t now, bool strict, const char *forget)
 				    .domains = domains,
 				    .domain_count = 2 };
 	mxg_snapshot_open_any(&before, policy, NULL, 0);
-	assert_true(mxg_store_init(&run.store, before, &names));
+	assert_true(mxg_store_init(&run.store, before, &names, &accepted));
 	assert_true(mxg_refresh_run(&run));
 	write_run(&run);
 	mxg_driver_free(run.driver);
 	mxg_reach_clear(&run.reach);
 	mxg_store_clear(&run.store);
 	mxguard_snapshot_unref(before);
+}
+
+static void refresh_so(int64_t now, bool strict, const char *forget)
+{
+	refresh_with(now, strict, forget, NULL);
 }
 
 static void refresh(int64_t now)
@@ -382,36 +388,144 @@ static void test_swapped_back(void **state)
 	expect(T + DAY + 3600 + GRACE, "192.0.2.10", "authorized");
 }
 
-/* An alarm holds it: the old answers stay until they are too old to authorize. */
+/* An alarm holds it, against the refresh and against DNS, until somebody says that it is meant. */
 static void test_emptied(void **state)
 {
+	int64_t accepted = T + 31 * DAY;
 	publish("d.test MX 10 gw.test\ngw.test TXT here\nspf.test TXT v=spf1 ip4:198.51.100.1 -all\n");
-	for (int64_t now = T + DAY; now < T + TTL + STALE; now += DAY) {
-		refresh(now);
-		dead = true;
-		expect(now, "192.0.2.10", "authorized");
-		dead = false;
-	}
+	refresh(T + 3600);
 	dead = true;
+	expect(T + 3600 + TTL, "192.0.2.10", "authorized");
 	expect(T + TTL + STALE - 1, "192.0.2.10", "authorized");
+	expect(T + TTL + STALE, "192.0.2.10", "unknown");
 	dead = false;
-	refresh(T + TTL + STALE);
+	for (int64_t now = T + DAY; now < accepted; now += 6 * DAY) {
+		refresh(now);
+		expect(now, "192.0.2.10", "authorized");
+		expect(now, "2001:db8::10", "authorized");
+		expect(now, STRANGER, "direct");
+	}
+	refresh_with(accepted, false, NULL, "GW.test");
 	dead = true;
-	expect(T + TTL + STALE + 1, "192.0.2.10", "authorized"); /* taken out now: grace begins */
-	expect(T + TTL + STALE + GRACE, "192.0.2.10", "unknown");
+	expect(accepted + 1, "192.0.2.10", "authorized"); /* taken out now: grace begins */
+	expect(accepted + GRACE, "192.0.2.10", "unknown");
+	dead = false;
+	expect(accepted + GRACE, "192.0.2.10", "direct");
 }
+
+/* That a name is not there can be said in two ways. */
+static void test_emptied_and_gone(void **state)
+{
+	publish("d.test MX 10 gw.test\ngw.test TXT here\nspf.test TXT v=spf1 ip4:198.51.100.1 -all\n");
+	refresh(T + DAY);
+	publish("d.test MX 10 gw.test\nspf.test TXT v=spf1 ip4:198.51.100.1 -all\n");
+	expect(T + 30 * DAY, "192.0.2.10", "authorized");
+	refresh(T + 30 * DAY);
+	expect(T + 60 * DAY, "192.0.2.10", "authorized");
+}
+
+static const char doubled[] = "d.test MX 10 gw.test\ngw.test A 192.0.2.10\ngw.test A 192.0.2.11\n"
+			      "gw.test A 192.0.2.12\ngw.test AAAA 2001:db8::10\n"
+			      "spf.test TXT v=spf1 ip4:198.51.100.1 -all";
 
 static void test_strict(void **state)
 {
-	publish("d.test MX 10 gw.test\ngw.test A 192.0.2.10\ngw.test A 192.0.2.11\ngw.test A 192.0.2.12\n"
-		"spf.test TXT v=spf1 ip4:198.51.100.1 -all");
+	publish(doubled);
 	refresh_so(T + DAY, true, NULL);
 	dead = true;
 	expect(T + DAY, "192.0.2.12", "unknown"); /* what was held back authorizes nobody */
 	expect(T + TTL + STALE - 1, "192.0.2.10", "authorized");
 	dead = false;
-	refresh(T + 2 * DAY);
+	expect(T + DAY, "192.0.2.12", "direct"); /* … also where DNS says it at the delivery */
+	expect(T + 30 * DAY, "192.0.2.12", "direct");
+	expect(T + 30 * DAY, "192.0.2.10", "authorized");
+	refresh(T + 30 * DAY); /* by hand, without --strict */
+	expect(T + 30 * DAY, "192.0.2.12", "direct");
+	dead = true;
+	refresh(T + 31 * DAY); /* which learns nothing */
+	dead = false;
+	expect(T + 31 * DAY, "192.0.2.12", "direct");
+	publish("d.test MX 10 gw.test\ngw.test A 192.0.2.10\ngw.test A 192.0.2.12\n"
+		"spf.test TXT v=spf1 ip4:198.51.100.1 -all");
+	expect(T + 31 * DAY, "192.0.2.12", "authorized"); /* another answer than the refused one */
+}
+
+static void test_accepted(void **state)
+{
+	publish(doubled);
+	refresh_so(T + DAY, true, NULL);
+	refresh_with(T + 2 * DAY, true, NULL, "gw.test");
 	expect(T + 2 * DAY, "192.0.2.12", "authorized");
+	refresh_so(T + 3 * DAY, true, NULL);
+	dead = true; /* it is like any other now */
+	expect(T + 3 * DAY + TTL + STALE - 1, "192.0.2.12", "authorized");
+	expect(T + 3 * DAY + TTL + STALE, "192.0.2.12", "unknown");
+	dead = false;
+	publish(site);
+	refresh(T + 4 * DAY);
+	expect(T + 4 * DAY + GRACE - 1, "192.0.2.12", "authorized");
+	expect(T + 4 * DAY + GRACE, "192.0.2.12", "direct");
+}
+
+/* Taken with an alarm, it counts while it stands and is fresh, and no longer. */
+static void test_doubtful(void **state)
+{
+	publish(doubled);
+	refresh(T + DAY);
+	refresh(T + DAY + 60);
+	dead = true;
+	expect(T + DAY + 60 + TTL - 1, "192.0.2.12", "authorized");
+	expect(T + DAY + 60 + TTL, "192.0.2.12", "unknown");
+	expect(T + DAY + 60 + TTL, "192.0.2.10", "authorized"); /* by the version before, in grace */
+	dead = false;
+	expect(T + DAY + 60 + TTL, "192.0.2.12", "authorized");
+	publish(site);
+	refresh(T + 2 * DAY);
+	expect(T + 2 * DAY, "192.0.2.12", "direct");
+	expect(T + 2 * DAY, "192.0.2.10", "authorized");
+}
+
+#define WIDE \
+	"d.test MX 10 gw.test\ngw.test A 192.0.2.10\ngw.test AAAA 2001:db8::10\nspf.test TXT v=spf1 ip4:0.0.0.0/0 " \
+	"-all"
+
+/* Wide open for an hour, by a slip of somebody else's; mended, it is as if it had not been. */
+static void test_wide_and_mended(void **state)
+{
+	policy->accept_any_width = true;
+	publish(WIDE);
+	refresh(T + DAY);
+	expect(T + DAY, STRANGER, "authorized");
+	publish(site);
+	refresh(T + DAY + 3600);
+	expect(T + DAY + 3600, STRANGER, "direct");
+	expect(T + DAY + 3600, "198.51.100.9", "authorized");
+}
+
+/* Mended to nothing at all: that it empties is no reason to keep what covers everybody. */
+static void test_wide_and_emptied(void **state)
+{
+	policy->accept_any_width = true;
+	publish(WIDE);
+	refresh(T + DAY);
+	publish("d.test MX 10 gw.test\ngw.test A 192.0.2.10\ngw.test AAAA 2001:db8::10\nspf.test TXT v=spf1 -all");
+	refresh_so(T + DAY + 3600, true, NULL);
+	expect(T + DAY + 3600, STRANGER, "direct");
+	expect(T + DAY + 3600, "192.0.2.10", "authorized");
+}
+
+/* Something else changed while it was wide open: the state before that change holds it, too. */
+static void test_wide_in_another_ones_past(void **state)
+{
+	policy->accept_any_width = true;
+	publish(WIDE);
+	refresh(T + DAY);
+	publish("d.test MX 10 new.test\nnew.test A 192.0.2.20\nspf.test TXT v=spf1 ip4:0.0.0.0/0 -all");
+	refresh(T + DAY + 1800);
+	publish("d.test MX 10 new.test\nnew.test A 192.0.2.20\nspf.test TXT v=spf1 ip4:198.51.100.1 -all");
+	refresh(T + DAY + 3600);
+	expect(T + DAY + 3600, STRANGER, "direct");
+	expect(T + DAY + 3600, "192.0.2.10", "authorized");
 }
 
 static void test_forgotten(void **state)
@@ -492,7 +606,13 @@ int main(void)
 		clock_test(test_mx_swapped),
 		clock_test(test_swapped_back),
 		clock_test(test_emptied),
+		clock_test(test_emptied_and_gone),
 		clock_test(test_strict),
+		clock_test(test_accepted),
+		clock_test(test_doubtful),
+		clock_test(test_wide_and_mended),
+		clock_test(test_wide_and_emptied),
+		clock_test(test_wide_in_another_ones_past),
 		clock_test(test_forgotten),
 		clock_test(test_clock_set_back),
 		clock_test(test_endless_ttl),

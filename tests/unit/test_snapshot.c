@@ -337,6 +337,54 @@ static void test_changed(void **state)
 	mxguard_snapshot_unref(s);
 }
 
+/* Refused is what stands before a version that stands, and nothing else: each letter is a version,
+ * newest first. */
+static void check_refused(const char *order, enum mxg_snapshot_result expected, bool refused)
+{
+	static const uint8_t data[6] = { 0, 4, 192, 0, 2, 1 };
+	struct mxg_answer v[4];
+	size_t count = strlen(order);
+	struct mxg_question q = question(0);
+	struct mxg_writer w;
+	int dir, lock = mxg_state_lock(folder, &dir);
+	assert_true(lock >= 0 && mxg_writer_open(&w, dir));
+	for (size_t i = 0; i < count; i++)
+		v[i] = (struct mxg_answer){ .kind = MXG_ANSWER_RECORDS,
+					    .from = NOW - 100 * (int64_t)i,
+					    .confirmed = NOW,
+					    .superseded = order[i] == 'o' ? NOW - 100 * ((int64_t)i - 1) : 0,
+					    .refused = order[i] == 'r',
+					    .alarms = order[i] == 'r' ? MXG_ALARM_DOUBLED : 0,
+					    .data = data,
+					    .count = 1,
+					    .size = 6 };
+	mxg_writer_answer(&w, &q, v, count);
+	assert_true(mxg_writer_commit(&w, policy.hash, NOW));
+	close(dir);
+	close(lock);
+	struct mxguard_snapshot *s = open_it(MXGUARD_ERROR_NONE);
+	struct mxg_answers *t = mxg_answers_new();
+	int entry = mxg_answers_entry(t, &q.name, q.type);
+	bool held;
+	assert_int_equal(mxg_snapshot_load(s, t, entry), expected);
+	assert_int_equal(mxg_snapshot_alarms(t, entry, &held), refused ? MXG_ALARM_DOUBLED : 0);
+	assert_int_equal(held, refused);
+	mxg_answers_free(t);
+	mxguard_snapshot_unref(s);
+}
+
+static void test_refused(void **state)
+{
+	check_refused("c", MXG_SNAPSHOT_FOUND, false);
+	check_refused("rc", MXG_SNAPSHOT_FOUND, true);
+	check_refused("rco", MXG_SNAPSHOT_FOUND, true);
+	check_refused("r", MXG_SNAPSHOT_DAMAGED, false);
+	check_refused("ro", MXG_SNAPSHOT_DAMAGED, false);
+	check_refused("cr", MXG_SNAPSHOT_DAMAGED, false);
+	check_refused("rrc", MXG_SNAPSHOT_DAMAGED, false);
+	check_refused("rcc", MXG_SNAPSHOT_DAMAGED, false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -348,6 +396,7 @@ int main(void)
 		cmocka_unit_test(test_other_configuration),
 		cmocka_unit_test(test_not_trusted),
 		cmocka_unit_test(test_changed),
+		cmocka_unit_test(test_refused),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

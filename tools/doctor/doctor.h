@@ -14,16 +14,19 @@ struct mxg_doctor {
 	struct mxg_findings findings;
 	const char *postfix; /* folder of main.cf; NULL: Postfix's own */
 	const char *dovecot; /* dovecot.conf; NULL: Dovecot's own */
+	const char *exim; /* configuration; NULL: Exim's own */
 	bool no_dns;
 };
 
 void mxg_doctor_policy(struct mxg_doctor *doctor); /* configuration, trace, snapshot */
+void mxg_doctor_alarms(struct mxg_doctor *doctor); /* what the snapshot says of them */
 void mxg_doctor_host(struct mxg_doctor *doctor); /* bridges, NAT */
 void mxg_doctor_domains(struct mxg_doctor *doctor); /* this host in a domain's MX */
 void mxg_doctor_postfix(struct mxg_doctor *doctor);
 void mxg_doctor_resubmission(struct mxg_doctor *doctor); /* filters that hand mail back: Exim, qmail */
 void mxg_doctor_postfix_resubmission(struct mxg_doctor *doctor, const char *main, const char *master);
 void mxg_doctor_dovecot(struct mxg_doctor *doctor);
+void mxg_doctor_reach(struct mxg_doctor *doctor); /* other names of the same mailboxes */
 
 /* Whether one of the prefixes holds all of this one. */
 bool mxg_doctor_covers(const struct mxg_prefix_list *list, const struct mxg_prefix *prefix);

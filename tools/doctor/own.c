@@ -124,4 +124,5 @@ void mxg_doctor_policy(struct mxg_doctor *d)
 	check_trace(d);
 	if (!told)
 		check_snapshot(d);
+	mxg_doctor_alarms(d);
 }

@@ -210,6 +210,15 @@ static void remember_trouble(struct flattening *f, const struct mxg_term_outcome
 		 o->detail[0] != '\0' ? o->detail : "no usable answer");
 }
 
+/* Everybody is no gateway (docs/design.md, "Width guard"). */
+static void remember_width(struct flattening *f, const struct mxg_term_outcome *o)
+{
+	char name[MXG_NAME_TEXT_MAX];
+	if (f->reach->wide[0] == '\0')
+		snprintf(f->reach->wide, sizeof(f->reach->wide), "%.120s: %.100s",
+			 mxg_name_format(&o->question.name, name), o->detail);
+}
+
 static bool peer_matches(struct flattening *f, uint32_t term, const struct mxg_address *peer)
 {
 	struct mxg_term_outcome o;
@@ -231,6 +240,10 @@ static bool peer_matches(struct flattening *f, uint32_t term, const struct mxg_a
 		mxg_evaluate_term(f->copy, &in, &f->in->ruleset->terms[term].term, false, NULL, &o);
 	} while (o.result == MXG_TERM_PENDING && answer_no(f));
 	remember_trouble(f, &o);
+	if (o.wide && !f->in->policy->accept_any_width) {
+		remember_width(f, &o);
+		return false;
+	}
 	return o.result == MXG_TERM_MATCH;
 }
 

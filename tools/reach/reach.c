@@ -119,6 +119,7 @@ static void add_range(struct walk *w, const struct level *l, const struct mxg_te
 		.learned = l->learned,
 		.expires = l->expires,
 		.stale = l->stale,
+		.wide = prefix->bits < (prefix->base.family == 6 ? MXG_NARROW_IPV6 : MXG_NARROW_IPV4),
 	};
 	clear_host_bits(&range->prefix);
 }
@@ -143,6 +144,15 @@ static void add_gap(struct walk *w, const struct level *l, char qualifier, const
 							  .via = l->via,
 							  .text = term_text(w, text, len, NULL),
 							  .why = why };
+}
+
+static void add_record(struct walk *w, struct mxg_reach_record record)
+{
+	struct mxg_reach *r = w->out;
+	if (grow((void **)&r->records, &r->record_room, r->record_count, sizeof(*r->records)))
+		r->records[r->record_count++] = record;
+	else
+		w->nomem = true;
 }
 
 /* ---- asking the table ----------------------------------------------------------------------- */
@@ -274,8 +284,10 @@ static void walk_mx(struct walk *w, const struct level *above, const struct mxg_
 			walk_host(w, &l, NULL, name, false);
 		return;
 	}
-	if (a.count > MX_NAMES_MAX)
+	if (a.count > MX_NAMES_MAX) {
+		add_record(w, (struct mxg_reach_record){ .name = *name, .too_many_hosts = true });
 		return;
+	}
 	while (mxg_rrset_next(a.data, a.size, &at, &item, &len))
 		if (exchange(&host, item, len))
 			walk_host(w, &l, term, &host, true);
@@ -410,17 +422,13 @@ bool mxg_reach_wants_term(const struct mxg_reach_input *in, const struct mxg_ter
 	return !(in->only_own && shared) && !(in->only_shared && !shared);
 }
 
-static void add_record(struct walk *w, const struct mxg_term *term, const struct level *l)
+static void note_lookups(struct walk *w, const struct mxg_term *term, const struct level *l)
 {
 	struct mxg_reach *r = w->out;
 	struct mxg_name name;
-	if (!grow((void **)&r->records, &r->record_room, r->record_count, sizeof(*r->records))) {
-		w->nomem = true;
-		return;
-	}
 	size_t gaps = r->gap_count;
 	if (target(w, l, term->qualifier, term->target, term->target_len, term->text, term->text_len, &name))
-		r->records[r->record_count++] = (struct mxg_reach_record){ .name = name, .lookups = w->lookups };
+		add_record(w, (struct mxg_reach_record){ .name = name, .lookups = w->lookups });
 	r->gap_count = gaps; /* walk_term() has told of it already */
 }
 
@@ -434,7 +442,7 @@ static void walk_configured(struct walk *w, const struct level *top)
 		w->lookups = 0;
 		walk_term(w, top, term);
 		if (term->mechanism == MXG_MECHANISM_INCLUDE)
-			add_record(w, term, top);
+			note_lookups(w, term, top);
 	}
 }
 
@@ -464,7 +472,7 @@ enum mxg_reach_result mxg_reach_walk(struct mxg_reach *out, struct mxg_answers *
 	mxg_arena_reset(&out->arena);
 	out->range_count = out->gap_count = out->record_count = 0;
 	out->mx_is_self = out->incomplete = false;
-	out->trouble[0] = '\0';
+	out->trouble[0] = out->wide[0] = '\0';
 	mxg_answers_clear_flags(answers, MXG_ENTRY_WANTED | MXG_ENTRY_CONSULTED | MXG_ENTRY_STALE);
 	walk_configured(&w, &top);
 	if (in->with_mx)

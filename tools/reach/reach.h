@@ -36,6 +36,7 @@ struct mxg_reach_range {
 	int64_t learned; /* when the youngest answer it rests on was first seen; 0: configured */
 	int64_t expires; /* when the first of them passes its TTL; 0: never */
 	bool stale; /* … and that is past */
+	bool wide; /* the term's own range, of which this may be a part, is shorter than a narrow one */
 };
 
 /* What is no set of addresses. */
@@ -46,9 +47,11 @@ struct mxg_reach_gap {
 	const char *why;
 };
 
-/* A published record that a term of the configuration reaches by itself. */
+/* A published record that a term of the configuration reaches by itself, or a set of MX hosts that no
+ * mx term can use. */
 struct mxg_reach_record {
 	struct mxg_name name;
+	bool too_many_hosts; /* its MX: more than 10 (RFC 7208 §4.6.4) */
 	unsigned lookups; /* DNS-querying terms under it (RFC 7208 §4.6.4 allows 10) */
 };
 
@@ -61,6 +64,7 @@ struct mxg_reach {
 	struct mxg_reach_record *records;
 	size_t record_count, record_room;
 	bool mx_is_self; /* with_mx: the domain's MX names an address of this server */
+	char wide[256]; /* flatten: the first published range that is too wide to authorize; "": none */
 	bool incomplete; /* flatten: some term failed for some peers; see `trouble` */
 	char trouble[256]; /* the first failure, printable */
 };

@@ -3,6 +3,7 @@
 #include "connection.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -146,6 +147,7 @@ static void ask(struct mxg_connection *c, struct mxg_decider *decider, size_t le
 		return;
 	}
 	c->form = request.form;
+	c->requests++;
 	c->pending = mxg_decider_ask(decider, &request, c, &response);
 	if (c->pending == NULL)
 		put_response(c, &response, request.form);
@@ -184,16 +186,33 @@ void mxg_connection_answer(struct mxg_connection *c, const struct mxg_response *
 
 /* ---- what it is at --------------------------------------------------------------------- */
 
-bool mxg_connection_is_idle(const struct mxg_connection *c)
+enum mxg_connection_state mxg_connection_look(const struct mxg_connection *c)
 {
-	return c->pending == NULL && c->input_len == 0 && c->output_len == 0;
+	if (c->pending != NULL)
+		return MXG_CONNECTION_AT_WORK;
+	return c->input_len == 0 && c->output_len == 0 ? MXG_CONNECTION_IDLE : MXG_CONNECTION_HALF_WAY;
+}
+
+static bool has_unread(const struct mxg_connection *c)
+{
+	struct pollfd in = { .fd = c->in, .events = POLLIN };
+	return poll(&in, 1, 0) > 0;
+}
+
+bool mxg_connection_part(struct mxg_connection *c)
+{
+	char byte;
+	if (has_unread(c))
+		return false;
+	/* what was sent meanwhile is in now, or will never be */
+	return !c->is_local || (shutdown(c->in, SHUT_RD) == 0 && recv(c->in, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0);
 }
 
 bool mxg_connection_is_done(const struct mxg_connection *c)
 {
 	if (c->broken)
 		return true;
-	return (c->ended && mxg_connection_is_idle(c)) || (c->close_after && c->output_len == 0);
+	return (c->ended && mxg_connection_look(c) == MXG_CONNECTION_IDLE) || (c->close_after && c->output_len == 0);
 }
 
 bool mxg_connection_wants_read(const struct mxg_connection *c)

@@ -10,22 +10,37 @@
 #include "decider.h"
 #include "request.h"
 
+enum mxg_connection_state {
+	MXG_CONNECTION_IDLE, /* in the middle of nothing: closing it loses no request */
+	MXG_CONNECTION_HALF_WAY, /* the client has something still to send or to take */
+	MXG_CONNECTION_AT_WORK, /* it waits for us */
+	MXG_CONNECTION_STATES
+};
+
+struct mxg_source;
+
 /*
  * One MTA process that asks. Requests are taken one after the other: the next one is looked at
  * when the one before it is answered and the answer is on its way, so they are answered in
  * order, and what a client can make us hold is bounded.
  */
 struct mxg_connection {
-	struct mxg_connection *older, *newer; /* by when something last came; the service's list */
+	/* clients.c's: the place in its list, and since when it stands there (monotonic milliseconds) */
+	struct mxg_connection *older, *newer;
+	enum mxg_connection_state state;
+	uint64_t requests_seen;
+	int64_t since;
+	struct mxg_source *source; /* NULL: standard input */
 	int in, out; /* the same socket, but for stdin and stdout */
 	bool is_socket;
+	bool is_local; /* a unix socket: what comes after its end is refused while it is sent */
 	bool ended; /* no more will come */
 	bool close_after; /* the one-line form: Exim reads up to the end */
 	bool broken; /* must go, at once */
 	uint32_t watched; /* what epoll was told */
 	struct mxg_pending *pending;
 	enum mxg_request_form form; /* of the pending request */
-	int64_t active; /* monotonic milliseconds */
+	uint64_t requests; /* that were taken */
 	char *input;
 	size_t input_len, input_room, scanned;
 	char *output;
@@ -44,8 +59,10 @@ void mxg_connection_advance(struct mxg_connection *connection, struct mxg_decide
 /* The answer to the pending request. */
 void mxg_connection_answer(struct mxg_connection *connection, const struct mxg_response *response);
 
-/* In the middle of nothing: closing it loses no request. */
-bool mxg_connection_is_idle(const struct mxg_connection *connection);
+enum mxg_connection_state mxg_connection_look(const struct mxg_connection *connection);
+/* Before an idle one is closed: false where something has come that was not read yet. A client on a
+ * unix socket cannot send any more then, and so knows that nobody has got it. */
+bool mxg_connection_part(struct mxg_connection *connection);
 /* Everything that will ever come is answered. */
 bool mxg_connection_is_done(const struct mxg_connection *connection);
 bool mxg_connection_wants_read(const struct mxg_connection *connection);

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -178,7 +179,7 @@ static int inherit_one(struct mxg_listener *listener, int fd, char *message, siz
 		snprintf(message, size, "descriptor %d from systemd: %s", fd, strerror(errno));
 		return -1;
 	}
-	*listener = (struct mxg_listener){ .fd = fd };
+	*listener = (struct mxg_listener){ .fd = fd, .inherited = true };
 	return 0;
 }
 
@@ -201,15 +202,51 @@ int mxg_listener_inherit(struct mxg_listener *listeners, size_t count, char *mes
 	return number;
 }
 
-void mxg_listener_close(struct mxg_listener *listener)
+/* ---- their ends ----------------------------------------------------------------------- */
+
+/* Another service may have put its own there meanwhile. */
+static void remove_path(struct mxg_listener *listener)
 {
 	struct stat st;
-	if (listener->fd < 0)
-		return;
-	/* another service may have put its own there meanwhile */
 	if (listener->path != NULL && lstat(listener->path, &st) == 0 && st.st_dev == listener->device &&
 	    st.st_ino == listener->inode)
 		unlink(listener->path);
+	listener->path = NULL;
+}
+
+/* TCP has no word for it: shutdown(2) would reset those who wait. A SYN that nobody sees is sent
+ * again a second later. */
+static void drop_syns(int fd)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13), /* RFC 9293 §3.1: the flags */
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x02, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
+	};
+	struct sock_fprog program = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
+	setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+}
+
+void mxg_listener_refuse(struct mxg_listener *listener)
+{
+	if (listener->fd < 0)
+		return;
+	if (listener->inherited) {
+		mxg_listener_close(listener);
+	} else if (listener->path != NULL) {
+		remove_path(listener);
+		shutdown(listener->fd, SHUT_RD);
+	} else {
+		drop_syns(listener->fd);
+	}
+}
+
+void mxg_listener_close(struct mxg_listener *listener)
+{
+	if (listener->fd < 0)
+		return;
+	remove_path(listener);
 	close(listener->fd);
 	listener->fd = -1;
 }

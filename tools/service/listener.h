@@ -10,6 +10,7 @@
 
 struct mxg_listener {
 	int fd;
+	bool inherited; /* others hold it, too, and it outlives us */
 	const char *path; /* a unix socket that we made and remove again; else NULL */
 	dev_t device;
 	ino_t inode;
@@ -23,6 +24,9 @@ int mxg_listener_open(struct mxg_listener *listener, const char *spec, char *mes
  * a message. Takes the variables out of the environment. */
 int mxg_listener_inherit(struct mxg_listener *listeners, size_t count, char *message, size_t size);
 
+/* Nobody new gets into the queue of a socket that we have made; those who are in it can be accepted
+ * still. An inherited one is closed: whoever waits there waits for the next of us. */
+void mxg_listener_refuse(struct mxg_listener *listener);
 void mxg_listener_close(struct mxg_listener *listener);
 
 #endif

@@ -4,88 +4,57 @@
 #include "service.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "connection.h"
+#include "admit.h"
 #include "log.h"
 #include "notify.h"
 
 #define EVENTS 256
-#define ACCEPTS 64 /* in one turn, so that those who wait are not forgotten */
-#define HALF_REQUEST_MS 30000 /* a request that has begun must end by then */
 #define TICK_MS 1000
-#define SETTLED_MS 500
-#define PAUSE_MS 100 /* after accept(2) failed for want of descriptors or memory */
+#define PAUSE_TICK_MS 100
+#define STOP_TICK_MS 20
+#define TOLD_MS 60000 /* between two lines that say the same */
+#define FRESH_MS 3000 /* SIGTERM: who has just come has that long to begin */
+#define SETTLED_MS 500 /* … and by TCP who has just been answered, to go on */
 #define SPARE_POLLFDS 16
+#define FLOOD 256 /* connections with something in memory: when they are gone, it is given back */
 
 enum { AT_EPOLL, AT_SIGNALS, AT_PLAIN, OWN_POLLFDS };
 
-struct service {
-	const struct mxg_service_options *options;
-	struct mxg_decider *decider;
-	int epoll, signals;
-	struct mxg_connection *oldest, *newest; /* by activity */
-	struct mxg_connection *plain; /* stdin that is a pipe or a file: polled by itself, since epoll takes
-				       * no files, and tells a pipe's end over and over */
-	size_t connections;
-	struct pollfd *polled;
-	size_t polled_room;
-	int64_t paused_until; /* 0: the listeners are watched */
-	int64_t stop_by; /* 0: not stopping */
-	bool crowded_told;
-};
-
-static int64_t monotonic_ms(void)
+int64_t mxg_service_now(void)
 {
 	struct timespec t;
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* ---- the list of connections --------------------------------------------------------- */
-
-static void list_remove(struct service *s, struct mxg_connection *c)
+bool mxg_service_may_tell(int64_t *told)
 {
-	*(c->older != NULL ? &c->older->newer : &s->oldest) = c->newer;
-	*(c->newer != NULL ? &c->newer->older : &s->newest) = c->older;
-	c->older = c->newer = NULL;
+	int64_t now = mxg_service_now();
+	if (*told != 0 && now - *told < TOLD_MS)
+		return false;
+	*told = now;
+	return true;
 }
 
-static void list_append(struct service *s, struct mxg_connection *c)
-{
-	c->older = s->newest;
-	c->newer = NULL;
-	*(s->newest != NULL ? &s->newest->newer : &s->oldest) = c;
-	s->newest = c;
-}
-
-static void touch(struct service *s, struct mxg_connection *c)
-{
-	c->active = monotonic_ms();
-	if (s->newest == c)
-		return;
-	list_remove(s, c);
-	list_append(s, c);
-}
-
-static void drop(struct service *s, struct mxg_connection *c)
+void mxg_service_drop(struct mxg_service *s, struct mxg_connection *c)
 {
 	if (c->pending != NULL)
 		mxg_decider_cancel(s->decider, c->pending);
 	if (s->plain == c)
 		s->plain = NULL;
-	list_remove(s, c);
-	s->connections--;
+	mxg_clients_remove(&s->clients, c);
 	mxg_connection_free(c); /* closing takes it out of the epoll set, too */
 }
 
@@ -96,7 +65,7 @@ static uint32_t wanted(const struct mxg_connection *c)
 	return (mxg_connection_wants_read(c) ? EPOLLIN : 0U) | (mxg_connection_wants_write(c) ? EPOLLOUT : 0U);
 }
 
-static bool watch(struct service *s, struct mxg_connection *c)
+static bool watch(struct mxg_service *s, struct mxg_connection *c)
 {
 	struct epoll_event event = { .events = wanted(c), .data.ptr = c };
 	c->watched = event.events;
@@ -105,7 +74,7 @@ static bool watch(struct service *s, struct mxg_connection *c)
 	return !c->is_socket || epoll_ctl(s->epoll, EPOLL_CTL_ADD, c->in, &event) == 0;
 }
 
-static void update_watch(struct service *s, struct mxg_connection *c)
+static void update_watch(struct mxg_service *s, struct mxg_connection *c)
 {
 	struct epoll_event event = { .events = wanted(c), .data.ptr = c };
 	if (event.events == c->watched || s->plain == c)
@@ -115,122 +84,59 @@ static void update_watch(struct service *s, struct mxg_connection *c)
 		c->broken = true;
 }
 
-/* Goes on with the connection; it may be gone afterwards. */
-static void advance(struct service *s, struct mxg_connection *c)
+/* How long an idle connection is kept for a request that may be on its way, after SIGTERM. A unix
+ * socket tells the client what we shall not take. */
+static int64_t patience(const struct mxg_connection *c)
 {
-	mxg_connection_advance(c, s->decider);
-	update_watch(s, c);
-	if (mxg_connection_is_done(c) || (s->stop_by != 0 && mxg_connection_is_idle(c)))
-		drop(s, c);
+	if (c->requests == 0)
+		return c->is_socket ? FRESH_MS : 0;
+	return c->is_local || !c->is_socket ? 0 : SETTLED_MS;
 }
 
-static void serve(struct service *s, struct mxg_connection *c, uint32_t events)
+static bool may_leave(struct mxg_connection *c)
+{
+	return c->state == MXG_CONNECTION_IDLE && mxg_service_now() - c->since >= patience(c) && mxg_connection_part(c);
+}
+
+/* Goes on with the connection; it may be gone afterwards. */
+static void advance(struct mxg_service *s, struct mxg_connection *c)
+{
+	mxg_connection_advance(c, s->decider);
+	/* one more than this source may have at work: no reply, so that its MTA comes again, or defers */
+	if (c->pending != NULL && c->state != MXG_CONNECTION_AT_WORK && mxg_admit_is_full(s, c->source))
+		c->broken = true;
+	update_watch(s, c);
+	mxg_clients_conclude(&s->clients, c, mxg_service_now());
+	if (mxg_connection_is_done(c) || (s->stop_by != 0 && may_leave(c)))
+		mxg_service_drop(s, c);
+}
+
+static void serve(struct mxg_service *s, struct mxg_connection *c, uint32_t events)
 {
 	/* both directions are shut: nobody waits for the answer */
 	if ((events & (EPOLLHUP | EPOLLERR)) != 0 && (events & EPOLLIN) == 0)
 		c->broken = true;
-	if ((events & EPOLLIN) != 0) {
+	if ((events & EPOLLIN) != 0)
 		mxg_connection_read(c);
-		touch(s, c);
-	}
 	if ((events & EPOLLOUT) != 0)
 		mxg_connection_write(c);
 	advance(s, c);
 }
 
-/* ---- new connections ----------------------------------------------------------------------- */
-
-static void watch_listeners(struct service *s, bool on)
-{
-	for (size_t i = 0; i < s->options->listener_count; i++) {
-		struct epoll_event event = { .events = EPOLLIN, .data.ptr = &s->options->listeners[i] };
-		if (s->options->listeners[i].fd >= 0)
-			epoll_ctl(s->epoll, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, s->options->listeners[i].fd, &event);
-	}
-}
-
-static void pause_listeners(struct service *s)
-{
-	if (s->paused_until == 0)
-		watch_listeners(s, false);
-	s->paused_until = monotonic_ms() + PAUSE_MS;
-}
-
-static void resume_listeners(struct service *s)
-{
-	if (s->paused_until == 0 || s->stop_by != 0 || monotonic_ms() < s->paused_until)
-		return;
-	s->paused_until = 0;
-	watch_listeners(s, true);
-}
-
-/* Nobody is sent away who has only just come, or been answered: his request may be on its way.
- * Nor where one has come that we have not read. */
-static bool is_quiet(const struct mxg_connection *c)
-{
-	char byte;
-	return mxg_connection_is_idle(c) && monotonic_ms() - c->active >= SETTLED_MS && c->is_socket &&
-	       recv(c->in, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
-}
-
-/* Postfix opens a new connection where an idle one was closed. */
-static bool make_room(struct service *s)
-{
-	if (!s->crowded_told)
-		mxg_log_warning("mxguard: policy: there are %zu connections: idle ones are closed for new ones; "
-				"--max-connections and LimitNOFILE= may be raised",
-				s->connections);
-	s->crowded_told = true;
-	for (struct mxg_connection *c = s->oldest; c != NULL; c = c->newer) {
-		if (is_quiet(c)) {
-			drop(s, c);
-			return true;
-		}
-	}
-	return false;
-}
-
-static void add_connection(struct service *s, int in, int out, bool is_socket)
+bool mxg_service_add(struct mxg_service *s, int in, int out, bool is_socket, struct mxg_source *source)
 {
 	struct mxg_connection *c = mxg_connection_new(in, out, is_socket);
-	if (c == NULL) {
-		close(in); /* no reply: the MTA defers */
-		return;
-	}
-	c->active = monotonic_ms();
-	list_append(s, c);
-	s->connections++;
+	if (c == NULL)
+		return false; /* no reply: the MTA defers */
+	c->source = source;
+	c->is_local = source != NULL && source->kind == MXG_SOURCE_USER;
+	mxg_clients_add(&s->clients, c, mxg_service_now());
 	if (!watch(s, c))
-		drop(s, c);
+		mxg_service_drop(s, c);
+	return true;
 }
 
-/* False where no more can be taken now. */
-static bool accept_one(struct service *s, int listener)
-{
-	if (s->connections >= s->options->max_connections && !make_room(s)) {
-		pause_listeners(s);
-		return false;
-	}
-	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd >= 0) {
-		add_connection(s, fd, fd, true);
-		return true;
-	}
-	if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-		if (make_room(s))
-			return true;
-		pause_listeners(s);
-	}
-	return errno == ECONNABORTED || errno == EINTR;
-}
-
-static void accept_some(struct service *s, int listener)
-{
-	for (int i = 0; i < ACCEPTS && accept_one(s, listener); i++)
-		;
-}
-
-static const struct mxg_listener *as_listener(const struct service *s, const void *pointer)
+static const struct mxg_listener *as_listener(const struct mxg_service *s, const void *pointer)
 {
 	for (size_t i = 0; i < s->options->listener_count; i++)
 		if (pointer == &s->options->listeners[i])
@@ -240,24 +146,28 @@ static const struct mxg_listener *as_listener(const struct service *s, const voi
 
 /* ---- signals and time ------------------------------------------------------------------------ */
 
-/* What clients have already sent is still read and answered. */
-static void stop(struct service *s)
+static void wind_up(struct mxg_service *s)
+{
+	mxg_admit_rest(s);
+	for (struct mxg_connection *c = s->clients.lists[MXG_CONNECTION_IDLE].oldest, *next; c != NULL; c = next) {
+		next = c->newer;
+		if (may_leave(c))
+			mxg_service_drop(s, c);
+	}
+}
+
+/* Who has been let in, or waits to be, and asks, is answered. */
+static void stop(struct mxg_service *s)
 {
 	if (s->stop_by != 0)
 		return;
 	mxg_notify("STOPPING=1");
-	s->stop_by = monotonic_ms() + mxg_decider_limit(s->decider) + TICK_MS;
-	for (size_t i = 0; i < s->options->listener_count; i++)
-		mxg_listener_close(&s->options->listeners[i]);
-	for (struct mxg_connection *c = s->oldest, *next; c != NULL; c = next) {
-		next = c->newer;
-		if (c->is_socket && mxg_connection_wants_read(c))
-			mxg_connection_read(c);
-		advance(s, c);
-	}
+	s->stopped = mxg_service_now();
+	s->stop_by = s->stopped + FRESH_MS + mxg_decider_limit(s->decider) + TICK_MS;
+	mxg_admit_stop(s);
 }
 
-static void take_signals(struct service *s)
+static void take_signals(struct mxg_service *s)
 {
 	struct signalfd_siginfo info;
 	while (read(s->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
@@ -271,31 +181,48 @@ static void take_signals(struct service *s)
 	}
 }
 
-/* Oldest first; those behind the first young one are younger still. */
-static void drop_half_requests(struct service *s)
+static void drop_late(struct mxg_service *s)
 {
-	int64_t limit = monotonic_ms() - HALF_REQUEST_MS;
-	for (struct mxg_connection *c = s->oldest, *next; c != NULL && c->active < limit; c = next) {
-		next = c->newer;
-		if (c->pending != NULL || mxg_connection_is_idle(c))
-			continue;
-		mxg_log_error("mxguard: policy: a client left a request or an answer half-way for %d s: it is closed",
-			      HALF_REQUEST_MS / 1000);
-		drop(s, c);
+	char text[MXG_SOURCE_TEXT_MAX];
+	struct mxg_connection *c;
+	while ((c = mxg_clients_late(&s->clients, mxg_service_now())) != NULL) {
+		if (mxg_service_may_tell(&s->late_told))
+			mxg_log_error("mxguard: policy: %s left a request or an answer half-way for too long: the "
+				      "connection is closed",
+				      c->source == NULL ? "a client" : mxg_source_text(c->source, text));
+		mxg_service_drop(s, c);
 	}
 }
 
-static int turn_timeout(struct service *s)
+/* What many requests at a time have taken stays with malloc(3), where a few that stay stand behind
+ * it. */
+static void give_back(struct mxg_service *s)
 {
-	int limit = s->connections > 0 ? TICK_MS : -1, own = mxg_decider_timeout(s->decider);
-	if (s->paused_until != 0)
-		limit = PAUSE_MS;
+	const struct mxg_client_list *lists = s->clients.lists;
+	size_t busy = lists[MXG_CONNECTION_AT_WORK].count + lists[MXG_CONNECTION_HALF_WAY].count;
+	if (busy > s->most)
+		s->most = busy;
+	if (s->most < FLOOD || busy > s->most / 8)
+		return;
+	s->most = busy;
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
+}
+
+static int turn_timeout(struct mxg_service *s)
+{
+	int limit = mxg_clients_count(&s->clients) > 0 ? TICK_MS : -1, own = mxg_decider_timeout(s->decider);
+	if (s->stop_by != 0)
+		limit = STOP_TICK_MS;
+	else if (s->paused_until != 0)
+		limit = PAUSE_TICK_MS;
 	return own >= 0 && (limit < 0 || own < limit) ? own : limit;
 }
 
 /* ---- one turn --------------------------------------------------------------------------------- */
 
-static void take_answers(struct service *s)
+static void take_answers(struct mxg_service *s)
 {
 	struct mxg_response response = { .kind = MXG_RESPONSE_NOTHING };
 	struct mxg_connection *c;
@@ -308,7 +235,7 @@ static void take_answers(struct service *s)
 
 /* A connection is in at most one event of a batch; only accepting closes others, so it comes
  * last. */
-static void take_events(struct service *s)
+static void take_events(struct mxg_service *s)
 {
 	struct epoll_event events[EVENTS];
 	int ready[MXG_LISTENERS_MAX], ready_count = 0;
@@ -322,10 +249,10 @@ static void take_events(struct service *s)
 	}
 	for (int i = 0; i < ready_count; i++)
 		if (s->stop_by == 0)
-			accept_some(s, ready[i]);
+			mxg_admit_some(s, ready[i]);
 }
 
-static void fill_own(struct service *s)
+static void fill_own(struct mxg_service *s)
 {
 	bool plain = s->plain != NULL && mxg_connection_wants_read(s->plain);
 	s->polled[AT_EPOLL] = (struct pollfd){ .fd = s->epoll, .events = POLLIN };
@@ -334,7 +261,7 @@ static void fill_own(struct service *s)
 }
 
 /* Room for ours and the resolver's; false where memory ran out. */
-static bool fill_polled(struct service *s, size_t *count)
+static bool fill_polled(struct mxg_service *s, size_t *count)
 {
 	for (;;) {
 		size_t room = s->polled_room < OWN_POLLFDS ? 0 : s->polled_room - OWN_POLLFDS;
@@ -353,7 +280,7 @@ static bool fill_polled(struct service *s, size_t *count)
 	}
 }
 
-static bool turn(struct service *s)
+static bool turn(struct mxg_service *s)
 {
 	size_t count;
 	if (!fill_polled(s, &count)) {
@@ -376,16 +303,20 @@ static bool turn(struct service *s)
 		serve(s, s->plain, EPOLLIN);
 	if (s->polled[AT_SIGNALS].revents != 0)
 		take_signals(s);
-	drop_half_requests(s);
-	resume_listeners(s);
+	drop_late(s);
+	mxg_admit_resume(s);
+	give_back(s);
+	if (s->stop_by != 0)
+		wind_up(s);
 	return true;
 }
 
-static bool goes_on(const struct service *s)
+static bool goes_on(const struct mxg_service *s)
 {
-	if (s->stop_by != 0)
-		return s->connections > 0 && monotonic_ms() < s->stop_by;
-	return s->options->listener_count > 0 || s->connections > 0;
+	bool more = mxg_clients_count(&s->clients) > 0;
+	for (size_t i = 0; i < s->options->listener_count; i++)
+		more |= s->options->listeners[i].fd >= 0;
+	return more && (s->stop_by == 0 || mxg_service_now() < s->stop_by);
 }
 
 /* ---- its life ------------------------------------------------------------------------------------ */
@@ -407,7 +338,7 @@ int mxg_service_block_signals(void)
 	return sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
-static bool begin(struct service *s)
+static bool begin(struct mxg_service *s)
 {
 	sigset_t set;
 	struct stat st;
@@ -418,25 +349,32 @@ static bool begin(struct service *s)
 		mxg_log_error("mxguard: policy: cannot begin: %s", strerror(errno));
 		return false;
 	}
-	watch_listeners(s, true);
+	mxg_admit_watch(s, true);
 	if (s->options->listener_count == 0)
-		add_connection(s, STDIN_FILENO, STDOUT_FILENO,
-			       fstat(STDIN_FILENO, &st) == 0 && S_ISSOCK(st.st_mode) &&
-				       fstat(STDOUT_FILENO, &st) == 0 && S_ISSOCK(st.st_mode));
+		mxg_service_add(s, STDIN_FILENO, STDOUT_FILENO,
+				fstat(STDIN_FILENO, &st) == 0 && S_ISSOCK(st.st_mode) &&
+					fstat(STDOUT_FILENO, &st) == 0 && S_ISSOCK(st.st_mode),
+				NULL);
 	return true;
+}
+
+static void drop_all(struct mxg_service *s)
+{
+	for (size_t i = 0; i < MXG_CONNECTION_STATES; i++)
+		while (s->clients.lists[i].oldest != NULL)
+			mxg_service_drop(s, s->clients.lists[i].oldest);
 }
 
 int mxg_service_run(const struct mxg_service_options *options, struct mxg_decider *decider)
 {
-	struct service s = { .options = options, .decider = decider, .epoll = -1, .signals = -1 };
+	struct mxg_service s = { .options = options, .decider = decider, .epoll = -1, .signals = -1 };
 	int status = begin(&s) ? 0 : EX_OSERR;
 	if (status == 0)
 		mxg_notify("READY=1");
 	while (status == 0 && goes_on(&s))
 		if (!turn(&s))
 			status = EX_OSERR;
-	while (s.oldest != NULL)
-		drop(&s, s.oldest);
+	drop_all(&s);
 	for (size_t i = 0; i < options->listener_count; i++)
 		mxg_listener_close(&options->listeners[i]);
 	if (s.epoll >= 0)

@@ -9,13 +9,14 @@
 
 /*
  * One process, one loop: listeners, connections, signals, and the resolver's sockets.
- * SIGTERM and SIGINT: no new connections, what has been asked is answered, then it returns.
+ * SIGTERM and SIGINT: who has connected already is let in and answered, then it returns.
  * SIGHUP: the configuration is read again.
  */
 struct mxg_service_options {
 	struct mxg_listener *listeners;
 	size_t listener_count; /* 0: one connection on stdin and stdout, up to its end */
 	size_t max_connections;
+	size_t max_per_source;
 };
 
 /* Blocks the signals above, so that none is lost before the loop begins. */

@@ -166,8 +166,8 @@ SETUPS = (
 )
 DOVECOTS = (
     Setup("dovecot", _dovecot,
-          (("home", "%Ld/%Ln"), ("extra", "auth_username_format = %Lu\nrecipient_delimiter = +\n"))),
+          (("home", "%Ld/%Ln"), ("extra", "auth_username_format = %Lu\nrecipient_delimiter = +\n")), slow=False),
     Setup("dovecot-any-character", _dovecot, (("home", "%Ld/%Ln"), ("extra", "auth_username_chars =\n"))),
     Setup("dovecot-user-only", _dovecot,
-          (("home", "all/%Ln"), ("extra", "auth_username_format = %Ln\n")), catch_all=True),
+          (("home", "all/%Ln"), ("extra", "auth_username_format = %Ln\n")), catch_all=True, slow=False),
 )

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/* Somebody must hear of an alarm: a warning each, and the command of on_alarm. */
+#include "refresh_tell.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define WARNINGS_MAX 1000
+#define RUNS_MAX 20 /* of on_alarm in one refresh, new alarms first */
+#define RUN_SECONDS 10 /* that one may take, */
+#define ALL_SECONDS 60 /* and all of them: deliveries wait for the snapshot */
+#define LOOK_AGAIN_MS 20
+
+/* ---- warnings ------------------------------------------------------------------------- */
+
+/* Standard error is the journal's: it reads a level in front of the line (sd-daemon(3)). */
+static bool is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char own[64];
+	struct stat st;
+	if (stream == NULL || fstat(STDERR_FILENO, &st) != 0)
+		return false;
+	snprintf(own, sizeof(own), "%llu:%llu", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+	return strcmp(own, stream) == 0;
+}
+
+static void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void warn(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	fputs(is_journal() ? "<4>" : "", stderr);
+	fputs("mxguard refresh: warning: ", stderr);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	va_end(args);
+}
+
+static void warn_of(const struct mxg_item *item)
+{
+	char name[MXG_NAME_TEXT_MAX], text[MXG_ALARM_TEXT_MAX];
+	mxg_item_name(item, name);
+	mxg_item_alarm_text(item, text);
+	warn("alarm: %s %s: %s; %s mxguard refresh --accept %s", name, mxg_dns_type_name(item->type), text,
+	     item->keep_old ? "the old answers stay until" : "taken; if it is meant:", name);
+}
+
+static void warn_of_all(const struct mxg_refresh *run)
+{
+	struct mxg_item *item = NULL;
+	size_t at = 0, count = 0;
+	while (mxg_store_each(&run->store, &at, &item))
+		if (mxg_item_has_alarm(item) && count++ < WARNINGS_MAX)
+			warn_of(item);
+	if (count > WARNINGS_MAX)
+		warn("… and %zu alarms more; --json lists them all", count - WARNINGS_MAX);
+}
+
+/* ---- on_alarm ------------------------------------------------------------------------- */
+
+static bool is_new(const struct mxg_item *item)
+{
+	return (item->alarms & ~item->known_alarms) != 0;
+}
+
+static int64_t milliseconds(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void set_number(const char *name, size_t value)
+{
+	char text[24];
+	snprintf(text, sizeof(text), "%zu", value);
+	setenv(name, text, 1);
+}
+
+/* In the child. Names come from outside: they go into the environment, never into the command. */
+static void become(const char *command, const struct mxg_item *item)
+{
+	char name[MXG_NAME_TEXT_MAX], kinds[MXG_ALARM_NAMES_MAX];
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	setpgid(0, 0);
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+		_exit(126);
+	setenv("MXGUARD_ALARM_NAME", mxg_item_name(item, name), 1);
+	setenv("MXGUARD_ALARM_TYPE", mxg_dns_type_name(item->type), 1);
+	mxg_alarm_names(kinds, item->alarms, ",");
+	setenv("MXGUARD_ALARM_KIND", kinds, 1);
+	set_number("MXGUARD_ALARM_BEFORE", item->old_size);
+	set_number("MXGUARD_ALARM_NOW", item->new_size);
+	setenv("MXGUARD_ALARM_HELD", item->keep_old ? "1" : "0", 1);
+	setenv("MXGUARD_ALARM_NEW", is_new(item) ? "1" : "0", 1);
+	execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+	_exit(127);
+}
+
+/* False: it has not ended in time, and is ended. */
+static bool wait_until(pid_t pid, int64_t end, int *status)
+{
+	const struct timespec pause = { .tv_nsec = LOOK_AGAIN_MS * 1000000 };
+	pid_t result;
+	while ((result = waitpid(pid, status, WNOHANG)) == 0 && milliseconds() < end)
+		nanosleep(&pause, NULL);
+	if (result == pid)
+		return true;
+	kill(-pid, SIGKILL);
+	kill(pid, SIGKILL);
+	while (result == 0 && waitpid(pid, status, 0) < 0 && errno == EINTR)
+		;
+	return false;
+}
+
+static void run_for(const char *command, const struct mxg_item *item, int64_t last)
+{
+	int64_t end = milliseconds() + RUN_SECONDS * 1000;
+	int status = 0;
+	fflush(NULL);
+	pid_t pid = fork();
+	if (pid == 0)
+		become(command, item);
+	if (pid < 0) {
+		warn("on_alarm: cannot be run: %s", strerror(errno));
+		return;
+	}
+	setpgid(pid, pid); /* whoever comes first */
+	if (!wait_until(pid, end < last ? end : last, &status))
+		warn("on_alarm: it took too long (%d s are allowed) and was ended", RUN_SECONDS);
+	else if (WIFSIGNALED(status))
+		warn("on_alarm: ended by signal %d", WTERMSIG(status));
+	else if (WEXITSTATUS(status) != 0)
+		warn("on_alarm: exit status %d", WEXITSTATUS(status));
+}
+
+static void run_on_alarm(const struct mxg_refresh *run)
+{
+	int64_t last = milliseconds() + ALL_SECONDS * 1000;
+	size_t runs = 0, left = 0;
+	for (int new = 1; new >= 0; new --) {
+		struct mxg_item *item = NULL;
+		size_t at = 0;
+		while (mxg_store_each(&run->store, &at, &item)) {
+			if (!mxg_item_has_alarm(item) || is_new(item) != (new == 1))
+				continue;
+			if (runs == RUNS_MAX || milliseconds() >= last) {
+				left++;
+				continue;
+			}
+			run_for(run->policy->on_alarm, item, last);
+			runs++;
+		}
+	}
+	if (left > 0)
+		warn("on_alarm: it was not run for %zu alarms more", left);
+}
+
+/* ---- --accept --------------------------------------------------------------------------- */
+
+/* A name that was mistyped has accepted nothing. */
+static void warn_of_unknown(const struct mxg_refresh *run, const char *text)
+{
+	static const uint16_t types[] = { MXG_DNS_A, MXG_DNS_AAAA, MXG_DNS_MX, MXG_DNS_TXT };
+	struct mxg_question q;
+	if (!mxg_name_from_text(&q.name, text, strlen(text)))
+		return;
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		q.type = types[i];
+		if (mxg_store_find(&run->store, &q) != NULL)
+			return;
+	}
+	warn("--accept %s: nothing leads to that name", text);
+}
+
+void mxg_refresh_tell(const struct mxg_refresh *run)
+{
+	warn_of_all(run);
+	for (size_t i = 0; i < run->store.accept->count; i++)
+		warn_of_unknown(run, run->store.accept->items[i]);
+	if (run->policy->on_alarm != NULL)
+		run_on_alarm(run);
+}
