@@ -20,15 +20,18 @@ static void pass_on(int number)
 		kill((pid_t)child, number);
 }
 
-static const int passed[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT };
-#define PASSED (sizeof(passed) / sizeof(passed[0]))
+/* SIGCHLD as well: ignored by whoever started us, it would take the child's status away. */
+static const int changed[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGCHLD };
+#define CHANGED (sizeof(changed) / sizeof(changed[0]))
 
 static void catch_signals(struct sigaction *old)
 {
-	struct sigaction action = { .sa_handler = pass_on };
+	struct sigaction action = { .sa_flags = 0 };
 	sigemptyset(&action.sa_mask);
-	for (size_t i = 0; i < PASSED; i++)
-		sigaction(passed[i], &action, &old[i]);
+	for (size_t i = 0; i < CHANGED; i++) {
+		action.sa_handler = changed[i] == SIGCHLD ? SIG_DFL : pass_on;
+		sigaction(changed[i], &action, &old[i]);
+	}
 }
 
 static int wait_for_child(int signal_status)
@@ -42,7 +45,7 @@ static int wait_for_child(int signal_status)
 
 bool mxg_lda_guard(int signal_status, int *status)
 {
-	struct sigaction old[PASSED];
+	struct sigaction old[CHANGED];
 	sigset_t all, before;
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &before); /* none may come between fork and knowing the child */
@@ -50,8 +53,8 @@ bool mxg_lda_guard(int signal_status, int *status)
 	pid_t pid = fork();
 	child = pid;
 	if (pid == 0)
-		for (size_t i = 0; i < PASSED; i++)
-			sigaction(passed[i], &old[i], NULL);
+		for (size_t i = 0; i < CHANGED; i++)
+			sigaction(changed[i], &old[i], NULL);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (pid == 0)
 		return true;

@@ -155,16 +155,10 @@ static void take_word(struct value *v, struct cursor *c)
 		add(v, c, *c->at);
 }
 
-/* With or without the root's dot, and as DNS has it. */
-static bool is_same(struct value *v, const char *id)
+/* With or without the root's dot. */
+static bool is_name(const char *text, size_t len, const char *id)
 {
-	char ascii[256];
-	size_t len = v->len, id_len = strlen(id);
-	const char *text = v->text;
-	if (v->eight_bit && mxg_idna_to_ascii(ascii, text, len)) {
-		text = ascii;
-		len = strlen(ascii);
-	}
+	size_t id_len = strlen(id);
 	while (len > 1 && text[len - 1] == '.')
 		len--;
 	while (id_len > 1 && id[id_len - 1] == '.')
@@ -173,6 +167,29 @@ static bool is_same(struct value *v, const char *id)
 		if (text[i] != mxg_ascii_lower(id[i]))
 			return false;
 	return len == id_len;
+}
+
+/* A blank beyond ASCII, or a byte that is no character: readers may trim it, or drop it. */
+static size_t without_eight_bit(char *out, const struct value *v)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < v->len; i++)
+		if ((unsigned char)v->text[i] < 0x80)
+			out[n++] = v->text[i];
+	return n;
+}
+
+/* Also as DNS has it. */
+static bool is_same(const struct value *v, const char *id)
+{
+	char ascii[VALUE_MAX];
+	if (is_name(v->text, v->len, id))
+		return true;
+	if (!v->eight_bit)
+		return false;
+	if (mxg_idna_to_ascii(ascii, v->text, v->len) && is_name(ascii, strlen(ascii), id))
+		return true;
+	return is_name(ascii, without_eight_bit(ascii, v), id);
 }
 
 /* Obsolete forms allow comments and blanks around the dots (RFC 5322 section 4.4). */

@@ -22,6 +22,7 @@ struct making {
 	size_t user_len;
 	unsigned asked; /* domains whose DNS is asked for a mailbox of this host */
 	bool mailbox_done;
+	bool simple;
 };
 
 static struct mxg_recipient *add_route(struct making *m, const struct mxg_parsed *parsed,
@@ -117,6 +118,17 @@ static void add_doubt_by_recipient(struct making *m, enum mxg_reason doubt)
 			add_route(m, &own, &p->rulesets[i], doubt);
 }
 
+/* Where nobody said which domains are ours, the first policy governs more than those that are named. */
+static void add_unnamed_owner(struct making *m)
+{
+	const struct mxguard_policy *p = m->c->policy;
+	bool named = mxg_policy_has_domains(p) ||
+		     (p->default_domain != NULL &&
+		      ruleset_of(m, p->default_domain, strlen(p->default_domain)) == &p->rulesets[0]);
+	if (!named && p->rulesets[0].by_recipient && (m->r->routes != NULL || !m->simple))
+		add_mailbox(m, p->hostname, strlen(p->hostname), &p->rulesets[0]);
+}
+
 /* All that may be its owner: each policy, with each domain whose records it asks for. */
 static void add_owners(struct making *m)
 {
@@ -135,6 +147,7 @@ static void add_owners(struct making *m)
 	for (size_t i = 0; (domain = mxg_policy_listed_domain(p, i)) != NULL; i++)
 		if (!mxg_policy_has_domain(p, domain, strlen(domain)))
 			try_owner(m, domain);
+	add_unnamed_owner(m);
 	if (p->domains_file != NULL && m->asked <= MAILBOX_DOMAINS_MOST && !try_owners_of_file(m))
 		add_doubt_by_recipient(m, MXG_REASON_DOMAINS_UNREADABLE);
 	if (m->asked > MAILBOX_DOMAINS_MOST)
@@ -217,7 +230,7 @@ static void read_all(struct making *m, const char *path, size_t len)
 /* The address itself is one way to read it, and the one that MTAs take which route on nothing. */
 void mxg_routes_make(struct mxguard_check *c, struct mxg_recipient *r, const char *path, size_t len, bool simple)
 {
-	struct making m = { .c = c, .r = r };
+	struct making m = { .c = c, .r = r, .simple = simple };
 	const struct mxg_parsed own = { r->address, r->domain, r->len, r->domain_len, false };
 	bool host = is_host(&m, r->domain, r->domain_len);
 	if (simple && !host)

@@ -239,6 +239,19 @@ def test_signals_are_commands_own(config):
     assert lda(config, ["/bin/sh", "-c", "exit 3", "%{mailbox}"], "--signal-exit", "75", data=BODY, peer=GATEWAY).status == 3
 
 
+def test_status_is_commands_own_where_its_end_is_ignored(config):
+    """Whoever starts us may ignore SIGCHLD: a delivered message must not look like one to try again. COMMAND is left
+    what it would have had."""
+    def ignore():
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for script, status in (("exit 0", 0), ("exit 3", 3), ("kill -9 $$", 75)):
+        assert lda(config, ["/bin/sh", "-c", script, "%{mailbox}"], "--signal-exit", "75", data=BODY, peer=GATEWAY,
+                   preexec_fn=ignore).status == status
+    look = ["/bin/grep", "SigIgn", "/proc/self/status", "--label=%{mailbox}"]
+    ignored = lda(config, look, "--signal-exit", "75", data=BODY, peer=GATEWAY, preexec_fn=ignore).output
+    assert int(ignored.split()[1], 16) & 1 << signal.SIGCHLD - 1
+
+
 def test_no_process_in_between_and_nothing_left_open(config):
     script = ["/bin/sh", "-c", "echo $PPID; ls -l /proc/$$/fd | wc -l; exec grep -E 'Sig(Blk|Ign|Cgt)' /proc/self/status", "%{mailbox}"]
     plain = subprocess.run(script[:3], stdin=subprocess.DEVNULL, capture_output=True).stdout.decode().split("\n")

@@ -342,6 +342,45 @@ static void test_give_up_on_routed(void **state)
 	}
 }
 
+/* A mailbox of this host is not left to the policy of the one domain that is named. */
+static void test_mailbox_of_unnamed_domains(void **state)
+{
+	static const char conf[] =
+		"mode = \"enforce\"; hostname = \"mx.example.com\"; authserv_id = \"id.example.com\";"
+		"gateways = ( { name = \"current-mx\"; allow = \"mx\"; } );"
+		"policies = ( { domains = [ \"kind.example\" ]; mode = \"off\"; } );";
+	static const char *const recipients[] = { "alice@mx.example.com", "alice", "alice@[192.0.2.25]",
+						  "alice%localhost@kind.example" };
+	for (size_t i = 0; i < COUNT(recipients); i++) {
+		struct mxguard_check *c = check_from(conf, SPAMMER, recipients[i]);
+		assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_PROGRESS_NEED_DNS);
+		assert_int_equal(mxguard_check_give_up(c, NOW), MXGUARD_PROGRESS_DONE);
+		assert_reason(c, 0, MXGUARD_VERDICT_UNKNOWN, "dns-cancelled");
+		assert_int_equal(mxguard_check_action(c, 0), MXGUARD_ACTION_DEFER);
+		mxguard_check_free(c);
+	}
+}
+
+/* Nor to a domain that the client wrote in front of this host's name. */
+static void test_mailbox_behind_foreign_domain(void **state)
+{
+	static const char conf[] =
+		"mode = \"enforce\"; hostname = \"mx.example.com\"; authserv_id = \"id.example.com\";"
+		"gateways = ( { name = \"current-mx\"; allow = \"mx\"; } );";
+	struct mxguard_check *c = check_from(conf, SPAMMER, "alice%evil.example@mx.example.com");
+	unsigned own = 0, foreign = 0;
+	uint8_t query[512];
+	size_t number, len;
+	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_PROGRESS_NEED_DNS);
+	while (mxguard_check_next_question(c, &number, query, sizeof(query), &len) == 1) {
+		own += strcmp(mxg_check_question_text(c, number), "mx.example.com MX") == 0;
+		foreign += strcmp(mxg_check_question_text(c, number), "evil.example MX") == 0;
+	}
+	assert_int_equal(foreign, 1);
+	assert_int_equal(own, 1);
+	mxguard_check_free(c);
+}
+
 static void test_give_up_without_dns(void **state)
 {
 	struct mxguard_check *c = check_from(dns_conf, GATEWAY, "alice@example.com");
@@ -837,6 +876,8 @@ int main(void)
 		cmocka_unit_test(test_chained_setters),
 		cmocka_unit_test(test_give_up_without_token),
 		cmocka_unit_test(test_give_up_on_routed),
+		cmocka_unit_test(test_mailbox_of_unnamed_domains),
+		cmocka_unit_test(test_mailbox_behind_foreign_domain),
 		cmocka_unit_test(test_give_up_without_dns),
 		cmocka_unit_test(test_late_replies),
 		cmocka_unit_test(test_header_states),

@@ -51,6 +51,10 @@ static void test_removed_fields(void **state)
 		{ "Authentication-Results: \"id\\.example.com\"; none\n", 1 },
 		{ "Authentication-Results: \"id.example.com; none\n", 1 }, /* does not end */
 		{ "Authentication-Results: (id.example.com; none\n", 1 },
+		{ "Authentication-Results: id.example.com\xa0; none\n", 1 },
+		{ "Authentication-Results: \xc2\xa0id.example.com; none\n", 1 },
+		{ "Authentication-Results: id.example\xff.com; none\n", 1 },
+		{ "Authentication-Results: b\xc3\xbc.id.example.com; none\n", 0 },
 		{ "Authentication-Results: other.example.com; x=id.example.com\n", 0 },
 		{ "Authentication-Results: (id.example.com) other.example.com; none\n", 0 },
 		{ "Authentication-Results: sub.id.example.com; none\n", 0 },
