@@ -331,7 +331,8 @@ def test_command_that_cannot_start(config, command, text, peer):
 def test_arguments_are_never_split(config, box):
     rcpt = '"a b; $(touch x) %{mailbox}"@example.test'
     assert lda(config, box.command, data=BODY, peer=GATEWAY, rcpt=rcpt).status == 0
-    assert box["args"].decode() == f"authorized\n{rcpt}\n"
+    # a local part with a "%" may be routed on, and this one nobody can read: not `authorized`
+    assert box["args"].decode() == f"unknown\n{rcpt}\n" and box["Junk"] is not None
 
 
 def test_quarantine_command(config, box, folder):
@@ -575,15 +576,16 @@ def test_many_deliveries_at_once(config, box):
 
 
 def test_no_process_can_be_made(config, box):
-    """--signal-exit needs one."""
+    """--signal-exit needs one. The user is nobody else's: the limit counts all processes of a user."""
     if os.geteuid() != 0:
         pytest.skip("needs root")
+    user = 100000 + os.getpid()
 
     def limit():
         resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
         os.setgid(65534)
-        os.setuid(65534)
-    hold = subprocess.Popen(["/bin/sleep", "30"], preexec_fn=lambda: os.setuid(65534))
+        os.setuid(user)
+    hold = subprocess.Popen(["/bin/sleep", "30"], preexec_fn=lambda: os.setuid(user))
     try:
         result = lda(config, box.command, "--signal-exit", "75", data=BODY, peer=GATEWAY, preexec_fn=limit)
         assert result.status == 75 and result.output.startswith(b"4.3.0 mxguard-lda: fork: ")
