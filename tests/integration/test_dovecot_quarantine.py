@@ -98,8 +98,8 @@ def test_refused_where_it_belongs(start, obstacle, sieve):
     before = {mailbox: running.count(USER, mailbox) for mailbox in running.mailboxes(USER)}
     reply = running.lmtp()
     assert (reply.code, reply.enhanced) == (451, "4.2.0"), reply
-    assert len(re.findall("mxguard: cannot quarantine", running.log())) == 1
     running.wait_log("mxguard: cannot quarantine, deferred: mailbox .*: .+")
+    assert len(re.findall("mxguard: cannot quarantine", running.log())) == 1
     assert running.lda() == 75
     after = {mailbox: running.count(USER, mailbox) for mailbox in running.mailboxes(USER)}
     assert {**before, **{name: 0 for name in after if name not in before}} == after
