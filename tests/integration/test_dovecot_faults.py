@@ -76,6 +76,7 @@ def test_loaded_twice(server):
     running = server(lmtp_plugins=["mxguard"])
     assert smtp.deliver(LMTP, [USER, "b@example.test"], source=SPAMMER).codes == {
         USER: 550, "b@example.test": 550}
+    running.wait_log("mxguard: verdict=.*rcpt=<b@example.test>")
     assert running.log().count("mxguard: verdict=") == 2
 
 

@@ -61,6 +61,8 @@ def test_each_recipient_for_itself(server):
         running, rcpt=f"<{USER}>", peer=SPAMMER, reason="peer-not-a-gateway")
     assert "verdict=direct action=accept would=reject mode=monitor" in line(
         running, rcpt="<a@watched.test>", msgid="<test@sender.example>")
+    for recipient in expected:
+        line(running, rcpt=f"<{recipient}>")
     assert len(re.findall("mxguard: verdict=", running.log())) == len(expected)
 
 
