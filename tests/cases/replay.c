@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "secret.h"
 #include "check/questions.h"
 #include "dns/message.h"
 #include "mxguard.h"
@@ -26,7 +27,7 @@ struct answer {
 
 struct test_case {
 	char *config, *message;
-	char *peer, *helo, *from, *login, *place, *load_error;
+	char *peer, *helo, *from, *login, *place, *load_error, *credential;
 	long long now, rounds, questions;
 	char *rcpt[MAX], *expect[MAX];
 	struct answer dns[MAX];
@@ -89,8 +90,13 @@ static void read_setting(struct test_case *t, const char *key, const char *value
 	struct {
 		const char *key;
 		char **to;
-	} texts[] = { { "peer", &t->peer },   { "helo", &t->helo },   { "from", &t->from },
-		      { "login", &t->login }, { "place", &t->place }, { "load-error", &t->load_error } };
+	} texts[] = { { "peer", &t->peer },
+		      { "helo", &t->helo },
+		      { "from", &t->from },
+		      { "login", &t->login },
+		      { "place", &t->place },
+		      { "load-error", &t->load_error },
+		      { "credential", &t->credential } };
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (strcmp(texts[i].key, key) == 0) {
 			*texts[i].to = strdup(value);
@@ -157,7 +163,8 @@ static bool read_case(struct test_case *t, const char *path)
 
 static void free_case(struct test_case *t)
 {
-	char *all[] = { t->config, t->message, t->peer, t->helo, t->from, t->login, t->place, t->load_error };
+	char *all[] = { t->config, t->message, t->peer,       t->helo,      t->from,
+			t->login,  t->place,   t->load_error, t->credential };
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		free(all[i]);
 	for (size_t i = 0; i < t->rcpts; i++)
@@ -655,8 +662,13 @@ static void run_case(const char *path)
 	}
 	if (t.versions > 0)
 		make_folder(&t);
+	struct secret secret;
+	if (!secret_begin(&secret, &t.config, t.credential))
+		fail("no secret");
 	const char *config = t.config == NULL ? "" : t.config;
 	int result = mxguard_policy_parse(&policy, config, strlen(config), "case.conf", 0, message, sizeof(message));
+	if (!secret_end(&secret))
+		fail("the secret is left behind");
 	if (t.load_error != NULL && (result == MXGUARD_ERROR_NONE || strstr(message, t.load_error) == NULL))
 		fail("expected the load error \"%s\", got \"%s\"", t.load_error, message);
 	else if (t.load_error == NULL && result != MXGUARD_ERROR_NONE)
