@@ -22,5 +22,6 @@ MXG_COMMAND(gateways);
 MXG_COMMAND(export);
 MXG_COMMAND(policy);
 MXG_COMMAND(doctor);
+MXG_COMMAND(trap);
 
 #endif

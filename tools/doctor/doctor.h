@@ -26,6 +26,7 @@ void mxg_doctor_postfix(struct mxg_doctor *doctor);
 void mxg_doctor_resubmission(struct mxg_doctor *doctor); /* filters that hand mail back: Exim, qmail */
 void mxg_doctor_postfix_resubmission(struct mxg_doctor *doctor, const char *main, const char *master);
 void mxg_doctor_dovecot(struct mxg_doctor *doctor);
+void mxg_doctor_trap(struct mxg_doctor *doctor); /* copies of refused mail */
 void mxg_doctor_reach(struct mxg_doctor *doctor); /* other names of the same mailboxes */
 
 /* Whether one of the prefixes holds all of this one. */
