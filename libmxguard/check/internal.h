@@ -150,6 +150,11 @@ int mxg_boundary_end(struct mxguard_check *check);
 void mxg_boundary_reset(struct mxguard_check *check);
 void mxg_boundary_free(struct mxguard_check *check);
 
+/* report.c */
+/* By its number; one that is not decided for a number that does not exist. */
+const struct mxg_recipient *mxg_check_recipient(const struct mxguard_check *check, size_t index);
+const char *mxg_check_keep_result(const struct mxguard_check *check, const char *text);
+
 /* decide.c */
 void mxg_decide_domain(struct mxguard_check *check, struct mxg_domain_check *domain);
 
