@@ -41,6 +41,7 @@ void mxguard_check_reset(struct mxguard_check *c)
 	c->peer_unreadable = false;
 	c->place = MXGUARD_PLACE_DOOR;
 	c->helo = c->login = c->sender = c->id = c->message_id = "";
+	c->certificate = NULL;
 	c->override.set = 0;
 	c->boundary_state = MXG_BOUNDARY_OPEN;
 	c->boundary_helo = NULL;

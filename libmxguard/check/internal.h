@@ -9,6 +9,7 @@
 #include "policy/setting.h"
 #include "check/reasons.h"
 #include "base/text_list.h"
+#include "check/certificate.h"
 #include "check/token_reader.h"
 
 /* What one check consists of; shared by check*.c, boundary.c, decide*.c and report.c only. */
@@ -112,6 +113,7 @@ struct mxguard_check {
 	bool peer_unreadable;
 	enum mxguard_place place;
 	const char *helo, *login, *sender, *id, *message_id;
+	const struct mxg_certificate *certificate; /* NULL: the front end was told nothing */
 	struct mxg_override override;
 	/* the boundary */
 	enum mxg_boundary_state boundary_state;
