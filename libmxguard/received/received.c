@@ -290,10 +290,18 @@ static const char *skip_name(const char *field, const char *end)
 	return at;
 }
 
+/* What takes mail from an MTA of ours and hands it on, told by words of its own. */
+static unsigned agents_of(const struct mxg_clauses *c)
+{
+	return MXG_MTA_AMAVIS | (mxg_slice_begins(c->protocol, "LMTP") ? MXG_MTA_DOVECOT | MXG_MTA_CYRUS : 0);
+}
+
 static unsigned allowed_by(unsigned candidates, unsigned mask, const struct mxg_clauses *c)
 {
-	if (mask == 0)
-		return candidates;
+	/* who names only those has not said which MTA stands before them */
+	if ((mask & ~MXG_MTA_AGENTS) == 0)
+		return mask == 0 ? candidates : candidates & (MXG_MTA_CAPTURED | mask);
+	mask |= agents_of(c);
 	/* Postfix can be told to call itself anything (mail_name) */
 	if (candidates & MXG_MTA_OTHER && mask & MXG_MTA_POSTFIX && c->after_by.count == 1)
 		return MXG_MTA_POSTFIX | (candidates & mask);
