@@ -65,8 +65,9 @@ static int tear_down(void **state)
 static void connect_from(const char *peer, enum mxguard_place relayed)
 {
 	mxg_door_free(door);
-	door = mxg_door_new(desk, relayed);
+	door = mxg_door_new(desk, relayed, &door);
 	assert_non_null(door);
+	assert_ptr_equal(mxg_door_owner(door), &door);
 	mxg_door_connect(door);
 	mxg_door_tell(door, MXG_DOOR_PEER, peer);
 	mxg_door_mail(door, "<someone@sender.example>");

@@ -27,6 +27,7 @@ enum stage { NOT_WAITING = 0, AT_RCPT, AT_HEADER };
 struct mxg_door {
 	struct mxg_desk *desk;
 	enum mxguard_place relayed;
+	void *owner;
 	char *facts[MXG_DOOR_FACTS];
 	bool hold_next, hold; /* from the next transaction on; in this one */
 	bool no_memory;
@@ -51,14 +52,21 @@ static struct mxguard_session *session(const struct mxg_door *d)
 	return mxg_desk_session(d->desk);
 }
 
-struct mxg_door *mxg_door_new(struct mxg_desk *desk, enum mxguard_place relayed)
+struct mxg_door *mxg_door_new(struct mxg_desk *desk, enum mxguard_place relayed, void *owner)
 {
 	struct mxg_door *d = calloc(1, sizeof(*d));
 	if (d == NULL)
 		return NULL;
 	d->desk = desk;
 	d->relayed = relayed;
+	d->owner = owner;
+	mxg_door_reset(d);
 	return d;
+}
+
+void *mxg_door_owner(const struct mxg_door *d)
+{
+	return d->owner;
 }
 
 void mxg_door_free(struct mxg_door *d)
