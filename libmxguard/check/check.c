@@ -7,13 +7,14 @@
 
 #include "check/internal.h"
 
+#define FLAGS (MXGUARD_CHECK_FLAG_STEPS | MXGUARD_CHECK_FLAG_NO_OWN_FIELD)
 #define ROUNDS_MAX 256 /* passes over the recipients in one run; each one decides or asks something */
 
 int mxguard_check_new(struct mxguard_check **check, struct mxguard_policy *policy, struct mxguard_snapshot *snapshot,
 		      unsigned flags)
 {
 	*check = NULL;
-	if (policy == NULL || (flags & ~(unsigned)MXGUARD_CHECK_FLAG_STEPS) != 0)
+	if (policy == NULL || (flags & ~(unsigned)FLAGS) != 0)
 		return MXGUARD_ERROR_INVALID;
 	struct mxguard_check *c = calloc(1, sizeof(*c));
 	if (c == NULL)
