@@ -7,6 +7,7 @@
 #include "spf/evaluate.h"
 #include "mxguard.h"
 #include "policy/setting.h"
+#include "check/past.h"
 #include "check/reasons.h"
 #include "base/text_list.h"
 #include "check/certificate.h"
@@ -106,6 +107,9 @@ struct mxguard_check {
 	struct mxg_check_place kept;
 	struct mxguard_policy *policy;
 	struct mxguard_snapshot *snapshot;
+	const struct mxg_history *past; /* NULL: of now. Else what stood at past_time comes from there */
+	int64_t past_time;
+	enum mxg_past past_cover;
 	unsigned flags;
 	int64_t now;
 	/* the transaction */
