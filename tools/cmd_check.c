@@ -147,6 +147,16 @@ static json_t *steps_array(const struct mxguard_check *check, size_t i)
 	return steps;
 }
 
+/* What the log line has, by its key. */
+static const char *log_value(const struct mxguard_check *check, size_t i, const char *wanted)
+{
+	const char *key, *value;
+	for (size_t n = 0; (value = mxguard_check_log_field(check, i, n, &key)) != NULL; n++)
+		if (strcmp(key, wanted) == 0)
+			return value;
+	return "";
+}
+
 static const char *would_name(const struct mxguard_check *check, size_t i)
 {
 	return mxguard_check_mode(check, i) == MXGUARD_MODE_MONITOR ? mxguard_action_name(mxguard_check_would(check, i))
@@ -168,6 +178,9 @@ static int print_json(const struct request *q, const struct mxguard_check *c, si
 	json_object_set_new(o, "hop", json_integer(mxguard_check_hop(c, i)));
 	json_object_set_new(o, "gateway", text_or_null(mxguard_check_text(c, i, MXGUARD_TEXT_GATEWAY)));
 	json_object_set_new(o, "term", text_or_null(mxguard_check_text(c, i, MXGUARD_TEXT_TERM)));
+	const char *gen = log_value(c, i, "gen");
+	json_object_set_new(o, "helo", text_or_null(log_value(c, i, "helo")));
+	json_object_set_new(o, "gen", gen[0] == '\0' ? json_null() : json_integer(strtoll(gen, NULL, 10)));
 	json_object_set_new(o, "recipient", json_string(mxguard_check_text(c, i, MXGUARD_TEXT_RECIPIENT)));
 	json_object_set_new(o, "steps", steps_array(c, i));
 	int failed = json_dumpf(o, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
@@ -218,6 +231,7 @@ static void print_people(const struct mxguard_check *c, size_t i)
 	print_row("boundary peer", mxguard_check_text(c, i, MXGUARD_TEXT_BOUNDARY_PEER));
 	snprintf(hop, sizeof(hop), "%d", mxguard_check_hop(c, i));
 	print_row("hop", hop);
+	print_row("helo", log_value(c, i, "helo"));
 	print_row("gateway", mxguard_check_text(c, i, MXGUARD_TEXT_GATEWAY));
 	print_row("term", mxguard_check_text(c, i, MXGUARD_TEXT_TERM));
 	if (mxguard_check_reply_code(c, i) != 250)

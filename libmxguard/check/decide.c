@@ -252,7 +252,8 @@ void mxg_decide_domain(struct mxguard_check *c, struct mxg_domain_check *d)
 		conclude_on_header(d);
 	else
 		conclude_without_match(c, d, &p);
-	if (d->done && d->outcome.verdict == MXGUARD_VERDICT_DIRECT && c->snapshot != NULL && make_answers(c))
+	if (d->done && d->outcome.verdict == MXGUARD_VERDICT_DIRECT && (c->snapshot != NULL || c->past != NULL) &&
+	    make_answers(c))
 		d->settling = mx_changed_lately(c, d);
 	if (c->out_of_memory) /* what could not be looked at is not what was not there */
 		d->done = false;

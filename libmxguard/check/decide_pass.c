@@ -207,11 +207,37 @@ static bool add_outcome(const struct mxguard_check *c, struct mxg_domain_check *
 	}
 }
 
+static void load_past(struct mxguard_check *c, int entry)
+{
+	int64_t grace = c->policy->grace, settle = c->policy->settle, back = grace > settle ? grace : settle;
+	back = back > c->policy->reply_rules.max_ttl ? back : c->policy->reply_rules.max_ttl;
+	enum mxg_past cover = MXG_PAST_UNHEARD;
+	switch (mxg_history_load(c->past, c->answers, entry, c->now, back)) {
+	case MXG_HISTORY_NOMEM:
+		c->out_of_memory = true;
+		return;
+	case MXG_HISTORY_UNCOVERED:
+		cover = MXG_PAST_UNCOVERED;
+		break;
+	case MXG_HISTORY_COVERED:
+		cover = MXG_PAST_KNOWN;
+		break;
+	case MXG_HISTORY_ABSENT:
+		break;
+	}
+	c->past_cover = cover > c->past_cover ? cover : c->past_cover;
+}
+
 /* What the snapshot holds about an entry, before the evaluation looks at it. */
 void mxg_pass_load(void *context, int entry)
 {
 	struct mxguard_check *c = context;
 	mxg_answers_set_flags(c->answers, entry, MXG_ENTRY_LOADED, 0);
+	if (c->past != NULL) {
+		load_past(c, entry);
+		return;
+	}
+	c->past_cover = MXG_PAST_UNHEARD;
 	if (c->snapshot != NULL && mxg_snapshot_load(c->snapshot, c->answers, entry) == MXG_SNAPSHOT_NOMEM)
 		c->out_of_memory = true;
 }

@@ -7,6 +7,7 @@
 #include "spf/evaluate.h"
 #include "mxguard.h"
 #include "policy/setting.h"
+#include "check/past.h"
 #include "check/reasons.h"
 #include "base/text_list.h"
 #include "check/certificate.h"
@@ -106,6 +107,9 @@ struct mxguard_check {
 	struct mxg_check_place kept;
 	struct mxguard_policy *policy;
 	struct mxguard_snapshot *snapshot;
+	const struct mxg_history *past; /* NULL: of now. Else what stood at past_time comes from there */
+	int64_t past_time;
+	enum mxg_past past_cover;
 	unsigned flags;
 	int64_t now;
 	/* the transaction */
@@ -151,6 +155,11 @@ int mxg_boundary_feed(struct mxguard_check *check, const char *bytes, size_t len
 int mxg_boundary_end(struct mxguard_check *check);
 void mxg_boundary_reset(struct mxguard_check *check);
 void mxg_boundary_free(struct mxguard_check *check);
+
+/* report.c */
+/* By its number; one that is not decided for a number that does not exist. */
+const struct mxg_recipient *mxg_check_recipient(const struct mxguard_check *check, size_t index);
+const char *mxg_check_keep_result(const struct mxguard_check *check, const char *text);
 
 /* decide.c */
 void mxg_decide_domain(struct mxguard_check *check, struct mxg_domain_check *domain);

@@ -12,6 +12,7 @@
 
 /* What mxguard.conf(5) says, read once, immutable. Only policy*.c know libconfig. */
 
+enum mxg_log_format { MXG_LOG_TEXT = 0, MXG_LOG_JSON };
 enum mxg_tag { MXG_TAG_NEVER = 0, MXG_TAG_NOT_ACCEPTED, MXG_TAG_ALWAYS };
 
 /* A second condition on an entry whose addresses are shared: a header field with a secret. */
@@ -107,6 +108,7 @@ struct mxguard_policy {
 	struct mxg_string_list trace_mta_names;
 	const char *authserv_id; /* default: this host's name */
 	const char *hostname; /* this host's name, for %{r} and defaults */
+	enum mxg_log_format log_format;
 	const char *on_alarm; /* a line for sh(1), run by refresh alone; NULL: none */
 	const char *state_dir;
 	int timeout_ms;

@@ -56,6 +56,13 @@ static const struct mxg_word tags[] = {
 	{ NULL, 0 },
 };
 
+#define LOG_FORMATS "\"text\" or \"json\""
+static const struct mxg_word log_formats[] = {
+	{ "text", MXG_LOG_TEXT },
+	{ "json", MXG_LOG_JSON },
+	{ NULL, 0 },
+};
+
 static bool (*const is_reply_text)(const char *) = mxg_is_reply_text;
 static bool (*const is_mailbox)(const char *) = mxg_is_mailbox;
 static bool (*const is_command)(const char *) = mxg_is_command;
@@ -223,6 +230,8 @@ const struct mxg_setting mxg_settings[] = {
 	{ "exempt", BOTH, MXG_OVERRIDE_EXEMPT, RULES(exempt), EXEMPT, NULL, "none", mxg_read_exempt, NULL,
 	  take_exempt },
 	{ "patience", MXG_PLACE_FILE, 0, POLICY(patience), SECONDS, "4h", NULL, mxg_read_seconds, NULL, NULL },
+	{ "log_format", MXG_PLACE_FILE, 0, POLICY(log_format), LOG_FORMATS, "text", NULL, mxg_read_word, log_formats,
+	  NULL },
 	ACTION(on_direct, MXG_OVERRIDE_ON_DIRECT, "reject"),
 	ACTION(on_direct_queued, MXG_OVERRIDE_ON_DIRECT_QUEUED, "quarantine"),
 	ACTION(on_unknown, MXG_OVERRIDE_ON_UNKNOWN, "defer"),

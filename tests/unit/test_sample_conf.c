@@ -84,7 +84,7 @@ static void test_with_all_settings(void **state)
 	char text[ROOM];
 	(void)state;
 	read_sample(text);
-	assert_int_equal(uncomment(text, is_any), 34);
+	assert_int_equal(uncomment(text, is_any), 35);
 	char *secret = strstr(text, "value_file = "); /* which is not on this machine */
 	assert_non_null(secret);
 	memcpy(secret, "value      = ", 13);
@@ -119,6 +119,7 @@ static void same_surroundings(const struct mxguard_policy *a, const struct mxgua
 	assert_int_equal(a->reply_rules.max_ttl, b->reply_rules.max_ttl);
 	assert_int_equal(a->settle, b->settle);
 	assert_int_equal(a->patience, b->patience);
+	assert_int_equal(a->log_format, b->log_format);
 	assert_int_equal(a->reply_rules.need_ad, b->reply_rules.need_ad);
 }
 
@@ -143,7 +144,7 @@ static void test_defaults_are_defaults(void **state)
 	(void)state;
 	read_sample(text);
 	struct mxguard_policy *plain = parse(text);
-	assert_int_equal(uncomment_defaults(text), 12);
+	assert_int_equal(uncomment_defaults(text), 13);
 	struct mxguard_policy *spelt_out = parse(text);
 	same_rules(&plain->rulesets[0], &spelt_out->rulesets[0]);
 	same_surroundings(plain, spelt_out);
