@@ -108,14 +108,12 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long 
 	return SMFIS_CONTINUE;
 }
 
-/* "": the MTA says that there is none. What it cannot tell is not nobody. */
-static const char *peer_text(SMFICTX *ctx, const _SOCK_ADDR *address, char text[INET6_ADDRSTRLEN])
+/* "": there is none, as where sendmail is run on a pipe. What the MTA cannot tell is not nobody. */
+static const char *peer_text(const char *name, const _SOCK_ADDR *address, char text[INET6_ADDRSTRLEN])
 {
-	char name[] = "{client_addr}";
 	const void *bytes = NULL;
-	const char *macro = smfi_getsymval(ctx, name);
 	if (address == NULL)
-		return macro != NULL && macro[0] != '\0' ? macro : "unknown";
+		return strcmp(name, "localhost") == 0 ? "" : "unknown";
 	if (address->sa_family == AF_UNIX)
 		return "";
 	if (address->sa_family == AF_INET)
@@ -129,10 +127,9 @@ static sfsistat on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
 {
 	struct connection *c = of(ctx);
 	char text[INET6_ADDRSTRLEN];
-	(void)name;
 	pthread_mutex_lock(&the_milter->shared.lock);
 	mxg_door_connect(c->waiter.door);
-	mxg_door_tell(c->waiter.door, MXG_DOOR_PEER, peer_text(ctx, address, text));
+	mxg_door_tell(c->waiter.door, MXG_DOOR_PEER, peer_text(name, address, text));
 	pthread_mutex_unlock(&the_milter->shared.lock);
 	return go_on(c, SMFIP_NR_CONN);
 }
