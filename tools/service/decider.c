@@ -67,6 +67,29 @@ static const char *or_empty(const char *text)
 	return text == NULL ? "" : text;
 }
 
+static bool says_yes(const char *text)
+{
+	return text != NULL && (strcmp(text, "1") == 0 || strcmp(text, "yes") == 0);
+}
+
+/* Postfix names subject and issuer of a certificate that it has verified, and of no other. Exim says
+ * by itself whether it has, and has the whole name. */
+static void fill_certificate(struct mxguard_check *check, const struct mxg_request *q)
+{
+	bool is_dn = q->ccert_subject == NULL && q->tls_peerdn != NULL;
+	const char *subject = is_dn ? q->tls_peerdn : q->ccert_subject;
+	bool verified = says_yes(q->tls_certificate_verified) ||
+			(q->form == MXG_REQUEST_POSTFIX &&
+			 (or_empty(q->ccert_subject)[0] != '\0' || or_empty(q->ccert_issuer)[0] != '\0'));
+	if (q->encryption_protocol != NULL && q->encryption_protocol[0] == '\0')
+		mxguard_check_set_certificate(check, "", "", "", "", 0); /* without TLS there is none */
+	else if (subject != NULL || q->ccert_fingerprint != NULL || q->ccert_pubkey_fingerprint != NULL)
+		mxguard_check_set_certificate(check, subject, q->ccert_issuer, q->ccert_fingerprint,
+					      q->ccert_pubkey_fingerprint,
+					      (verified ? MXGUARD_CERTIFICATE_FLAG_VERIFIED : 0) |
+						      (is_dn ? MXGUARD_CERTIFICATE_FLAG_SUBJECT_DN : 0));
+}
+
 /* An address that cannot be read ("unknown") is the check's to judge: it answers `unknown`. Any other
  * failure comes back from the start. */
 static void fill(struct mxguard_check *check, const struct mxg_request *q)
@@ -77,6 +100,7 @@ static void fill(struct mxguard_check *check, const struct mxg_request *q)
 	mxguard_check_set_login(check, or_empty(q->sasl_username));
 	mxguard_check_set_sender(check, or_empty(q->sender));
 	mxguard_check_set_place(check, MXGUARD_PLACE_DOOR);
+	fill_certificate(check, q);
 	mxguard_check_set_ids(check, id, NULL);
 	mxguard_check_add_recipient(check, q->recipient, NULL);
 }
