@@ -18,8 +18,8 @@ import pytest
 
 from mxg import smtp
 from mxg.process import wait_until
-from test_milter_postfix import (DOMAINS, GATEWAY, OURS, RELAY, SHARED, SMTP, SPAMMER, TOKEN, USER,  # noqa: F401
-                                 code, deliver, fields, guarded, received, settings, the_message)
+from test_milter_postfix import (GATEWAY, OURS, RELAY, SHARED, SMTP, SPAMMER, TOKEN, USER,  # noqa: F401
+                                 code, deliver, fields, guarded, put_off, received, settings, the_message)
 
 MESSAGES = int(os.environ.get("MXGUARD_ACCOUNTING", "200"))
 PORT = 10034
@@ -44,7 +44,7 @@ class Message:
 
     def attempt(self):
         self.tries += 1
-        content = smtp.message(self.sender, header=self.header + OURS, body="x" * 50 * (self.tries % 40) + "\n")
+        content = smtp.message(self.sender, header=self.header + OURS, body="x" * 50 * (self.tries % 10) + "\n")
         try:
             done = smtp.deliver(SMTP, USER, content, lmtp=False, source=self.source, sender=self.sender, seconds=60)
             reply = done.final(USER).code
@@ -143,7 +143,7 @@ def test_stop_waits_for_messages_under_way(guarded):  # noqa: F811
 
 # ---- descriptors ------------------------------------------------------------------------------------
 
-def test_no_descriptor_left(guarded, milter, mxguard_config):  # noqa: F811
+def test_no_descriptor_left(guarded):  # noqa: F811
     """Who connects waits or is deferred; nobody is let in, and afterwards all is as before."""
     service, _, _ = guarded()
     resource.prlimit(service.pid, resource.RLIMIT_NOFILE, (40, 40))
@@ -152,11 +152,8 @@ def test_no_descriptor_left(guarded, milter, mxguard_config):  # noqa: F811
         for _ in range(60):
             idle.append(socket.create_connection(("127.0.0.1", PORT), 5))
         service.wait_log("no descriptor is left")
-        used = os.times()
-        with smtp.Client(SMTP, source=SPAMMER, lmtp=False, seconds=60) as client:
-            reply = client.reply()
-            assert reply.code == 220 and 400 <= client.hello().code + 0 * used[0] < 500 or \
-                client.mail("a@sender.example").code >= 400
+        for source in (SPAMMER, GATEWAY):
+            assert put_off(source)
     finally:
         for each in idle:
             each.close()
@@ -180,8 +177,7 @@ def test_too_many_connections(guarded):  # noqa: F811
 
 def survives(service, sink, header, wanted, source=GATEWAY):
     """The reply to a message with that header; the milter goes on."""
-    done = deliver(source, content=header.replace(b"\n", b"\r\n").replace(b"\r\r\n", b"\r\n") + smtp.message(),
-                   seconds=60)
+    done = deliver(source, content=header + smtp.message(), seconds=60)
     assert done.final(USER).code == wanted, done.dialogue
     assert service.running and deliver(SPAMMER).rcpt[USER].code == 550
     return the_message(sink) if wanted == 250 else None
