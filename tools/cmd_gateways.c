@@ -76,6 +76,12 @@ static const struct mxg_gateway *gateway_of(const struct mxg_ruleset *r, uint32_
 	return &r->gateways[r->terms[term].gateway];
 }
 
+/* Entries without terms: their certificate makes a gateway of any address. */
+static const struct mxg_gateway *certificate_entry(const struct mxg_ruleset *ruleset, size_t index)
+{
+	return &ruleset->gateways[ruleset->certificate_terms[index].gateway];
+}
+
 /* ---- JSON ------------------------------------------------------------------------------- */
 
 static json_t *range_object(const struct mxg_ruleset *ruleset, const struct mxg_flat_range *flat)
@@ -93,6 +99,7 @@ static json_t *range_object(const struct mxg_ruleset *ruleset, const struct mxg_
 	json_object_set_new(o, "stale", json_boolean(r->stale));
 	json_object_set_new(o, "grace_until", mxg_json_time(flat->grace_until));
 	json_object_set_new(o, "header", mxg_json_text(g->token.field));
+	json_object_set_new(o, "certificate", json_boolean(g->certificate.set));
 	return o;
 }
 
@@ -118,6 +125,10 @@ static void print_json(const struct mxg_ruleset *ruleset, const struct mxg_flat 
 	json_t *o = json_pack("{s:s, s:s, s:o, s:o, s:b}", "domain", domain, "policy", ruleset->label, "gateways",
 			      ranges, "not_flattened", gaps, "complete", !flat->incomplete);
 	json_object_set_new(o, "trouble", mxg_json_text(flat->trouble));
+	json_t *certificates = json_array();
+	for (size_t i = 0; i < ruleset->certificate_count; i++)
+		json_array_append_new(certificates, mxg_json_text(certificate_entry(ruleset, i)->name));
+	json_object_set_new(o, "certificates", certificates);
 	json_object_set_new(o, "alarms", alarms);
 	if (at != 0)
 		json_object_set_new(o, "at", mxg_json_time(at));
@@ -151,6 +162,9 @@ static const char *state_of(const struct mxg_flat_range *r, const struct mxg_gat
 	size_t at = strlen(text);
 	if (g->token.field != NULL)
 		snprintf(text + at, size - at, "; with header %.60s", g->token.field);
+	at = strlen(text);
+	if (g->certificate.set)
+		snprintf(text + at, size - at, "; with certificate");
 	return text;
 }
 
@@ -199,6 +213,9 @@ static int print_people(const struct mxg_ruleset *ruleset, const struct mxg_flat
 		printf("not a list of addresses: %s%s%s, entry %s: %s\n", g->via, g->via[0] == '\0' ? "" : " > ",
 		       g->text, gateway_of(ruleset, g->term)->name, g->why);
 	}
+	for (size_t i = 0; i < ruleset->certificate_count; i++)
+		printf("not a list of addresses: entry %s: whoever shows its certificate\n",
+		       certificate_entry(ruleset, i)->name);
 	print_alarms(flat);
 	return result;
 }

@@ -3,6 +3,7 @@
 #include "history_write.h"
 #include "refresh.h"
 #include "snapshot/grace.h"
+#include "snapshot/snapshot.h"
 #include "snapshot_write.h"
 
 static int64_t most(int64_t a, int64_t b)
@@ -137,6 +138,7 @@ void mxg_refresh_write(struct mxg_refresh *run, struct mxg_writer *writer)
 	for (size_t i = 0; i < run->domain_count; i++)
 		if (!run->domains[i].shared)
 			mxg_writer_domain(writer, run->domains[i].name);
+	writer->after = run->store.before == NULL ? 0 : mxg_snapshot_generation(run->store.before);
 	carry_over(run);
 	while (!run->nomem && mxg_store_each(&run->store, &at, &item))
 		write_item(run, writer, item);
