@@ -386,9 +386,10 @@ int mxguard_check_tag(const struct mxguard_check *check, size_t index, char *buf
 /*
  * Whoever decided, and whatever the decision: Authentication-Results with our authserv-id (RFC
  * 8601 section 5) and the fields with the secrets of shared gateways are removed before delivery,
- * also where they are too long or strangely written; those of other servers stay. A filter looks at
- * one message's header as it comes, and names the bytes that go. It copies nothing, and allocates
- * nothing but itself.
+ * also where they are too long or strangely written; those of other servers stay. Where a bare CR or
+ * the like inside another field makes some readers see such a field behind it, those bytes go. A
+ * filter looks at one message's header as it comes, and names the bytes that go. It copies nothing,
+ * and allocates nothing but itself.
  *
  * It belongs to the caller and to one thread at a time, and holds a reference to its policy.
  * What it returns lives until it is reset or freed.

@@ -156,7 +156,7 @@ static struct field begin_field(struct mxg_door_header *h, const char *name)
 	struct field f = { .from = h->fed, .name = NO_NAME };
 	int len = snprintf(head, sizeof(head), "%s:", name);
 	size_t known = len < (int)sizeof(head) ? (size_t)len : sizeof(head) - 1;
-	if (mxg_removed_field_may_be(h->policy, head, known))
+	if (mxg_removed_field_may_be(h->policy, head, known, false))
 		f.name = number_name(h, name);
 	if (f.name != NO_NAME)
 		f.number = ++h->names[f.name].count;

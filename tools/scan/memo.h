@@ -6,8 +6,8 @@
 
 #include "mxguard.h"
 
-/* What DNS said about a peer and a domain, in a stretch of time in which nothing changed, so that a million messages of one sender cost one
- * question. A table of fixed size in which a newcomer takes the place of whoever was there. */
+/* What DNS said about a peer and a domain, in a stretch of time in which nothing changed, so that a million messages of
+ * one sender cost one question. A table of fixed size in which a newcomer takes the place of whoever was there. */
 struct mxg_memo;
 
 struct mxg_memo_outcome {
