@@ -161,13 +161,14 @@ static int show(struct job *job, bool live)
 						  .changes = job->changes,
 						  .change_count = job->change_count,
 						  .ask_dns = !job->no_dns && !live && policy != NULL,
-						  .now = job->input.now };
+						  .now = job->input.now,
+						  .top = (size_t)job->top };
 	bool good = mxg_report_judge(&result, state, &inputs);
 	result.interrupted = atomic_load(&stopped) && !job->follow;
 	if (!good)
 		fputs("mxguard report: out of memory\n", stderr);
 	else if (job->json)
-		mxg_json_print(mxg_report_object(&result, (size_t)job->top));
+		mxg_json_print(mxg_report_object(&result));
 	else if (job->csv)
 		mxg_report_show_csv(&result, stdout);
 	else

@@ -21,16 +21,18 @@ static void test_senders(const struct mxg_report_state *s, const struct mxg_peer
 {
 	*tested = *known = 0;
 	for (size_t i = 0; i < p->senders.count; i++) {
-		if (p->senders.items[i] > s->senders.limit)
+		if (mxg_least_items(&p->senders)[i] > s->senders.limit)
 			break;
 		(*tested)++;
-		*known += mxg_sample_has(&s->senders, p->senders.items[i]);
+		*known += mxg_sample_has(&s->senders, mxg_least_items(&p->senders)[i]);
 	}
 }
 
 static bool looks_like_a_filter(const struct mxg_report_state *s, const struct mxg_peer_state *p)
 {
 	uint64_t tested, known;
+	if (p->senders.count < LEAST_SENDERS)
+		return false;
 	test_senders(s, p, &tested, &known);
 	return tested >= LEAST_SENDERS && (double)known >= LEAST_SHARE * (double)tested;
 }
@@ -58,19 +60,24 @@ struct group {
 	bool crowded; /* more hosts than one term can name */
 };
 
-static void add_domains(const struct mxg_report_state *s, struct mxg_candidate *c, const struct mxg_peer_state *p)
+/* Two ascending lists become one. */
+static bool add_domains(struct mxg_candidate *c, const struct mxg_peer_state *p)
 {
-	c->more_domains |= p->more_domains;
-	for (size_t i = 0; i < p->domain_count; i++) {
-		size_t n = 0;
-		while (n < c->domain_count && c->domains[n] != p->domains[i])
-			n++;
-		if (n == MXG_PEER_DOMAINS)
-			c->more_domains = true;
-		else if (n == c->domain_count)
-			c->domains[c->domain_count++] = p->domains[i];
+	uint32_t *all = calloc(c->domain_count + p->domain_count + 1, sizeof(*all));
+	size_t a = 0, b = 0, n = 0;
+	if (all == NULL)
+		return false;
+	while (a < c->domain_count || b < p->domain_count) {
+		bool own = b == p->domain_count || (a < c->domain_count && c->domains[a] <= p->domains[b]);
+		uint32_t next = own ? c->domains[a++] : p->domains[b++];
+		if (n == 0 || all[n - 1] != next)
+			all[n++] = next;
 	}
-	(void)s;
+	free(c->domains);
+	c->domains = all;
+	c->domain_count = n;
+	c->more_domains |= p->more_domains;
+	return true;
 }
 
 static bool add_host(const struct mxg_report_state *s, struct group *g, const struct mxg_peer_state *p)
@@ -87,9 +94,8 @@ static bool add_host(const struct mxg_report_state *s, struct group *g, const st
 	c->senders_tested += tested;
 	c->senders_known += known;
 	mxg_state_widen(&c->first, &c->last, p->first, p->last);
-	add_domains(s, c, p);
-	return mxg_least_merge(&g->senders, &p->senders) && mxg_least_merge(&g->recipients, &p->recipients) &&
-	       mxg_least_merge(&g->days, &p->days);
+	return add_domains(c, p) && mxg_least_merge(&g->senders, &p->senders) &&
+	       mxg_least_merge(&g->recipients, &p->recipients) && mxg_least_merge(&g->days, &p->days);
 }
 
 /* Whom the gateways bring mail, in the domains of the candidate. */
@@ -145,7 +151,10 @@ static bool keep(struct mxg_report_result *r, struct group *g)
 		write_term(&g->c);
 		if (ok)
 			r->candidates[r->candidate_count++] = g->c;
+		if (ok)
+			g->c.domains = NULL; /* they went with it */
 	}
+	free(g->c.domains);
 	mxg_least_free(&g->senders);
 	mxg_least_free(&g->recipients);
 	mxg_least_free(&g->days);
@@ -164,22 +173,21 @@ static int more_messages(const void *a, const void *b)
 bool mxg_report_candidates(struct mxg_report_result *r, const struct mxg_report_inputs *in)
 {
 	const struct mxg_report_state *s = r->state;
-	uint32_t *order = calloc(s->peer_count + 1, sizeof(*order));
+	uint32_t *order = calloc(s->peer_count + 1, sizeof(*order)), count = 0;
 	struct group g = { .crowded = false };
 	struct mxg_prefix network = { .bits = 0 };
 	bool ok = order != NULL;
 	(void)in;
-	for (size_t i = 0; ok && i < s->peer_count; i++)
-		order[i] = (uint32_t)i;
+	for (uint32_t i = 0; ok && i < s->peer_count; i++)
+		if (looks_like_a_filter(s, &s->peers[i]))
+			order[count++] = i;
 	sorted = s;
 	if (ok)
-		qsort(order, s->peer_count, sizeof(*order), by_address);
-	for (size_t i = 0; ok && i < s->peer_count; i++) {
+		qsort(order, count, sizeof(*order), by_address);
+	for (size_t i = 0; ok && i < count; i++) {
 		const struct mxg_peer_state *p = &s->peers[order[i]];
 		if (g.c.host_count > 0 && !mxg_prefix_contains(&network, &p->address))
 			ok = keep(r, &g);
-		if (!ok || !looks_like_a_filter(s, p))
-			continue;
 		if (g.c.host_count == 0)
 			network = network_of(&p->address);
 		ok = add_host(s, &g, p);

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/address.h"
+
 /*
  * One line of a log that mxguard itself wrote, whatever stands in front of it. Logs are hostile: any
  * program writes into them what strangers say. A line counts where mxguard's words begin directly
@@ -23,6 +25,11 @@ struct mxg_decision {
 	uint32_t repeat; /* "message repeated N times" */
 	uint8_t verdict, action, would; /* enum mxguard_…; would: MXG_NO_WOULD */
 	struct mxg_slice reason, boundary, from, rcpt, id, msgid, origin;
+	/* Made by the thread that reads, so that the one that counts has less to do: */
+	uint64_t sender_hash, rcpt_hash, domain_hash; /* sender_hash 0: a bounce */
+	struct mxg_address peer; /* of `boundary`; family 0: none */
+	uint8_t domain_len;
+	char domain[254]; /* behind the recipient's last @, in lower case; "(none)" */
 };
 #define MXG_NO_WOULD 0xff
 
@@ -67,6 +74,7 @@ const char *mxg_line_message(const char *at, const char *end, uint32_t *repeat);
 enum mxg_line_kind mxg_line_fields(struct mxg_decision *out, const char *at, const char *end);
 
 uint64_t mxg_line_hash(const char *bytes, size_t len);
+void mxg_line_prepare(struct mxg_decision *decision); /* fills what is made from the slices */
 
 static inline bool mxg_begins(const char *at, const char *end, const char *with, size_t len)
 {

@@ -13,6 +13,8 @@ void mxg_report_result_clear(struct mxg_report_result *r)
 		free(r->lines[i].days);
 	}
 	free(r->lines);
+	for (size_t i = 0; i < r->candidate_count; i++)
+		free(r->candidates[i].domains);
 	free(r->candidates);
 	free(r->domains);
 	free(r->peers);
@@ -47,6 +49,36 @@ static int more_messages(const void *a, const void *b)
 						      : memcmp(x->address.bytes, y->address.bytes, 16);
 }
 
+/* The last of those that are kept stands at the root. */
+static void sink(uint32_t *heap, size_t count, size_t at)
+{
+	for (size_t child; (child = 2 * at + 1) < count; at = child) {
+		child += child + 1 < count && more_messages(&heap[child], &heap[child + 1]) < 0;
+		if (more_messages(&heap[at], &heap[child]) >= 0)
+			return;
+		uint32_t other = heap[at];
+		heap[at] = heap[child];
+		heap[child] = other;
+	}
+}
+
+/* A million hosts came once; nobody sorts them. */
+static void choose_peers(struct mxg_report_result *r, size_t top)
+{
+	const struct mxg_report_state *s = r->state;
+	for (uint32_t i = 0; i < s->peer_count; i++) {
+		if (r->peer_count < top) {
+			r->peers[r->peer_count++] = i;
+			for (size_t n = r->peer_count == top ? top / 2 + 1 : 0; n-- > 0;)
+				sink(r->peers, top, n);
+		} else if (top > 0 && more_messages(&i, &r->peers[0]) < 0) {
+			r->peers[0] = i;
+			sink(r->peers, top, 0);
+		}
+	}
+	qsort(r->peers, r->peer_count, sizeof(*r->peers), more_messages);
+}
+
 static void note_candidate(struct mxg_report_result *r, const struct mxg_candidate *c)
 {
 	for (size_t i = 0; i < c->domain_count; i++) {
@@ -79,17 +111,15 @@ bool mxg_report_judge(struct mxg_report_result *r, const struct mxg_report_state
 	*r = (struct mxg_report_result){ .state = s, .domain_count = s->domain_count };
 	r->history = in->history == NULL ? 0 : mxg_history_begins(in->history);
 	r->domains = calloc(s->domain_count + 1, sizeof(*r->domains));
-	r->peers = calloc(s->peer_count + 1, sizeof(*r->peers));
+	r->peers = calloc(in->top + 1, sizeof(*r->peers));
 	if (r->domains == NULL || r->peers == NULL || !mxg_report_candidates(r, in))
 		return false;
 	if (in->ask_dns)
 		mxg_report_names(r, in);
 	mxg_report_prove(r);
 	judge_domains(r);
-	for (size_t i = 0; i < s->peer_count; i++)
-		r->peers[i] = (uint32_t)i;
 	sorted = s;
 	qsort(r->domains, r->domain_count, sizeof(*r->domains), more_decisions);
-	qsort(r->peers, s->peer_count, sizeof(*r->peers), more_messages);
+	choose_peers(r, in->top);
 	return mxg_report_time_lines(r, in);
 }

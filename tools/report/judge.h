@@ -22,7 +22,7 @@ struct mxg_candidate {
 	size_t host_count;
 	uint64_t messages, senders_known, senders_tested, recipients, days;
 	int64_t first, last;
-	uint32_t domains[MXG_PEER_DOMAINS];
+	uint32_t *domains; /* numbers, ascending */
 	size_t domain_count;
 	bool more_domains;
 	unsigned why;
@@ -80,7 +80,8 @@ struct mxg_report_result {
 	size_t candidate_count;
 	struct mxg_domain_verdict *domains; /* most decisions first */
 	size_t domain_count;
-	uint32_t *peers; /* most messages first */
+	uint32_t *peers; /* those with most messages, most first */
+	size_t peer_count;
 	struct mxg_time_line *lines; /* by domain, the oldest first */
 	size_t line_count;
 	int64_t history; /* where it begins; 0: there is none */
@@ -94,6 +95,7 @@ struct mxg_report_inputs { /* beside the state */
 	size_t change_count;
 	bool ask_dns;
 	int64_t now;
+	size_t top; /* how many peers are wanted */
 };
 
 /* False: out of memory. */

@@ -3,6 +3,7 @@
 #include <jansson.h>
 
 #include "date.h"
+#include "mxguard.h"
 #include "report/decision.h"
 
 /* Two lanes, so that one multiplication need not wait for the other. Not against an enemy who seeks
@@ -26,6 +27,32 @@ uint64_t mxg_line_hash(const char *bytes, size_t len)
 	a ^= a >> 32;
 	a *= m;
 	return a ^ a >> 29;
+}
+
+/* The domain behind the last @, in lower case; "(none)" where there is none. */
+static void set_domain(struct mxg_decision *d)
+{
+	const char *at = memrchr(d->rcpt.at, '@', d->rcpt.len);
+	size_t len = at == NULL ? 0 : d->rcpt.len - (size_t)(at + 1 - d->rcpt.at);
+	if (len == 0 || len >= sizeof(d->domain)) {
+		memcpy(d->domain, "(none)", 6);
+		len = 6;
+	} else {
+		for (size_t i = 0; i < len; i++)
+			d->domain[i] = (char)(at[1 + i] | (at[1 + i] >= 'A' && at[1 + i] <= 'Z' ? 0x20 : 0));
+	}
+	d->domain_len = (uint8_t)len;
+	d->domain_hash = mxg_line_hash(d->domain, len);
+}
+
+void mxg_line_prepare(struct mxg_decision *d)
+{
+	set_domain(d);
+	d->sender_hash = d->from.len == 0 ? 0 : mxg_line_hash(d->from.at, d->from.len);
+	d->rcpt_hash = mxg_line_hash(d->rcpt.at, d->rcpt.len);
+	d->peer.family = 0;
+	if (d->verdict == MXGUARD_VERDICT_DIRECT)
+		mxg_address_parse(&d->peer, d->boundary.at, d->boundary.len, MXG_ADDRESS_BARE);
 }
 
 /* ---- JSON in JSON: journalctl -o json, and what shippers write --------------------------------------------- */
@@ -96,7 +123,9 @@ enum mxg_line_kind mxg_line_read(struct mxg_decision *out, const char *line, siz
 		kind = mxg_line_fields(out, at, line + len);
 		out->time = found.time;
 	}
-	if (kind == MXG_LINE_DECISION)
+	if (kind == MXG_LINE_DECISION) {
 		out->hash = mxg_line_hash(line, len);
+		mxg_line_prepare(out);
+	}
 	return kind;
 }

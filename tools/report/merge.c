@@ -15,7 +15,7 @@ static void add_reasons(struct mxg_report_state *into, const struct mxg_report_s
 static void add_domain(struct mxg_report_state *into, const struct mxg_domain_state *d, const uint16_t *reasons,
 		       uint32_t *number)
 {
-	*number = mxg_state_domain(into, d->name, strlen(d->name));
+	*number = mxg_state_domain(into, d->name, d->len, d->hash);
 	if (*number == UINT32_MAX)
 		return;
 	struct mxg_domain_state *to = &into->domains[*number];
@@ -39,7 +39,7 @@ static void add_peer(struct mxg_report_state *into, const struct mxg_peer_state 
 	to->more_domains |= p->more_domains;
 	for (size_t i = 0; i < p->domain_count; i++)
 		if (domains[p->domains[i]] != UINT32_MAX)
-			mxg_state_peer_domain(into, to, domains[p->domains[i]]);
+			into->nomem |= !mxg_state_peer_domain(into, to, domains[p->domains[i]]);
 	into->nomem |= !mxg_least_merge(&to->senders, &p->senders) ||
 		       !mxg_least_merge(&to->recipients, &p->recipients) || !mxg_least_merge(&to->days, &p->days);
 	if (p->sample_rank < to->sample_rank) {

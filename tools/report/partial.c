@@ -28,7 +28,7 @@ static json_t *least_array(const struct mxg_least *s)
 {
 	json_t *a = json_array();
 	for (size_t i = 0; i < s->count; i++)
-		json_array_append_new(a, hash_text(s->items[i]));
+		json_array_append_new(a, hash_text(mxg_least_items(s)[i]));
 	if (s->full)
 		json_array_append_new(a, json_true());
 	return a;
@@ -178,7 +178,7 @@ static bool read_domain(struct mxg_report_state *s, const json_t *a)
 	if (name == NULL || strlen(name) > 253)
 		return false;
 	size_t before = s->domain_count;
-	uint32_t number = mxg_state_domain(s, name, strlen(name));
+	uint32_t number = mxg_state_domain(s, name, strlen(name), mxg_line_hash(name, strlen(name)));
 	if (number != before)
 		return false; /* numbers are those of the order */
 	struct mxg_domain_state *d = &s->domains[number];
@@ -217,8 +217,7 @@ static bool read_peer(struct mxg_report_state *s, const json_t *a)
 	for (size_t i = 0; good && i < json_array_size(domains); i++) {
 		uint64_t domain;
 		good = get_number(json_array_get(domains, i), &domain) && domain < s->domain_count;
-		if (good)
-			mxg_state_peer_domain(s, p, (uint32_t)domain);
+		good = good && mxg_state_peer_domain(s, p, (uint32_t)domain);
 	}
 	return good;
 }

@@ -6,8 +6,9 @@
 
 #define BACK 60 /* seconds that lines of one stretch may be out of order */
 #define CHUNK 65536 /* hashes */
+#define SECONDS 2 /* lines are put together by four seconds */
 
-/* The lines of one second in one stretch; `from` and `count` in the run of hashes. A second may have
+/* The lines of one second (or four) in one stretch; `from` and `count` in the run of hashes. A second may have
  * several, where lines are out of order. */
 struct group {
 	int64_t second;
@@ -171,14 +172,15 @@ static bool keep(struct mxg_seen *s, uint64_t hash)
 
 bool mxg_seen_line(struct mxg_seen *s, int64_t time, uint64_t hash)
 {
+	int64_t second = time >> SECONDS;
 	if (s->gave_up || time == 0)
 		return false;
 	if (s->latest != INT64_MIN && time < s->latest - BACK)
 		mxg_seen_stretch(s);
 	s->latest = time > s->latest ? time : s->latest;
 	bool good = s->lines < s->most;
-	if (good && (s->open == 0 || s->groups[s->open - 1].second != time))
-		good = open_group(s, time);
+	if (good && (s->open == 0 || s->groups[s->open - 1].second != second))
+		good = open_group(s, second);
 	bool known = good && s->others && is_known(s, hash);
 	if (good && keep(s, hash))
 		return known;

@@ -140,7 +140,7 @@ static void show_peers(const struct mxg_report_result *r, size_t top, FILE *to)
 	static const char *const headings[] = { "DIRECT PEER", "MESSAGES", "FIRST", "LAST", "SAMPLE", NULL };
 	struct mxg_table *table = mxg_table_new(headings);
 	char address[MXG_ADDRESS_TEXT_MAX], count[32], first[MXG_TIME_MAX], last[MXG_TIME_MAX];
-	for (size_t i = 0; table != NULL && i < r->state->peer_count && i < top; i++) {
+	for (size_t i = 0; table != NULL && i < r->peer_count && i < top; i++) {
 		const struct mxg_peer_state *p = &r->state->peers[r->peers[i]];
 		const char *cells[] = { mxg_address_format(&p->address, address), count, day(p->first, first),
 					day(p->last, last), p->sample };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The report as one JSON object (docs/report.md): scripts and the page read nothing else. */
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "json.h"
 #include "report/show.h"
@@ -27,11 +28,25 @@ static json_t *day(int32_t d)
 	return json_string(text);
 }
 
+#define DOMAINS_SHOWN 1000
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* By name: numbers are those of the order in which domains were seen. */
 static json_t *domain_names(const struct mxg_report_state *s, const uint32_t *domains, size_t count)
 {
 	json_t *list = json_array();
-	for (size_t i = 0; i < count; i++)
-		json_array_append_new(list, mxg_json_text(s->domains[domains[i]].name));
+	const char **names = calloc(count + 1, sizeof(*names));
+	for (size_t i = 0; names != NULL && i < count; i++)
+		names[i] = s->domains[domains[i]].name;
+	if (names != NULL)
+		qsort(names, count, sizeof(*names), by_name);
+	for (size_t i = 0; names != NULL && i < count && i < DOMAINS_SHOWN; i++)
+		json_array_append_new(list, mxg_json_text(names[i]));
+	free(names);
 	return list;
 }
 
@@ -66,6 +81,17 @@ static json_t *reasons(const struct mxg_report_state *s)
 
 /* ---- lists ------------------------------------------------------------------------------------------------ */
 
+/* How many of the others stand before it: those with more messages, or the same and an earlier name. */
+static size_t place_among(const struct mxg_report_state *s, const struct mxg_count_by_reason *all,
+			  const struct mxg_count_by_reason *one)
+{
+	size_t before = 0;
+	for (const struct mxg_count_by_reason *c = all; c != NULL; c = c->next)
+		before += c->count > one->count || (c->count == one->count && strcmp(s->reasons[c->reason].name,
+										     s->reasons[one->reason].name) < 0);
+	return before;
+}
+
 bool mxg_report_blocker(const struct mxg_report_result *r, const struct mxg_domain_verdict *v, size_t n,
 			char text[MXG_BLOCKER_MAX])
 {
@@ -80,7 +106,7 @@ bool mxg_report_blocker(const struct mxg_report_result *r, const struct mxg_doma
 		return true;
 	}
 	for (const struct mxg_count_by_reason *c = d->held_up; c != NULL; c = c->next)
-		if (n-- == 0) {
+		if (place_among(r->state, d->held_up, c) == n) {
 			snprintf(text, MXG_BLOCKER_MAX, "unknown: %s, %" PRIu64 " messages",
 				 r->state->reasons[c->reason].name, c->count);
 			return true;
@@ -114,7 +140,7 @@ static json_t *peer_object(const struct mxg_report_state *s, const struct mxg_pe
 	json_object_set_new(o, "peer", address(&p->address));
 	json_object_set_new(o, "messages", number(p->messages));
 	json_object_set_new(o, "domains", domain_names(s, p->domains, p->domain_count));
-	json_object_set_new(o, "more_domains", json_boolean(p->more_domains));
+	json_object_set_new(o, "domain_count", number(p->domain_count));
 	json_object_set_new(o, "senders", number(mxg_least_count(&p->senders)));
 	json_object_set_new(o, "recipients", number(mxg_least_count(&p->recipients)));
 	json_object_set_new(o, "first", mxg_json_time(p->first));
@@ -156,7 +182,7 @@ static json_t *candidate_object(const struct mxg_report_state *s, const struct m
 	json_object_set_new(o, "proven", json_boolean(c->proven));
 	json_object_set_new(o, "messages", number(c->messages));
 	json_object_set_new(o, "domains", domain_names(s, c->domains, c->domain_count));
-	json_object_set_new(o, "more_domains", json_boolean(c->more_domains));
+	json_object_set_new(o, "domain_count", number(c->domain_count));
 	json_object_set_new(o, "first", mxg_json_time(c->first));
 	json_object_set_new(o, "last", mxg_json_time(c->last));
 	json_object_set_new(o, "names", mxg_json_text(c->names));
@@ -206,14 +232,14 @@ static json_t *line_object(const struct mxg_report_result *r, const struct mxg_t
 	return o;
 }
 
-json_t *mxg_report_object(const struct mxg_report_result *r, size_t top)
+json_t *mxg_report_object(const struct mxg_report_result *r)
 {
 	const struct mxg_report_state *s = r->state;
 	json_t *o = json_object(), *domains = json_array(), *peers = json_array(), *candidates = json_array(),
 	       *lines = json_array();
 	for (size_t i = 0; i < r->domain_count; i++)
 		json_array_append_new(domains, domain_object(r, &r->domains[i]));
-	for (size_t i = 0; i < s->peer_count && i < top; i++)
+	for (size_t i = 0; i < r->peer_count; i++)
 		json_array_append_new(peers, peer_object(s, &s->peers[r->peers[i]]));
 	for (size_t i = 0; i < r->candidate_count; i++)
 		json_array_append_new(candidates, candidate_object(s, &r->candidates[i]));

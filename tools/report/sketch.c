@@ -4,30 +4,41 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool widen_least(struct mxg_least *s)
+{
+	uint8_t room = s->room == 0 ? 4 : (uint8_t)(s->room * 2);
+	uint64_t one = s->one, *more = reallocarray(s->room == 0 ? NULL : s->more, room, sizeof(*more));
+	if (more == NULL)
+		return false;
+	if (s->room == 0)
+		more[0] = one;
+	s->more = more;
+	s->room = room;
+	return true;
+}
+
 bool mxg_least_add(struct mxg_least *s, uint64_t hash)
 {
 	size_t at = s->count;
-	if (at == MXG_LEAST_MAX && hash > s->items[at - 1]) {
+	uint64_t *items = s->room > 0 ? s->more : &s->one;
+	if (at == MXG_LEAST_MAX && hash > items[at - 1]) {
 		s->full = true;
 		return true;
 	}
-	while (at > 0 && s->items[at - 1] > hash)
+	while (at > 0 && items[at - 1] > hash)
 		at--;
-	if (at > 0 && s->items[at - 1] == hash)
+	if (at > 0 && items[at - 1] == hash)
 		return true;
 	if (s->count == MXG_LEAST_MAX) {
 		s->full = true;
 		s->count--;
-	} else if (s->count == s->room) {
-		uint8_t room = s->room == 0 ? 2 : (uint8_t)(s->room * 2);
-		uint64_t *items = reallocarray(s->items, room, sizeof(*items));
-		if (items == NULL)
+	} else if (s->count > 0 && s->count >= s->room) {
+		if (!widen_least(s))
 			return false;
-		s->items = items;
-		s->room = room;
+		items = s->more;
 	}
-	memmove(s->items + at + 1, s->items + at, (s->count - at) * sizeof(*s->items));
-	s->items[at] = hash;
+	memmove(items + at + 1, items + at, (s->count - at) * sizeof(*items));
+	items[at] = hash;
 	s->count++;
 	return true;
 }
@@ -36,7 +47,7 @@ bool mxg_least_merge(struct mxg_least *into, const struct mxg_least *from)
 {
 	into->full |= from->full;
 	for (size_t i = 0; i < from->count; i++)
-		if (!mxg_least_add(into, from->items[i]))
+		if (!mxg_least_add(into, mxg_least_items(from)[i]))
 			return false;
 	return true;
 }
@@ -45,13 +56,14 @@ uint64_t mxg_least_count(const struct mxg_least *s)
 {
 	if (!s->full)
 		return s->count;
-	double share = (double)s->items[s->count - 1] / 18446744073709551616.0;
+	double share = (double)mxg_least_items(s)[s->count - 1] / 18446744073709551616.0;
 	return (uint64_t)((double)(s->count - 1) / share + 0.5);
 }
 
 void mxg_least_free(struct mxg_least *s)
 {
-	free(s->items);
+	if (s->room > 0)
+		free(s->more);
 	*s = (struct mxg_least){ 0 };
 }
 

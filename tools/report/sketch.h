@@ -15,10 +15,17 @@
  * smallest are in another set (Bar-Yossef et al., 2002). */
 #define MXG_LEAST_MAX 64
 struct mxg_least {
-	uint64_t *items; /* ascending */
+	union {
+		uint64_t *more; /* ascending, where room > 0 */
+		uint64_t one; /* most hosts of spammers come once */
+	};
 	uint8_t count, room;
 	bool full; /* there were more */
 };
+static inline const uint64_t *mxg_least_items(const struct mxg_least *set)
+{
+	return set->room > 0 ? set->more : &set->one;
+}
 bool mxg_least_add(struct mxg_least *set, uint64_t hash); /* false: out of memory */
 bool mxg_least_merge(struct mxg_least *into, const struct mxg_least *from);
 uint64_t mxg_least_count(const struct mxg_least *set); /* an estimate where `full` */

@@ -14,6 +14,14 @@ struct mxg_report_state *mxg_report_state_new(void)
 	return s;
 }
 
+static void free_peer(struct mxg_peer_state *p)
+{
+	mxg_least_free(&p->senders);
+	mxg_least_free(&p->recipients);
+	mxg_least_free(&p->days);
+	free(p->domains);
+}
+
 void mxg_report_state_free(struct mxg_report_state *s)
 {
 	if (s == NULL)
@@ -28,9 +36,7 @@ void mxg_report_state_free(struct mxg_report_state *s)
 		free(d->name);
 	}
 	for (size_t i = 0; i < s->peer_count; i++) {
-		mxg_least_free(&s->peers[i].senders);
-		mxg_least_free(&s->peers[i].recipients);
-		mxg_least_free(&s->peers[i].days);
+		free_peer(&s->peers[i]);
 	}
 	mxg_sample_free(&s->senders);
 	free(s->domains);
@@ -81,9 +87,9 @@ static uint64_t day_hash(const struct mxg_report_state *s, uint32_t i)
 	return hash_of_day(s->days[i].domain, s->days[i].day);
 }
 
-static size_t place_of(const struct mxg_index *index, uint64_t hash)
+static uint64_t mixed(uint64_t hash)
 {
-	return (hash ^ hash >> 32) & (index->room - 1);
+	return hash ^ hash >> 32;
 }
 
 /* Room for one more in the index; false where memory ran out. */
@@ -97,14 +103,37 @@ static bool widen_index(struct mxg_report_state *s, struct mxg_index *index, siz
 	if (wider.slots == NULL)
 		return false;
 	for (uint32_t i = 0; i < count; i++) {
-		size_t at = place_of(&wider, hash(s, i));
+		uint64_t own = mixed(hash(s, i));
+		size_t at = own & (wider.room - 1);
 		while (wider.slots[at] != 0)
 			at = (at + 1) & (wider.room - 1);
-		wider.slots[at] = i + 1;
+		wider.slots[at] = (own & ~UINT64_C(0xffffffff)) | (i + 1);
 	}
 	free(index->slots);
 	*index = wider;
 	return true;
+}
+
+/* Where to look: the next slot with the tag of the hash, or a free one, where *number is UINT32_MAX. */
+static size_t look(const struct mxg_index *index, uint64_t hash, size_t at, uint32_t *number)
+{
+	uint64_t own = mixed(hash);
+	for (;; at++) {
+		uint64_t slot = index->slots[at & (index->room - 1)];
+		*number = (uint32_t)slot - 1;
+		if (slot == 0 || (slot ^ own) >> 32 == 0)
+			return at & (index->room - 1);
+	}
+}
+
+static size_t first_place(const struct mxg_index *index, uint64_t hash)
+{
+	return mixed(hash) & (index->room - 1);
+}
+
+static void occupy(struct mxg_index *index, size_t at, uint64_t hash, size_t count)
+{
+	index->slots[at] = (mixed(hash) & ~UINT64_C(0xffffffff)) | count;
 }
 
 static bool grow(void **items, size_t *room, size_t count, size_t size)
@@ -120,19 +149,19 @@ static bool grow(void **items, size_t *room, size_t count, size_t size)
 	return true;
 }
 
-uint32_t mxg_state_domain(struct mxg_report_state *s, const char *name, size_t len)
+uint32_t mxg_state_domain(struct mxg_report_state *s, const char *name, size_t len, uint64_t hash)
 {
-	uint64_t hash = mxg_line_hash(name, len);
 	if (!widen_index(s, &s->domain_index, s->domain_count, domain_hash) ||
 	    !grow((void **)&s->domains, &s->domain_room, s->domain_count, sizeof(*s->domains))) {
 		s->nomem = true;
 		return UINT32_MAX;
 	}
-	size_t at = place_of(&s->domain_index, hash);
-	for (; s->domain_index.slots[at] != 0; at = (at + 1) & (s->domain_index.room - 1)) {
-		const struct mxg_domain_state *d = &s->domains[s->domain_index.slots[at] - 1];
-		if (d->hash == hash && strlen(d->name) == len && memcmp(d->name, name, len) == 0)
-			return s->domain_index.slots[at] - 1;
+	uint32_t number;
+	size_t at = look(&s->domain_index, hash, first_place(&s->domain_index, hash), &number);
+	for (; number != UINT32_MAX; at = look(&s->domain_index, hash, at + 1, &number)) {
+		const struct mxg_domain_state *d = &s->domains[number];
+		if (d->hash == hash && d->len == len && memcmp(d->name, name, len) == 0)
+			return number;
 	}
 	char *copy = s->domain_count < MXG_REPORT_DOMAINS ? strndup(name, len) : NULL;
 	if (copy == NULL) {
@@ -140,9 +169,9 @@ uint32_t mxg_state_domain(struct mxg_report_state *s, const char *name, size_t l
 		s->nomem |= s->domain_count < MXG_REPORT_DOMAINS;
 		return UINT32_MAX;
 	}
-	s->domains[s->domain_count] = (struct mxg_domain_state){ .name = copy, .hash = hash };
+	s->domains[s->domain_count] = (struct mxg_domain_state){ .name = copy, .len = len, .hash = hash };
 	s->domains[s->domain_count].watched = s->watch != NULL && s->watch(s->watch_context, copy);
-	s->domain_index.slots[at] = (uint32_t)++s->domain_count;
+	occupy(&s->domain_index, at, hash, ++s->domain_count);
 	return (uint32_t)s->domain_count - 1;
 }
 
@@ -163,9 +192,7 @@ static void thin_peers(struct mxg_report_state *s)
 			s->peers[kept++] = s->peers[i];
 			continue;
 		}
-		mxg_least_free(&s->peers[i].senders);
-		mxg_least_free(&s->peers[i].recipients);
-		mxg_least_free(&s->peers[i].days);
+		free_peer(&s->peers[i]);
 	}
 	s->peer_count = kept;
 	s->cut = true;
@@ -185,12 +212,13 @@ uint32_t mxg_state_peer(struct mxg_report_state *s, const struct mxg_address *ad
 		s->nomem = true;
 		return UINT32_MAX;
 	}
-	size_t at = place_of(&s->peer_index, hash);
-	for (; s->peer_index.slots[at] != 0; at = (at + 1) & (s->peer_index.room - 1))
-		if (mxg_address_equal(&s->peers[s->peer_index.slots[at] - 1].address, address))
-			return s->peer_index.slots[at] - 1;
+	uint32_t number;
+	size_t at = look(&s->peer_index, hash, first_place(&s->peer_index, hash), &number);
+	for (; number != UINT32_MAX; at = look(&s->peer_index, hash, at + 1, &number))
+		if (mxg_address_equal(&s->peers[number].address, address))
+			return number;
 	s->peers[s->peer_count] = (struct mxg_peer_state){ .address = *address, .sample_rank = UINT64_MAX };
-	s->peer_index.slots[at] = (uint32_t)++s->peer_count;
+	occupy(&s->peer_index, at, hash, ++s->peer_count);
 	return (uint32_t)s->peer_count - 1;
 }
 
@@ -205,18 +233,17 @@ uint32_t mxg_state_pair(struct mxg_report_state *s, uint32_t domain, const struc
 		s->nomem = true;
 		return UINT32_MAX;
 	}
-	size_t at = place_of(&s->pair_index, hash);
-	for (; s->pair_index.slots[at] != 0; at = (at + 1) & (s->pair_index.room - 1)) {
-		const struct mxg_pair_state *p = &s->pairs[s->pair_index.slots[at] - 1];
-		if (p->domain == domain && mxg_address_equal(&p->host, host))
-			return s->pair_index.slots[at] - 1;
-	}
+	uint32_t number;
+	size_t at = look(&s->pair_index, hash, first_place(&s->pair_index, hash), &number);
+	for (; number != UINT32_MAX; at = look(&s->pair_index, hash, at + 1, &number))
+		if (s->pairs[number].domain == domain && mxg_address_equal(&s->pairs[number].host, host))
+			return number;
 	if (s->pair_count == PAIRS_MAX) {
 		s->cut = true;
 		return UINT32_MAX;
 	}
 	s->pairs[s->pair_count] = (struct mxg_pair_state){ .domain = domain, .host = *host };
-	s->pair_index.slots[at] = (uint32_t)++s->pair_count;
+	occupy(&s->pair_index, at, hash, ++s->pair_count);
 	return (uint32_t)s->pair_count - 1;
 }
 
@@ -228,18 +255,17 @@ uint32_t mxg_state_day(struct mxg_report_state *s, uint32_t domain, int32_t day)
 		s->nomem = true;
 		return UINT32_MAX;
 	}
-	size_t at = place_of(&s->day_index, hash);
-	for (; s->day_index.slots[at] != 0; at = (at + 1) & (s->day_index.room - 1)) {
-		const struct mxg_day_state *d = &s->days[s->day_index.slots[at] - 1];
-		if (d->domain == domain && d->day == day)
-			return s->day_index.slots[at] - 1;
-	}
+	uint32_t number;
+	size_t at = look(&s->day_index, hash, first_place(&s->day_index, hash), &number);
+	for (; number != UINT32_MAX; at = look(&s->day_index, hash, at + 1, &number))
+		if (s->days[number].domain == domain && s->days[number].day == day)
+			return number;
 	if (s->day_count == DAYS_MAX) {
 		s->cut = true;
 		return UINT32_MAX;
 	}
 	s->days[s->day_count] = (struct mxg_day_state){ .domain = domain, .day = day };
-	s->day_index.slots[at] = (uint32_t)++s->day_count;
+	occupy(&s->day_index, at, hash, ++s->day_count);
 	return (uint32_t)s->day_count - 1;
 }
 
@@ -247,7 +273,7 @@ uint32_t mxg_state_day(struct mxg_report_state *s, uint32_t domain, int32_t day)
 uint16_t mxg_state_reason(struct mxg_report_state *s, const char *name, size_t len)
 {
 	for (size_t i = 0; i < s->reason_count; i++)
-		if (strlen(s->reasons[i].name) == len && memcmp(s->reasons[i].name, name, len) == 0)
+		if (s->reasons[i].len == len && memcmp(s->reasons[i].name, name, len) == 0)
 			return (uint16_t)i;
 	bool last = s->reason_count == MXG_REPORT_REASONS - 1;
 	if (s->reason_count == MXG_REPORT_REASONS)
@@ -257,6 +283,7 @@ uint16_t mxg_state_reason(struct mxg_report_state *s, const char *name, size_t l
 	len = last ? strlen(kept) : len < sizeof(s->reasons[i].name) ? len : sizeof(s->reasons[i].name) - 1;
 	memcpy(s->reasons[i].name, kept, len);
 	s->reasons[i].name[len] = '\0';
+	s->reasons[i].len = len;
 	return (uint16_t)i;
 }
 
@@ -285,25 +312,35 @@ void mxg_state_widen(int64_t *first, int64_t *last, int64_t from, int64_t to)
 		*last = to;
 }
 
-/* By name, so that it does not matter in which order domains are seen. */
-void mxg_state_peer_domain(struct mxg_report_state *s, struct mxg_peer_state *p, uint32_t domain)
+/* False: out of memory. */
+bool mxg_state_peer_domain(struct mxg_report_state *s, struct mxg_peer_state *p, uint32_t domain)
 {
-	size_t at = p->domain_count;
-	const char *name = s->domains[domain].name;
-	for (size_t i = 0; i < p->domain_count; i++)
-		if (p->domains[i] == domain)
-			return;
-	while (at > 0 && strcmp(s->domains[p->domains[at - 1]].name, name) > 0)
-		at--;
-	if (p->domain_count == MXG_PEER_DOMAINS) {
-		p->more_domains = true;
-		if (at == MXG_PEER_DOMAINS)
-			return;
-		p->domain_count--;
+	uint32_t low = 0, high = p->domain_count;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (p->domains[middle] < domain)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	memmove(p->domains + at + 1, p->domains + at, (p->domain_count - at) * sizeof(p->domains[0]));
-	p->domains[at] = domain;
+	if (low < p->domain_count && p->domains[low] == domain)
+		return true;
+	if (p->domain_count == MXG_PEER_DOMAINS) {
+		p->more_domains = s->cut = true;
+		return true;
+	}
+	if (p->domain_count == p->domain_room) {
+		uint32_t room = p->domain_room == 0 ? 2 : p->domain_room * 2;
+		uint32_t *domains = reallocarray(p->domains, room, sizeof(*domains));
+		if (domains == NULL)
+			return false;
+		p->domains = domains;
+		p->domain_room = room;
+	}
+	memmove(p->domains + low + 1, p->domains + low, (p->domain_count - low) * sizeof(*p->domains));
+	p->domains[low] = domain;
 	p->domain_count++;
+	return true;
 }
 
 /* ---- one decision --------------------------------------------------------------------------------------------- */
@@ -326,7 +363,7 @@ static bool is_cut(struct mxg_slice reason)
 static bool reason_of(struct mxg_report_state *s, struct mxg_slice reason, uint16_t *out)
 {
 	for (size_t i = 0; i < s->reason_count; i++)
-		if (strncmp(s->reasons[i].name, reason.at, reason.len) == 0 && s->reasons[i].name[reason.len] == '\0') {
+		if (s->reasons[i].len == reason.len && memcmp(s->reasons[i].name, reason.at, reason.len) == 0) {
 			*out = (uint16_t)i;
 			return true;
 		}
@@ -334,27 +371,6 @@ static bool reason_of(struct mxg_report_state *s, struct mxg_slice reason, uint1
 		return false;
 	*out = mxg_state_reason(s, reason.at, reason.len);
 	return true;
-}
-
-/* The domain behind the last @, in lower case; "(none)" where there is none. */
-static size_t domain_of(char out[256], struct mxg_slice rcpt)
-{
-	const char *at = memrchr(rcpt.at, '@', rcpt.len);
-	size_t len = at == NULL ? 0 : rcpt.len - (size_t)(at + 1 - rcpt.at);
-	if (len == 0 || len > 253) {
-		memcpy(out, "(none)", 6);
-		return 6;
-	}
-	for (size_t i = 0; i < len; i++)
-		out[i] = at[1 + i] >= 'A' && at[1 + i] <= 'Z' ? (char)(at[1 + i] - 'A' + 'a') : at[1 + i];
-	return len;
-}
-
-/* Bounces have no sender that tells anything. */
-static uint64_t hash_or_none(struct mxg_slice s)
-{
-	uint64_t hash = s.len == 0 ? 0 : mxg_line_hash(s.at, s.len);
-	return hash;
 }
 
 static void set_sample(struct mxg_peer_state *p, const struct mxg_decision *d)
@@ -396,32 +412,30 @@ static void count_watched(struct mxg_report_state *s, const struct mxg_decision 
 
 static void count_direct(struct mxg_report_state *s, const struct mxg_decision *d, uint32_t domain, bool refused)
 {
-	struct mxg_address address;
 	s->domains[domain].refused += refused ? d->repeat : 0;
-	if (!mxg_address_parse(&address, d->boundary.at, d->boundary.len, MXG_ADDRESS_BARE))
+	if (d->peer.family == 0)
 		return;
-	uint32_t number = mxg_state_peer(s, &address);
+	uint32_t number = mxg_state_peer(s, &d->peer);
 	if (number == UINT32_MAX)
 		return;
 	struct mxg_peer_state *p = &s->peers[number];
-	uint64_t sender = hash_or_none(d->from), rcpt = hash_or_none(d->rcpt);
 	p->messages += d->repeat;
 	mxg_state_widen(&p->first, &p->last, d->time, d->time);
 	mxg_state_peer_domain(s, p, domain);
 	s->nomem |=
-		(sender != 0 && !mxg_least_add(&p->senders, sender)) || !mxg_least_add(&p->recipients, rcpt) ||
+		(d->sender_hash != 0 && !mxg_least_add(&p->senders, d->sender_hash)) ||
+		!mxg_least_add(&p->recipients, d->rcpt_hash) ||
 		(d->time > 0 && !mxg_least_add(&p->days, (uint64_t)(d->time / 86400) * UINT64_C(0x9e3779b97f4a7c15)));
 	set_sample(p, d);
 	if (s->domains[domain].watched)
-		count_watched(s, d, domain, &address, true);
+		count_watched(s, d, domain, &d->peer, true);
 }
 
 static void count_authorized(struct mxg_report_state *s, const struct mxg_decision *d, uint32_t domain)
 {
 	struct mxg_address origin;
-	uint64_t sender = hash_or_none(d->from);
-	s->nomem |= (sender != 0 && !mxg_sample_add(&s->senders, sender)) ||
-		    !mxg_least_add(&s->domains[domain].recipients, hash_or_none(d->rcpt));
+	s->nomem |= (d->sender_hash != 0 && !mxg_sample_add(&s->senders, d->sender_hash)) ||
+		    !mxg_least_add(&s->domains[domain].recipients, d->rcpt_hash);
 	if (s->domains[domain].watched && d->origin.len > 1 &&
 	    mxg_address_parse(&origin, d->origin.at, d->origin.len, MXG_ADDRESS_BARE))
 		count_watched(s, d, domain, &origin, false);
@@ -429,8 +443,7 @@ static void count_authorized(struct mxg_report_state *s, const struct mxg_decisi
 
 static void count_domain(struct mxg_report_state *s, const struct mxg_decision *d, uint16_t reason)
 {
-	char name[256];
-	uint32_t domain = mxg_state_domain(s, name, domain_of(name, d->rcpt));
+	uint32_t domain = mxg_state_domain(s, d->domain, d->domain_len, d->domain_hash);
 	if (domain == UINT32_MAX)
 		return;
 	unsigned enforced = d->would == MXG_NO_WOULD ? d->action : d->would;

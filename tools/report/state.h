@@ -17,9 +17,9 @@
 #define MXG_REPORT_PEERS 262144 /* direct peers that are kept */
 #define MXG_REPORT_DOMAINS 4000000
 #define MXG_REPORT_SENDERS 1000000 /* of mail that came through gateways */
-#define MXG_PEER_DOMAINS 16
+#define MXG_PEER_DOMAINS 65536 /* of one peer */
 #define MXG_PEER_DAYS 64 /* different days that are remembered */
-#define MXG_SAMPLE_MAX 200
+#define MXG_SAMPLE_MAX 160
 
 struct mxg_count_by_reason {
 	uint16_t reason;
@@ -30,6 +30,7 @@ struct mxg_count_by_reason {
 struct mxg_domain_state {
 	char *name;
 	uint64_t hash;
+	size_t len;
 	uint64_t verdicts[MXG_REPORT_VERDICTS];
 	uint64_t refused; /* direct ones that enforce would not have accepted */
 	struct mxg_count_by_reason *held_up; /* unknown ones that it would not have accepted */
@@ -41,9 +42,9 @@ struct mxg_peer_state {
 	struct mxg_address address;
 	uint64_t messages;
 	int64_t first, last;
-	uint32_t domains[MXG_PEER_DOMAINS]; /* numbers, the first ones by name; */
-	uint8_t domain_count;
-	bool more_domains; /* … there are more */
+	uint32_t *domains; /* numbers, ascending */
+	uint32_t domain_count, domain_room;
+	bool more_domains; /* than MXG_PEER_DOMAINS */
 	struct mxg_least senders, recipients, days;
 	uint64_t sample_rank; /* of the sample's line: the smallest one stays */
 	char sample[MXG_SAMPLE_MAX];
@@ -65,8 +66,8 @@ struct mxg_day_state {
 	uint64_t seconds; /* of the day, summed up over its messages */
 };
 
-struct mxg_index { /* an open table of numbers + 1 */
-	uint32_t *slots;
+struct mxg_index { /* an open table of numbers + 1, each under 32 bits of its hash */
+	uint64_t *slots;
 	size_t room;
 };
 
@@ -76,6 +77,7 @@ struct mxg_report_state {
 	uint64_t verdicts[MXG_REPORT_VERDICTS], actions[MXG_REPORT_ACTIONS], would[MXG_REPORT_ACTIONS];
 	struct {
 		char name[64];
+		size_t len;
 		uint64_t count;
 	} reasons[MXG_REPORT_REASONS];
 	size_t reason_count;
@@ -107,12 +109,12 @@ bool mxg_report_count(struct mxg_report_state *state, const struct mxg_decision 
 void mxg_report_merge(struct mxg_report_state *into, const struct mxg_report_state *from);
 
 /* For the partial form as well. Numbers; UINT32_MAX: no room. */
-uint32_t mxg_state_domain(struct mxg_report_state *state, const char *name, size_t len);
+uint32_t mxg_state_domain(struct mxg_report_state *state, const char *name, size_t len, uint64_t hash);
 uint32_t mxg_state_peer(struct mxg_report_state *state, const struct mxg_address *address);
 uint32_t mxg_state_pair(struct mxg_report_state *state, uint32_t domain, const struct mxg_address *host);
 uint32_t mxg_state_day(struct mxg_report_state *state, uint32_t domain, int32_t day);
 uint16_t mxg_state_reason(struct mxg_report_state *state, const char *name, size_t len);
-void mxg_state_peer_domain(struct mxg_report_state *state, struct mxg_peer_state *peer, uint32_t domain);
+bool mxg_state_peer_domain(struct mxg_report_state *state, struct mxg_peer_state *peer, uint32_t domain);
 bool mxg_state_held_up(struct mxg_domain_state *domain, uint16_t reason, uint64_t count);
 void mxg_state_widen(int64_t *first, int64_t *last, int64_t from, int64_t to);
 
