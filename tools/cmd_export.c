@@ -51,9 +51,9 @@ static const struct mxg_option options[] = {
 const struct mxg_usage usage_export = {
 	.synopsis = "[-c CONF] [OPTION]… FORMAT [DOMAIN…]",
 	.about = "Writes the addresses that are authorized for DOMAIN, or for all local domains, in a form\n"
-		 "that another program reads: postfix (cidr table), nftables (sets), exim (host list),\n"
-		 "exim-domains (a host list for each domain), rspamd (map), spamassassin (trusted_networks),\n"
-		 "plain, json.",
+		 "that another program reads: postfix (cidr table), postfix-domains (restriction classes, one\n"
+		 "for each set), nftables (sets), exim (host list), exim-domains and exim-cdb (a host list for\n"
+		 "each domain), rspamd (map), spamassassin (trusted_networks), plain, json.",
 	.options = options,
 	.count = sizeof(options) / sizeof(options[0]),
 	.after = "Terms that are no list of addresses (exists, ptr, entries with a header condition) are\n"
@@ -73,8 +73,8 @@ static int read_options(struct request *q, int argc, char **argv)
 	if (status != 0)
 		return status;
 	if (optind == argc)
-		return mxg_wrong_use(argv[0], "the format is missing: postfix, nftables, exim, "
-					      "exim-domains, rspamd, spamassassin, plain or json");
+		return mxg_wrong_use(argv[0], "the format is missing: postfix, postfix-domains, nftables, "
+					      "exim, exim-domains, exim-cdb, rspamd, spamassassin, plain or json");
 	q->format = mxg_export_format(argv[optind]);
 	if (q->format != NULL)
 		return 0;
@@ -111,7 +111,19 @@ static void remark_gaps(struct collection *c, const char *command, const struct 
 	}
 }
 
-/* An address is no proof where the entry asks for a header field as well. */
+/* An address is no proof where the entry asks for a header field or a certificate as well. */
+static bool remark_condition(struct collection *c, const char *command, const struct mxg_gateway *g)
+{
+	char text[400];
+	if (g->token.field == NULL && !g->certificate.set)
+		return false;
+	snprintf(text, sizeof(text), "not in this list: entry %.100s: it asks for %s%.100s as well", g->name,
+		 g->token.field != NULL ? "the header field " : "a certificate",
+		 g->token.field != NULL ? g->token.field : "");
+	remark(c, command, text);
+	return true;
+}
+
 static void take_ranges(struct collection *c, const char *command, const struct mxg_ruleset *ruleset,
 			struct mxg_prefixes *to)
 {
@@ -119,19 +131,24 @@ static void take_ranges(struct collection *c, const char *command, const struct 
 	for (size_t i = 0; i < c->flat.count && !c->nomem; i++) {
 		const struct mxg_reach_range *r = &c->flat.ranges[i].range;
 		const struct mxg_gateway *g = &ruleset->gateways[ruleset->terms[r->term].gateway];
-		if (g->token.field != NULL) {
-			snprintf(text, sizeof(text),
-				 "not in this list: entry %.100s: it asks for the header field "
-				 "%.100s as well",
-				 g->name, g->token.field);
-			remark(c, command, text);
+		if (remark_condition(c, command, g))
 			continue;
-		}
 		c->nomem = !mxg_prefixes_add(to, &r->prefix, 1);
 		if (!r->wide)
 			continue;
 		c->wide = true;
 		snprintf(text, sizeof(text), "very wide: %.200s (entry %.100s)", r->text, g->name);
+		remark(c, command, text);
+	}
+}
+
+static void remark_certificates(struct collection *c, const char *command, const struct mxg_ruleset *ruleset)
+{
+	char text[200];
+	for (size_t i = 0; i < ruleset->certificate_count; i++) {
+		snprintf(text, sizeof(text),
+			 "not in this list: entry %.100s: a certificate makes it a gateway, no address",
+			 ruleset->gateways[ruleset->certificate_terms[i].gateway].name);
 		remark(c, command, text);
 	}
 }
@@ -165,6 +182,7 @@ static void collect(struct collection *c, const struct request *q, const struct 
 	}
 	take_ranges(c, q->command, ruleset, to);
 	remark_gaps(c, q->command, ruleset);
+	remark_certificates(c, q->command, ruleset);
 	remark_rest(c, q->command);
 }
 
@@ -294,7 +312,7 @@ static int refuse_to_merge(const struct collection *c, const struct request *q)
 {
 	fprintf(stderr,
 		"%s: what is authorized for %s is not so for %s; nothing is written (--merge puts %zu sets into one "
-		"list; exim-domains and json keep them apart)\n",
+		"list; postfix-domains, exim-domains, exim-cdb and json keep them apart)\n",
 		q->command, first_domain(&c->sets.items[0]), first_domain(&c->sets.items[1]), c->sets.count);
 	return EX_USAGE;
 }
@@ -326,7 +344,11 @@ static int write_file(const struct request *q, const struct mxg_export *e)
 	struct mxg_output_file output;
 	if (!mxg_output_open(&output, q->output))
 		return cannot_write(q, output.why, EX_CANTCREAT);
-	q->format->write(e, output.file);
+	if (!q->format->write(e, output.file)) {
+		int error = errno;
+		mxg_output_drop(&output);
+		return cannot_write(q, strerror(error), EX_IOERR);
+	}
 	return mxg_output_finish(&output) ? 0 : cannot_write(q, output.why, EX_IOERR);
 }
 
@@ -340,8 +362,10 @@ static int write_out(struct collection *c, const struct request *q)
 				      .config = q->config };
 	if (q->output != NULL)
 		return write_file(q, &e);
-	q->format->write(&e, stdout);
-	return 0;
+	if (q->format->write(&e, stdout))
+		return 0;
+	fprintf(stderr, "%s: %s\n", q->command, strerror(errno));
+	return EX_IOERR;
 }
 
 static int export(struct collection *c, const struct request *q, int argc, char **argv)
