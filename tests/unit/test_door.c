@@ -33,7 +33,8 @@ static const char conf[] =
 	"trace = { by = [ \"relay.example.com\" ]; mta = [ \"postfix\" ]; };"
 	"gateways = ( { name = \"own\"; allow = \"ip4:192.0.2.0/24\"; },"
 	"  { name = \"shared\"; allow = \"ip4:198.51.100.0/24\";"
-	"    header = { name = \"X-Token\"; value = \"s3cret\"; }; } );"
+	"    header = { name = \"X-Token\"; value = \"s3cret\"; }; },"
+	"  { name = \"cloud\"; certificate = { subject = \"mail.filter.example\"; verified = true; }; } );"
 	"policies = ( { domains = [ \"aside.example\" ]; on_direct = \"quarantine\"; },"
 	"  { domains = [ \"late.example\" ]; on_direct = \"defer\"; },"
 	"  { domains = [ \"watched.example\" ]; mode = \"monitor\"; },"
@@ -127,6 +128,20 @@ static void test_a_login_is_believed(void **state)
 	mxg_door_tell(door, MXG_DOOR_LOGIN, "alice");
 	mxg_door_connect(door); /* another client */
 	mxg_door_tell(door, MXG_DOOR_PEER, SPAMMER);
+	mxg_door_mail(door, "");
+	assert_int_equal(rcpt("<a@example.com>"), 550);
+}
+
+static void test_a_certificate_is_the_client_s(void **state)
+{
+	(void)state;
+	connect_from(SPAMMER, DOOR);
+	mxg_door_tell(door, MXG_DOOR_CERTIFICATE_SUBJECT, "mail.filter.example");
+	assert_int_equal(rcpt("<a@example.com>"), 550); /* not verified */
+	mxg_door_tell(door, MXG_DOOR_CERTIFICATE_VERIFIED, "yes");
+	mxg_door_mail(door, "");
+	assert_int_equal(rcpt("<a@example.com>"), 250);
+	mxg_door_tell(door, MXG_DOOR_CERTIFICATE_SUBJECT, "");
 	mxg_door_mail(door, "");
 	assert_int_equal(rcpt("<a@example.com>"), 550);
 }
@@ -397,6 +412,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_recipients),
 		cmocka_unit_test(test_a_login_is_believed),
+		cmocka_unit_test(test_a_certificate_is_the_client_s),
 		cmocka_unit_test(test_the_header_decides),
 		cmocka_unit_test(test_the_trace_decides),
 		cmocka_unit_test(test_answers_that_differ),
