@@ -269,11 +269,9 @@ static bool remove_fields(SMFICTX *ctx, const struct mxg_door_header *header)
 {
 	size_t count;
 	const struct mxg_door_removal *removals = mxg_door_header_removals(header, &count);
-	char name[FIELD_MAX_BYTES];
 	while (count > 0) {
 		const struct mxg_door_removal *r = &removals[--count];
-		snprintf(name, sizeof(name), "%s", r->name);
-		if (smfi_chgheader(ctx, name, (int)r->number, NULL) != MI_SUCCESS)
+		if (smfi_chgheader(ctx, r->name, (int)r->number, r->value) != MI_SUCCESS)
 			return false;
 	}
 	return true;
