@@ -75,7 +75,8 @@ void mxg_pass_prefixes(struct mxguard_check *c, struct mxg_domain_check *d, stru
 {
 	const struct mxg_ruleset *r = d->ruleset;
 	size_t count;
-	const uint32_t *numbers = mxg_prefix_set_lookup(r->prefixes, &c->boundary, &count);
+	const uint32_t *numbers =
+		mxg_prefix_set_lookup(r->prefixes, d->client != NULL ? d->client : &c->boundary, &count);
 	p->addresses_seen = r->dns_count < r->term_count;
 	for (size_t i = 0; i < count; i++) {
 		const struct mxg_gateway_term *term = &r->terms[numbers[i]];
@@ -201,9 +202,9 @@ static void fill_input(struct mxguard_check *c, const struct mxg_domain_check *d
 		       int64_t as_of)
 {
 	*in = (struct mxg_eval_input){
-		.peer = c->boundary,
+		.peer = d->client != NULL ? *d->client : c->boundary,
 		.sender = c->sender,
-		.helo = c->boundary_helo != NULL ? c->boundary_helo : "",
+		.helo = c->boundary_helo != NULL && d->client == NULL ? c->boundary_helo : "",
 		.receiver = c->policy->hostname,
 		.view = { .now = c->now, .as_of = as_of, .keep_stale = c->policy->keep_stale },
 		.insecure_macros = c->policy->insecure_client_macros,

@@ -15,6 +15,16 @@
 enum mxg_log_format { MXG_LOG_TEXT = 0, MXG_LOG_JSON };
 enum mxg_tag { MXG_TAG_NEVER = 0, MXG_TAG_NOT_ACCEPTED, MXG_TAG_ALWAYS };
 
+struct mxg_prefix_list {
+	struct mxg_prefix *items;
+	size_t count;
+};
+
+struct mxg_string_list {
+	const char **items;
+	size_t count;
+};
+
 /* A second condition on an entry whose addresses are shared: a header field with a secret. */
 struct mxg_token {
 	const char *field; /* NULL: no condition */
@@ -23,9 +33,17 @@ struct mxg_token {
 	size_t value_len;
 };
 
+/* How to read the fields that gateways write (docs/design.md, "Origin"). */
+struct mxg_origin_rules {
+	struct mxg_string_list by; /* lower case, or ".suffix"; none: they are not read */
+	unsigned mta; /* mask, 0: the form must tell */
+	struct mxg_prefix_list internal; /* the gateway's own hosts that hand nothing to us */
+};
+
 struct mxg_gateway {
 	const char *name;
 	struct mxg_token token;
+	struct mxg_origin_rules origin; /* by.count 0: the policy's */
 	size_t first_term, term_count; /* its terms in the ruleset, configuration order */
 };
 
@@ -65,16 +83,6 @@ struct mxg_ruleset {
 	const char *reply_text; /* NULL: the reason's own */
 };
 
-struct mxg_prefix_list {
-	struct mxg_prefix *items;
-	size_t count;
-};
-
-struct mxg_string_list {
-	const char **items;
-	size_t count;
-};
-
 struct mxguard_policy {
 	atomic_uint refs;
 	const char *path;
@@ -95,6 +103,9 @@ struct mxguard_policy {
 	uint64_t own_lengths; /* bit N: one of them has N bytes, modulo 64; all bits: there are suffixes */
 	unsigned trace_mta; /* mask for the trace reader, 0: the form must tell */
 	struct mxg_string_list trace_mta_names;
+	struct mxg_origin_rules origin;
+	bool origin_tag; /* the origin goes into the tag, which is written for its sake */
+	bool any_origin; /* here or in a gateway */
 	const char *authserv_id; /* default: this host's name */
 	const char *hostname; /* this host's name, for %{r} and defaults */
 	enum mxg_log_format log_format;
