@@ -237,6 +237,7 @@ static void print_people(const struct mxguard_check *c, size_t i)
 	print_row("gateway", mxguard_check_text(c, i, MXGUARD_TEXT_GATEWAY));
 	print_row("term", mxguard_check_text(c, i, MXGUARD_TEXT_TERM));
 	print_row("origin", log_value(c, i, "origin"));
+	print_row("origin helo", log_value(c, i, "origin_helo"));
 	if (mxguard_check_reply_code(c, i) != 250)
 		printf("  %-14s %d %s %s\n", "reply", mxguard_check_reply_code(c, i),
 		       mxguard_check_text(c, i, MXGUARD_TEXT_STATUS), mxguard_check_text(c, i, MXGUARD_TEXT_REPLY));
