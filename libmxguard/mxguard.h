@@ -187,7 +187,10 @@ int mxguard_snapshot_changed(const struct mxguard_snapshot *snapshot, const stru
  * until the check is reset, released or freed.
  */
 enum mxguard_check_flag {
-	MXGUARD_CHECK_FLAG_STEPS = 1 << 0 /* keep the steps for mxguard_check_step() */
+	MXGUARD_CHECK_FLAG_STEPS = 1 << 0, /* keep the steps for mxguard_check_step() */
+	/* The MTA that asks has not written its own Received field: where the peer is internal and no
+	 * field stands in the message, the peer has made it. */
+	MXGUARD_CHECK_FLAG_NO_OWN_FIELD = 1 << 1
 };
 
 /* What a check wants next; positive, so that no error is mistaken for it. */
@@ -239,6 +242,26 @@ int mxguard_check_set_helo(struct mxguard_check *check, const char *helo);
  * "Logins"): the verdict is then "authenticated". NULL, "", blanks, or a name with control
  * characters: none. */
 int mxguard_check_set_login(struct mxguard_check *check, const char *login);
+/*
+ * What the caller was told of the certificate that the client has shown in TLS, for gateways with a
+ * `certificate`. It counts for the peer alone, not for a host behind it in the trace. Without this
+ * call nothing was told, and such an entry matches nothing. In each text NULL is "the caller is not
+ * told this", and "" is "there is none"; any length.
+ *   subject          the common name as the TLS library gives it, without an encoding of the MTA's
+ *                    (xtext); with _SUBJECT_DN a distinguished name of RFC 4514.
+ *   issuer           for the steps only.
+ *   fingerprint      of the certificate, and key_fingerprint of its public key, in SHA-256:
+ *                    hexadecimal in either case, with or without colons, with or without "SHA256:" or
+ *                    "sha256=" in front. Those of another digest match nothing.
+ *   flags            enum mxguard_certificate_flag, or 0; others: MXGUARD_ERROR_INVALID.
+ * Called again it replaces all of it.
+ */
+enum mxguard_certificate_flag {
+	MXGUARD_CERTIFICATE_FLAG_VERIFIED = 1 << 0, /* issued by an authority that the MTA trusts, and valid now */
+	MXGUARD_CERTIFICATE_FLAG_SUBJECT_DN = 1 << 1 /* subject is "CN=mail.example.com,O=Example", not the bare name */
+};
+int mxguard_check_set_certificate(struct mxguard_check *check, const char *subject, const char *issuer,
+				  const char *fingerprint, const char *key_fingerprint, unsigned flags);
 /* The reverse-path of RFC 5321, with or without <>. NULL and "": the null sender. */
 int mxguard_check_set_sender(struct mxguard_check *check, const char *sender);
 /* Others than the two: MXGUARD_ERROR_INVALID. */
@@ -368,9 +391,10 @@ int mxguard_check_tag(const struct mxguard_check *check, size_t index, char *buf
 /*
  * Whoever decided, and whatever the decision: Authentication-Results with our authserv-id (RFC
  * 8601 section 5) and the fields with the secrets of shared gateways are removed before delivery,
- * also where they are too long or strangely written; those of other servers stay. A filter looks at
- * one message's header as it comes, and names the bytes that go. It copies nothing, and allocates
- * nothing but itself.
+ * also where they are too long or strangely written; those of other servers stay. Where a bare CR or
+ * the like inside another field makes some readers see such a field behind it, those bytes go. A
+ * filter looks at one message's header as it comes, and names the bytes that go. It copies nothing,
+ * and allocates nothing but itself.
  *
  * It belongs to the caller and to one thread at a time, and holds a reference to its policy.
  * What it returns lives until it is reset or freed.

@@ -22,10 +22,11 @@
 
 struct request {
 	const char *config, *peer, *helo, *from, *login, *message;
+	const char *cert_subject, *cert_fingerprint;
 	const char *recipients[RECIPIENTS_MAX];
 	size_t recipient_count;
 	enum mxguard_place place;
-	bool json, no_snapshot;
+	bool json, no_snapshot, cert_verified;
 	int trouble; /* the exit status, where the message cannot be read */
 };
 
@@ -42,6 +43,14 @@ static const struct mxg_option options[] = {
 	  .field = offsetof(struct request, from) },
 	{ 0, "login", "NAME", "the login that the MTA vouches for", .kind = MXG_OPTION_TEXT,
 	  .field = offsetof(struct request, login) },
+	{ 0, "cert-subject", "NAME",
+	  "the common name in the client's TLS certificate; '' where it has shown\n"
+	  "none. Without this option and the next nothing is known of a certificate",
+	  .kind = MXG_OPTION_TEXT, .field = offsetof(struct request, cert_subject) },
+	{ 0, "cert-fingerprint", "SHA256", "of the certificate or its public key; '' where there is none",
+	  .kind = MXG_OPTION_TEXT, .field = offsetof(struct request, cert_fingerprint) },
+	{ 0, "cert-verified", NULL, "the MTA has verified the certificate", .kind = MXG_OPTION_FLAG,
+	  .field = offsetof(struct request, cert_verified) },
 	{ 0, "place", "PLACE", "door (default) or queued", .kind = MXG_OPTION_WORD,
 	  .field = offsetof(struct request, place), .words = mxg_option_places },
 	{ 'm', "message", "FILE", "the message, for its Received fields; - is standard input", .kind = MXG_OPTION_TEXT,
@@ -276,6 +285,14 @@ static int tell(const struct request *q, const struct mxguard_check *check)
 	return status;
 }
 
+/* A fingerprint may be either's. */
+static void fill_certificate(const struct request *q, struct mxguard_check *check)
+{
+	if (q->cert_subject != NULL || q->cert_fingerprint != NULL || q->cert_verified)
+		mxguard_check_set_certificate(check, q->cert_subject, NULL, q->cert_fingerprint, q->cert_fingerprint,
+					      q->cert_verified ? MXGUARD_CERTIFICATE_FLAG_VERIFIED : 0);
+}
+
 static int fill(const struct request *q, struct mxguard_check *check)
 {
 	if (mxguard_check_set_peer_text(check, q->peer) == MXGUARD_ERROR_INVALID)
@@ -286,6 +303,7 @@ static int fill(const struct request *q, struct mxguard_check *check)
 		mxguard_check_set_helo(check, q->helo);
 	if (q->login != NULL)
 		mxguard_check_set_login(check, q->login);
+	fill_certificate(q, check);
 	for (size_t i = 0; i < q->recipient_count; i++)
 		if (mxguard_check_add_recipient(check, q->recipients[i], NULL) < 0)
 			return EX_TEMPFAIL;

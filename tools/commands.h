@@ -21,6 +21,7 @@ MXG_COMMAND(refresh);
 MXG_COMMAND(gateways);
 MXG_COMMAND(export);
 MXG_COMMAND(policy);
+MXG_COMMAND(milter);
 MXG_COMMAND(doctor);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* From one snapshot to the next: what is confirmed, superseded, dropped. */
+#include "history_write.h"
 #include "refresh.h"
 #include "snapshot/grace.h"
 #include "snapshot/snapshot.h"
@@ -77,14 +78,41 @@ size_t mxg_item_versions(const struct mxg_item *item, const struct mxguard_polic
 	return count;
 }
 
+/* Versions are newest first; the history begins with the oldest. */
+static void put_all(struct mxg_history_writer *history, const struct mxg_question *q, const struct mxg_answer *versions,
+		    size_t count)
+{
+	for (size_t i = count; i-- > 0;)
+		if (!versions[i].refused)
+			mxg_history_put(history, q, &versions[i], versions[i].from);
+	if (count > 0 && versions[0].superseded != 0)
+		mxg_history_put_end(history, q, versions[0].superseded);
+}
+
+/* What is another than the last snapshot said goes into the history. */
+static void note_change(struct mxg_refresh *run, const struct mxg_item *item, const struct mxg_question *q,
+			const struct mxg_answer *versions, size_t count)
+{
+	const struct mxg_answer *old = mxg_item_current(item), *new = &versions[0];
+	if (run->history == NULL)
+		return;
+	if (run->history->whole || run->store.before == NULL)
+		put_all(run->history, q, versions, count);
+	else if (count > 0 && !new->refused &&new->superseded == 0 && (old == NULL || new->from != old->from))
+		mxg_history_put(run->history, q, new, new->from);
+	else if (old != NULL && (count == 0 || new->superseded != 0))
+		mxg_history_put_end(run->history, q, count > 0 ? new->superseded : run->now);
+}
+
 static void write_item(struct mxg_refresh *run, struct mxg_writer *writer, const struct mxg_item *item)
 {
 	struct mxg_answer versions[MXG_VERSIONS_MAX];
 	struct mxg_question q;
 	size_t count = mxg_item_versions(item, run->policy, run->now, versions);
+	mxg_item_question(item, &q);
+	note_change(run, item, &q, versions, count);
 	if (count == 0)
 		return;
-	mxg_item_question(item, &q);
 	mxg_writer_answer(writer, &q, versions, count);
 	run->written++;
 }

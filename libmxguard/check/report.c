@@ -98,9 +98,11 @@ static const char *explanation(const struct mxguard_check *c, const struct mxg_r
 	mxg_address_format(&c->boundary, address);
 	mxg_neuter(domain, sizeof(domain), r->domain == NULL ? "" : r->domain, r->domain_len, "");
 	if (r->outcome.verdict == MXGUARD_VERDICT_DIRECT && has_boundary(c))
-		snprintf(buf, sizeof(buf), "%s is not an authorized gateway for %s%s", address, domain,
+		snprintf(buf, sizeof(buf), "%s is not an authorized gateway for %s%s%s", address, domain,
 			 r->outcome.reason == MXG_REASON_TOKEN_MISSING ? ": its header field with the secret is missing"
-								       : "");
+			 : detail != NULL                              ? ": "
+								       : "",
+			 detail != NULL ? detail : "");
 	else if (r->outcome.verdict == MXGUARD_VERDICT_AUTHORIZED)
 		snprintf(buf, sizeof(buf), "%s is an authorized gateway for %s%s%s", address, domain,
 			 detail != NULL && detail[0] != '\0' ? ", " : "", detail != NULL ? detail : "");

@@ -107,11 +107,13 @@ bool mxg_own_names(struct mxg_policy_build *b); /* own_names.c; behind the defau
 bool mxg_take_origin(struct mxg_policy_build *b, struct mxg_origin_rules *out, const config_setting_t *group,
 		     unsigned place);
 
-/* ---- gateways.c, token_value.c, blocks.c, hash.c ------------------------- */
+/* ---- gateways.c, token_value.c, certificate_value.c, blocks.c, hash.c ------------------------- */
 
 bool mxg_take_gateways(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
 		       const config_setting_t *setting);
 bool mxg_take_token(struct mxg_policy_build *b, struct mxg_token *token, const config_setting_t *setting);
+bool mxg_take_certificate(struct mxg_policy_build *b, struct mxg_certificate_rule *rule,
+			  const config_setting_t *setting);
 /* Makes the rulesets: the blocks' are copies of the default, changed. */
 bool mxg_take_policies(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
 		       const config_setting_t *setting);

@@ -40,11 +40,20 @@ struct mxg_origin_rules {
 	struct mxg_prefix_list internal; /* the gateway's own hosts that hand nothing to us */
 };
 
+/* What the client's TLS certificate must be. */
+struct mxg_certificate_rule {
+	bool set; /* false: no condition */
+	bool has_fingerprint, verified;
+	uint8_t fingerprint[32]; /* SHA-256, of certificate or public key */
+	const char *subject; /* NULL: any */
+};
+
 struct mxg_gateway {
 	const char *name;
 	struct mxg_token token;
 	struct mxg_origin_rules origin; /* by.count 0: the policy's */
-	size_t first_term, term_count; /* its terms in the ruleset, configuration order */
+	struct mxg_certificate_rule certificate;
+	size_t first_term, term_count; /* its terms in the ruleset, configuration order; none: the certificate alone */
 };
 
 /* One term of one gateway. Its index in ruleset->terms is its number: lower is earlier
@@ -71,6 +80,8 @@ struct mxg_ruleset {
 	struct mxg_prefix_set *prefixes; /* ip4 and ip6 terms; an item's number is the term's */
 	size_t dns_count; /* the other terms: numbers, ascending */
 	uint32_t *dns_terms;
+	size_t certificate_count; /* of entries without terms, whose certificate makes a gateway of any address: */
+	struct mxg_gateway_term *certificate_terms; /* … terms that stand for them, in no other list */
 	bool by_recipient; /* one of them is */
 	struct mxg_exempt exempt;
 	enum mxguard_action on_direct, on_direct_queued, on_unknown; /* never ACCEPT unless written so */

@@ -21,8 +21,9 @@ enum mxg_setting_place {
 	MXG_PLACE_DNS = 1 << 3,
 	MXG_PLACE_GATEWAY = 1 << 4, /* an entry of `gateways` */
 	MXG_PLACE_HEADER = 1 << 5, /* `header` of such an entry */
-	MXG_PLACE_ORIGIN = 1 << 6,
-	MXG_PLACE_GATEWAY_ORIGIN = 1 << 7 /* `origin` of such an entry */
+	MXG_PLACE_CERTIFICATE = 1 << 6, /* … and `certificate` */
+	MXG_PLACE_ORIGIN = 1 << 7,
+	MXG_PLACE_GATEWAY_ORIGIN = 1 << 8 /* `origin` of such an entry */
 };
 
 /* What several of them expect. */

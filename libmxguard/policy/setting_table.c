@@ -241,9 +241,10 @@ const struct mxg_setting mxg_settings[] = {
 	{ "gateways", BOTH, 0, 0, "a list of groups", NULL, NULL, NULL, NULL, mxg_take_gateways },
 	{ "name", MXG_PLACE_GATEWAY, 0, 0, "1 to 64 letters, digits, dots, hyphens and underscores", NULL, "required",
 	  NULL, NULL, NULL },
-	{ "allow", MXG_PLACE_GATEWAY, 0, 0, "terms, such as \"ip4:192.0.2.10 mx\"", NULL, "required", NULL, NULL,
-	  NULL },
+	{ "allow", MXG_PLACE_GATEWAY, 0, 0, "terms, such as \"ip4:192.0.2.10 mx\"", NULL,
+	  "required without certificate", NULL, NULL, NULL },
 	{ "header", MXG_PLACE_GATEWAY, 0, 0, "a group { }", NULL, "no second condition", NULL, NULL, NULL },
+	{ "certificate", MXG_PLACE_GATEWAY, 0, 0, "a group { }", NULL, "no such condition", NULL, NULL, NULL },
 	{ "origin", MXG_PLACE_GATEWAY, 0, 0, "a group { }", NULL, "that of all gateways", NULL, NULL, NULL },
 	{ "by", MXG_PLACE_GATEWAY_ORIGIN, 0, 0, MXG_EXPECTED_BY, NULL, "required", NULL, NULL, NULL },
 	{ "mta", MXG_PLACE_GATEWAY_ORIGIN, 0, 0, MXG_EXPECTED_MTA, NULL, "the form of the field tells", NULL, NULL,
@@ -254,6 +255,10 @@ const struct mxg_setting mxg_settings[] = {
 	{ "value", MXG_PLACE_HEADER, 0, 0, "1 to 800 printable ASCII characters", NULL, "required without value_file",
 	  NULL, NULL, NULL },
 	{ "value_file", MXG_PLACE_HEADER, 0, 0, "an absolute path", NULL, "required without value", NULL, NULL, NULL },
+	{ "fingerprint", MXG_PLACE_CERTIFICATE, 0, 0, "64 hexadecimal digits", NULL, "required without subject", NULL,
+	  NULL, NULL },
+	{ "subject", MXG_PLACE_CERTIFICATE, 0, 0, "a common name", NULL, "any", NULL, NULL, NULL },
+	{ "verified", MXG_PLACE_CERTIFICATE, 0, 0, "true or false", NULL, "false", NULL, NULL, NULL },
 	{ "policies", MXG_PLACE_FILE, 0, 0, "a list of groups", NULL, NULL, NULL, NULL, mxg_take_policies },
 };
 /* clang-format on */

@@ -82,6 +82,30 @@ def test_hidden_clients_of_submission_are_fine(doctor):
     assert "postfix-hidden" not in found
 
 
+TLS = {"smtpd_tls_security_level": "may", "smtpd_tls_ask_ccert": "yes", "smtpd_tls_CAfile": "/etc/ssl/ca.pem",
+       "smtpd_tls_fingerprint_digest": "sha256"}
+BOUND = ({"name": "cloud", "certificate": {"fingerprint": "5a" * 32, "verified": True}},)
+
+
+@pytest.mark.parametrize("main, check", [
+    ({}, None), ({"smtpd_tls_fingerprint_digest": "md5"}, "certificate-digest"),
+    ({"smtpd_tls_fingerprint_digest": None, "compatibility_level": "3.5"}, "certificate-digest"),
+    ({"smtpd_tls_fingerprint_digest": None, "compatibility_level": "3.6"}, None),
+    ({"smtpd_tls_ask_ccert": "no"}, "certificate-not-asked"), ({"smtpd_tls_CAfile": None}, "certificate-authorities"),
+    ({"smtpd_recipient_restrictions": "permit"}, "certificate-not-told"),
+    ({"smtpd_recipient_restrictions": "permit", "smtpd_milters": "inet:127.0.0.1:10034"}, None)])
+def test_certificates(doctor, main, check):
+    found, _ = doctor({**TLS, **main}, master="", gateways=BOUND)
+    assert {each for each in found if each.startswith("certificate")} == ({check} if check else set()), doctor.text
+    assert not check or found[check] == "warning"
+    found, _ = doctor({**TLS, **main}, master="")  # no such gateway
+    assert not any(each.startswith("certificate") for each in found)
+
+
+def test_certificates_that_the_wrapper_is_not_told(doctor):
+    assert doctor(TLS, gateways=BOUND)[0]["certificate-queued"] == "warning"
+
+
 def test_resubmitted(doctor):
     assert "resubmitted" not in doctor()[0]
     assert doctor(resubmitted="accept")[0]["resubmitted"] == "warning"

@@ -79,7 +79,7 @@ static void test_new_refuses_unknown_flags(void **state)
 	struct mxguard_policy *policy = policy_of(static_conf);
 	struct mxguard_check *check = (struct mxguard_check *)policy; /* anything but NULL */
 	struct mxguard_resolver *resolver = (struct mxguard_resolver *)policy;
-	for (unsigned bit = 1; bit < 32; bit++) {
+	for (unsigned bit = 2; bit < 32; bit++) {
 		assert_int_equal(mxguard_check_new(&check, policy, NULL, 1u << bit), MXGUARD_ERROR_INVALID);
 		assert_null(check);
 	}
@@ -434,6 +434,39 @@ static void test_header_states(void **state)
 	assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_PROGRESS_DONE);
 	assert_reason(c, 0, MXGUARD_VERDICT_UNKNOWN, "untraced");
 	mxguard_check_free(c);
+}
+
+/* Where the MTA has not written its field, the peer is what it would name. */
+static void test_no_own_field(void **state)
+{
+	static const struct {
+		const char *peer, *header, *reason;
+		enum mxguard_verdict verdict;
+	} rows[] = {
+		{ "127.0.0.1", "Subject: x\n", "origin", MXGUARD_VERDICT_INTERNAL },
+		{ "", "Subject: x\n", "untraced", MXGUARD_VERDICT_UNKNOWN },
+		{ "10.0.0.1", "Subject: x\n", "no-field-below-internal", MXGUARD_VERDICT_UNKNOWN },
+		{ "127.0.0.1",
+		  "Received: from x (x [203.0.113.66]) by mx.example.com (Postfix) with ESMTP id 4X1;\n"
+		  "\tMon, 23 Nov 2026 10:00:00 +0000\n",
+		  "peer-not-a-gateway", MXGUARD_VERDICT_DIRECT },
+	};
+	struct mxguard_policy *policy =
+		policy_of("mode = \"enforce\"; internal = [ \"10.0.0.0/8\" ]; trace = { mta = [ \"postfix\" ]; };"
+			  "gateways = ( { name = \"g\"; allow = \"ip4:192.0.2.10\"; } );");
+	struct mxguard_check *c;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(mxguard_check_new(&c, policy, NULL, MXGUARD_CHECK_FLAG_NO_OWN_FIELD), 0);
+		assert_int_equal(mxguard_check_set_peer_text(c, rows[i].peer), 0);
+		assert_int_equal(mxguard_check_add_recipient(c, "alice@example.com", NULL), 0);
+		assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_PROGRESS_NEED_HEADER);
+		assert_true(mxguard_check_header(c, rows[i].header, strlen(rows[i].header)) >= 0);
+		assert_int_equal(mxguard_check_header_end(c), 0);
+		assert_int_equal(mxguard_check_run(c, NOW), MXGUARD_PROGRESS_DONE);
+		assert_reason(c, 0, rows[i].verdict, rows[i].reason);
+		mxguard_check_free(c);
+	}
+	mxguard_policy_unref(policy);
 }
 
 /* ---- peers ---------------------------------------------------------------------------- */
@@ -831,6 +864,7 @@ int main(void)
 		cmocka_unit_test(test_give_up_without_dns),
 		cmocka_unit_test(test_late_replies),
 		cmocka_unit_test(test_header_states),
+		cmocka_unit_test(test_no_own_field),
 		cmocka_unit_test(test_mapped_peers),
 		cmocka_unit_test(test_no_peer),
 		cmocka_unit_test(test_real_peer_in_the_log),

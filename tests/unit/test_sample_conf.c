@@ -45,7 +45,8 @@ static bool is_setting(const char *line)
 static bool is_list_item(const char *line)
 {
 	return strncmp(line, "# ,{", 4) == 0 || strncmp(line, "#    header", 11) == 0 ||
-	       strncmp(line, "#  {", 4) == 0 || strncmp(line, "#    gateways", 13) == 0;
+	       strncmp(line, "#    certificate", 16) == 0 || strncmp(line, "#  {", 4) == 0 ||
+	       strncmp(line, "#    gateways", 13) == 0;
 }
 
 /* All lines that `wanted` names lose their "#"; returns how many. */
@@ -83,12 +84,12 @@ static void test_with_all_settings(void **state)
 	char text[ROOM];
 	(void)state;
 	read_sample(text);
-	assert_int_equal(uncomment(text, is_any), 32);
+	assert_int_equal(uncomment(text, is_any), 36);
 	char *secret = strstr(text, "value_file = "); /* which is not on this machine */
 	assert_non_null(secret);
 	memcpy(secret, "value      = ", 13);
 	struct mxguard_policy *p = parse(text);
-	assert_int_equal(p->rulesets[0].gateway_count, 4);
+	assert_int_equal(p->rulesets[0].gateway_count, 6);
 	assert_int_equal(p->ruleset_count, 3);
 	assert_int_equal(p->domains.count, 2);
 	mxguard_policy_unref(p);

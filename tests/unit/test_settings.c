@@ -34,6 +34,7 @@ static void full_name(const struct mxg_setting *row, char out[64])
 			     : (row->places & MXG_PLACE_TRACE) != 0          ? "trace."
 			     : (row->places & MXG_PLACE_GATEWAY) != 0        ? "gateways."
 			     : (row->places & MXG_PLACE_HEADER) != 0         ? "gateways.header."
+			     : (row->places & MXG_PLACE_CERTIFICATE) != 0    ? "gateways.certificate."
 			     : (row->places & MXG_PLACE_ORIGIN) != 0         ? "origin."
 			     : (row->places & MXG_PLACE_GATEWAY_ORIGIN) != 0 ? "gateways.origin."
 									     : "policies.";
