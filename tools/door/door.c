@@ -365,9 +365,10 @@ enum mxg_door_step mxg_door_header_end(struct mxg_door *d)
 	const char *message_id = mxg_door_header_message_id(d->header);
 	if (message_id != NULL)
 		(void)mxguard_check_set_ids(d->check, NULL, message_id);
+	bool over = all_decided(d) && mxguard_check_wants_header(d->check) == 0;
 	int progress = mxguard_check_header_end(d->check);
 	if (progress == MXGUARD_ERROR_NONE)
-		progress = all_decided(d) ? MXGUARD_PROGRESS_DONE : mxguard_session_start(session(d), d->check, -1, d);
+		progress = over ? MXGUARD_PROGRESS_DONE : mxguard_session_start(session(d), d->check, -1, d);
 	if (progress != MXGUARD_PROGRESS_NEED_DNS)
 		return conclude_message(d, progress);
 	d->waits = AT_HEADER;
