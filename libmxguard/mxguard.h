@@ -201,7 +201,7 @@ int mxguard_snapshot_changed(const struct mxguard_snapshot *snapshot, const stru
 enum mxguard_check_flag {
 	MXGUARD_CHECK_FLAG_STEPS = 1 << 0, /* keep the steps for mxguard_check_step() */
 	/* The MTA that asks has not written its own Received field: where the peer is internal and no
-	 * field stands in the message, the peer has made it. */
+	 * field stands in the message, the peer has made it; where there is none, a user of this host. */
 	MXGUARD_CHECK_FLAG_NO_OWN_FIELD = 1 << 1
 };
 

@@ -14,6 +14,8 @@ SHARED = {"name": "shared", "allow": "ip4:198.51.100.0/24",
           "header": {"name": "X-Gateway-Token", "value": "s3cret"}}
 SESSION, OTHER = "7641df9771b4ed00", "7641df9771b4ed01"
 MESSAGE = [b"From: a@b.example", b"Subject: folded", b"\tline", b"", b"..dot", b"body | with bars"]
+OWN = [b"Received: from client.example (rdns.example [%s])", b"\tby mail.example.test (OpenSMTPD) with ESMTP id 435d9873",
+       b"\tfor <user@example.test>;", b"\tMon, 23 Nov 2026 10:00:01 +0000 (UTC)"]
 FORGED = b"Authentication-Results: mxguard.example.test; x-mxguard=pass"
 
 
@@ -143,13 +145,14 @@ def test_lines_come_while_dns_is_asked(filtering, scripted_dns):
     scripted_dns.set("example.test", "MX", timeout())
     door = filtering(policy(gateways=[{"name": "mx", "allow": "mx"}], internal=["10.0.0.0/8"], domains=["example.test"],
                             on_unknown="tag", dns={"timeout": "1s", "servers": [scripted_dns.server]},
-                            trace={"mta": ["postfix"], "by": ["relay.example.com"]}))
-    received = [b"Received: from x (x [203.0.113.66]) by relay.example.com (Postfix) with ESMTP id 4X1;",
+                            trace={"mta": ["postfix", "opensmtpd"], "by": ["relay.example.com", "mail.example.test"]}))
+    received = [OWN[0] % b"10.0.0.5", *OWN[1:], b"Received: from x (x [203.0.113.66]) by relay.example.com (Postfix) with ESMTP id 4X1;",
                 b"\tMon, 23 Nov 2026 10:00:00 +0000"]
     begin(door, "10.0.0.5")
     assert door.rcpt(SESSION, USER) == b"proceed"
     found = door.data(SESSION, [*received, *MESSAGE, *[b"line %d" % number for number in range(2000)]])
     assert found[0].startswith(b"Authentication-Results: ") and found[-1] == b"line 1999"
+    assert b'\tx-mxguard=temperror reason="dns-timeout"' in found and b'\tpolicy.peer="203.0.113.66"' in found
     assert [line for line in found if line.startswith(b"line ")] == [b"line %d" % number for number in range(2000)]
     assert door.commit(SESSION) == b"proceed"
     door.report("tx-commit", SESSION, "deadbeef", "1")
@@ -259,7 +262,7 @@ def test_trap(filtering, folder):
     door = filtering(policy(trap=trap.settings()))
     begin(door, SPAMMER)
     assert door.rcpt(SESSION, USER) == b"proceed"
-    assert door.data(SESSION, MESSAGE) == []
+    assert door.data(SESSION, [OWN[0] % SPAMMER.encode(), *OWN[1:], *MESSAGE]) == []
     assert door.commit(SESSION).startswith(b"reject|550 5.7.1")
     undotted = [line[1:] if line.startswith(b".") else line for line in MESSAGE]
     assert trap.originals() == [b"".join(line + b"\r\n" for line in undotted)]

@@ -201,6 +201,17 @@ def test_wrong_configuration_at_reload(door):
     assert deliver().rcpt[USER].code == 550 and deliver(source=GATEWAY).final(USER).ok
 
 
+def test_behind_an_own_relay(door):
+    """smtpd's own field is on top of what the filter sees, the relay's below it."""
+    door(policy(internal=["198.51.100.20"], trace={"mta": ["opensmtpd", "postfix"], "by": [
+        "mail.example.test", "relay.example.com"]}))
+    for client, expected in ((SPAMMER, 550), (GATEWAY, 250)):
+        received = (f"Received: from x (x [{client}]) by relay.example.com (Postfix) with ESMTP id 4X1;\n"
+                    "\tMon, 23 Nov 2026 10:00:00 +0000\n")
+        done = deliver(content=smtp.message(header=received), source="198.51.100.20")
+        assert done.rcpt[USER].ok and done.final(USER).code == expected
+
+
 def test_trap(door, folder):
     trap = Trap(folder / "trap")
     running = door(policy(trap=trap.settings()))

@@ -28,6 +28,7 @@ enum stage { NOT_WAITING = 0, AT_RCPT, AT_HEADER };
 struct mxg_door {
 	struct mxg_desk *desk;
 	enum mxguard_place relayed;
+	unsigned flags; /* of its checks */
 	void *owner;
 	char *facts[MXG_DOOR_FACTS];
 	bool hold_next, hold; /* from the next transaction on; in this one */
@@ -60,9 +61,15 @@ struct mxg_door *mxg_door_new(struct mxg_desk *desk, enum mxguard_place relayed,
 		return NULL;
 	d->desk = desk;
 	d->relayed = relayed;
+	d->flags = MXGUARD_CHECK_FLAG_NO_OWN_FIELD;
 	d->owner = owner;
 	mxg_door_reset(d);
 	return d;
+}
+
+void mxg_door_expect_own_field(struct mxg_door *d)
+{
+	d->flags &= ~(unsigned)MXGUARD_CHECK_FLAG_NO_OWN_FIELD;
 }
 
 void *mxg_door_owner(const struct mxg_door *d)
@@ -118,6 +125,17 @@ static bool peer_is_internal(const struct mxg_door *d)
 	return mxguard_session_is_internal(session(d), length == 0 ? NULL : peer.bytes, length) == 1;
 }
 
+static void describe_certificate(const struct mxg_door *d)
+{
+	const char *const *facts = (const char *const *)d->facts;
+	const char *subject = facts[MXG_DOOR_CERTIFICATE_SUBJECT], *issuer = facts[MXG_DOOR_CERTIFICATE_ISSUER];
+	const char *own = facts[MXG_DOOR_CERTIFICATE_FINGERPRINT], *key = facts[MXG_DOOR_CERTIFICATE_KEY_FINGERPRINT];
+	if (subject != NULL || issuer != NULL || own != NULL || key != NULL)
+		(void)mxguard_check_set_certificate(
+			d->check, subject, issuer, own, key,
+			facts[MXG_DOOR_CERTIFICATE_VERIFIED] != NULL ? MXGUARD_CERTIFICATE_FLAG_VERIFIED : 0);
+}
+
 /* What fails here comes back from the start; a peer that cannot be read is the check's to judge. */
 static void describe(struct mxg_door *d)
 {
@@ -128,13 +146,14 @@ static void describe(struct mxg_door *d)
 	(void)mxguard_check_set_sender(d->check, d->facts[MXG_DOOR_SENDER]);
 	(void)mxguard_check_set_place(d->check, internal ? d->relayed : MXGUARD_PLACE_DOOR);
 	(void)mxguard_check_set_ids(d->check, d->facts[MXG_DOOR_ID], NULL);
+	describe_certificate(d);
 }
 
 static bool begin(struct mxg_door *d)
 {
 	if (d->check != NULL)
 		return true;
-	if (d->no_memory || mxg_desk_check(d->desk, &d->check, MXGUARD_CHECK_FLAG_NO_OWN_FIELD) != MXGUARD_ERROR_NONE)
+	if (d->no_memory || mxg_desk_check(d->desk, &d->check, d->flags) != MXGUARD_ERROR_NONE)
 		return false;
 	d->policy = mxguard_policy_ref(mxguard_session_policy(session(d)));
 	describe(d);

@@ -25,12 +25,11 @@ enum mxg_door_fact {
 	MXG_DOOR_PEER, /* as mxguard_check_set_peer_text() takes it; "": there is none */
 	MXG_DOOR_HELO,
 	MXG_DOOR_LOGIN,
-	MXG_DOOR_TLS_VERSION, /* "": the connection is not encrypted, or nobody tells */
-	MXG_DOOR_CERTIFICATE_SUBJECT,
+	MXG_DOOR_CERTIFICATE_SUBJECT, /* these as mxguard_check_set_certificate() takes them */
 	MXG_DOOR_CERTIFICATE_ISSUER,
 	MXG_DOOR_CERTIFICATE_FINGERPRINT,
 	MXG_DOOR_CERTIFICATE_KEY_FINGERPRINT,
-	MXG_DOOR_CERTIFICATE_VERIFIED, /* not "": by the MTA */
+	MXG_DOOR_CERTIFICATE_VERIFIED, /* whatever the text: by the MTA */
 	MXG_DOOR_ID, /* of queue or session, for the log */
 	MXG_DOOR_SENDER,
 	MXG_DOOR_FACTS
@@ -61,6 +60,8 @@ struct mxg_door_message {
 /* NULL: no memory. owner: whatever mxg_door_owner() is to return. relayed: what is behind internal
  * peers, MXGUARD_PLACE_DOOR where they pass our refusals on to a client that waits, MXGUARD_PLACE_QUEUED where they have taken the message already. */
 struct mxg_door *mxg_door_new(struct mxg_desk *desk, enum mxguard_place relayed, void *owner);
+/* For MTAs that have written their own Received field on top of the header when they show it. */
+void mxg_door_expect_own_field(struct mxg_door *door);
 void *mxg_door_owner(const struct mxg_door *door);
 /* NULL is allowed. */
 void mxg_door_free(struct mxg_door *door);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "../door/header.h"
 #include "../service/log.h"
@@ -155,11 +156,24 @@ static void pass_held(struct mxg_filter_session *s, struct mxg_filter_output *ou
 /* Nobody sees smtpd's quarantine: what its own filters call junk is told by this field. */
 static const char junk_field[] = "X-Spam: yes\r\n";
 
+/* smtpd has put its own field on top of what came: behind it. */
+static size_t behind_own_field(const struct mxg_filter_session *s)
+{
+	size_t at = 0;
+	if (s->held_length < 9 || strncasecmp(s->held, "Received:", 9) != 0)
+		return 0;
+	do {
+		const char *end = memchr(s->held + at, '\n', s->held_length - at);
+		at = (size_t)(end - s->held) + 1;
+	} while (at < s->held_length && (s->held[at] == ' ' || s->held[at] == '\t'));
+	return at;
+}
+
 static void keep_copy(struct mxg_filter_session *s, const struct mxg_door_message *m)
 {
 	mxg_trapped_discard(&s->trapped);
 	mxg_trapped_begin(&s->trapped, mxg_door_policy(s->door), m->trap, WHO);
-	for (size_t at = 0; at < s->held_length;) {
+	for (size_t at = behind_own_field(s); at < s->held_length;) {
 		const char *line = s->held + at, *end = memchr(line, '\n', s->held_length - at);
 		mxg_trapped_line(&s->trapped, line, (size_t)(end - line));
 		at += (size_t)(end - line) + 1;

@@ -62,6 +62,7 @@ struct mxg_filter_session *mxg_filter_sessions_add(struct mxg_filter_sessions *s
 		free(s);
 		return NULL;
 	}
+	mxg_door_expect_own_field(s->door);
 	memcpy(s->id, id, strlen(id) + 1);
 	*at = s;
 	return s;
