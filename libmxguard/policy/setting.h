@@ -23,7 +23,8 @@ enum mxg_setting_place {
 	MXG_PLACE_HEADER = 1 << 5, /* `header` of such an entry */
 	MXG_PLACE_CERTIFICATE = 1 << 6, /* … and `certificate` */
 	MXG_PLACE_ORIGIN = 1 << 7,
-	MXG_PLACE_GATEWAY_ORIGIN = 1 << 8 /* `origin` of such an entry */
+	MXG_PLACE_TRAP = 1 << 8,
+	MXG_PLACE_GATEWAY_ORIGIN = 1 << 9 /* `origin` of an entry */
 };
 
 /* What several of them expect. */
@@ -81,6 +82,9 @@ int mxg_read_word_twice(const struct mxg_setting *row, const char *text, void *f
 int mxg_read_text(const struct mxg_setting *row, const char *text, void *field, struct mxg_arena *arena);
 int mxg_read_seconds(const struct mxg_setting *row, const char *text, void *field, struct mxg_arena *arena);
 int mxg_read_milliseconds(const struct mxg_setting *row, const char *text, void *field, struct mxg_arena *arena);
+/* uint64_t; "10%" of 1 to 100, and "2G" as bytes */
+int mxg_read_percent(const struct mxg_setting *row, const char *text, void *field, struct mxg_arena *arena);
+int mxg_read_bytes(const struct mxg_setting *row, const char *text, void *field, struct mxg_arena *arena);
 /* struct mxg_exempt, of addresses between blanks and commas */
 int mxg_read_exempt(const struct mxg_setting *row, const char *text, void *field, struct mxg_arena *arena);
 /* One of them, in lower case; NULL and *error: it is none, or there is no memory. */
