@@ -16,6 +16,7 @@ from mxg import build, smtp
 from mxg import postfix as postfix_config
 from mxg.amavis import Amavis
 from mxg.mxguard import check, mxguard
+from mxg.process import run
 from test_lda_mta import Boxes, settings
 
 US, FIRST, SECOND = "192.0.2.1", "192.0.2.11", "192.0.2.10"
@@ -47,7 +48,15 @@ TRICKS = {
 
 
 @pytest.fixture
-def mailbox(postfix, mxguard_config, folder):
+def hosts(network, root, stack):
+    """Postfix only listens on addresses that an interface has."""
+    for address in NAMES:
+        run(["ip", "addr", "add", f"{address}/32", "dev", "lo"], check=True)
+        stack.callback(run, ["ip", "addr", "del", f"{address}/32", "dev", "lo"])
+
+
+@pytest.fixture
+def mailbox(hosts, postfix, mxguard_config, folder):
     """The mailbox server's configuration, and what arrives in its mailbox."""
     box, script = folder / "kept", folder / "keep"
     box.mkdir()
@@ -80,7 +89,7 @@ def relay(postfix, address, to, filtered=False):
 def gateway(request, postfix, exim, mailbox, folder, stack):
     """-> the address that clients connect to; the gateway hands on to the mailbox server."""
     if request.param == "exim":
-        exim(address=SECOND, hostname=NAMES[SECOND], domains="", main=f"helo_accept_junk_hosts = *\n",
+        exim(address=SECOND, hostname=NAMES[SECOND], domains="", main="helo_accept_junk_hosts = *\n",
              acl="acl_check_rcpt:\n  accept\n",
              routers=f"on:\n  driver = manualroute\n  route_list = * {US}\n  self = send\n  transport = on\n",
              transports=f"on:\n  driver = smtp\n  interface = {SECOND}\n  allow_localhost\n  hosts_try_fastopen =\n")
