@@ -23,7 +23,7 @@ CONF = """mode = "enforce"; state_dir = "/nonexistent"; trace = { by = [ "mail.e
 gateways = ( { name = "filters"; allow = "ip4:192.0.2.10 ip4:192.0.2.11"; } );
 origin = { by = [ ".gateway.example" ]; };
 """
-NAMES = ["gw1.gateway.example", "gw2.gateway.example"]
+NAMES = ["gw1.gateway.example", "gw2.gateway.example", "localhost"]  # with what a filter calls itself
 OURS = ["127.0.0.0/8", "::1/128", "192.0.2.10/32", "192.0.2.11/32"]
 
 

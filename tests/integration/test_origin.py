@@ -86,9 +86,10 @@ def relay(postfix, address, to, filtered=False):
 
 
 @pytest.fixture(params=["postfix", "two hosts", "amavis", "exim"])
-def gateway(request, postfix, exim, mailbox, folder, stack):
+def gateway(request, postfix, mailbox, folder, stack):
     """-> the address that clients connect to; the gateway hands on to the mailbox server."""
     if request.param == "exim":
+        exim = request.getfixturevalue("exim")
         exim(address=SECOND, hostname=NAMES[SECOND], domains="", main="helo_accept_junk_hosts = *\n",
              acl="acl_check_rcpt:\n  accept\n",
              routers=f"on:\n  driver = manualroute\n  route_list = * {US}\n  self = send\n  transport = on\n",

@@ -24,10 +24,11 @@ $forward_method = 'smtp:[127.0.0.1]:{back}'; $notify_method = $forward_method;
 class Amavis:
     def __init__(self, folder: pathlib.Path, *, hostname: str, port: int = 10024, back: int = 10025) -> None:
         self.folder, self.port = folder, port
-        (folder / "tmp").mkdir(parents=True)
-        config = folder / "amavisd.conf"
-        config.write_text(CONFIG.format(folder=folder, hostname=hostname, port=port, back=back), encoding="utf-8")
-        for path in (folder, folder / "tmp"):
+        home, config = folder / "home", folder / "amavisd.conf"  # it refuses a file that it could change
+        (home / "tmp").mkdir(parents=True)
+        text = CONFIG.replace("{folder}", str(home)).replace("{hostname}", hostname)
+        config.write_text(text.replace("{port}", str(port)).replace("{back}", str(back)), encoding="utf-8")
+        for path in (home, home / "tmp"):
             shutil.chown(path, "amavis", "amavis")
         self._daemon = Daemon([program("amavisd") or "", "-c", str(config), "foreground"], folder / "amavis.out")
 
