@@ -3,8 +3,8 @@
  * The walk down a header: 3, 12 and 50 hops of Postfix and Exim, all internal but the last, then
  * what else a header holds. Once through the trace alone, once through a whole check under a
  * static policy (docs/design.md, "Budgets"). "best" is what a busy machine disturbs least.
- * With "callgrind" as argument it only walks, so that instructions can be counted (valgrind
- * --tool=callgrind bench-trace callgrind); with "print" it shows the header of 12 hops.
+ * With "callgrind" as argument it only walks, with "callgrind-check" it only checks, so that
+ * instructions can be counted (valgrind --tool=callgrind bench-trace callgrind); with "print" it shows the header of 12 hops.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -157,6 +157,8 @@ int main(int argc, char **argv)
 		fwrite(h.text, 1, h.len, stdout);
 	for (int i = 0; i < 10000 && strcmp(mode, "callgrind") == 0; i++)
 		run_trace(&h, &rules);
+	for (int i = 0; i < 10000 && strcmp(mode, "callgrind-check") == 0; i++)
+		run_check(&h, check);
 	for (size_t i = 0; i < sizeof(hops) / sizeof(hops[0]) && *mode == '\0'; i++) {
 		make_header(&h, hops[i]);
 		printf("%2u hops, %5zu bytes:", hops[i], h.received);
