@@ -93,6 +93,9 @@ enum mxg_boundary_state {
 	MXG_BOUNDARY_VERDICT /* boundary_outcome is final for every recipient */
 };
 
+/* What drives the check to its end (resolver/resolver.c); nothing in this folder looks at it. */
+struct mxg_job;
+
 /* Where a session keeps the check (resolver/era.c); nothing in this folder looks at it. */
 struct mxg_check_place {
 	struct mxg_era *era;
@@ -103,6 +106,7 @@ struct mxg_check_place {
 
 struct mxguard_check {
 	struct mxg_check_place kept;
+	struct mxg_job *job; /* NULL: no resolver's */
 	struct mxguard_policy *policy;
 	struct mxguard_snapshot *snapshot;
 	unsigned flags;
