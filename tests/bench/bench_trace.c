@@ -4,7 +4,8 @@
  * what else a header holds. Once through the trace alone, once through a whole check under a
  * static policy (docs/design.md, "Budgets"). "best" is what a busy machine disturbs least.
  * With "callgrind" as argument it only walks, with "callgrind-check" it only checks, so that
- * instructions can be counted (valgrind --tool=callgrind bench-trace callgrind); with "print" it shows the header of 12 hops.
+ * instructions can be counted (valgrind --tool=callgrind bench-trace callgrind); with "print" it
+ * shows the header of 12 hops.
  */
 #include <stdio.h>
 #include <stdlib.h>
