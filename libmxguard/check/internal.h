@@ -172,6 +172,8 @@ bool mxg_check_ask(struct mxguard_check *check, int entry);
 struct mxg_recipient *mxg_check_new_recipient(struct mxguard_check *check);
 
 /* transaction.c */
+/* Setters may be chained: what failed first is what mxguard_check_run() returns. */
+int mxg_check_setter_failed(struct mxguard_check *check, int error);
 struct mxg_parsed {
 	const char *address, *domain;
 	size_t len, domain_len;

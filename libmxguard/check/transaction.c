@@ -14,8 +14,7 @@ static bool begun(const struct mxguard_check *c)
 	return c->boundary_state != MXG_BOUNDARY_OPEN;
 }
 
-/* Setters may be chained: what failed first is what mxguard_check_run() returns. */
-static int failed(struct mxguard_check *c, int error)
+int mxg_check_setter_failed(struct mxguard_check *c, int error)
 {
 	if (c->setter_error == MXGUARD_ERROR_NONE)
 		c->setter_error = error;
@@ -32,7 +31,7 @@ static int take_peer(struct mxguard_check *c, bool readable)
 int mxguard_check_set_peer(struct mxguard_check *c, const struct sockaddr *peer)
 {
 	if (begun(c))
-		return failed(c, MXGUARD_ERROR_STATE);
+		return mxg_check_setter_failed(c, MXGUARD_ERROR_STATE);
 	c->peer = (struct mxg_address){ 0 };
 	if (peer == NULL || peer->sa_family == AF_UNIX)
 		return take_peer(c, true);
@@ -42,7 +41,7 @@ int mxguard_check_set_peer(struct mxguard_check *c, const struct sockaddr *peer)
 int mxguard_check_set_peer_text(struct mxguard_check *c, const char *peer)
 {
 	if (begun(c))
-		return failed(c, MXGUARD_ERROR_STATE);
+		return mxg_check_setter_failed(c, MXGUARD_ERROR_STATE);
 	c->peer = (struct mxg_address){ 0 };
 	if (peer == NULL || peer[0] == '\0')
 		return take_peer(c, true);
@@ -52,7 +51,7 @@ int mxguard_check_set_peer_text(struct mxguard_check *c, const char *peer)
 int mxguard_check_set_peer_bytes(struct mxguard_check *c, const uint8_t *address, size_t length)
 {
 	if (begun(c))
-		return failed(c, MXGUARD_ERROR_STATE);
+		return mxg_check_setter_failed(c, MXGUARD_ERROR_STATE);
 	c->peer = (struct mxg_address){ 0 };
 	if (address == NULL || (length != 4 && length != 16))
 		return take_peer(c, false);
@@ -84,7 +83,7 @@ static int keep(struct mxguard_check *c, const char **field, const char *text, s
 int mxguard_check_set_helo(struct mxguard_check *c, const char *helo)
 {
 	if (begun(c))
-		return failed(c, MXGUARD_ERROR_STATE);
+		return mxg_check_setter_failed(c, MXGUARD_ERROR_STATE);
 	return keep(c, &c->helo, helo, helo == NULL ? 0 : strlen(helo));
 }
 
@@ -103,7 +102,7 @@ static bool names_somebody(const char *login)
 int mxguard_check_set_login(struct mxguard_check *c, const char *login)
 {
 	if (begun(c))
-		return failed(c, MXGUARD_ERROR_STATE);
+		return mxg_check_setter_failed(c, MXGUARD_ERROR_STATE);
 	return keep(c, &c->login, login, login == NULL || !names_somebody(login) ? 0 : strlen(login));
 }
 
@@ -122,7 +121,7 @@ int mxguard_check_set_sender(struct mxguard_check *c, const char *sender)
 {
 	size_t len;
 	if (begun(c))
-		return failed(c, MXGUARD_ERROR_STATE);
+		return mxg_check_setter_failed(c, MXGUARD_ERROR_STATE);
 	const char *bare = strip_brackets(sender, &len);
 	return keep(c, &c->sender, bare, len);
 }
@@ -130,9 +129,9 @@ int mxguard_check_set_sender(struct mxguard_check *c, const char *sender)
 int mxguard_check_set_place(struct mxguard_check *c, enum mxguard_place place)
 {
 	if (begun(c))
-		return failed(c, MXGUARD_ERROR_STATE);
+		return mxg_check_setter_failed(c, MXGUARD_ERROR_STATE);
 	if (place != MXGUARD_PLACE_DOOR && place != MXGUARD_PLACE_QUEUED)
-		return failed(c, MXGUARD_ERROR_INVALID);
+		return mxg_check_setter_failed(c, MXGUARD_ERROR_INVALID);
 	c->place = place;
 	return MXGUARD_ERROR_NONE;
 }
@@ -153,8 +152,8 @@ static void lower(char *to, const char *from, size_t len)
 		to[i] = mxg_ascii_lower(from[i]);
 }
 
-#define ONES ((uint64_t)0x0101010101010101u)
-#define HIGH (ONES * 0x80)
+#define ONES MXG_ASCII_ONES
+#define HIGH MXG_ASCII_HIGH
 
 /* Eight bytes at once, none of them above 0x7f: those in A-Z get bit 0x20. */
 static uint64_t lower_word(uint64_t word)
@@ -322,7 +321,7 @@ int mxguard_check_add_recipient(struct mxguard_check *c, const char *recipient, 
 {
 	struct path p;
 	if (recipient == NULL)
-		return failed(c, MXGUARD_ERROR_INVALID);
+		return mxg_check_setter_failed(c, MXGUARD_ERROR_INVALID);
 	struct mxg_recipient *r = mxg_check_new_recipient(c);
 	if (r == NULL || !parse_recipient(c, &p, recipient))
 		return MXGUARD_ERROR_NOMEM;
