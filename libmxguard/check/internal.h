@@ -7,8 +7,10 @@
 #include "spf/evaluate.h"
 #include "mxguard.h"
 #include "policy/setting.h"
+#include "check/past.h"
 #include "check/reasons.h"
 #include "base/text_list.h"
+#include "check/certificate.h"
 #include "check/token_reader.h"
 
 /* What one check consists of; shared by check*.c, boundary.c, decide*.c and report.c only. */
@@ -42,6 +44,7 @@ struct mxg_domain_check {
 	bool dirty; /* an answer it waited for has come */
 	bool needs_header; /* a token would decide it */
 	bool settling; /* its MX set changed a short time ago */
+	bool mx_known; /* … and where not, the snapshot knows it */
 	enum mxg_standing standing;
 	size_t waiting_count;
 	int waiting[32]; /* entries asked for; more than these: always dirty */
@@ -109,6 +112,9 @@ struct mxguard_check {
 	struct mxg_job *job; /* NULL: no resolver's */
 	struct mxguard_policy *policy;
 	struct mxguard_snapshot *snapshot;
+	const struct mxg_history *past; /* NULL: of now. Else what stood at past_time comes from there */
+	int64_t past_time;
+	enum mxg_past past_cover;
 	unsigned flags;
 	int64_t now;
 	/* the transaction */
@@ -116,6 +122,7 @@ struct mxguard_check {
 	bool peer_unreadable;
 	enum mxguard_place place;
 	const char *helo, *login, *sender, *id, *message_id;
+	const struct mxg_certificate *certificate; /* NULL: the front end was told nothing */
 	struct mxg_override override;
 	/* the boundary */
 	enum mxg_boundary_state boundary_state;
@@ -153,6 +160,11 @@ int mxg_boundary_feed(struct mxguard_check *check, const char *bytes, size_t len
 int mxg_boundary_end(struct mxguard_check *check);
 void mxg_boundary_reset(struct mxguard_check *check);
 void mxg_boundary_free(struct mxguard_check *check);
+
+/* report.c */
+/* By its number; one that is not decided for a number that does not exist. */
+const struct mxg_recipient *mxg_check_recipient(const struct mxguard_check *check, size_t index);
+const char *mxg_check_keep_result(const struct mxguard_check *check, const char *text);
 
 /* decide.c */
 void mxg_decide_domain(struct mxguard_check *check, struct mxg_domain_check *domain);

@@ -56,6 +56,13 @@ static const struct mxg_word tags[] = {
 	{ NULL, 0 },
 };
 
+#define LOG_FORMATS "\"text\" or \"json\""
+static const struct mxg_word log_formats[] = {
+	{ "text", MXG_LOG_TEXT },
+	{ "json", MXG_LOG_JSON },
+	{ NULL, 0 },
+};
+
 static bool (*const is_reply_text)(const char *) = mxg_is_reply_text;
 static bool (*const is_mailbox)(const char *) = mxg_is_mailbox;
 static bool (*const is_command)(const char *) = mxg_is_command;
@@ -164,6 +171,30 @@ static bool take_dns(struct mxg_policy_build *b, const struct mxg_setting *row, 
 	return mxg_settings_take(b, NULL, s, MXG_PLACE_DNS);
 }
 
+#define TRAP_PER_HOUR 500
+#define TRAP_PER_HOUR_MOST 1000000
+
+static bool take_per_hour(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
+			  const config_setting_t *s)
+{
+	if (config_setting_type(s) != CONFIG_TYPE_INT)
+		return mxg_build_unexpected(b, s, row->expected);
+	int number = config_setting_get_int(s);
+	if (number < 1 || number > TRAP_PER_HOUR_MOST)
+		return mxg_build_unexpected(b, s, row->expected);
+	*(uint64_t *)field = (uint64_t)number;
+	return true;
+}
+
+static bool take_trap(struct mxg_policy_build *b, const struct mxg_setting *row, void *field, const config_setting_t *s)
+{
+	b->policy->trap.per_hour = TRAP_PER_HOUR;
+	if (!mxg_settings_take(b, NULL, s, MXG_PLACE_TRAP))
+		return false;
+	return b->policy->trap.directory != NULL ||
+	       mxg_build_fail(b, s, "found no directory; expected one, such as \"/var/lib/mxguard/trap\"");
+}
+
 /* ---- the table ------------------------------------------------------------------------------------- */
 
 #define BOTH (MXG_PLACE_FILE | MXG_PLACE_BLOCK)
@@ -193,6 +224,16 @@ const struct mxg_setting mxg_settings[] = {
 	  take_any_width },
 	{ "require_dnssec", MXG_PLACE_DNS, 0, POLICY(reply_rules.need_ad), "true or false", NULL, "false", NULL, NULL,
 	  mxg_take_bool },
+	{ "trap", MXG_PLACE_FILE, 0, 0, "a group { }", NULL, NULL, NULL, NULL, take_trap },
+	{ "directory", MXG_PLACE_TRAP, 0, POLICY(trap.directory), "an absolute path", NULL, "required", NULL, NULL,
+	  mxg_take_path },
+	{ "share", MXG_PLACE_TRAP, 0, POLICY(trap.share), "a share from \"1%\" to \"100%\"", "10%", NULL,
+	  mxg_read_percent, NULL, NULL },
+	{ "keep", MXG_PLACE_TRAP, 0, POLICY(trap.keep), SECONDS, "30d", NULL, mxg_read_seconds, NULL, NULL },
+	{ "max_total", MXG_PLACE_TRAP, 0, POLICY(trap.max_total),
+	  "a size from \"1M\" to \"1024G\", such as \"500M\" or \"2G\"", "2G", NULL, mxg_read_bytes, NULL, NULL },
+	{ "per_hour", MXG_PLACE_TRAP, 0, POLICY(trap.per_hour), "a number from 1 to 1000000, without quotes", NULL,
+	  "500", NULL, NULL, take_per_hour },
 	{ "trace", MXG_PLACE_FILE, 0, 0, "a group { }", NULL, NULL, NULL, NULL, take_trace },
 	{ "mta", MXG_PLACE_TRACE, 0, 0,
 	  "an MTA's name, such as \"postfix\" or \"exim\"; mxguard.conf(5) lists them", NULL,
@@ -223,6 +264,8 @@ const struct mxg_setting mxg_settings[] = {
 	{ "exempt", BOTH, MXG_OVERRIDE_EXEMPT, RULES(exempt), EXEMPT, NULL, "none", mxg_read_exempt, NULL,
 	  take_exempt },
 	{ "patience", MXG_PLACE_FILE, 0, POLICY(patience), SECONDS, "4h", NULL, mxg_read_seconds, NULL, NULL },
+	{ "log_format", MXG_PLACE_FILE, 0, POLICY(log_format), LOG_FORMATS, "text", NULL, mxg_read_word, log_formats,
+	  NULL },
 	ACTION(on_direct, MXG_OVERRIDE_ON_DIRECT, "reject"),
 	ACTION(on_direct_queued, MXG_OVERRIDE_ON_DIRECT_QUEUED, "quarantine"),
 	ACTION(on_unknown, MXG_OVERRIDE_ON_UNKNOWN, "defer"),
@@ -242,14 +285,19 @@ const struct mxg_setting mxg_settings[] = {
 	{ "gateways", BOTH, 0, 0, "a list of groups", NULL, NULL, NULL, NULL, mxg_take_gateways },
 	{ "name", MXG_PLACE_GATEWAY, 0, 0, "1 to 64 letters, digits, dots, hyphens and underscores", NULL, "required",
 	  NULL, NULL, NULL },
-	{ "allow", MXG_PLACE_GATEWAY, 0, 0, "terms, such as \"ip4:192.0.2.10 mx\"", NULL, "required", NULL, NULL,
-	  NULL },
+	{ "allow", MXG_PLACE_GATEWAY, 0, 0, "terms, such as \"ip4:192.0.2.10 mx\"", NULL,
+	  "required without certificate", NULL, NULL, NULL },
 	{ "header", MXG_PLACE_GATEWAY, 0, 0, "a group { }", NULL, "no second condition", NULL, NULL, NULL },
+	{ "certificate", MXG_PLACE_GATEWAY, 0, 0, "a group { }", NULL, "no such condition", NULL, NULL, NULL },
 	{ "name", MXG_PLACE_HEADER, 0, 0, "a header field of its own, such as \"X-Gateway-Token\"", NULL, "required",
 	  NULL, NULL, NULL },
 	{ "value", MXG_PLACE_HEADER, 0, 0, "1 to 800 printable ASCII characters", NULL, "required without value_file",
 	  NULL, NULL, NULL },
 	{ "value_file", MXG_PLACE_HEADER, 0, 0, "an absolute path", NULL, "required without value", NULL, NULL, NULL },
+	{ "fingerprint", MXG_PLACE_CERTIFICATE, 0, 0, "64 hexadecimal digits", NULL, "required without subject", NULL,
+	  NULL, NULL },
+	{ "subject", MXG_PLACE_CERTIFICATE, 0, 0, "a common name", NULL, "any", NULL, NULL, NULL },
+	{ "verified", MXG_PLACE_CERTIFICATE, 0, 0, "true or false", NULL, "false", NULL, NULL, NULL },
 	{ "policies", MXG_PLACE_FILE, 0, 0, "a list of groups", NULL, NULL, NULL, NULL, mxg_take_policies },
 };
 /* clang-format on */

@@ -27,18 +27,24 @@ static bool refuse(struct mxg_policy_build *b, const config_setting_t *s, unsign
 	if (place == MXG_PLACE_BLOCK && find_row(written, MXG_PLACE_FILE) != NULL)
 		return mxg_build_fail(b, s,
 				      "found it in a block of policies; expected it outside: it is for all domains");
-	if (find_row(written, MXG_PLACE_DNS) != NULL || find_row(written, MXG_PLACE_TRACE) != NULL)
-		return mxg_build_fail(b, s, "found it in a wrong place; expected it in the group %s { }",
-				      find_row(written, MXG_PLACE_DNS) != NULL ? "dns" : "trace");
+	const char *group = find_row(written, MXG_PLACE_DNS) != NULL     ? "dns"
+			    : find_row(written, MXG_PLACE_TRACE) != NULL ? "trace"
+			    : find_row(written, MXG_PLACE_TRAP) != NULL  ? "trap"
+									 : NULL;
+	if (group != NULL)
+		return mxg_build_fail(b, s, "found it in a wrong place; expected it in the group %s { }", group);
 	for (size_t i = 0; i < mxg_setting_count && known < sizeof(names) / sizeof(names[0]); i++)
 		if ((mxg_settings[i].places & place) != 0)
 			names[known++] = mxg_settings[i].name;
 	const char *nearest = mxg_nearest(written, names, known);
 	if (nearest != NULL)
 		return mxg_build_fail(b, s, "found an unknown setting; expected perhaps %s", nearest);
-	if (place == MXG_PLACE_GATEWAY || place == MXG_PLACE_HEADER)
+	if (place == MXG_PLACE_HEADER || place == MXG_PLACE_CERTIFICATE)
 		return mxg_build_fail(b, s, "found an unknown setting; expected %s, %s or %s", names[0], names[1],
 				      names[2]);
+	if (place == MXG_PLACE_GATEWAY)
+		return mxg_build_fail(b, s, "found an unknown setting; expected %s, %s, %s or %s", names[0], names[1],
+				      names[2], names[3]);
 	return mxg_build_fail(b, s, "found an unknown setting; expected one of those in mxguard.conf(5)");
 }
 

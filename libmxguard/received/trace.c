@@ -11,6 +11,7 @@ void mxg_trace_init(struct mxg_trace *t, const struct mxg_trace_rules *rules)
 	/* not the field buffer: it is the larger part, and holds nothing yet */
 	memset(t, 0, offsetof(struct mxg_trace, cutter));
 	t->rules = *rules;
+	t->submitted = rules->submitted;
 	mxg_header_init(&t->cutter, t->field, sizeof(t->field));
 }
 
@@ -106,7 +107,6 @@ static bool is_same_time(const struct mxg_trace *t, const struct mxg_received *r
  * put any field there. */
 static bool follows_submission(const struct mxg_trace *t, const struct mxg_received *r)
 {
-	const unsigned agents = MXG_MTA_DOVECOT | MXG_MTA_CYRUS | MXG_MTA_AMAVIS;
 	bool named = t->rules.belief == MXG_TRACE_NAMED || t->rules.belief == MXG_TRACE_FIRST_OR_NAMED;
 	if (t->rules.belief == MXG_TRACE_FIRST_HOP)
 		return false;
@@ -115,7 +115,7 @@ static bool follows_submission(const struct mxg_trace *t, const struct mxg_recei
 	if (named && is_our_name(&t->rules, r->by, true))
 		return true;
 	if (t->by[0] != '\0')
-		return same_name(r->by, t->by, strlen(t->by)) && (r->mta & (t->mta | agents)) != 0;
+		return same_name(r->by, t->by, strlen(t->by)) && (r->mta & (t->mta | MXG_MTA_AGENTS)) != 0;
 	return is_same_time(t, r) && (!named || is_tcpserver_name(t, r));
 }
 
@@ -267,7 +267,7 @@ void mxg_trace_take_end(struct mxg_trace *t)
 {
 	if (t->outcome != MXG_TRACE_PENDING)
 		return;
-	if (t->hops == 0)
+	if (t->hops == 0 && !t->submitted)
 		conclude(t, MXG_TRACE_NONE, MXG_TRACE_REASON_NONE);
 	else if (t->submitted || (t->marker != 0 && t->marker_local))
 		conclude(t, MXG_TRACE_LOCAL, MXG_TRACE_REASON_NONE);

@@ -21,15 +21,15 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "base/ascii.h"
+#include "resolver/calls.h"
+#include "resolver/stream.h"
 
 #define EDNS_PAYLOAD 1232 /* as mxg_dns_query() says; else c-ares takes over 512 bytes for a fault */
 #define SOCKET_QUERIES 64 /* a new port after so many questions, by c-ares where it can */
 #define KEEPS_SOCKETS (ARES_VERSION < 0x011400)
+#define READS_RECORDS (ARES_VERSION >= 0x011400)
 #define FORGETS_SERVERS (ARES_VERSION < 0x011800)
-#define CALL_BUCKETS 256
 #define NOISE_MAX 64 /* datagrams in one turn, passed over one after the other */
-#define QUESTION_AT 12 /* behind the header (RFC 1035 §4.1) */
 
 struct mxg_channel {
 	ares_channel ares;
@@ -38,115 +38,10 @@ struct mxg_channel {
 	size_t servers;
 	size_t sent;
 	bool local; /* every server is on loopback */
-	struct mxg_call *calls[CALL_BUCKETS]; /* that are out, by their questions */
+	struct mxg_calls calls; /* that are out */
+	struct mxg_stream *streams; /* the TCP connections, where c-ares reads records */
 	bool no_socket; /* the last one that was wanted was not to be had */
 };
-
-/* ---- calls that are out ------------------------------------------------------------------ */
-
-/* The length of the first question, 0 where there is none. */
-static size_t question_length(const uint8_t *message, size_t len)
-{
-	size_t at = QUESTION_AT;
-	while (at < len && message[at] != 0 && message[at] < 64)
-		at += 1u + message[at];
-	return at + 5 <= len && message[at] == 0 ? at + 5 - QUESTION_AT : 0;
-}
-
-/* Upper and lower case may have been mixed on the way out; the lengths in a name are below 'A', and
- * what a type folded could be taken for is not asked for. */
-static uint8_t folded(const uint8_t *message, size_t i)
-{
-	return (uint8_t)mxg_ascii_lower((char)message[QUESTION_AT + i]);
-}
-
-static struct mxg_call **bucket_of(struct mxg_channel *c, const uint8_t *message, size_t len)
-{
-	uint32_t hash = 2166136261u;
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ folded(message, i)) * 16777619u;
-	return &c->calls[hash % CALL_BUCKETS];
-}
-
-static bool asks(const struct mxg_call *call, const uint8_t *message, size_t len)
-{
-	size_t i = 0;
-	if (question_length(call->query, call->query_len) != len)
-		return false;
-	while (i < len && folded(call->query, i) == folded(message, i))
-		i++;
-	return i == len;
-}
-
-/* A call with this question and id; *unsent: one that has not gone out yet. */
-static struct mxg_call *find_call(struct mxg_channel *c, const uint8_t *message, size_t len, struct mxg_call **unsent)
-{
-	size_t question = len < QUESTION_AT ? 0 : question_length(message, len);
-	if (question == 0)
-		return NULL;
-	for (struct mxg_call *call = *bucket_of(c, message, question); call != NULL; call = call->next) {
-		if (!asks(call, message, question))
-			continue;
-		if (call->id == (message[0] << 8 | message[1]))
-			return call;
-		if (call->id < 0)
-			*unsent = call;
-	}
-	return NULL;
-}
-
-/* What leaves. Newer ones of c-ares choose ids themselves. Over TCP a length stands before the
- * message, which is then no question of ours. */
-static void note_id(struct mxg_channel *c, const uint8_t *message, size_t len)
-{
-	struct mxg_call *unsent = NULL;
-	if (find_call(c, message, len, &unsent) == NULL && unsent != NULL)
-		unsent->id = message[0] << 8 | message[1];
-}
-
-/* What is no reply to anything that was asked (NULL) is noise, and c-ares must not see it: 1.34 closes
- * the socket over a datagram that it cannot read, and so gives up the questions that are out by it. */
-static struct mxg_call *call_of(struct mxg_channel *c, const uint8_t *message, size_t len)
-{
-	struct mxg_call *unsent = NULL;
-	bool reply = len >= QUESTION_AT && (message[2] & 0x80) != 0;
-	return reply ? find_call(c, message, len, &unsent) : NULL;
-}
-
-static void drop_reply(struct mxg_call *call)
-{
-	free(call->reply);
-	call->reply = NULL;
-}
-
-/* What stands behind the question is for our own reader: 1.34 would refuse the whole for one record
- * that it does not like, and write the rest anew. Returns what is left for c-ares. */
-static ssize_t take_reply(struct mxg_call *call, uint8_t *message, ssize_t len)
-{
-	drop_reply(call);
-	call->truncated |= (message[2] & 0x02) != 0;
-	if (call->truncated || (call->reply = malloc((size_t)len)) == NULL)
-		return len;
-	memcpy(call->reply, message, (size_t)len);
-	call->reply_len = (size_t)len;
-	memset(message + 6, 0, 6); /* the counts of all records */
-	return (ssize_t)(QUESTION_AT + question_length(message, (size_t)len));
-}
-
-static void add_call(struct mxg_channel *c, struct mxg_call *call)
-{
-	struct mxg_call **bucket = bucket_of(c, call->query, question_length(call->query, call->query_len));
-	call->next = *bucket;
-	*bucket = call;
-}
-
-static void remove_call(struct mxg_channel *c, struct mxg_call *call)
-{
-	struct mxg_call **at = bucket_of(c, call->query, question_length(call->query, call->query_len));
-	while (*at != call)
-		at = &(*at)->next;
-	*at = call->next;
-}
 
 /* ---- sockets --------------------------------------------------------------------------- */
 
@@ -160,12 +55,25 @@ static ares_socket_t open_socket(int domain, int type, int protocol, void *data)
 	c->no_socket = fd < 0;
 	if (fd >= 0 && type == SOCK_STREAM)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (fd >= 0 && type == SOCK_STREAM && READS_RECORDS) {
+		struct mxg_stream *stream = mxg_stream_new(fd, c->streams);
+		c->streams = stream == NULL ? c->streams : stream; /* else c-ares reads it itself */
+	}
 	return fd;
+}
+
+static void forget_stream(struct mxg_channel *c, int fd)
+{
+	struct mxg_stream **at = mxg_stream_find(&c->streams, fd), *stream = *at;
+	if (stream == NULL)
+		return;
+	*at = mxg_stream_next(stream);
+	mxg_stream_free(stream);
 }
 
 static int close_socket(ares_socket_t fd, void *data)
 {
-	(void)data;
+	forget_stream(data, fd);
 	return close(fd);
 }
 
@@ -175,17 +83,33 @@ static int connect_socket(ares_socket_t fd, const struct sockaddr *to, ares_sock
 	return connect(fd, to, len);
 }
 
+static size_t take_from_stream(void *data, uint8_t *message, size_t len)
+{
+	struct mxg_channel *c = data;
+	struct mxg_call *call = mxg_calls_find(&c->calls, message, len);
+	return call == NULL ? len : mxg_call_take(call, message, len, true);
+}
+
+static ares_ssize_t receive_stream(struct mxg_channel *c, ares_socket_t fd, void *buffer, size_t room, int flags)
+{
+	struct mxg_stream *stream = *mxg_stream_find(&c->streams, fd);
+	if (stream == NULL)
+		return recv(fd, buffer, room, flags);
+	return mxg_stream_receive(stream, buffer, room, take_from_stream, c);
+}
+
 static ares_ssize_t receive(ares_socket_t fd, void *buffer, size_t room, int flags, struct sockaddr *from,
 			    ares_socklen_t *len, void *data)
 {
-	socklen_t room_for_address = from == NULL ? 0 : *len;
+	if (from == NULL)
+		return receive_stream(data, fd, buffer, room, flags);
+	struct mxg_channel *c = data;
+	socklen_t room_for_address = *len;
 	ssize_t got = recvfrom(fd, buffer, room, flags, from, len);
-	if (from == NULL) /* TCP: a stream */
-		return got;
 	for (int i = 0; got >= 0; i++) {
-		struct mxg_call *call = call_of(data, buffer, (size_t)got);
+		struct mxg_call *call = mxg_calls_find(&c->calls, buffer, (size_t)got);
 		if (call != NULL)
-			return take_reply(call, buffer, got);
+			return (ssize_t)mxg_call_take(call, buffer, (size_t)got, false);
 		if (i == NOISE_MAX) {
 			errno = EAGAIN;
 			return -1;
@@ -198,9 +122,10 @@ static ares_ssize_t receive(ares_socket_t fd, void *buffer, size_t room, int fla
 
 static ares_ssize_t transmit(ares_socket_t fd, const struct iovec *pieces, int count, void *data)
 {
+	struct mxg_channel *c = data;
 	struct msghdr message = { .msg_iovlen = (size_t)count };
 	if (count == 1)
-		note_id(data, pieces[0].iov_base, pieces[0].iov_len);
+		mxg_calls_note_id(&c->calls, pieces[0].iov_base, pieces[0].iov_len);
 	memcpy(&message.msg_iov, &pieces, sizeof(pieces)); /* which takes it without const */
 	return sendmsg(fd, &message, MSG_NOSIGNAL);
 }
@@ -381,7 +306,7 @@ static enum mxg_dns_failure failure_of(const struct mxg_channel *c, int status)
 static void on_reply(void *argument, int status, int timeouts, unsigned char *reply, int len)
 {
 	struct mxg_call *call = argument;
-	remove_call(call->channel, call);
+	mxg_calls_remove(&call->channel->calls, call);
 	call->silent = FORGETS_SERVERS && timeouts > 0 ? (unsigned)timeouts : 0;
 	uint8_t *own = call->reply; /* the call may be sent again, or be gone, when it is told */
 	call->reply = NULL;
@@ -401,8 +326,7 @@ void mxg_channel_send(struct mxg_channel *c, const uint8_t *query, size_t len, s
 	call->query_len = len;
 	call->id = -1;
 	call->reply = NULL;
-	call->truncated = false;
-	add_call(c, call);
+	mxg_calls_add(&c->calls, call);
 	c->sent++;
 	ares_send(c->ares, query, (int)len, on_reply, call);
 }

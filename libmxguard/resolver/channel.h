@@ -15,14 +15,13 @@ struct pollfd;
  * (NULL), `why` says so; after mxg_channel_free() that is MXG_DNS_CANCELLED. */
 struct mxg_call {
 	void (*done)(struct mxg_call *call, const uint8_t *reply, size_t len, enum mxg_dns_failure why);
-	struct mxg_channel *channel; /* the channel's, as are the next seven */
+	struct mxg_channel *channel; /* the channel's, as are the next six */
 	struct mxg_call *next;
 	const uint8_t *query;
 	size_t query_len;
 	int id; /* under which it goes out; -1: it has not yet */
-	uint8_t *reply; /* as it came over UDP; NULL: none yet */
+	uint8_t *reply; /* as it came; NULL: none yet */
 	size_t reply_len;
-	bool truncated; /* it comes over TCP */
 	unsigned silent; /* set before done(): servers that did not answer before the one that did,
 			  * where c-ares forgets them from one question to the next (before 1.24) */
 };

@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from mxg import build
 from mxg.dns_real import CachingDns, RealDns
 from mxg.dns_script import ScriptedDns
 from mxg.exim import Exim
+from mxg.milter_service import MilterService
 from mxg.mxguard import write_config
 from mxg.opensmtpd import OpenSmtpd
 from mxg.policy_service import PolicyService
@@ -196,6 +198,16 @@ def policy_service(folder: pathlib.Path, stack: contextlib.ExitStack) -> Callabl
     count = iter(range(100))
     return lambda config, **keywords: stack.enter_context(
         PolicyService(folder / f"policy{next(count)}", config, **keywords))
+
+
+@pytest.fixture
+def milter(folder: pathlib.Path, stack: contextlib.ExitStack) -> Callable[..., MilterService]:
+    """milter(config, port=…, options=[…]) -> `mxguard milter`, running"""
+    if b"milter" not in run([str(build.command()), "--help"]).stdout:
+        pytest.skip("built without libmilter")
+    count = iter(range(100))
+    return lambda config, **keywords: stack.enter_context(
+        MilterService(folder / f"milter{next(count)}", config, **keywords))
 
 
 @pytest.fixture

@@ -43,6 +43,23 @@ def test_gateway_and_spammer(moved, mxguard_config):
     assert bad["peer"] == bad["boundary_peer"] == SPAMMER
 
 
+def test_certificate(mxguard_config):
+    """What is not given is not told."""
+    bound = {"fingerprint": "5a" * 32, "subject": "mail.filter.example", "verified": True}
+    config = mxguard_config({**settings(["127.0.0.1"]), "gateways": ({"name": "cloud", "certificate": bound},)})
+    given = ["--cert-fingerprint", "SHA256:" + "5A:" * 31 + "5A", "--cert-subject", "mail.filter.example"]
+    for extra, verdict, reason, step in (
+            ([*given, "--cert-verified"], "authorized", "gateway-match", "the client's certificate is the gateway's"),
+            (given, "direct", "peer-not-a-gateway", "the client's certificate is not verified"),
+            ([*given[:2], "--cert-verified"], "direct", "certificate-not-told", "not told the certificate's subject"),
+            (["--cert-subject", ""], "direct", "certificate-not-told", "not told the certificate's fingerprint"),
+            ([], "direct", "certificate-not-told", "not told the client's certificate")):
+        found = check(config, peer=SPAMMER, rcpt="alice@example.test", extra=extra)
+        assert (found["verdict"], found["reason"]) == (verdict, reason), extra
+        assert any(step in each for each in found["steps"]), found["steps"]
+        assert (found["term"] == "certificate") == (reason != "peer-not-a-gateway")
+
+
 def test_object_has_every_field_of_the_contract(moved, mxguard_config):
     fields = {"verdict", "action", "would", "mode", "place", "reason", "text", "peer", "boundary_peer", "hop",
               "gateway", "term", "recipient", "steps"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 
 import pytest
 
@@ -12,6 +13,7 @@ from mxg import postfix as postfix_config
 from mxg.dns_script import answer, nxdomain
 from mxg.mxguard import mxguard
 from mxg.process import program, run
+from mxg.trap import Trap
 
 LINE = ("guarded unix - n n - - pipe\n  flags=Rq user=nobody null_sender=\n  argv=/usr/bin/mxguard-lda --peer=${client_address} "
         "--helo=${client_helo} --from=${sender} --rcpt=${recipient} --original-rcpt=${original_recipient} "
@@ -80,6 +82,30 @@ def test_postfix(doctor, main, master, check, level):
 def test_hidden_clients_of_submission_are_fine(doctor):
     found, _ = doctor({}, LINE + "submission inet n - n - - smtpd -o smtpd_hide_client_session=yes\n")
     assert "postfix-hidden" not in found
+
+
+TLS = {"smtpd_tls_security_level": "may", "smtpd_tls_ask_ccert": "yes", "smtpd_tls_CAfile": "/etc/ssl/ca.pem",
+       "smtpd_tls_fingerprint_digest": "sha256"}
+BOUND = ({"name": "cloud", "certificate": {"fingerprint": "5a" * 32, "verified": True}},)
+
+
+@pytest.mark.parametrize("main, check", [
+    ({}, None), ({"smtpd_tls_fingerprint_digest": "md5"}, "certificate-digest"),
+    ({"smtpd_tls_fingerprint_digest": None, "compatibility_level": "3.5"}, "certificate-digest"),
+    ({"smtpd_tls_fingerprint_digest": None, "compatibility_level": "3.6"}, None),
+    ({"smtpd_tls_ask_ccert": "no"}, "certificate-not-asked"), ({"smtpd_tls_CAfile": None}, "certificate-authorities"),
+    ({"smtpd_recipient_restrictions": "permit"}, "certificate-not-told"),
+    ({"smtpd_recipient_restrictions": "permit", "smtpd_milters": "inet:127.0.0.1:10034"}, None)])
+def test_certificates(doctor, main, check):
+    found, _ = doctor({**TLS, **main}, master="", gateways=BOUND)
+    assert {each for each in found if each.startswith("certificate")} == ({check} if check else set()), doctor.text
+    assert not check or found[check] == "warning"
+    found, _ = doctor({**TLS, **main}, master="")  # no such gateway
+    assert not any(each.startswith("certificate") for each in found)
+
+
+def test_certificates_that_the_wrapper_is_not_told(doctor):
+    assert doctor(TLS, gateways=BOUND)[0]["certificate-queued"] == "warning"
 
 
 def test_resubmitted(doctor):
@@ -220,3 +246,20 @@ def test_bridge(doctor, network, root):
         assert doctor(origins=["172.19.0.0/16"])[0]["bridge-origins"] == "warning"
     finally:
         subprocess.run(["ip", "link", "del", "br-test"], check=False)
+
+
+def test_trap(doctor, folder):
+    """What privacy demands of copies of other people's mail."""
+    trap = Trap(folder / "trap")
+    assert "trap" not in doctor(trap=trap.settings())[0]  # nothing was kept yet
+    trap.put(b"x\n", time=int(time.time()) - 40 * 86400)
+    found, status = doctor(trap=trap.settings())
+    assert found["trap-keep"] == found["trap-backups"] == "warning" and status == 1
+    (trap.path / "CACHEDIR.TAG").write_bytes(b"")
+    trap.files()[0].unlink()
+    trap.put(b"x\n", time=int(time.time()))
+    found, _ = doctor(trap=trap.settings())
+    assert found["trap"] == "ok" and "trap-keep" not in found and "trap-backups" not in found
+    assert doctor(trap=trap.settings(keep="91d"))[0]["trap-keep"] == "warning"
+    trap.path.chmod(0o750)
+    assert doctor(trap=trap.settings())[0]["trap"] == "warning" and "0750" in doctor.text

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from mxg import smtp
+from mxg.hidden import HIDDEN, seen, shown
 from test_dovecot_rcpt import (GATEWAY, LMTP, SPAMMER, USER, line, policy,
                                server)  # noqa: F401
 
@@ -225,6 +226,24 @@ def test_bytes_that_only_bdat_can_carry(server):
     assert b"mxguard.example.test; none" not in stored
     assert stored.replace(b"\x80", b"\x00").endswith(
         b"Subject: x\nX: a\rb\nY: \xff\xfe\n\nbare\rcr\x00nul\nlf\n")
+
+
+def test_hidden_fields_are_shown(server):
+    """Neither Python's reader nor Dovecot's own finds one of ours in what is stored."""
+    running = server(policy(authserv_id=ID))
+    for field in HIDDEN.values():
+        content = smtp.message(header=field)
+        assert any(ID in value for value in seen(content))
+        with smtp.Client(LMTP, source=GATEWAY) as client:
+            client.greet()
+            client.mail("a@sender.example")
+            assert client.rcpt(USER).ok
+            assert client.bdat([content.replace(b"\n", b"\r\n")])[USER].ok
+    stored = [body_of(each) for each in running.messages(USER)]
+    assert sorted(stored) == sorted(smtp.message(header=shown(field)) for field in HIDDEN.values())
+    assert [seen(each) for each in stored] == [[]] * len(HIDDEN)
+    found = running.doveadm("fetch", "-u", USER, "hdr.authentication-results hdr.subject", "mailbox", "INBOX").stdout
+    assert found.count(b"hdr.authentication-results: \n") == len(HIDDEN)
 
 
 def test_one_message_for_several_users_leaks_nothing(server):

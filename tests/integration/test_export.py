@@ -16,7 +16,9 @@ GATEWAYS = [{"name": "static", "allow": "ip4:192.0.2.0/25 ip4:192.0.2.128/25 ip6
             {"name": "filter", "allow": "include:_spf.filter.test"},
             {"name": "fleet", "allow": "exists:%{ir}.fleet.test"},
             {"name": "shared", "allow": "ip4:198.51.100.77",
-             "header": {"name": "X-Token", "value": "secret"}}]
+             "header": {"name": "X-Token", "value": "secret"}},
+            {"name": "shared-tls", "allow": "ip4:198.51.100.78", "certificate": {"fingerprint": "5a" * 32}},
+            {"name": "roaming", "certificate": {"fingerprint": "5a" * 32}}]
 
 
 @pytest.fixture
@@ -46,7 +48,8 @@ def test_plain(config):
     assert [line for line in text.splitlines() if line[0] != "#"] == \
         [each.removesuffix("/32").removesuffix("/128") for each in EXPECTED] or \
         [line for line in text.splitlines() if line[0] != "#"] == EXPECTED
-    for what in ("exists:%{ir}.fleet.test", "X-Token"):
+    for what in ("exists:%{ir}.fleet.test", "X-Token", "entry shared-tls: it asks for a certificate",
+                 "entry roaming: a certificate makes it a gateway"):
         assert what in errors
         assert any(what in line for line in text.splitlines() if line.startswith("# "))
     assert "secret" not in text + errors
@@ -259,6 +262,8 @@ def test_gateways(config):
     mx = next(v for k, v in by_prefix.items() if k.startswith("203.0.113.10"))
     assert mx["term"] == "mx (gw.example.test)" and not mx["stale"] and mx["grace_until"] is None
     assert [gap["term"] for gap in found["not_flattened"]] == ["exists:%{ir}.fleet.test"]
+    assert found["certificates"] == ["roaming"]
+    assert {each["gateway"] for each in found["gateways"] if each["certificate"]} == {"shared-tls"}
 
 
 def test_gateways_in_grace(config, scripted_dns):

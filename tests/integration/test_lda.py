@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import pathlib
 import re
@@ -18,7 +19,8 @@ import pytest
 
 from mxg import build
 from mxg.dns_script import answer, servfail, timeout
-from mxg.process import wait_until
+from mxg.hidden import HIDDEN, seen, shown
+from mxg.process import PATIENCE, wait_until
 
 GATEWAY, SPAMMER, RELAY = "192.0.2.10", "203.0.113.66", "198.51.100.7"
 USER = "user@example.test"
@@ -279,6 +281,30 @@ def test_command_starts_when_the_message_is_whole(config, box):
 ID = "mxguard.example.test"
 
 
+@pytest.mark.parametrize("kind", ["pipe", "file"])
+@pytest.mark.parametrize("peer", [GATEWAY, ""])
+def test_hidden_fields_are_shown(config, box, folder, peer, kind):
+    """Whoever decides, and however the message comes."""
+    argv = [str(build.wrapper()), "-c", str(config), "--log", "none", "--peer", peer, "--rcpt", USER, "--", *box.command]
+    path = folder / "message"
+    for end, field in itertools.product(("\n", "\r\n"), HIDDEN.values()):
+        message = (TOP + field + BODY).replace("\n", end).encode()
+        assert any(ID in value for value in seen(message))
+        path.write_bytes(message)
+        with path.open("rb") as file:
+            source = {"stdin": file} if kind == "file" else {"input": message}
+            assert subprocess.run(argv, timeout=PATIENCE, **source).returncode == 0
+        assert box["INBOX"] == (TOP + shown(field) + BODY).replace("\n", end).encode()
+        assert seen(box["INBOX"]) == []
+
+
+def test_an_empty_line_that_does_not_end_every_header(config, box):
+    """SpamAssassin reads on behind a CR LF where the lines end with LF."""
+    message = TOP + "\r\n" + FORGED + "X-More: y\n\n" + BODY + FORGED
+    assert lda(config, box.command, data=message, peer=GATEWAY).status == 0
+    assert box["INBOX"] == message.replace(FORGED, "", 1).encode()
+
+
 @pytest.mark.parametrize("kind", ["pipe", "socket", "file"])
 @pytest.mark.parametrize("forged", [
     FORGED,
@@ -526,7 +552,7 @@ def test_mta_dies_in_the_middle(config, box):
         time.sleep(0.2)
         os._exit(0)
     os.waitpid(child, 0)
-    time.sleep(0.5)
+    gone(argv, box)
     assert box["INBOX"] is None and box["Junk"] is None
 
 
@@ -624,13 +650,8 @@ def feed(argv, message, whole, ms):
 def gone(argv, box):
     """Until no wrapper with this configuration is left."""
     mark = str(box.folder).encode()
-    for _ in range(500):
-        left = [p for p in pathlib.Path("/proc").glob("[0-9]*/cmdline") if mark in read_or_nothing(p)
-                and b"pytest" not in read_or_nothing(p)]
-        if not left:
-            return
-        time.sleep(0.01)
-    raise AssertionError(left)
+    wait_until(lambda: not [p for p in pathlib.Path("/proc").glob("[0-9]*/cmdline") if mark in read_or_nothing(p)
+                            and b"pytest" not in read_or_nothing(p)], "no wrapper is left")
 
 
 def read_or_nothing(path):

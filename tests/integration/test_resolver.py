@@ -61,14 +61,31 @@ def test_silent_server_is_asked_last(site):
         assert found["failures"] == [] and len(other.questions) <= 10
 
 
-def test_empty_text_beside_a_record(site):
+@pytest.mark.parametrize("over_tcp", [False, True])
+def test_empty_text_beside_a_record(site, over_tcp):
     """RDLENGTH 0: not even an empty string. The record beside it counts."""
     def prepend(reply):
         head = bytearray(reply[:12])
+        if head[6:8] == b"\0\0":  # cut, over UDP
+            return reply
         head[6:8] = (2).to_bytes(2, "big")
         end = reply.index(b"\0", 12) + 5
         return bytes(head) + reply[12:end] + b"\xc0\x0c\0\x10\0\1\0\0\1\x2c\0\0" + reply[end:]
-    site.dns.set("more.filter.test", "TXT", raw(prepend, answer("v=spf1 ip4:203.0.113.8 ~all")))
+    reply = raw(prepend, answer("v=spf1 ip4:203.0.113.8 ~all"))
+    site.dns.set("more.filter.test", "TXT", truncated(reply) if over_tcp else reply)
+    everybody_knows(site)
+    asked = {question.protocol for question in site.dns.questions if question.name == "more.filter.test"}
+    assert asked == ({"udp", "tcp"} if over_tcp else {"udp"})
+
+
+def test_empty_text_in_a_cut_reply(site):
+    """What a cut reply holds does not count, whatever it is."""
+    def append(reply):
+        if reply[6:8] != b"\0\0":
+            return reply
+        end = reply.index(b"\0", 12) + 5
+        return reply[:6] + b"\0\1" + reply[8:end] + b"\xc0\x0c\0\x10\0\1\0\0\1\x2c\0\0" + reply[end:]
+    site.dns.set("more.filter.test", "TXT", truncated(raw(append, answer("v=spf1 ip4:203.0.113.8 ~all"))))
     everybody_knows(site)
 
 

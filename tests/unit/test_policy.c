@@ -235,6 +235,22 @@ static const struct mistake mistakes[] = {
 	{ "gateways = ( { name = \"g\"; allow = \"mx\"; header = { name = \"X-A\"; value_file = \"/nonexistent/t\"; }; "
 	  "} );",
 	  "t.conf:1: gateways.header.value_file: \"/nonexistent/t\": found no such file; expected a regular file" },
+	{ "gateways = ( { name = \"g\"; certificate = { verified = true; }; } );",
+	  "t.conf:1: gateways.certificate: found neither fingerprint nor subject; expected one of them: any client has "
+	  "some certificate" },
+	{ "gateways = ( { name = \"g\"; certificate = { subject = \"/CN=a\"; }; } );",
+	  "t.conf:1: gateways.certificate.subject: found \"/CN=a\"; expected a common name of 1 to 255 printable "
+	  "bytes, "
+	  "such as \"mail.filter.example\"" },
+	{ "gateways = ( { name = \"g\"; certificate = { fingerprint = \"5a:5b\"; }; } );",
+	  "t.conf:1: gateways.certificate.fingerprint: found \"5a:5b\"; expected the SHA-256 of a certificate or "
+	  "public "
+	  "key, 64 hexadecimal digits with or without colons" },
+	{ "gateways = ( { name = \"g\"; certificate = { finger = \"\"; }; } );",
+	  "t.conf:1: gateways.certificate.finger: found an unknown setting; expected fingerprint, subject or "
+	  "verified" },
+	{ "gateways = ( { name = \"g\"; cert = { }; } );",
+	  "t.conf:1: gateways.cert: found an unknown setting; expected name, allow, header or certificate" },
 	/* names */
 	{ "domains = [ \"a.example\", \"b..example\" ];",
 	  "t.conf:1: domains: found \"b..example\"; expected a domain name" },
@@ -442,6 +458,7 @@ static void test_defaults(void **context)
 	assert_int_equal(p->keep_stale, 604800);
 	assert_int_equal(p->settle, 172800);
 	assert_int_equal(p->patience, 14400);
+	assert_int_equal(p->log_format, MXG_LOG_TEXT);
 	assert_false(p->accept_any_width);
 	assert_int_equal(p->reply_rules.max_ttl, 86400);
 	assert_string_equal(p->state_dir, "/var/lib/mxguard");
@@ -615,6 +632,10 @@ static void test_hash(void **context)
 	assert_hash(GATEWAY("mx"), GATEWAY("mx") "mode = \"enforce\"; tag = \"never\"; dns = { timeout = \"1s\"; };",
 		    true);
 	assert_hash(GATEWAY("mx"), GATEWAY("mx ip4:192.0.2.1"), true);
+	assert_hash(GATEWAY("mx"),
+		    "gateways = ( { name = \"g\"; allow = \"mx\"; certificate = { subject = \"a\"; verified = true; }; "
+		    "} );",
+		    true);
 	assert_hash(GATEWAY("mx"), GATEWAY("mx a"), false);
 	assert_hash(GATEWAY("mx"), GATEWAY("a"), false);
 	assert_hash(GATEWAY("mx"), GATEWAY("mx") "domains = [ \"a.example\" ];", false);

@@ -25,7 +25,12 @@ void mxg_doctor_domains(struct mxg_doctor *doctor); /* this host in a domain's M
 void mxg_doctor_postfix(struct mxg_doctor *doctor);
 void mxg_doctor_resubmission(struct mxg_doctor *doctor); /* filters that hand mail back: Exim, qmail */
 void mxg_doctor_postfix_resubmission(struct mxg_doctor *doctor, const char *main, const char *master);
+/* gateways that are known by their certificate, which Postfix tells, or does not */
+void mxg_doctor_postfix_certificates(struct mxg_doctor *doctor, const char *main, const char *master);
+/* … and WHO judges their mail once more, without it */
+void mxg_doctor_certificate_queued(struct mxg_doctor *doctor, const char *who);
 void mxg_doctor_dovecot(struct mxg_doctor *doctor);
+void mxg_doctor_trap(struct mxg_doctor *doctor); /* copies of refused mail */
 void mxg_doctor_reach(struct mxg_doctor *doctor); /* other names of the same mailboxes */
 
 /* Whether one of the prefixes holds all of this one. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What Dovecot's configuration does to the guard. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,10 +70,14 @@ static void check_trust(struct mxg_doctor *d, const struct network_list *trusted
 
 static void check_plugin(struct mxg_doctor *d, const char *protocol, const char *name)
 {
-	char *plugins = ask(d, protocol, "mail_plugins");
-	if (plugins != NULL && strstr(plugins, "mxguard") != NULL)
+	char *plugins = ask(d, protocol, "mail_plugins"), who[80];
+	bool loaded = plugins != NULL && strstr(plugins, "mxguard") != NULL;
+	snprintf(who, sizeof(who), "Dovecot's plugin in protocol %s", name);
+	if (loaded)
 		mxg_finding_add(&d->findings, MXG_FINDING_OK, "dovecot-plugin", NULL,
 				"Dovecot loads the plugin in protocol %s", name);
+	if (loaded)
+		mxg_doctor_certificate_queued(d, who);
 	else if (plugins != NULL)
 		mxg_finding_add(&d->findings, MXG_FINDING_NOTE, "dovecot-plugin",
 				"mail_plugins = $mail_plugins mxguard, where this protocol delivers mail",

@@ -248,6 +248,7 @@ void mxg_doctor_postfix(struct mxg_doctor *d)
 		for (size_t i = 0; i < sizeof(header_checks) / sizeof(header_checks[0]); i++)
 			each_word(&p, header_checks[i], check_header_table);
 		mxg_doctor_postfix_resubmission(d, p.main, p.master);
+		mxg_doctor_postfix_certificates(d, p.main, p.master);
 		check_name(&p);
 		check_door(&p);
 	}

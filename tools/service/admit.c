@@ -33,12 +33,12 @@ static void pause_listeners(struct mxg_service *s)
 		return; /* they are not watched any more */
 	if (s->paused_until == 0)
 		mxg_admit_watch(s, false);
-	s->paused_until = mxg_service_now() + PAUSE_MS;
+	s->paused_until = mxg_moment_now() + PAUSE_MS;
 }
 
 void mxg_admit_resume(struct mxg_service *s)
 {
-	if (s->paused_until == 0 || s->stop_by != 0 || mxg_service_now() < s->paused_until)
+	if (s->paused_until == 0 || s->stop_by != 0 || mxg_moment_now() < s->paused_until)
 		return;
 	s->paused_until = 0;
 	mxg_admit_watch(s, true);
@@ -48,11 +48,11 @@ void mxg_admit_resume(struct mxg_service *s)
 
 static bool make_room(struct mxg_service *s)
 {
-	if (mxg_service_may_tell(&s->crowded_told))
+	if (mxg_moment_may_tell(&s->crowded_told))
 		mxg_log_warning("mxguard: policy: there are %zu connections: idle ones are closed for new ones; "
 				"--max-connections and LimitNOFILE= may be raised",
 				mxg_clients_count(&s->clients));
-	struct mxg_connection *c = mxg_clients_spare(&s->clients, mxg_service_now());
+	struct mxg_connection *c = mxg_clients_spare(&s->clients, mxg_moment_now());
 	if (c != NULL)
 		mxg_service_drop(s, c);
 	return c != NULL;
@@ -65,7 +65,7 @@ bool mxg_admit_is_full(struct mxg_service *s, const struct mxg_source *source)
 	char text[MXG_SOURCE_TEXT_MAX];
 	if (source == NULL || source->at_work < s->options->max_per_source)
 		return false;
-	if (mxg_service_may_tell(&s->source_told))
+	if (mxg_moment_may_tell(&s->source_told))
 		mxg_log_warning("mxguard: policy: %zu requests of %s wait for DNS: no more are taken from there; "
 				"--max-per-source may be raised",
 				source->at_work, mxg_source_text(source, text));
@@ -126,7 +126,7 @@ static void admit_rest(struct mxg_service *s, struct mxg_listener *listener)
 	enum admitted result = ADMITTED;
 	for (int i = 0; i < ACCEPTS && result == ADMITTED; i++)
 		result = admit_one(s, listener->fd);
-	if (result == NOBODY_WAITS && mxg_service_now() - s->stopped >= HANDSHAKES_MS)
+	if (result == NOBODY_WAITS && mxg_moment_now() - s->stopped >= HANDSHAKES_MS)
 		mxg_listener_close(listener);
 }
 

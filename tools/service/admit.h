@@ -3,6 +3,7 @@
 #define MXG_ADMIT_H
 
 #include "clients.h"
+#include "moment.h"
 #include "service.h"
 
 /* Shared by service.c (the loop) and admit.c (who is let in) only. */
@@ -21,9 +22,6 @@ struct mxg_service {
 	int64_t crowded_told, source_told, late_told;
 };
 
-int64_t mxg_service_now(void); /* monotonic milliseconds */
-/* Whether something that is said over and over may be said again. */
-bool mxg_service_may_tell(int64_t *told);
 void mxg_service_drop(struct mxg_service *service, struct mxg_connection *connection);
 /* False: no memory, and the descriptors are the caller's still. */
 bool mxg_service_add(struct mxg_service *service, int in, int out, bool is_socket, struct mxg_source *source);

@@ -49,7 +49,7 @@ static bool parse_port(const char *text, in_port_t *port)
 	return *end == '\0' && number > 0 && number < 65536;
 }
 
-/* "127.0.0.1:10033" or "[::1]:10033". The protocol proves nobody's identity: other hosts must
+/* "127.0.0.1:10033" or "[::1]:10033", the latter behind "inet:", too. The protocol proves nobody's identity: other hosts must
  * not ask. */
 static const char *parse_inet(const char *text, union address *address, socklen_t *len)
 {
@@ -64,7 +64,7 @@ static const char *parse_inet(const char *text, union address *address, socklen_
 		host_len -= 2;
 	}
 	if (host_len == 0 || host_len >= sizeof(host))
-		return "write inet:127.0.0.1:port or inet:[::1]:port";
+		return "write inet:127.0.0.1:port or inet6:[::1]:port";
 	memcpy(host, text, host_len);
 	host[host_len] = '\0';
 	memset(address, 0, sizeof(*address));
@@ -75,7 +75,7 @@ static const char *parse_inet(const char *text, union address *address, socklen_
 		return ntohl(address->v4.sin_addr.s_addr) >> 24 == 127 ? NULL : "only loopback addresses are allowed";
 	}
 	if (inet_pton(AF_INET6, host, &address->v6.sin6_addr) != 1)
-		return "write inet:127.0.0.1:port or inet:[::1]:port";
+		return "write inet:127.0.0.1:port or inet6:[::1]:port";
 	address->v6.sin6_family = AF_INET6;
 	address->v6.sin6_port = port;
 	*len = sizeof(address->v6);
@@ -102,7 +102,7 @@ static int open_inet(struct mxg_listener *listener, const char *spec, char *mess
 {
 	union address address;
 	socklen_t len;
-	const char *wrong = parse_inet(spec + strlen("inet:"), &address, &len);
+	const char *wrong = parse_inet(strchr(spec, ':') + 1, &address, &len);
 	if (wrong != NULL)
 		return fail(message, size, spec, wrong);
 	listener->fd = listen_on(&address, len);
@@ -157,9 +157,9 @@ int mxg_listener_open(struct mxg_listener *listener, const char *spec, char *mes
 	*listener = (struct mxg_listener){ .fd = -1 };
 	if (strncmp(spec, "unix:", 5) == 0)
 		return open_unix(listener, spec, message, size);
-	if (strncmp(spec, "inet:", 5) == 0)
+	if (strncmp(spec, "inet:", 5) == 0 || strncmp(spec, "inet6:[", 7) == 0)
 		return open_inet(listener, spec, message, size);
-	return fail(message, size, spec, "write unix:/path, inet:127.0.0.1:port or inet:[::1]:port");
+	return fail(message, size, spec, "write unix:/path, inet:127.0.0.1:port or inet6:[::1]:port");
 }
 
 /* ---- systemd ------------------------------------------------------------------------- */

@@ -16,7 +16,7 @@ struct mxg_listener {
 	ino_t inode;
 };
 
-/* --listen: "unix:/path" or "inet:127.0.0.1:port", "inet:[::1]:port"; loopback only. 0, or -1
+/* --listen: "unix:/path", "inet:127.0.0.1:port" or "inet6:[::1]:port"; loopback only. 0, or -1
  * with a message of what is wrong. spec must live as long as the listener. */
 int mxg_listener_open(struct mxg_listener *listener, const char *spec, char *message, size_t size);
 

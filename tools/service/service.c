@@ -13,7 +13,6 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "admit.h"
@@ -24,29 +23,12 @@
 #define TICK_MS 1000
 #define PAUSE_TICK_MS 100
 #define STOP_TICK_MS 20
-#define TOLD_MS 60000 /* between two lines that say the same */
 #define FRESH_MS 3000 /* SIGTERM: who has just come has that long to begin */
 #define SETTLED_MS 500 /* … and by TCP who has just been answered, to go on */
 #define SPARE_POLLFDS 16
 #define FLOOD 256 /* connections with something in memory: when they are gone, it is given back */
 
 enum { AT_EPOLL, AT_SIGNALS, AT_PLAIN, OWN_POLLFDS };
-
-int64_t mxg_service_now(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-bool mxg_service_may_tell(int64_t *told)
-{
-	int64_t now = mxg_service_now();
-	if (*told != 0 && now - *told < TOLD_MS)
-		return false;
-	*told = now;
-	return true;
-}
 
 void mxg_service_drop(struct mxg_service *s, struct mxg_connection *c)
 {
@@ -95,7 +77,7 @@ static int64_t patience(const struct mxg_connection *c)
 
 static bool may_leave(struct mxg_connection *c)
 {
-	return c->state == MXG_CONNECTION_IDLE && mxg_service_now() - c->since >= patience(c) && mxg_connection_part(c);
+	return c->state == MXG_CONNECTION_IDLE && mxg_moment_now() - c->since >= patience(c) && mxg_connection_part(c);
 }
 
 /* Goes on with the connection; it may be gone afterwards. */
@@ -106,7 +88,7 @@ static void advance(struct mxg_service *s, struct mxg_connection *c)
 	if (c->pending != NULL && c->state != MXG_CONNECTION_AT_WORK && mxg_admit_is_full(s, c->source))
 		c->broken = true;
 	update_watch(s, c);
-	mxg_clients_conclude(&s->clients, c, mxg_service_now());
+	mxg_clients_conclude(&s->clients, c, mxg_moment_now());
 	if (mxg_connection_is_done(c) || (s->stop_by != 0 && may_leave(c)))
 		mxg_service_drop(s, c);
 }
@@ -130,7 +112,7 @@ bool mxg_service_add(struct mxg_service *s, int in, int out, bool is_socket, str
 		return false; /* no reply: the MTA defers */
 	c->source = source;
 	c->is_local = source != NULL && source->kind == MXG_SOURCE_USER;
-	mxg_clients_add(&s->clients, c, mxg_service_now());
+	mxg_clients_add(&s->clients, c, mxg_moment_now());
 	if (!watch(s, c))
 		mxg_service_drop(s, c);
 	return true;
@@ -162,7 +144,7 @@ static void stop(struct mxg_service *s)
 	if (s->stop_by != 0)
 		return;
 	mxg_notify("STOPPING=1");
-	s->stopped = mxg_service_now();
+	s->stopped = mxg_moment_now();
 	s->stop_by = s->stopped + FRESH_MS + mxg_decider_limit(s->decider) + TICK_MS;
 	mxg_admit_stop(s);
 }
@@ -185,8 +167,8 @@ static void drop_late(struct mxg_service *s)
 {
 	char text[MXG_SOURCE_TEXT_MAX];
 	struct mxg_connection *c;
-	while ((c = mxg_clients_late(&s->clients, mxg_service_now())) != NULL) {
-		if (mxg_service_may_tell(&s->late_told))
+	while ((c = mxg_clients_late(&s->clients, mxg_moment_now())) != NULL) {
+		if (mxg_moment_may_tell(&s->late_told))
 			mxg_log_error("mxguard: policy: %s left a request or an answer half-way for too long: the "
 				      "connection is closed",
 				      c->source == NULL ? "a client" : mxg_source_text(c->source, text));
@@ -316,7 +298,7 @@ static bool goes_on(const struct mxg_service *s)
 	bool more = mxg_clients_count(&s->clients) > 0;
 	for (size_t i = 0; i < s->options->listener_count; i++)
 		more |= s->options->listeners[i].fd >= 0;
-	return more && (s->stop_by == 0 || mxg_service_now() < s->stop_by);
+	return more && (s->stop_by == 0 || mxg_moment_now() < s->stop_by);
 }
 
 /* ---- its life ------------------------------------------------------------------------------------ */

@@ -52,10 +52,12 @@ class _Listener:
 
 
 class LmtpSink(_Listener):
-    """Takes everything; `got` has the recipients of each sender, as they stood between < and >."""
+    """Takes everything; `got` has the recipients of each sender, as they stood between < and >, and `kept` the
+    messages, with LF for CRLF."""
 
     def __init__(self, path: pathlib.Path | tuple[str, int]) -> None:
         self.got: dict[str, list[str]] = defaultdict(list)
+        self.kept: dict[str, list[bytes]] = defaultdict(list)
         super().__init__(path)
 
     def talk(self, lines, out) -> None:
@@ -72,8 +74,10 @@ class LmtpSink(_Listener):
                 recipients.append(_path(text))
             elif word == b"DATA":
                 out.write(b"354 go on\r\n")
+                content = b""
                 while (part := lines.readline()) and part != b".\r\n":
-                    pass
+                    content += part[part.startswith(b".."):]
+                self.kept[sender].append(content.replace(b"\r\n", b"\n"))
                 self.got[sender] += recipients
                 reply = b"250 2.0.0 ok\r\n" * len(recipients)
             elif word == b"QUIT":

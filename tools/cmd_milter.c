@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* mxguard milter: refuses at the door of Postfix and sendmail, at RCPT and at the header's end. */
+#include <stdbool.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+#include "commands.h"
+#include "load.h"
+#include "milter/milter.h"
+#include "options.h"
+#include "service/desk.h"
+#include "service/listener.h"
+#include "service/log.h"
+
+#define NAME "mxguard milter"
+#define DEFAULT_CONNECTIONS 4096
+
+struct settings {
+	const char *config, *listen;
+	long max_connections;
+	enum { QUARANTINE_TAG, QUARANTINE_MTA } quarantine;
+	enum { RELAYS_WAIT, RELAYS_QUEUE } relays;
+	enum { LOG_STDERR, LOG_SYSLOG } log;
+};
+
+static const struct mxg_option_word quarantines[] = {
+	{ "tag", QUARANTINE_TAG },
+	{ "mta", QUARANTINE_MTA },
+	{ NULL, 0 },
+};
+
+static const struct mxg_option_word relays[] = {
+	{ "wait", RELAYS_WAIT },
+	{ "queue", RELAYS_QUEUE },
+	{ NULL, 0 },
+};
+
+static const struct mxg_option_word logs[] = {
+	{ "stderr", LOG_STDERR },
+	{ "syslog", LOG_SYSLOG },
+	{ NULL, 0 },
+};
+
+static const struct mxg_option options[] = {
+	MXG_OPTION_CONFIG(struct settings),
+	{ 'l', "listen", "ADDRESS",
+	  "unix:/path, inet:127.0.0.1:port or inet6:[::1]:port; a socket of\n"
+	  "systemd's is taken by itself",
+	  .kind = MXG_OPTION_TEXT, .field = offsetof(struct settings, listen) },
+	{ 0, "quarantine", "HOW",
+	  "where a message is to be put aside: tag (the field tells, and who\n"
+	  "delivers acts on it) or mta (the MTA's own quarantine)",
+	  .kind = MXG_OPTION_WORD, .field = offsetof(struct settings, quarantine), .words = quarantines },
+	{ 0, "relays", "WHAT",
+	  "what internal relays do while we decide: wait (and pass a refusal\n"
+	  "on) or queue (they have taken the message: on_direct_queued holds)",
+	  .kind = MXG_OPTION_WORD, .field = offsetof(struct settings, relays), .words = relays },
+	{ 0, "max-connections", "N", "of MTAs at one time (4096); more are sent away, and defer",
+	  .kind = MXG_OPTION_NUMBER, .field = offsetof(struct settings, max_connections), .min = 1, .max = 1000000 },
+	{ 0, "log", "WHERE", "stderr or syslog", .kind = MXG_OPTION_WORD, .field = offsetof(struct settings, log),
+	  .words = logs },
+};
+
+const struct mxg_usage usage_milter = {
+	.synopsis = "[-c CONF] --listen ADDRESS [OPTION]…",
+	.about = "Refuses at the door of Postfix (smtpd_milters) and sendmail (INPUT_MAIL_FILTER): at RCPT by the\n"
+		 "client's address, at the header's end by a gateway's secret or the trace behind own relays.",
+	.options = options,
+	.count = sizeof(options) / sizeof(options[0]),
+	.after = "SIGHUP reads the configuration again, SIGTERM lets messages under way come to an end.\n"
+		 "Example: mxguard milter --listen inet:127.0.0.1:10034",
+};
+
+static int read_options(struct settings *s, int argc, char **argv)
+{
+	*s = (struct settings){ .config = MXG_DEFAULT_CONFIG, .max_connections = DEFAULT_CONNECTIONS };
+	int status = mxg_read_options(&usage_milter, argc, argv, s);
+	if (status != 0)
+		return status;
+	if (optind < argc)
+		return mxg_wrong_use(NAME, "there is an argument too many");
+	return 0;
+}
+
+/* libmilter knows only one. 0, or an exit status after a message. */
+static int open_listener(const struct settings *s, struct mxg_listener *listener)
+{
+	char message[512] = "";
+	int count = mxg_listener_inherit(listener, 1, message, sizeof(message));
+	if (count == 0 && s->listen == NULL)
+		return mxg_wrong_use(NAME, "--listen is missing, and systemd passes no socket");
+	if (count == 1 && s->listen != NULL) {
+		snprintf(message, sizeof(message), "--listen %s: there is a socket of systemd's already", s->listen);
+		mxg_listener_close(listener);
+		count = -1;
+	} else if (count == 0) {
+		count = mxg_listener_open(listener, s->listen, message, sizeof(message));
+	}
+	if (count < 0)
+		mxg_log_error("mxguard: milter: %s", message);
+	return count < 0 ? EX_OSERR : 0;
+}
+
+static int serve(const struct settings *s)
+{
+	static struct mxg_milter milter; /* libmilter's threads outlive this function */
+	static struct mxg_listener listener;
+	int status;
+	/* the configuration comes first: nobody can ask before it is known to be good */
+	struct mxg_desk *desk = mxg_desk_new(s->config, "milter", &status);
+	if (desk == NULL)
+		return status;
+	status = open_listener(s, &listener);
+	if (status != 0) {
+		mxg_desk_free(desk);
+		return status;
+	}
+	milter.listener = &listener;
+	milter.relayed = s->relays == RELAYS_QUEUE ? MXGUARD_PLACE_QUEUED : MXGUARD_PLACE_DOOR;
+	milter.quarantine = s->quarantine == QUARANTINE_MTA;
+	milter.max_connections = s->max_connections;
+	return mxg_milter_run(&milter, desk);
+}
+
+int cmd_milter(int argc, char **argv)
+{
+	struct settings s;
+	int status = read_options(&s, argc, argv);
+	if (status != 0)
+		return status < 0 ? 0 : status;
+	mxg_log_open(s.log == LOG_SYSLOG);
+	if (!mxg_milter_block_signals()) {
+		mxg_log_error("mxguard: milter: the signals cannot be set up");
+		return EX_OSERR;
+	}
+	return serve(&s);
+}

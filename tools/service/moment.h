@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MXG_MOMENT_H
+#define MXG_MOMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+int64_t mxg_moment_now(void); /* monotonic milliseconds */
+/* Whether something that is said over and over may be said again; *told remembers when it was. */
+bool mxg_moment_may_tell(int64_t *told);
+
+#endif
