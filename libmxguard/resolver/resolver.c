@@ -38,6 +38,11 @@ struct mxguard_resolver {
 	struct job *jobs;
 };
 
+void mxg_resolver_count(struct mxguard_resolver *r, struct mxg_dns_counts *counts)
+{
+	mxg_driver_count(r->driver, counts);
+}
+
 /* ---- questions ------------------------------------------------------------------------- */
 
 static void end_wait(struct wait *w)

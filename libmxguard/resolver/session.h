@@ -26,10 +26,13 @@ struct mxguard_session {
 	bool wrong; /* what was read last */
 	int64_t tried, looked; /* mxg_monotonic_ms(): configuration, snapshot */
 	struct mxg_notice configuration, snapshot;
+	struct mxg_dns_counts counts; /* over all eras */
 	char remark[MXG_NOTICE_MAX];
 	char path[];
 };
 
+/* For who tells of it; the session's. */
+const struct mxg_dns_counts *mxg_session_dns_counts(const struct mxguard_session *session);
 /* Older eras go when their last check has come back. */
 void mxg_session_retire(struct mxguard_session *session);
 /* What has changed takes effect: before a new transaction. */
