@@ -3,6 +3,7 @@
 #include "quarantine.h"
 #include "report.h"
 #include "transaction.h"
+#include "trap.h"
 
 #include "str.h"
 
@@ -88,9 +89,11 @@ static int deliver(struct transaction *t, struct smtp_server_cmd_ctx *cmd, struc
 	struct session *s = t->session;
 	struct smtp_server_recipient *rcpt;
 	struct istream *rewritten;
+	bool any = conclude_all(t);
 	int ret;
 
-	if (!conclude_all(t)) {
+	trap_keep(t, input);
+	if (!any) {
 		array_foreach_elem(&t->trans->rcpt_to, rcpt)
 			recipient_refuse(t, recipient_at(rcpt));
 		return 0;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* RCPT: refused here, one by one, where the peer alone decides. */
+/* RCPT: refused here, one by one, where the peer alone decides and no copy is wanted. */
 #include "connection.h"
 #include "transaction.h"
 
 #include "llist.h"
 #include "report.h"
+#include "trap.h"
 
 static int refuse(struct transaction *t, struct recipient *r)
 {
@@ -29,6 +30,10 @@ static int conclude(struct transaction *t, struct recipient *r)
 		return pass_on(t, r);
 	recipient_judge(t, r);
 	action = recipient_action(t, r);
+	if (action == MXGUARD_ACTION_REJECT && trap_waits(t, r)) {
+		report_recipient(t, r);
+		return pass_on(t, r);
+	}
 	if (action == MXGUARD_ACTION_REJECT || action == MXGUARD_ACTION_DEFER)
 		return refuse(t, r);
 	return pass_on(t, r);

@@ -140,6 +140,18 @@ void mxguard_policy_unref(struct mxguard_policy *policy);
 /* A warning found while loading, one line, by its number; NULL past the last. */
 const char *mxguard_policy_warning(const struct mxguard_policy *policy, size_t index);
 
+/* Where copies of refused messages are to be kept (trap.directory); NULL: nowhere. */
+const char *mxguard_policy_trap(const struct mxguard_policy *policy);
+
+enum mxguard_trap_limit {
+	MXGUARD_TRAP_LIMIT_SHARE = 1, /* percent of the file system's room that the copies may take */
+	MXGUARD_TRAP_LIMIT_KEEP = 2, /* seconds after which a copy is removed */
+	MXGUARD_TRAP_LIMIT_MAX_TOTAL = 3, /* bytes of all copies */
+	MXGUARD_TRAP_LIMIT_PER_HOUR = 4 /* copies */
+};
+/* What the settings of the trap say; 0 for a `what` that is not known. */
+uint64_t mxguard_policy_trap_limit(const struct mxguard_policy *policy, enum mxguard_trap_limit what);
+
 /* The log line, as mxguard_check_log_line() writes it, for a recipient that is deferred because no check
  * could be made or used. `reason` is a word of the caller's own, the others come from outside; any
  * may be NULL, the policy too: then the line is text. */
@@ -189,7 +201,7 @@ int mxguard_snapshot_changed(const struct mxguard_snapshot *snapshot, const stru
 enum mxguard_check_flag {
 	MXGUARD_CHECK_FLAG_STEPS = 1 << 0, /* keep the steps for mxguard_check_step() */
 	/* The MTA that asks has not written its own Received field: where the peer is internal and no
-	 * field stands in the message, the peer has made it. */
+	 * field stands in the message, the peer has made it; where there is none, a user of this host. */
 	MXGUARD_CHECK_FLAG_NO_OWN_FIELD = 1 << 1
 };
 
@@ -380,6 +392,14 @@ const char *mxguard_check_log_field(const struct mxguard_check *check, size_t in
  * 0. 2,048 bytes always do. MXGUARD_ALL: one field for all recipients, which tells the worst. The
  * fields that a filter names are to be removed first. */
 int mxguard_check_tag(const struct mxguard_check *check, size_t index, char *buffer, size_t size);
+
+/*
+ * 1 where a copy of the message is to be kept in the trap (docs/design.md, "Trap"), else 0. For one
+ * recipient: as far as it goes, so that a front end that could refuse it now waits for the message.
+ * MXGUARD_ALL: the message itself, once all recipients are decided; the buffer then gets the field,
+ * CRLF included, that goes on top of the copy. 1,024 bytes always do; it may be NULL where size is 0.
+ */
+int mxguard_check_trap(const struct mxguard_check *check, size_t index, char *buffer, size_t size);
 
 /* ---- filter: what a message loses and gains on its way to the mailbox ---------------- */
 

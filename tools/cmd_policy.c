@@ -129,10 +129,10 @@ static int serve(const struct settings *s)
 	struct mxg_decider *decider = mxg_decider_new(s->config, &status);
 	if (decider == NULL)
 		return status;
-	int count = open_listeners(s, listeners);
-	status = count < 0 ? EX_OSERR : mxg_desk_open_metrics(mxg_decider_desk(decider), s->metrics);
-	for (int i = 0; status != 0 && i < count; i++)
-		mxg_listener_close(&listeners[i]);
+	status = mxg_desk_open_metrics(mxg_decider_desk(decider), s->metrics);
+	int count = status != 0 ? 0 : open_listeners(s, listeners);
+	if (count < 0)
+		status = EX_OSERR;
 	if (status == 0) {
 		struct mxg_service_options service = { .listeners = listeners,
 						       .listener_count = (size_t)count,

@@ -16,6 +16,7 @@
 
 MXG_COMMAND(check);
 MXG_COMMAND(trace);
+MXG_COMMAND(report);
 MXG_COMMAND(scan);
 MXG_COMMAND(refresh);
 MXG_COMMAND(gateways);
@@ -23,5 +24,6 @@ MXG_COMMAND(export);
 MXG_COMMAND(policy);
 MXG_COMMAND(milter);
 MXG_COMMAND(doctor);
+MXG_COMMAND(trap);
 
 #endif

@@ -94,11 +94,12 @@ static void note_change(struct mxg_refresh *run, const struct mxg_item *item, co
 			const struct mxg_answer *versions, size_t count)
 {
 	const struct mxg_answer *old = mxg_item_current(item), *new = &versions[0];
+	bool changed = item->reached && mxg_item_answered(item) && mxg_item_changed(item);
 	if (run->history == NULL)
 		return;
 	if (run->history->whole || run->store.before == NULL)
 		put_all(run->history, q, versions, count);
-	else if (count > 0 && !new->refused &&new->superseded == 0 && (old == NULL || new->from != old->from))
+	else if (changed)
 		mxg_history_put(run->history, q, new, new->from);
 	else if (old != NULL && (count == 0 || new->superseded != 0))
 		mxg_history_put_end(run->history, q, count > 0 ? new->superseded : run->now);

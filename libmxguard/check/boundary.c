@@ -107,6 +107,7 @@ static void begin(struct mxguard_check *c, struct mxg_trace_reading *r)
 		.by_count = p->by.count,
 		.mta_mask = p->trace_mta,
 		.captured_only = true,
+		.submitted = (c->flags & MXGUARD_CHECK_FLAG_NO_OWN_FIELD) != 0 && c->peer.family == 0,
 		.want_first_date = c->place == MXGUARD_PLACE_QUEUED,
 		.on_hop = (c->flags & MXGUARD_CHECK_FLAG_STEPS) != 0 ? tell_hop : NULL,
 		.context = c,
@@ -164,7 +165,7 @@ static void conclude_ended(struct mxguard_check *c, unsigned hop, const struct m
 /* Our MTA's own field would name the peer, and is what a queued message would show. */
 static void conclude_untraced(struct mxguard_check *c)
 {
-	if ((c->flags & MXGUARD_CHECK_FLAG_NO_OWN_FIELD) != 0 && c->peer.family != 0)
+	if ((c->flags & MXGUARD_CHECK_FLAG_NO_OWN_FIELD) != 0)
 		conclude_ended(c, 0, &c->peer);
 	else
 		conclude(c, MXGUARD_VERDICT_UNKNOWN, MXG_REASON_UNTRACED, NULL);

@@ -144,7 +144,7 @@ static int domain_check(struct mxguard_check *c, const char *domain, size_t len,
 	d->ruleset = ruleset;
 	d->domain = domain;
 	d->domain_len = len;
-	d->done = d->needs_header = d->settling = false;
+	d->done = d->needs_header = d->settling = d->mx_known = false;
 	d->standing = MXG_STANDING_OPEN;
 	d->dirty = true;
 	d->waiting_count = 0;

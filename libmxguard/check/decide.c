@@ -185,7 +185,7 @@ static enum mxg_decide_progress evaluate_present(struct mxguard_check *c, struct
 
 /* Whether the domain's MX set changed within `settle`: then senders may still hold the old
  * one in their caches, and are to try again, not to be refused (docs/design.md, "Settle"). */
-static bool mx_changed_lately(struct mxguard_check *c, const struct mxg_domain_check *d)
+static bool mx_changed_lately(struct mxguard_check *c, struct mxg_domain_check *d)
 {
 	struct mxg_name name;
 	if (c->policy->settle == 0 || !mxg_name_from_text(&name, d->domain, d->domain_len))
@@ -199,6 +199,7 @@ static bool mx_changed_lately(struct mxguard_check *c, const struct mxg_domain_c
 		return true;
 	const struct mxg_answer *versions;
 	size_t n = mxg_answers_versions(c->answers, entry, &versions);
+	d->mx_known = n > 0;
 	for (size_t i = 0; i < n; i++)
 		if (versions[i].superseded > 0 && versions[i].superseded <= c->now &&
 		    c->now < versions[i].superseded + (int64_t)c->policy->settle)

@@ -44,6 +44,7 @@ struct mxg_domain_check {
 	bool dirty; /* an answer it waited for has come */
 	bool needs_header; /* a token would decide it */
 	bool settling; /* its MX set changed a short time ago */
+	bool mx_known; /* … and where not, the snapshot knows it */
 	enum mxg_standing standing;
 	size_t waiting_count;
 	int waiting[32]; /* entries asked for; more than these: always dirty */

@@ -86,6 +86,13 @@ struct mxg_string_list {
 	size_t count;
 };
 
+/* Where copies of what is refused are kept, and how many at the most. */
+struct mxg_trap_rules {
+	const char *directory; /* NULL: none are kept */
+	uint64_t share, max_total, per_hour; /* percent, bytes, messages */
+	uint32_t keep; /* seconds */
+};
+
 struct mxguard_policy {
 	atomic_uint refs;
 	const char *path;
@@ -111,6 +118,7 @@ struct mxguard_policy {
 	enum mxg_log_format log_format;
 	const char *on_alarm; /* a line for sh(1), run by refresh alone; NULL: none */
 	const char *state_dir;
+	struct mxg_trap_rules trap;
 	int timeout_ms;
 	uint32_t grace, keep_stale, settle; /* seconds */
 	uint32_t patience;

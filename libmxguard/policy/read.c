@@ -56,6 +56,42 @@ int mxg_read_milliseconds(const struct mxg_setting *row, const char *text, void 
 	return MXGUARD_ERROR_NONE;
 }
 
+/* ---- amounts ----------------------------------------------------------------------------------- */
+
+/* A number of at most six digits, not 0; what stands behind it goes to *unit. */
+static bool read_number(const char *text, uint64_t *number, const char **unit)
+{
+	size_t digits = strspn(text, "0123456789");
+	*number = 0;
+	for (size_t i = 0; i < digits && digits <= 6; i++)
+		*number = *number * 10 + (uint64_t)(text[i] - '0');
+	*unit = text + digits;
+	return *number > 0;
+}
+
+int mxg_read_percent(const struct mxg_setting *row, const char *text, void *field, struct mxg_arena *arena)
+{
+	const char *unit;
+	uint64_t number;
+	if (!read_number(text, &number, &unit) || number > 100 || strcmp(unit, "%") != 0)
+		return MXGUARD_ERROR_INVALID;
+	*(uint64_t *)field = number;
+	return MXGUARD_ERROR_NONE;
+}
+
+int mxg_read_bytes(const struct mxg_setting *row, const char *text, void *field, struct mxg_arena *arena)
+{
+	const char *unit;
+	uint64_t number;
+	if (!read_number(text, &number, &unit) || (strcmp(unit, "M") != 0 && strcmp(unit, "G") != 0))
+		return MXGUARD_ERROR_INVALID;
+	number <<= unit[0] == 'G' ? 30 : 20;
+	if (number > UINT64_C(1) << 40)
+		return MXGUARD_ERROR_INVALID;
+	*(uint64_t *)field = number;
+	return MXGUARD_ERROR_NONE;
+}
+
 /* ---- texts --------------------------------------------------------------------------------------- */
 
 int mxg_read_text(const struct mxg_setting *row, const char *text, void *field, struct mxg_arena *arena)

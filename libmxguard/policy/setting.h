@@ -21,7 +21,8 @@ enum mxg_setting_place {
 	MXG_PLACE_DNS = 1 << 3,
 	MXG_PLACE_GATEWAY = 1 << 4, /* an entry of `gateways` */
 	MXG_PLACE_HEADER = 1 << 5, /* `header` of such an entry */
-	MXG_PLACE_CERTIFICATE = 1 << 6 /* … and `certificate` */
+	MXG_PLACE_CERTIFICATE = 1 << 6, /* … and `certificate` */
+	MXG_PLACE_TRAP = 1 << 8
 };
 
 enum mxg_override_number {
@@ -75,6 +76,9 @@ int mxg_read_word_twice(const struct mxg_setting *row, const char *text, void *f
 int mxg_read_text(const struct mxg_setting *row, const char *text, void *field, struct mxg_arena *arena);
 int mxg_read_seconds(const struct mxg_setting *row, const char *text, void *field, struct mxg_arena *arena);
 int mxg_read_milliseconds(const struct mxg_setting *row, const char *text, void *field, struct mxg_arena *arena);
+/* uint64_t; "10%" of 1 to 100, and "2G" as bytes */
+int mxg_read_percent(const struct mxg_setting *row, const char *text, void *field, struct mxg_arena *arena);
+int mxg_read_bytes(const struct mxg_setting *row, const char *text, void *field, struct mxg_arena *arena);
 /* struct mxg_exempt, of addresses between blanks and commas */
 int mxg_read_exempt(const struct mxg_setting *row, const char *text, void *field, struct mxg_arena *arena);
 /* One of them, in lower case; NULL and *error: it is none, or there is no memory. */

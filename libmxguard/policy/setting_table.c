@@ -171,6 +171,30 @@ static bool take_dns(struct mxg_policy_build *b, const struct mxg_setting *row, 
 	return mxg_settings_take(b, NULL, s, MXG_PLACE_DNS);
 }
 
+#define TRAP_PER_HOUR 500
+#define TRAP_PER_HOUR_MOST 1000000
+
+static bool take_per_hour(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
+			  const config_setting_t *s)
+{
+	if (config_setting_type(s) != CONFIG_TYPE_INT)
+		return mxg_build_unexpected(b, s, row->expected);
+	int number = config_setting_get_int(s);
+	if (number < 1 || number > TRAP_PER_HOUR_MOST)
+		return mxg_build_unexpected(b, s, row->expected);
+	*(uint64_t *)field = (uint64_t)number;
+	return true;
+}
+
+static bool take_trap(struct mxg_policy_build *b, const struct mxg_setting *row, void *field, const config_setting_t *s)
+{
+	b->policy->trap.per_hour = TRAP_PER_HOUR;
+	if (!mxg_settings_take(b, NULL, s, MXG_PLACE_TRAP))
+		return false;
+	return b->policy->trap.directory != NULL ||
+	       mxg_build_fail(b, s, "found no directory; expected one, such as \"/var/lib/mxguard/trap\"");
+}
+
 /* ---- the table ------------------------------------------------------------------------------------- */
 
 #define BOTH (MXG_PLACE_FILE | MXG_PLACE_BLOCK)
@@ -200,6 +224,16 @@ const struct mxg_setting mxg_settings[] = {
 	  take_any_width },
 	{ "require_dnssec", MXG_PLACE_DNS, 0, POLICY(reply_rules.need_ad), "true or false", NULL, "false", NULL, NULL,
 	  mxg_take_bool },
+	{ "trap", MXG_PLACE_FILE, 0, 0, "a group { }", NULL, NULL, NULL, NULL, take_trap },
+	{ "directory", MXG_PLACE_TRAP, 0, POLICY(trap.directory), "an absolute path", NULL, "required", NULL, NULL,
+	  mxg_take_path },
+	{ "share", MXG_PLACE_TRAP, 0, POLICY(trap.share), "a share from \"1%\" to \"100%\"", "10%", NULL,
+	  mxg_read_percent, NULL, NULL },
+	{ "keep", MXG_PLACE_TRAP, 0, POLICY(trap.keep), SECONDS, "30d", NULL, mxg_read_seconds, NULL, NULL },
+	{ "max_total", MXG_PLACE_TRAP, 0, POLICY(trap.max_total),
+	  "a size from \"1M\" to \"1024G\", such as \"500M\" or \"2G\"", "2G", NULL, mxg_read_bytes, NULL, NULL },
+	{ "per_hour", MXG_PLACE_TRAP, 0, POLICY(trap.per_hour), "a number from 1 to 1000000, without quotes", NULL,
+	  "500", NULL, NULL, take_per_hour },
 	{ "trace", MXG_PLACE_FILE, 0, 0, "a group { }", NULL, NULL, NULL, NULL, take_trace },
 	{ "mta", MXG_PLACE_TRACE, 0, 0,
 	  "an MTA's name, such as \"postfix\" or \"exim\"; mxguard.conf(5) lists them", NULL,

@@ -27,9 +27,12 @@ static bool refuse(struct mxg_policy_build *b, const config_setting_t *s, unsign
 	if (place == MXG_PLACE_BLOCK && find_row(written, MXG_PLACE_FILE) != NULL)
 		return mxg_build_fail(b, s,
 				      "found it in a block of policies; expected it outside: it is for all domains");
-	if (find_row(written, MXG_PLACE_DNS) != NULL || find_row(written, MXG_PLACE_TRACE) != NULL)
-		return mxg_build_fail(b, s, "found it in a wrong place; expected it in the group %s { }",
-				      find_row(written, MXG_PLACE_DNS) != NULL ? "dns" : "trace");
+	const char *group = find_row(written, MXG_PLACE_DNS) != NULL     ? "dns"
+			    : find_row(written, MXG_PLACE_TRACE) != NULL ? "trace"
+			    : find_row(written, MXG_PLACE_TRAP) != NULL  ? "trap"
+									 : NULL;
+	if (group != NULL)
+		return mxg_build_fail(b, s, "found it in a wrong place; expected it in the group %s { }", group);
 	for (size_t i = 0; i < mxg_setting_count && known < sizeof(names) / sizeof(names[0]); i++)
 		if ((mxg_settings[i].places & place) != 0)
 			names[known++] = mxg_settings[i].name;

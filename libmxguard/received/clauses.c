@@ -139,6 +139,8 @@ static bool read_from_items(struct lexer *l, struct mxg_clauses *c, bool *found,
 		struct mxg_item word;
 		*fresh = l->fresh;
 		const char *start = l->at;
+		if (start[-1] == ')')
+			return false;
 		read_word(l, &word, false);
 		*found = mxg_slice_is(word.text, "by");
 		if (*found)
@@ -222,18 +224,23 @@ static void read_tail(struct lexer *l, struct mxg_clauses *c)
 	}
 }
 
+static bool is_by(const char *at)
+{
+	return at[1] == 'b' && at[2] == 'y' && is_blank(at[0]) && is_blank(at[3]);
+}
+
 bool mxg_has_second_by(const char *at, const char *end)
 {
 	for (; end - at >= 19; at += 16) {
 		/* in two of the four bytes: mostly, that settles it */
 		mxg_block b = (mxg_block)((mxg_block_load(at + 1) == 'b') & (mxg_block_load(at + 2) == 'y'));
 		for (size_t i = mxg_block_first(b); i < 16; i++) {
-			if (memcmp(at + i, " by ", 4) == 0)
+			if (is_by(at + i))
 				return true;
 		}
 	}
 	for (; end - at >= 4; at++) {
-		if (memcmp(at, " by ", 4) == 0)
+		if (is_by(at))
 			return true;
 	}
 	return false;
@@ -253,7 +260,10 @@ static bool split_by(struct lexer *l, struct mxg_clauses *c)
 		return false;
 	c->after_protocol = (struct mxg_slice){ l->at, (size_t)(c->end - l->at) };
 	read_tail(l, c);
-	c->semicolon = memrchr(behind, ';', (size_t)(c->end - behind));
+	/* one semicolon, and a date to the end: else there are two tails, and one is a client's */
+	c->semicolon = memchr(behind, ';', (size_t)(c->end - behind));
+	if (c->semicolon != NULL && memchr(c->semicolon + 1, ';', (size_t)(c->end - c->semicolon - 1)) != NULL)
+		return false;
 	/* nor on the line of the first, or on one line with it */
 	return !mxg_has_second_by(behind, c->end);
 }

@@ -183,7 +183,7 @@ bool mxg_other_address(const struct mxg_clauses *c, const struct mxg_address *ad
 bool mxg_is_exim_id(struct mxg_slice id); /* groups of 6, 6 and 2 letters and digits; since 4.97 of 6, 11 and 4 */
 bool mxg_is_exim_protocol(struct mxg_slice protocol); /* in lower case */
 
-/* " by " in one of the bytes: a second clause, where only one was written. */
+/* "by" between blanks in one of the bytes: a second clause, where only one was written. */
 bool mxg_has_second_by(const char *at, const char *end);
 
 /* MXG_RECEIVED_PEER with name and address of such a comment. */

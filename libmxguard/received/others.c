@@ -23,13 +23,13 @@ bool mxg_grammar_exchange(struct mxg_received *out, const struct mxg_clauses *c)
 	       mxg_slice_is(rest, " RDNS failed") && !mxg_other_address(c, &out->address);
 }
 
-/* Google: the name ends in a dot; only its own servers write under its name. */
+/* Google: the name ends in a dot; only its own servers write under its name. A login there is one of any of its
+ * users, and none of ours. */
 bool mxg_grammar_google(struct mxg_received *out, const struct mxg_clauses *c)
 {
 	if (c->form != MXG_FORM_FROM || c->after_by.count > 0 || !mxg_slice_is_word(c->helo) ||
 	    !mxg_only_address_comment(c) || c->id.len == 0 || mxg_received_date(out) == 0)
 		return false;
-	out->authenticated = mxg_protocol_has_login(c->protocol);
 	return mxg_peer_from_comment(out, c, NULL) && !mxg_other_address(c, &out->address);
 }
 

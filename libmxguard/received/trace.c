@@ -11,6 +11,7 @@ void mxg_trace_init(struct mxg_trace *t, const struct mxg_trace_rules *rules)
 	/* not the field buffer: it is the larger part, and holds nothing yet */
 	memset(t, 0, offsetof(struct mxg_trace, cutter));
 	t->rules = *rules;
+	t->submitted = rules->submitted;
 	mxg_header_init(&t->cutter, t->field, sizeof(t->field));
 }
 
@@ -265,7 +266,7 @@ void mxg_trace_take_end(struct mxg_trace *t)
 {
 	if (t->outcome != MXG_TRACE_PENDING)
 		return;
-	if (t->hops == 0)
+	if (t->hops == 0 && !t->submitted)
 		conclude(t, MXG_TRACE_NONE, MXG_TRACE_REASON_NONE);
 	else if (t->submitted || (t->marker != 0 && t->marker_local))
 		conclude(t, MXG_TRACE_LOCAL, MXG_TRACE_REASON_NONE);

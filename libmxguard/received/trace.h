@@ -45,6 +45,7 @@ struct mxg_trace_rules {
 	size_t by_count;
 	unsigned mta_mask; /* 0: the form itself must tell */
 	bool captured_only; /* and of what no mask names, only MXG_MTA_CAPTURED counts */
+	bool submitted; /* on this host, by nobody's connection: what stands on top must be ours */
 	bool want_first_date; /* of hop 1, for first_date */
 	bool all_hops; /* read on to the end of the header for on_hop's sake */
 	void (*on_hop)(void *context, const struct mxg_trace_hop *hop); /* may be NULL */

@@ -44,6 +44,9 @@ struct mxg_dns_counts {
 	uint64_t sent; /* questions, those that were asked again included */
 	uint64_t failed[MXG_DNS_FAILURES]; /* by enum mxg_dns_failure */
 };
+/* A session's, over all its configurations (session.c); it lives as long as the session. */
+struct mxguard_session;
+const struct mxg_dns_counts *mxg_session_dns_counts(const struct mxguard_session *session);
 /* From now on counted there as well; it must outlive the driver. */
 void mxg_driver_count(struct mxg_driver *driver, struct mxg_dns_counts *counts);
 uint64_t mxg_driver_sent(const struct mxg_driver *driver); /* questions, those that were asked again included */

@@ -31,8 +31,6 @@ struct mxguard_session {
 	char path[];
 };
 
-/* For who tells of it; the session's. */
-const struct mxg_dns_counts *mxg_session_dns_counts(const struct mxguard_session *session);
 /* Older eras go when their last check has come back. */
 void mxg_session_retire(struct mxguard_session *session);
 /* What has changed takes effect: before a new transaction. */

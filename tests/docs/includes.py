@@ -11,7 +11,7 @@ FOLDERS = ["resolver", "check", "snapshot", "policy", "spf", "received", "dns", 
 FOREIGN = {"ares.h": "resolver", "libconfig.h": "policy"}
 DRIVER = "resolver/driver.h"  # what the command may know of the resolver, beside mxguard.h
 NAMES = "policy/override_names.h"  # what front ends may know beside mxguard.h: a list of names, no code
-FRONT_ENDS = ["dovecot-plugin", "lda-wrapper"]
+FRONT_ENDS = ["dovecot-plugin", "lda-wrapper", "trap"]
 
 
 def includes(file):

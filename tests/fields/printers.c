@@ -312,12 +312,17 @@ static bool unknown(struct made *m, const struct client *c)
 		"\n\tby mx.example.com with ESMTP id 12" FIELD_DATE "\n",
 		" by mx.example.com (Foo 1.2) with SMTP id 3" FIELD_DATE "\n",
 		"\n  by mx.example.com (192.0.2.77) with ESMTP" FIELD_DATE "\n",
+		FIELD_DATE "\n",
+		" with SMTP" QDATE "\n",
+		"\tby\tmx.example.com\twith\tESMTP\tid\t12" FIELD_DATE "\n",
+		" by\n mx.example.com with ESMTP id 12" FIELD_DATE "\n",
 	};
 	const char *helo = c->v6 ? strcpy(raw, c->helo) : first_word(word, c->helo, " \t\r");
 	const char *a = c->address, *name = is_host_name(c->ptr) ? c->ptr : "nobody.example";
-	unsigned form = (unsigned)c->sender[0] % 9, tail = (unsigned)strlen(c->sender) % 5;
+	unsigned form = (unsigned)c->sender[0] % 9, tail = (unsigned)(strlen(c->sender) + strlen(c->ptr)) % 9;
 	m->plain = false;
 	m->unknown = true;
+	m->no_by = tail == 5 || tail == 6;
 	switch (form) {
 	case 0:
 		put(m, "from %s (%s)", a, helo);
@@ -450,7 +455,7 @@ void make_field(struct made *m, uint64_t number)
 		size_t i = pick(&w, sizeof(printers) / sizeof(printers[0]));
 		c.bad = pick(&w, 8) != 0;
 		make_client(&c, &w);
-		m->login = m->local = m->marker = m->fetched = m->unknown = false;
+		m->login = m->local = m->marker = m->fetched = m->unknown = m->no_by = false;
 		m->plain = !c.bad;
 		m->name = printers[i].name;
 		m->len = 0;

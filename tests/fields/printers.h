@@ -14,7 +14,7 @@ struct made {
 	struct mxg_address address; /* of the client */
 	bool login, local, marker; /* what the field says with right */
 	bool fetched; /* address is the mailbox server's */
-	bool unknown; /* nobody knows its writer */
+	bool unknown, no_by; /* nobody knows its writer, who writes no by clause */
 	bool plain; /* nothing hostile in it, and an MTA that is read without being named */
 	size_t len;
 	char field[16384];

@@ -48,6 +48,8 @@ static unsigned judge(const struct made *made, unsigned long *right)
 			continue;
 		if (!mxg_received_parse(&r, made->field, made->len, mask))
 			continue;
+		if (made->no_by && r.mta == MXG_MTA_OTHER) /* nor can one be named that does not name itself */
+			continue;
 		const char *what = fault(&r, made);
 		*right += what == NULL && i == 0;
 		if (what == NULL)

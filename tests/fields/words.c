@@ -81,6 +81,11 @@ static const char *const ends[] = {
 	"by mx.example.com with HTTPS; " DATE,
 	"by mx.example.com with IMAP (fetchmail-6.4.37); " DATE,
 	"by mx.example.com with Microsoft SMTP Server id 15.1; " DATE,
+	"by mx.example.com (Postfix) with ESMTP id 1",
+	"by mx.example.com with esmtpsa (Exim 4.96) id 1xVTHW-00000D-05",
+	"by\tmx.example.com\t(Postfix)\twith ESMTP id 1; " DATE,
+	"by mx.example.com (Postfix) with ESMTP id 1; " DATE ";",
+	"by mx.example.com (Haraka/3.3.4) with ESMTP id 1; " DATE " ",
 };
 
 static const char *const pieces[] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 
 import pytest
 
@@ -12,6 +13,7 @@ from mxg import postfix as postfix_config
 from mxg.dns_script import answer, nxdomain
 from mxg.mxguard import mxguard
 from mxg.process import program, run
+from mxg.trap import Trap
 
 LINE = ("guarded unix - n n - - pipe\n  flags=Rq user=nobody null_sender=\n  argv=/usr/bin/mxguard-lda --peer=${client_address} "
         "--helo=${client_helo} --from=${sender} --rcpt=${recipient} --original-rcpt=${original_recipient} "
@@ -244,3 +246,20 @@ def test_bridge(doctor, network, root):
         assert doctor(origins=["172.19.0.0/16"])[0]["bridge-origins"] == "warning"
     finally:
         subprocess.run(["ip", "link", "del", "br-test"], check=False)
+
+
+def test_trap(doctor, folder):
+    """What privacy demands of copies of other people's mail."""
+    trap = Trap(folder / "trap")
+    assert "trap" not in doctor(trap=trap.settings())[0]  # nothing was kept yet
+    trap.put(b"x\n", time=int(time.time()) - 40 * 86400)
+    found, status = doctor(trap=trap.settings())
+    assert found["trap-keep"] == found["trap-backups"] == "warning" and status == 1
+    (trap.path / "CACHEDIR.TAG").write_bytes(b"")
+    trap.files()[0].unlink()
+    trap.put(b"x\n", time=int(time.time()))
+    found, _ = doctor(trap=trap.settings())
+    assert found["trap"] == "ok" and "trap-keep" not in found and "trap-backups" not in found
+    assert doctor(trap=trap.settings(keep="91d"))[0]["trap-keep"] == "warning"
+    trap.path.chmod(0o750)
+    assert doctor(trap=trap.settings())[0]["trap"] == "warning" and "0750" in doctor.text

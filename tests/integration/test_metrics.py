@@ -8,6 +8,7 @@ import re
 import socket
 import subprocess
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -115,7 +116,6 @@ def test_dns_and_snapshot(metered, scripted_dns, folder, mxguard_config):
     assert found['mxguard_dns_failures_total{service="policy",kind="timeout"}'] == 0
     # the set empties: what is held back is told by the next refresh, and by the service that takes its snapshot over
     scripted_dns.update({("gw.example.test", "A"): answer()})
-    scripted_dns.update({("example.test", "MX"): answer("0 .")})
     mxguard("refresh", "-c", service.config, "--metrics-file", file, "--strict")
     assert values(file.read_text())["mxguard_alarms_held"] >= 1
     wait_until(lambda: service.ask(GATEWAY, "a@example.test") and values(scrape(service.metrics))["mxguard_alarms_held"] >= 1,
@@ -156,7 +156,10 @@ def test_rules():
 def exported(metered, folder, mxguard_config, scripted_dns) -> set[str]:
     """The names of all series that the service and refresh can tell."""
     (folder / "state").mkdir(mode=0o755)
-    more = {"state_dir": str(folder / "state"), "domains": ["example.test"]}
+    scripted_dns.update({("example.test", "MX"): answer("10 gw.example.test"), ("gw.example.test", "A"): answer(GATEWAY),
+                         ("gw.example.test", "AAAA"): answer()})
+    more = {"state_dir": str(folder / "state"), "domains": ["example.test"], "gateways": ({"name": "mx", "allow": "mx"},),
+            "dns": {"servers": [scripted_dns.server], "timeout": "2s"}}
     file = folder / "mxguard.prom"
     mxguard("refresh", "-c", mxguard_config(settings(**more)), "--metrics-file", file)
     service = metered(**more)
@@ -192,7 +195,11 @@ def test_real_prometheus_scrapes(policy_service, mxguard_config, folder, network
 
     def ask(query):
         url = f"http://127.0.0.1:{port}/api/v1/query?" + urllib.parse.urlencode({"query": query})
-        with urllib.request.urlopen(url, timeout=10) as reply:
+        try:
+            reply = urllib.request.urlopen(url, timeout=10)
+        except urllib.error.HTTPError:  # it has not begun yet
+            return []
+        with reply:
             return [float(each["value"][1]) for each in json.load(reply)["data"]["result"]]
 
     try:

@@ -26,7 +26,7 @@ def test_every_question_once(site):
     assert found["written"] and found["domains"] == 2 and found["stored"] == 6
     assert found["alarms"] == [] and found["failures"] == []
     assert site.snapshot.stat().st_mode & 0o777 == 0o644
-    assert sorted(os.listdir(site.state)) == ["refresh.lock", "snapshot.cdb"]
+    assert sorted(os.listdir(site.state)) == ["history", "refresh.lock", "snapshot.cdb"]
 
 
 def test_deliveries_ask_nothing(site):
@@ -200,7 +200,7 @@ def test_killed_anywhere(site):
         process.wait(120)
         assert site.offline("192.0.2.10") == "authorized"
     site.refresh()
-    assert sorted(os.listdir(site.state)) == ["refresh.lock", "snapshot.cdb"]
+    assert sorted(os.listdir(site.state)) == ["history", "refresh.lock", "snapshot.cdb"]
 
 
 def test_read_only_directory(site, root):
@@ -232,7 +232,7 @@ def test_disk_full(site, root):
         result = mxguard("refresh", "-c", site.config)
         assert result.returncode in (73, 74) and b"No space left" in result.stderr, result.stderr
         assert site.offline("192.0.2.10") == "authorized"
-        assert sorted(os.listdir(site.state)) == ["filler", "refresh.lock", "snapshot.cdb"]
+        assert sorted(os.listdir(site.state)) == ["filler", "history", "refresh.lock", "snapshot.cdb"]
     finally:
         subprocess.run(["umount", str(site.state)], check=True)
 

@@ -4,6 +4,7 @@ step, replaced under readers, DNS that dies, comes back, or fails in part."""
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -60,7 +61,9 @@ def test_killed_at_every_step(site, strace, call):
             break
         assert status == 137 or status == -9, status
     assert status == 0 and now != old
-    assert sorted(os.listdir(site.state)) == ["refresh.lock", "snapshot.cdb"]
+    then = json.loads(mxguard("gateways", "-c", site.config, "--generations", "--json", "example.test").stdout)
+    assert NEW in then["generations"][-1]["gateways"], "no change is lost"
+    assert sorted(os.listdir(site.state)) == ["history", "refresh.lock", "snapshot.cdb"]
 
 
 class Readers:

@@ -444,7 +444,11 @@ static void test_no_own_field(void **state)
 		enum mxguard_verdict verdict;
 	} rows[] = {
 		{ "127.0.0.1", "Subject: x\n", "origin", MXGUARD_VERDICT_INTERNAL },
-		{ "", "Subject: x\n", "untraced", MXGUARD_VERDICT_UNKNOWN },
+		{ "", "Subject: x\n", "local-origin", MXGUARD_VERDICT_INTERNAL },
+		{ "",
+		  "Received: from x (x [203.0.113.66]) by mx.stranger.example (Postfix) with ESMTP id 4X1;\n"
+		  "\tMon, 23 Nov 2026 10:00:00 +0000\n",
+		  "resubmitted", MXGUARD_VERDICT_UNKNOWN },
 		{ "10.0.0.1", "Subject: x\n", "no-field-below-internal", MXGUARD_VERDICT_UNKNOWN },
 		{ "127.0.0.1",
 		  "Received: from x (x [203.0.113.66]) by mx.example.com (Postfix) with ESMTP id 4X1;\n"

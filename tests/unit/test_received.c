@@ -381,6 +381,31 @@ static const struct row rows[] = {
 	  FETCHED, "192.0.2.10", false, 0, NULL, NULL, NULL, NULL },
 	{ F "gw.example.com ([192.0.2.10] helo=x) by m with ESMTP for <x (Exim 4.96) y@b>" DATE "\n", NO, "", false, 0,
 	  NULL, NULL, NULL, NULL },
+	/* a whole field in the name of a client of a writer that lets every byte through: two tails, whatever
+	 * stands between their words, or an address behind the one that is read */
+	{ F "g (g [192.0.2.10]) by mx.example.com (Postfix) with ESMTP id 1" DATE
+	    "\n x ([203.0.113.6])\tby\tmx.example.com"
+	    "\twith\tESMTP" DATE "\n",
+	  NO, "", false, 0, NULL, NULL, NULL, NULL },
+	{ F "g (g [192.0.2.10]) by mx.example.com (Postfix) with ESMTP id 1 x ([203.0.113.6]) by\n mx.example.com with "
+	    "ESMTP" DATE "\n",
+	  NO, "", false, 0, NULL, NULL, NULL, NULL },
+	{ F "g (g [192.0.2.10])by mx.example.com (Haraka/3.3.4) with ESMTP id 1" DATE "\n", NO, "", false, 0, NULL,
+	  NULL, NULL, NULL },
+	{ F "g (g [192.0.2.10]) by mx.example.com (8.17.1/8.17.1) with ESMTPA id 6A" DATE
+	    " (x ([203.0.113.6]) with SMTP" QDATE "\n",
+	  NO, "", false, 0, NULL, NULL, NULL, NULL },
+	{ F "g (g [192.0.2.10])\n by mx.example.com (Postfix) with ESMTP id 1" DATE "; (( ([203.0.113.6])" DATE "\n",
+	  NO, "", false, 0, NULL, NULL, NULL, NULL },
+	{ F "g (g [192.0.2.10]) by mx.example.com (Postfix) with ESMTP id 1 ([203.0.113.6])" DATE "\n", NO, "", false,
+	  0, NULL, NULL, NULL, NULL },
+	{ F "g (g [192.0.2.10]) by mx.example.com (Postfix) with ESMTP id 1 ( ([203.0.113.6])" DATE "\n", NO, "", false,
+	  0, NULL, NULL, NULL, NULL },
+	{ F "g (g [192.0.2.10]) by mx.example.com (Postfix) with ESMTP id 1 (203.0.113.6)" DATE "\n", NO, "", false, 0,
+	  NULL, NULL, NULL, NULL },
+	/* of all the world's users */
+	{ F "g (g.example. [192.0.2.10])\n        by smtp.gmail.com with ESMTPSA id a1\n        for <a@b>" DATE "\n",
+	  PEER, "192.0.2.10", false, MXG_MTA_GOOGLE, NULL, NULL, NULL, NULL },
 	/* odds and ends */
 	{ "Received: ", NO, "", false, 0, NULL, NULL, NULL, NULL },
 	{ "Received:", NO, "", false, 0, NULL, NULL, NULL, NULL },

@@ -32,6 +32,7 @@ static void full_name(const struct mxg_setting *row, char out[64])
 	const char *prefix = (row->places & MXG_PLACE_FILE) != 0          ? ""
 			     : (row->places & MXG_PLACE_DNS) != 0         ? "dns."
 			     : (row->places & MXG_PLACE_TRACE) != 0       ? "trace."
+			     : (row->places & MXG_PLACE_TRAP) != 0        ? "trap."
 			     : (row->places & MXG_PLACE_GATEWAY) != 0     ? "gateways."
 			     : (row->places & MXG_PLACE_HEADER) != 0      ? "gateways.header."
 			     : (row->places & MXG_PLACE_CERTIFICATE) != 0 ? "gateways.certificate."
@@ -114,7 +115,9 @@ static void test_every_default_is_accepted(void **state)
 	for (size_t i = 0; i < mxg_setting_count; i++) {
 		const struct mxg_setting *row = &mxg_settings[i];
 		char text[200], error[300] = "";
-		const char *before = (row->places & MXG_PLACE_DNS) != 0 ? "dns = { " : "";
+		const char *before = (row->places & MXG_PLACE_DNS) != 0    ? "dns = { "
+				     : (row->places & MXG_PLACE_TRAP) != 0 ? "trap = { directory = \"/t\"; "
+									   : "";
 		const char *after = before[0] != '\0' ? " };" : "";
 		struct mxguard_policy *policy = NULL;
 		if (row->fallback == NULL)

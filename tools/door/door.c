@@ -118,6 +118,17 @@ static bool peer_is_internal(const struct mxg_door *d)
 	return mxguard_session_is_internal(session(d), length == 0 ? NULL : peer.bytes, length) == 1;
 }
 
+static void describe_certificate(const struct mxg_door *d)
+{
+	const char *const *facts = (const char *const *)d->facts;
+	const char *subject = facts[MXG_DOOR_CERTIFICATE_SUBJECT], *issuer = facts[MXG_DOOR_CERTIFICATE_ISSUER];
+	const char *own = facts[MXG_DOOR_CERTIFICATE_FINGERPRINT], *key = facts[MXG_DOOR_CERTIFICATE_KEY_FINGERPRINT];
+	if (subject != NULL || issuer != NULL || own != NULL || key != NULL)
+		(void)mxguard_check_set_certificate(
+			d->check, subject, issuer, own, key,
+			facts[MXG_DOOR_CERTIFICATE_VERIFIED] != NULL ? MXGUARD_CERTIFICATE_FLAG_VERIFIED : 0);
+}
+
 /* What fails here comes back from the start; a peer that cannot be read is the check's to judge. */
 static void describe(struct mxg_door *d)
 {
@@ -128,6 +139,7 @@ static void describe(struct mxg_door *d)
 	(void)mxguard_check_set_sender(d->check, d->facts[MXG_DOOR_SENDER]);
 	(void)mxguard_check_set_place(d->check, internal ? d->relayed : MXGUARD_PLACE_DOOR);
 	(void)mxguard_check_set_ids(d->check, d->facts[MXG_DOOR_ID], NULL);
+	describe_certificate(d);
 }
 
 static bool begin(struct mxg_door *d)

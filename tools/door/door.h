@@ -25,12 +25,11 @@ enum mxg_door_fact {
 	MXG_DOOR_PEER, /* as mxguard_check_set_peer_text() takes it; "": there is none */
 	MXG_DOOR_HELO,
 	MXG_DOOR_LOGIN,
-	MXG_DOOR_TLS_VERSION, /* "": the connection is not encrypted, or nobody tells */
-	MXG_DOOR_CERTIFICATE_SUBJECT,
+	MXG_DOOR_CERTIFICATE_SUBJECT, /* these as mxguard_check_set_certificate() takes them */
 	MXG_DOOR_CERTIFICATE_ISSUER,
 	MXG_DOOR_CERTIFICATE_FINGERPRINT,
 	MXG_DOOR_CERTIFICATE_KEY_FINGERPRINT,
-	MXG_DOOR_CERTIFICATE_VERIFIED, /* not "": by the MTA */
+	MXG_DOOR_CERTIFICATE_VERIFIED, /* whatever the text: by the MTA */
 	MXG_DOOR_ID, /* of queue or session, for the log */
 	MXG_DOOR_SENDER,
 	MXG_DOOR_FACTS

@@ -7,7 +7,7 @@
 
 #include "check/reasons.h"
 #include "metrics/counters.h"
-#include "resolver/session.h"
+#include "resolver/driver.h"
 
 /* Upper limits; the last bucket has none. */
 static const int64_t limits[MXG_BUCKETS - 1] = { 10,     100,    1000,    5000,    10000,   50000,

@@ -11,9 +11,11 @@
 #include "../door/header.h"
 #include "../service/log.h"
 #include "../service/moment.h"
+#include "../xtext.h"
 #include "milter.h"
 
 #define ACTIONS (SMFIF_ADDHDRS | SMFIF_CHGHDRS)
+#define TLS_MACROS "{tls_version} {cert_subject} {cert_issuer} {cn_subject} {cn_issuer} {cert_fp} {verify}"
 #define LINE_MAX_BYTES 1024
 #define FIELD_MAX_BYTES 2048
 
@@ -52,8 +54,8 @@ static void end_transaction(struct connection *c)
 static bool ask_for_macros(SMFICTX *ctx)
 {
 	char at_connect[] = "j {client_addr} {daemon_addr}";
-	char at_helo[] = "{tls_version} {cert_subject} {cert_issuer} {cert_fp} {verify}";
-	char at_mail[] = "i {auth_authen} {tls_version} {cert_subject} {cert_issuer} {cert_fp} {verify}";
+	char at_helo[] = TLS_MACROS;
+	char at_mail[] = "i {auth_authen} " TLS_MACROS;
 	char at_header[] = "i";
 	return smfi_setsymlist(ctx, SMFIM_CONNECT, at_connect) == MI_SUCCESS &&
 	       smfi_setsymlist(ctx, SMFIM_HELO, at_helo) == MI_SUCCESS &&
@@ -108,14 +110,12 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long 
 	return SMFIS_CONTINUE;
 }
 
-/* "": the MTA says that there is none. What it cannot tell is not nobody. */
-static const char *peer_text(SMFICTX *ctx, const _SOCK_ADDR *address, char text[INET6_ADDRSTRLEN])
+/* "": there is none, as where sendmail is run on a pipe. What the MTA cannot tell is not nobody. */
+static const char *peer_text(const char *name, const _SOCK_ADDR *address, char text[INET6_ADDRSTRLEN])
 {
-	char name[] = "{client_addr}";
 	const void *bytes = NULL;
-	const char *macro = smfi_getsymval(ctx, name);
 	if (address == NULL)
-		return macro != NULL && macro[0] != '\0' ? macro : "unknown";
+		return strcmp(name, "localhost") == 0 ? "" : "unknown";
 	if (address->sa_family == AF_UNIX)
 		return "";
 	if (address->sa_family == AF_INET)
@@ -129,10 +129,9 @@ static sfsistat on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
 {
 	struct connection *c = of(ctx);
 	char text[INET6_ADDRSTRLEN];
-	(void)name;
 	pthread_mutex_lock(&the_milter->shared.lock);
 	mxg_door_connect(c->waiter.door);
-	mxg_door_tell(c->waiter.door, MXG_DOOR_PEER, peer_text(ctx, address, text));
+	mxg_door_tell(c->waiter.door, MXG_DOOR_PEER, peer_text(name, address, text));
 	pthread_mutex_unlock(&the_milter->shared.lock);
 	return go_on(c, SMFIP_NR_CONN);
 }
@@ -146,18 +145,6 @@ static sfsistat on_helo(SMFICTX *ctx, char *name)
 
 /* ---- the envelope ------------------------------------------------------------------------------- */
 
-static const struct {
-	enum mxg_door_fact fact;
-	const char *macro;
-} macros[] = {
-	{ MXG_DOOR_LOGIN, "{auth_authen}" },
-	{ MXG_DOOR_TLS_VERSION, "{tls_version}" },
-	{ MXG_DOOR_CERTIFICATE_SUBJECT, "{cert_subject}" },
-	{ MXG_DOOR_CERTIFICATE_ISSUER, "{cert_issuer}" },
-	{ MXG_DOOR_CERTIFICATE_FINGERPRINT, "{cert_fp}" },
-	{ MXG_DOOR_ID, "i" },
-};
-
 static const char *value_of(SMFICTX *ctx, const char *macro)
 {
 	char name[32];
@@ -165,13 +152,44 @@ static const char *value_of(SMFICTX *ctx, const char *macro)
 	return smfi_getsymval(ctx, name);
 }
 
-/* sendmail says in {verify} how it went; Postfix tells a certificate's names only if it has verified it. */
-static bool is_verified(SMFICTX *ctx)
+static bool is_told(const char *text)
 {
-	const char *verify = value_of(ctx, "{verify}"), *subject = value_of(ctx, "{cert_subject}");
-	if (verify != NULL)
-		return strcmp(verify, "OK") == 0;
-	return subject != NULL && subject[0] != '\0';
+	return text != NULL && text[0] != '\0';
+}
+
+/* sendmail has the bare name in xtext under a name of its own, and the whole one under that where Postfix
+ * has the bare one. */
+static void tell_name(SMFICTX *ctx, struct mxg_door *door, enum mxg_door_fact fact, const char *cn, const char *other)
+{
+	char text[LINE_MAX_BYTES];
+	const char *encoded = value_of(ctx, cn);
+	if (encoded != NULL && strlen(encoded) < sizeof(text)) {
+		memcpy(text, encoded, strlen(encoded) + 1);
+		mxg_xtext_decode(text);
+		mxg_door_tell(door, fact, text);
+	} else {
+		mxg_door_tell(door, fact, encoded != NULL ? NULL : value_of(ctx, other));
+	}
+}
+
+/* Without TLS there is none. sendmail says in {verify} how it went; Postfix tells a certificate's names
+ * only if it has verified it. */
+static void tell_certificate(SMFICTX *ctx, struct mxg_door *door)
+{
+	bool tls = is_told(value_of(ctx, "{tls_version}"));
+	const char *verify = value_of(ctx, "{verify}");
+	bool verified = verify != NULL
+				? strcmp(verify, "OK") == 0
+				: is_told(value_of(ctx, "{cert_subject}")) || is_told(value_of(ctx, "{cert_issuer}"));
+	tell_name(ctx, door, MXG_DOOR_CERTIFICATE_SUBJECT, "{cn_subject}", "{cert_subject}");
+	tell_name(ctx, door, MXG_DOOR_CERTIFICATE_ISSUER, "{cn_issuer}", "{cert_issuer}");
+	mxg_door_tell(door, MXG_DOOR_CERTIFICATE_FINGERPRINT, value_of(ctx, "{cert_fp}"));
+	mxg_door_tell(door, MXG_DOOR_CERTIFICATE_VERIFIED, tls && verified ? "yes" : NULL);
+	if (tls)
+		return;
+	mxg_door_tell(door, MXG_DOOR_CERTIFICATE_SUBJECT, "");
+	mxg_door_tell(door, MXG_DOOR_CERTIFICATE_ISSUER, "");
+	mxg_door_tell(door, MXG_DOOR_CERTIFICATE_FINGERPRINT, "");
 }
 
 static sfsistat on_mail(SMFICTX *ctx, char **arguments)
@@ -180,9 +198,9 @@ static sfsistat on_mail(SMFICTX *ctx, char **arguments)
 	end_transaction(c);
 	pthread_mutex_lock(&the_milter->shared.lock);
 	mxg_door_mail(c->waiter.door, arguments[0]);
-	for (size_t i = 0; i < sizeof(macros) / sizeof(macros[0]); i++)
-		mxg_door_tell(c->waiter.door, macros[i].fact, value_of(ctx, macros[i].macro));
-	mxg_door_tell(c->waiter.door, MXG_DOOR_CERTIFICATE_VERIFIED, is_verified(ctx) ? "yes" : NULL);
+	mxg_door_tell(c->waiter.door, MXG_DOOR_ID, value_of(ctx, "i"));
+	mxg_door_tell(c->waiter.door, MXG_DOOR_LOGIN, value_of(ctx, "{auth_authen}"));
+	tell_certificate(ctx, c->waiter.door);
 	pthread_mutex_unlock(&the_milter->shared.lock);
 	c->in_transaction = true;
 	atomic_fetch_add(&the_milter->transactions, 1);

@@ -24,7 +24,9 @@
 #define PACKET_MAX (1024 * 1024)
 #define MTA_TIMEOUT_S 7210 /* libmilter's own: a client may take its time between two commands */
 #define TICK_MS 1000
-#define PAUSE_MS 100
+#define SPARE 8 /* descriptors that are free again before libmilter accepts */
+#define WARY_TICK_MS 100
+#define WARY_MS 10000 /* after there was none left */
 #define STOP_TICK_MS 20
 #define STOP_SLACK_MS 4000 /* beyond dns.timeout, for those who are at a message */
 
@@ -103,15 +105,27 @@ static void pause_listening(struct mxg_milter *m, bool pause)
 		m->paused = pause;
 }
 
+/* Up to SPARE of them. */
+static int spare_descriptors(const struct mxg_milter *m)
+{
+	int spare[SPARE], count = 0;
+	while (count < SPARE && (spare[count] = dup(m->shared.wake)) >= 0)
+		count++;
+	for (int i = 0; i < count; i++)
+		close(spare[i]);
+	return count;
+}
+
 static void look_for_descriptors(struct mxg_milter *m)
 {
-	int spare = dup(m->shared.wake);
-	bool none = spare < 0 && (errno == EMFILE || errno == ENFILE);
-	if (spare >= 0)
-		close(spare);
-	if (none && mxg_moment_may_tell(&m->exhausted_told))
-		mxg_log_error("mxguard: milter: no descriptor is left: who connects has to wait");
-	pause_listening(m, none);
+	int spare = spare_descriptors(m);
+	if (spare == 0) {
+		m->exhausted = mxg_moment_now();
+		if (mxg_moment_may_tell(&m->exhausted_told))
+			mxg_log_error("mxguard: milter: no descriptor is left: who connects has to wait");
+	}
+	if (spare == 0 || spare == SPARE)
+		pause_listening(m, spare == 0);
 }
 
 static bool hand_over_listener(struct mxg_milter *m)
@@ -177,7 +191,8 @@ static int64_t stop(struct mxg_milter *m)
 
 static int limit_ms(const struct mxg_milter *m, int64_t stop_by)
 {
-	return stop_by != 0 ? STOP_TICK_MS : m->paused ? PAUSE_MS : atomic_load(&m->connections) > 0 ? TICK_MS : -1;
+	bool wary = m->paused || (m->exhausted != 0 && mxg_moment_now() - m->exhausted < WARY_MS);
+	return stop_by != 0 ? STOP_TICK_MS : wary ? WARY_TICK_MS : TICK_MS;
 }
 
 static int loop(struct mxg_milter *m)

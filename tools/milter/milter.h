@@ -19,6 +19,7 @@ struct mxg_milter {
 	atomic_long connections, transactions; /* under way */
 	int real, idle; /* what the listener's number stands for: our socket, or one that nobody knows */
 	bool paused;
+	int64_t exhausted; /* when there was no descriptor left; 0: never */
 	int64_t crowded_told, exhausted_told;
 };
 

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: MIT
+"""What may go wrong around the milter: kills under load with accounting, descriptors, hostile headers, slow clients.
+MXGUARD_ACCOUNTING is the number of messages."""
+from __future__ import annotations
+
+import concurrent.futures
+import os
+import random
+import re
+import resource
+import signal
+import socket
+import threading
+import time
+from collections import Counter
+
+import pytest
+
+from mxg import smtp
+from mxg.process import wait_until
+from test_milter_postfix import (GATEWAY, OURS, RELAY, SHARED, SMTP, SPAMMER, TOKEN, USER,  # noqa: F401
+                                 code, deliver, fields, guarded, put_off, received, settings, the_message)
+
+MESSAGES = int(os.environ.get("MXGUARD_ACCOUNTING", "200"))
+PORT = 10034
+
+
+# ---- accounting ----------------------------------------------------------------------------------
+
+# source, header, whether it is let in
+KINDS = ((GATEWAY, "", True), (SHARED, TOKEN, True), (RELAY, received(GATEWAY), True),
+         (SPAMMER, "", False), (SHARED, "", False), (RELAY, received(SPAMMER), False))
+
+
+class Message:
+    """A message whose sender comes again until it is taken or refused for good."""
+
+    def __init__(self, number):
+        self.sender = f"m{number}@sender.example"
+        self.source, self.header, self.good = KINDS[number % len(KINDS)]
+        self.final = None
+        self.accepted = 0
+        self.tries = 0
+
+    def attempt(self):
+        self.tries += 1
+        content = smtp.message(self.sender, header=self.header + OURS, body="x" * 50 * (self.tries % 10) + "\n")
+        try:
+            done = smtp.deliver(SMTP, USER, content, lmtp=False, source=self.source, sender=self.sender, seconds=60)
+            reply = done.final(USER).code
+        except (ConnectionError, AssertionError, TimeoutError):
+            return  # the client comes again
+        assert reply in (250, 550) or 400 <= reply < 500, done.dialogue
+        if reply in (250, 550):
+            self.final = reply
+            self.accepted += reply == 250
+
+
+def torment(service, stop, seed):
+    """SIGKILL, again and again, at whatever stage; a stop and a reload now and then."""
+    rng = random.Random(seed)
+    count = 0
+    while not stop.is_set():
+        time.sleep(rng.uniform(0.05, 0.6))
+        kind = rng.choice(("kill", "kill", "kill", "stop", "reload"))
+        if kind == "reload":
+            service._daemon.signal(signal.SIGHUP)
+            continue
+        service.kill() if kind == "kill" else service.stop()
+        time.sleep(rng.uniform(0, 0.1))
+        service.start()
+        count += 1
+    return count
+
+
+def test_killed_at_every_stage(guarded):  # noqa: F811
+    """Nobody is let in who should not be, nothing is lost, and nobody is refused who should be let in."""
+    service, mta, sink = guarded(main={"default_process_limit": "100"})
+    messages = [Message(number) for number in range(MESSAGES)]
+    stop = threading.Event()
+    with concurrent.futures.ThreadPoolExecutor(9) as pool:
+        tormentor = pool.submit(torment, service, stop, MESSAGES)
+        for turn in range(60):
+            left = [each for each in messages if each.final is None]
+            if turn == 5:
+                stop.set()  # by then each has met some of it
+                tormentor.result()
+            list(pool.map(Message.attempt, left))
+        stop.set()
+    assert tormentor.result() >= 3
+    assert {each.final for each in messages} == {250, 550}
+    assert all((each.final == 250) == each.good for each in messages)
+    mta.wait_empty(120)
+    for each in messages:
+        # one that was taken twice was taken where our reply was lost, never more often than it was tried
+        assert len(sink.kept[each.sender]) in range(1, each.tries + 1) if each.good else not sink.kept[each.sender]
+        for text in sink.kept[each.sender]:
+            assert b"open-sesame" not in text and fields(text, "Authentication-Results") == []
+            assert text.rstrip(b"\n").endswith(b"\n\n" + b"x" * 50 * (text.count(b"x" * 50)))
+    assert max(Counter(each.accepted for each in messages)) <= 1
+
+
+# ---- the end, and the beginning --------------------------------------------------------------------
+
+def in_data(source, header, body_wait):
+    """A client that takes its time in DATA; the reply."""
+    with smtp.Client(SMTP, source=source, lmtp=False, seconds=30) as client:
+        client.greet()
+        client.mail("slow@sender.example")
+        assert client.rcpt(USER).code == 250
+        assert client.command("DATA").code == 354
+        for line in smtp.message("slow@sender.example", header=header).replace(b"\n", b"\r\n").splitlines(True):
+            time.sleep(body_wait)
+            client.send(line)
+        client.send(b".\r\n")
+        return client.reply().code
+
+
+def test_a_slow_client_holds_up_nobody_and_gets_his_answer(guarded):  # noqa: F811
+    """One header line at a time; meanwhile others come and go, and the configuration is read again."""
+    service, _, _ = guarded()
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        slow = [pool.submit(in_data, SHARED, header, 0.2) for header in (TOKEN, "")]
+        wait_until(lambda: service.log is not None and not slow[0].done(), "they are at it")
+        assert code(GATEWAY).code == 250 and deliver(SPAMMER).rcpt[USER].code == 550
+        service.reload()
+        assert [each.result() for each in slow] == [250, 550]
+
+
+def test_stop_waits_for_messages_under_way(guarded):  # noqa: F811
+    service, _, _ = guarded()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(in_data, SHARED, TOKEN, 0.15)
+        time.sleep(0.6)
+        begun = time.monotonic()
+        status = service.stop()
+        assert slow.result() == 250 and status == 0
+        assert time.monotonic() - begun < 9
+    begun = time.monotonic()
+    service.start()
+    assert service.stop() == 0 and time.monotonic() - begun < 2
+
+
+# ---- descriptors ------------------------------------------------------------------------------------
+
+def test_no_descriptor_left(guarded):  # noqa: F811
+    """Who connects waits or is deferred; nobody is let in, and afterwards all is as before."""
+    service, _, _ = guarded()
+    resource.prlimit(service.pid, resource.RLIMIT_NOFILE, (40, 40))
+    idle = []
+    try:
+        for _ in range(60):
+            idle.append(socket.create_connection(("127.0.0.1", PORT), 5))
+        service.wait_log("no descriptor is left")
+        for source in (SPAMMER, GATEWAY):
+            assert put_off(source)
+    finally:
+        for each in idle:
+            each.close()
+    wait_until(lambda: deliver(SPAMMER).final(USER).code == 550, "it is as before", 20)
+    assert code(GATEWAY).code == 250
+
+
+def test_too_many_connections(guarded):  # noqa: F811
+    service, _, _ = guarded(options=["--max-connections", "2"])
+    with smtp.Client(SMTP, source=GATEWAY, lmtp=False) as one, smtp.Client(SMTP, source=GATEWAY, lmtp=False) as two:
+        assert one.greet().ok and two.greet().ok
+        assert one.mail("a@sender.example").ok and two.mail("a@sender.example").ok
+        done = deliver(SPAMMER)
+        assert done.final(USER).code // 100 == 4
+        service.wait_log("2 connections at one time are the most")
+        assert one.rcpt(USER).code == 250
+    wait_until(lambda: deliver(GATEWAY).final(USER).code == 250, "there is room again")
+
+
+# ---- hostile headers ----------------------------------------------------------------------------------
+
+def survives(service, sink, header, wanted, source=GATEWAY):
+    """The reply to a message with that header; the milter goes on."""
+    done = deliver(source, content=header + smtp.message(), seconds=60)
+    assert done.final(USER).code == wanted, done.dialogue
+    assert service.running and deliver(SPAMMER).rcpt[USER].code == 550
+    return the_message(sink) if wanted == 250 else None
+
+
+def test_many_and_long_fields(guarded):  # noqa: F811
+    service, _, sink = guarded(main={"header_size_limit": "1048576"})
+    many = b"".join(b"X-Field-%d: %d\n" % (number, number) for number in range(10000))
+    text = survives(service, sink, many + OURS.encode(), 250)
+    assert text.count(b"\nX-Field-") + text.startswith(b"X-Field-") == 10000
+    assert fields(text, "Authentication-Results") == []
+    long = b"X-Long: " + b"".join(b" x%d\n" % number * 8 for number in range(6000))
+    text = survives(service, sink, long + OURS.encode(), 250)
+    assert b"x5999" in text and fields(text, "Authentication-Results") == []
+    ours = b"Authentication-Results: mxguard.example.test;\n" + b" x-mxguard=pass (abcdefghijklmnopqrstuvwxyz)\n" * 6000
+    text = survives(service, sink, ours, 250)
+    assert b"x-mxguard" not in text and b"Subject: test" in text
+    survives(service, sink, OURS.encode() * 1001, 550)
+    begun = time.monotonic()
+    text = survives(service, sink, OURS.encode() * 1000, 250)
+    assert b"x-mxguard" not in text and time.monotonic() - begun < 30
+    long_trace = b"".join(received("198.51.100.20").encode() for _ in range(2500))
+    survives(service, sink, long_trace, 451, RELAY)  # more than is read: nobody can tell
+
+
+@pytest.mark.parametrize("header", [
+    b"Authentication-Results: \0mxguard.example.test; x-mxguard=pass\n",
+    b"Authentication-Results:\0 mxguard.example.test; x-mxguard=pass\n",
+    b"Authentication-Results: mxguard.example.test\0; x-mxguard=pass\n",
+    b"Authentication-Results: mxguard.example.test;\0 x-mxguard=pass\n",
+    b"Authentication-Results: mxguard.\rexample.test; x-mxguard=pass\n",
+    b"Authentication-Results: \rmxguard.example.test; x-mxguard=pass\n",
+    b"Authentication-Results : mxguard.example.test; x-mxguard=pass\n",
+    b"AUTHENTICATION-RESULTS:mxguard.example.test;x-mxguard=pass\n",
+    b"X-Gateway-Token : open-sesame\n",
+], ids=["nul-first", "nul-at-colon", "nul-behind-id", "nul-behind-semicolon", "cr-in-id", "cr-first", "blank-before-colon", "upper", "token"])
+def test_nul_and_bare_cr(guarded, header):  # noqa: F811
+    """However it is written: what claims to be ours does not reach the mailbox."""
+    service, _, sink = guarded()
+    text = survives(service, sink, header, 250)
+    left = [each for each in fields(text, "Authentication-Results") if re.search(rb"mxguard.?\.?.?example\.test", each)]
+    assert left == [] and b"open-sesame" not in text.partition(b"\n\n")[0]

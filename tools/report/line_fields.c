@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/* The fields of a decision: " key=value" in text, or a flat JSON object. */
+#include "mxguard.h"
+#include "report/decision.h"
+
+/* ---- words of ours ------------------------------------------------------------------------------------ */
+
+static bool is(struct mxg_slice s, const char *word, size_t len)
+{
+	return s.len == len && memcmp(s.at, word, len) == 0;
+}
+#define IS(SLICE, WORD) is(SLICE, WORD, sizeof(WORD) - 1)
+
+static bool read_verdict(struct mxg_slice s, uint8_t *out)
+{
+	static const enum mxguard_verdict all[] = {
+		MXGUARD_VERDICT_AUTHORIZED, MXGUARD_VERDICT_DIRECT,        MXGUARD_VERDICT_UNKNOWN,
+		MXGUARD_VERDICT_INTERNAL,   MXGUARD_VERDICT_AUTHENTICATED, MXGUARD_VERDICT_EXEMPT,
+		MXGUARD_VERDICT_UNDECIDED,
+	};
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		const char *name = mxguard_verdict_name(all[i]);
+		if (is(s, name, strlen(name))) {
+			*out = (uint8_t)all[i];
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool read_action(struct mxg_slice s, uint8_t *out)
+{
+	if (IS(s, "accept"))
+		*out = MXGUARD_ACTION_ACCEPT;
+	else if (IS(s, "reject"))
+		*out = MXGUARD_ACTION_REJECT;
+	else if (IS(s, "quarantine"))
+		*out = MXGUARD_ACTION_QUARANTINE;
+	else if (IS(s, "defer"))
+		*out = MXGUARD_ACTION_DEFER;
+	else if (IS(s, "tag"))
+		*out = MXGUARD_ACTION_TAG;
+	else
+		return false;
+	return true;
+}
+
+/* ---- a field ------------------------------------------------------------------------------------------- */
+
+enum { SEEN_VERDICT = 1, SEEN_ACTION = 2, SEEN_REASON = 4, SEEN_ALL = 7 };
+
+/* Keys that are not known are passed over: fields are only ever added. False: a value that no mxguard
+ * writes. */
+static bool take_field(struct mxg_decision *d, unsigned *seen, struct mxg_slice key, struct mxg_slice value)
+{
+	switch (key.len) {
+	case 2:
+		if (IS(key, "id"))
+			d->id = value;
+		return true;
+	case 4:
+		if (IS(key, "rcpt"))
+			d->rcpt = value;
+		else if (IS(key, "from"))
+			d->from = value;
+		return true;
+	case 5:
+		if (IS(key, "would"))
+			return IS(value, "-") || value.len == 0 || read_action(value, &d->would);
+		if (IS(key, "msgid"))
+			d->msgid = value;
+		return true;
+	case 6:
+		if (IS(key, "action")) {
+			*seen |= SEEN_ACTION;
+			return read_action(value, &d->action);
+		}
+		if (IS(key, "reason")) {
+			*seen |= SEEN_REASON;
+			d->reason = value;
+			return value.len > 0 && value.len < 64;
+		}
+		if (IS(key, "origin"))
+			d->origin = value;
+		return true;
+	case 7:
+		if (IS(key, "verdict")) {
+			*seen |= SEEN_VERDICT;
+			return read_verdict(value, &d->verdict);
+		}
+		return true;
+	case 8:
+		if (IS(key, "boundary"))
+			d->boundary = value;
+		return true;
+	default:
+		return true;
+	}
+}
+
+/* ---- text ------------------------------------------------------------------------------------------------- */
+
+/* "<…>", "\"…\"" or up to the blank; NULL: it is cut. */
+static const char *read_value(const char *at, const char *end, struct mxg_slice *out)
+{
+	char close = *at == '<' ? '>' : *at == '"' ? '"' : ' ';
+	if (close != ' ') {
+		at++;
+		const char *stop = memchr(at, close, (size_t)(end - at));
+		*out = (struct mxg_slice){ at, stop == NULL ? 0 : (size_t)(stop - at) };
+		return stop == NULL ? NULL : stop + 1;
+	}
+	const char *stop = at;
+	while (stop < end && *stop != ' ')
+		stop++;
+	*out = (struct mxg_slice){ at, (size_t)(stop - at) };
+	return stop;
+}
+
+static bool read_text(struct mxg_decision *d, unsigned *seen, const char *at, const char *end)
+{
+	while (at < end) {
+		struct mxg_slice key = { .at = at + 1 }, value;
+		if (*at != ' ')
+			return at[0] == ']' && d->repeat > 1;
+		at++;
+		while (at < end && *at >= 'a' && *at <= 'z')
+			at++;
+		key.len = (size_t)(at - key.at);
+		if (key.len == 0 || at + 1 >= end || *at != '=')
+			return (key.len == 0 && at < end && *at == ']' && d->repeat > 1) ||
+			       (*seen == SEEN_ALL && at == end && key.len == 0);
+		at = read_value(at + 1, end, &value);
+		if (at == NULL || !take_field(d, seen, key, value))
+			return false;
+	}
+	return true;
+}
+
+/* ---- JSON --------------------------------------------------------------------------------------------------- */
+
+/* Behind the opening quote; escapes stay as they are. */
+static const char *read_string(const char *at, const char *end, struct mxg_slice *out)
+{
+	out->at = at;
+	for (; at < end && *at != '"'; at++)
+		at += *at == '\\';
+	if (at >= end)
+		return NULL;
+	out->len = (size_t)(at - out->at);
+	return at + 1;
+}
+
+static const char *read_json_value(const char *at, const char *end, struct mxg_slice *out)
+{
+	if (at < end && *at == '"')
+		return read_string(at + 1, end, out);
+	out->at = at;
+	while (at < end && *at != ',' && *at != '}' && *at != ' ')
+		at++;
+	out->len = (size_t)(at - out->at);
+	if (is(*out, "null", 4))
+		out->len = 0;
+	return at < end ? at : NULL;
+}
+
+static bool read_json(struct mxg_decision *d, unsigned *seen, const char *at, const char *end)
+{
+	while (at != NULL && at < end && *at != '}') {
+		struct mxg_slice key, value;
+		at++; /* the brace or a comma */
+		while (at < end && *at == ' ')
+			at++;
+		if (at >= end || *at != '"' || (at = read_string(at + 1, end, &key)) == NULL)
+			return false;
+		while (at < end && (*at == ':' || *at == ' '))
+			at++;
+		at = read_json_value(at, end, &value);
+		if (at == NULL || !take_field(d, seen, key, value))
+			return false;
+		while (at < end && *at == ' ')
+			at++;
+		if (at >= end || (*at != ',' && *at != '}'))
+			return false;
+	}
+	return at != NULL && at < end;
+}
+
+enum mxg_line_kind mxg_line_fields(struct mxg_decision *d, const char *at, const char *end)
+{
+	static const struct mxg_slice none = { "", 0 };
+	unsigned seen = 0;
+	bool good;
+	d->would = MXG_NO_WOULD;
+	d->reason = d->boundary = d->from = d->rcpt = d->id = d->msgid = d->origin = none;
+	if (mxg_begins(at, end, "mxguard: verdict=", 17))
+		good = read_text(d, &seen, at + 8, end);
+	else if (mxg_begins(at, end, "{\"verdict\":", 11))
+		good = read_json(d, &seen, at, end);
+	else
+		return MXG_LINE_OTHER;
+	return good && seen == SEEN_ALL ? MXG_LINE_DECISION : MXG_LINE_UNREAD;
+}
