@@ -71,6 +71,11 @@ static void move(struct mxg_job *job, enum stage stage)
 	enter_stage(job, stage);
 }
 
+void mxg_resolver_count(struct mxguard_resolver *r, struct mxg_dns_counts *counts)
+{
+	mxg_driver_count(r->driver, counts);
+}
+
 /* ---- questions ------------------------------------------------------------------------- */
 
 static void end_wait(struct wait *w)
