@@ -318,6 +318,11 @@ int mxguard_check_header(struct mxguard_check *check, const void *bytes, size_t 
  * MXGUARD_ERROR_NONE, _NOMEM or _STATE. */
 int mxguard_check_header_end(struct mxguard_check *check);
 
+/* 1 where all may be decided, and the header would yet tell who handed the message to the gateway
+ * (mxguard.conf(5), "origin"): feed it, end it, and run the check again, which may ask DNS. Nothing
+ * that is decided changes by it. Else 0. */
+int mxguard_check_wants_header(const struct mxguard_check *check);
+
 /* ---- check: for those with a DNS client of their own ------------------------------ */
 
 /* What became of a question that got no usable reply. 5 is never told, but found here. */

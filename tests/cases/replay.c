@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "secret.h"
 #include "check/questions.h"
 #include "dns/message.h"
 #include "mxguard.h"
@@ -26,7 +27,7 @@ struct answer {
 
 struct test_case {
 	char *config, *message;
-	char *peer, *helo, *from, *login, *place, *load_error;
+	char *peer, *helo, *from, *login, *place, *load_error, *credential;
 	char *subject, *issuer, *fingerprint, *key_fingerprint, *certificate; /* NULL: not told */
 	long long now, rounds, questions;
 	char *rcpt[MAX], *expect[MAX], *step[MAX];
@@ -100,7 +101,8 @@ static void read_setting(struct test_case *t, const char *key, const char *value
 		      { "cert-issuer", &t->issuer },
 		      { "cert-fingerprint", &t->fingerprint },
 		      { "cert-key-fingerprint", &t->key_fingerprint },
-		      { "certificate", &t->certificate } };
+		      { "certificate", &t->certificate },
+		      { "credential", &t->credential } };
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (strcmp(texts[i].key, key) == 0) {
 			*texts[i].to = strdup(value);
@@ -169,11 +171,12 @@ static bool read_case(struct test_case *t, const char *path)
 
 static void free_case(struct test_case *t)
 {
-	char *all[] = { t->config,          t->message,     t->peer,      t->helo,   t->from,
-			t->login,           t->place,       t->subject,   t->issuer, t->fingerprint,
-			t->key_fingerprint, t->certificate, t->load_error };
-	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		free(all[i]);
+	@ @ @ char *all[] = { t->config, t->message, t->peer,       t->helo,      t->from,
+			      t->login,  t->place,   t->load_error, t->credential };
+	== = char * all[] = { t->config,          t->message,     t->peer,      t->helo,   t->from,
+			      t->login,           t->place,       t->subject,   t->issuer, t->fingerprint,
+			      t->key_fingerprint, t->certificate, t->load_error };
+	@ @ @ for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) free(all[i]);
 	for (size_t i = 0; i < t->rcpts; i++)
 		free(t->rcpt[i]);
 	for (size_t i = 0; i < t->expects; i++)
@@ -527,7 +530,8 @@ static void run_check(struct test_case *t, struct mxguard_check *c)
 				fail("wants DNS, asks nothing");
 			questions += asked;
 			rounds++;
-		} else if (progress == MXGUARD_PROGRESS_NEED_HEADER && t->message != NULL) {
+		} else if (t->message != NULL &&
+			   (progress == MXGUARD_PROGRESS_NEED_HEADER || mxguard_check_wants_header(c) == 1)) {
 			feed_header(t, c);
 		} else if (progress == MXGUARD_PROGRESS_NEED_HEADER) {
 			mxguard_check_give_up(c, t->now);
@@ -539,6 +543,18 @@ static void run_check(struct test_case *t, struct mxguard_check *c)
 		fail("%lld rounds, expected %lld", rounds, t->rounds);
 	if (t->questions >= 0 && questions != t->questions)
 		fail("%lld questions, expected %lld", questions, t->questions);
+}
+
+/* Of the log line, what has no other way out; NULL: it is none of these. */
+static const char *line_field(const struct mxguard_check *c, size_t i, const char *wanted)
+{
+	const char *key, *value;
+	if (strncmp(wanted, "origin", 6) != 0 && strcmp(wanted, "helo") != 0)
+		return NULL;
+	for (size_t n = 0; (value = mxguard_check_log_field(c, i, n, &key)) != NULL; n++)
+		if (strcmp(key, wanted) == 0)
+			return value;
+	return NULL;
 }
 
 static const char *actual(const struct mxguard_check *c, size_t i, const char *key, char buf[32])
@@ -562,6 +578,9 @@ static const char *actual(const struct mxguard_check *c, size_t i, const char *k
 		return mxguard_action_name(mxguard_check_would(c, i));
 	if (strcmp(key, "mode") == 0)
 		return mxguard_mode_name(mxguard_check_mode(c, i));
+	const char *of_line = line_field(c, i, key);
+	if (of_line != NULL)
+		return of_line;
 	snprintf(buf, 32, "%d", strcmp(key, "hop") == 0 ? mxguard_check_hop(c, i) : mxguard_check_reply_code(c, i));
 	return buf;
 }
@@ -707,8 +726,13 @@ static void run_case(const char *path)
 	}
 	if (t.versions > 0)
 		make_folder(&t);
+	struct secret secret;
+	if (!secret_begin(&secret, &t.config, t.credential))
+		fail("no secret");
 	const char *config = t.config == NULL ? "" : t.config;
 	int result = mxguard_policy_parse(&policy, config, strlen(config), "case.conf", 0, message, sizeof(message));
+	if (!secret_end(&secret))
+		fail("the secret is left behind");
 	if (t.load_error != NULL && (result == MXGUARD_ERROR_NONE || strstr(message, t.load_error) == NULL))
 		fail("expected the load error \"%s\", got \"%s\"", t.load_error, message);
 	else if (t.load_error == NULL && result != MXGUARD_ERROR_NONE)
