@@ -25,16 +25,11 @@ static struct event_passthrough *decision(struct event *parent)
 void report_check(const struct mxguard_check *check, size_t index, struct event *parent)
 {
 	struct event_passthrough *e = decision(parent);
+	const char *key, *value;
 	char line[LINE_MAX_LEN];
 
-	e = e->add_str("verdict", mxguard_verdict_name(mxguard_check_verdict(check, index)));
-	e = e->add_str("action", mxguard_action_name(mxguard_check_action(check, index)));
-	e = e->add_str("would", mxguard_action_name(mxguard_check_would(check, index)));
-	e = e->add_str("mode", mxguard_mode_name(mxguard_check_mode(check, index)));
-	e = e->add_str("reason", mxguard_check_text(check, index, MXGUARD_TEXT_REASON));
-	e = e->add_str("gateway", mxguard_check_text(check, index, MXGUARD_TEXT_GATEWAY));
-	e = e->add_str("peer", mxguard_check_text(check, index, MXGUARD_TEXT_PEER));
-	e = e->add_str("boundary", mxguard_check_text(check, index, MXGUARD_TEXT_BOUNDARY_PEER));
+	for (size_t i = 0; (value = mxguard_check_log_field(check, index, i, &key)) != NULL; i++)
+		e = e->add_str(key, value);
 	mxguard_check_log_line(check, index, line, sizeof(line));
 	e_info(e->event(), "%s", line);
 }
@@ -43,17 +38,17 @@ void report_check(const struct mxguard_check *check, size_t index, struct event 
 static void report_broken(struct transaction *t, struct recipient *r)
 {
 	const struct client *client = t->session->client;
-	const char *peer = client->remote_ip.family == 0 ? "-" : net_ip2addr(&client->remote_ip);
+	const char *peer = client->remote_ip.family == 0 ? NULL : net_ip2addr(&client->remote_ip);
 	const char *reason = trouble_code(t->trouble != TROUBLE_NONE ? t->trouble : r->trouble);
+	const char *from = smtp_address_encode(t->trans->mail_from), *rcpt = smtp_address_encode(r->lrcpt->rcpt->path);
 	struct event_passthrough *e = decision(r->lrcpt->rcpt->event);
+	char line[LINE_MAX_LEN];
 
-	e = e->add_str("verdict", "undecided")->add_str("action", "defer")->add_str("would", "defer");
-	e = e->add_str("reason", reason)->add_str("gateway", "")->add_str("peer", peer);
-	e_info(e->event(),
-	       "mxguard: verdict=undecided action=defer would=- mode=- place=- peer=%s boundary=- hop=0 gateway=- "
-	       "term=- from=<%s> rcpt=<%s> id=<%s> msgid=<> reason=%s",
-	       peer, str_sanitize(smtp_address_encode(t->trans->mail_from), ADDRESS_SHOWN),
-	       str_sanitize(smtp_address_encode(r->lrcpt->rcpt->path), ADDRESS_SHOWN), t->trans->id, reason);
+	e = e->add_str("verdict", "undecided")->add_str("action", "defer")->add_str("reason", reason);
+	e = e->add_str("peer", peer == NULL ? "" : peer)->add_str("id", t->trans->id);
+	e = e->add_str("from", str_sanitize(from, ADDRESS_SHOWN))->add_str("rcpt", str_sanitize(rcpt, ADDRESS_SHOWN));
+	mxguard_policy_trouble_line(t->policy, reason, peer, helo_of(t), from, rcpt, t->trans->id, line, sizeof(line));
+	e_info(e->event(), "%s", line);
 }
 
 void report_recipient(struct transaction *t, struct recipient *r)

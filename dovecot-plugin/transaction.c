@@ -119,16 +119,24 @@ static enum mxguard_place place_of(struct transaction *t)
 	return is_internal(t, &t->session->client->remote_ip) ? MXGUARD_PLACE_QUEUED : MXGUARD_PLACE_DOOR;
 }
 
+const char *helo_of(struct transaction *t)
+{
+	struct smtp_server_connection *conn = t->session->client->conn;
+	struct smtp_proxy_data proxy;
+
+	smtp_server_connection_get_proxy_data(conn, &proxy);
+	return proxy.helo != NULL ? proxy.helo : smtp_server_connection_get_helo_data(conn)->domain;
+}
+
 static void describe(struct transaction *t)
 {
 	struct smtp_server_connection *conn = t->session->client->conn;
-	const struct smtp_server_helo_data *helo = smtp_server_connection_get_helo_data(conn);
 	struct smtp_proxy_data proxy;
 
 	smtp_server_connection_get_proxy_data(conn, &proxy);
 	set_peer(t);
 	set_real_peer(t);
-	(void)mxguard_check_set_helo(t->check, proxy.helo != NULL ? proxy.helo : helo->domain);
+	(void)mxguard_check_set_helo(t->check, helo_of(t));
 	(void)mxguard_check_set_sender(t->check, smtp_address_encode(t->trans->mail_from));
 	(void)mxguard_check_set_ids(t->check, t->trans->id, NULL);
 	(void)mxguard_check_set_place(t->check, place_of(t));

@@ -77,6 +77,9 @@ void transaction_unref(struct transaction **t);
 /* The connection's transaction is over or the connection is gone. */
 void transaction_end(struct session *session);
 
+/* What the client said, or the host that told its address; NULL: nothing. */
+const char *helo_of(struct transaction *t);
+
 /* Adds the recipient to the check; false: no memory. */
 bool transaction_add(struct transaction *t, struct recipient *r);
 /* DONE, NEED_HEADER, NEED_DNS (then transaction_go_on() is called later), or an error. */

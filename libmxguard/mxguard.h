@@ -140,6 +140,13 @@ void mxguard_policy_unref(struct mxguard_policy *policy);
 /* A warning found while loading, one line, by its number; NULL past the last. */
 const char *mxguard_policy_warning(const struct mxguard_policy *policy, size_t index);
 
+/* The log line, as mxguard_check_log_line() writes it, for a recipient that is deferred because no check
+ * could be made or used. `reason` is a word of the caller's own, the others come from outside; any
+ * may be NULL, the policy too: then the line is text. */
+size_t mxguard_policy_trouble_line(const struct mxguard_policy *policy, const char *reason, const char *peer,
+				   const char *helo, const char *sender, const char *recipient, const char *id,
+				   char *buffer, size_t size);
+
 /* ---- snapshot: what `mxguard refresh` learned from DNS -------------------------- */
 
 /*
@@ -180,7 +187,10 @@ int mxguard_snapshot_changed(const struct mxguard_snapshot *snapshot, const stru
  * until the check is reset, released or freed.
  */
 enum mxguard_check_flag {
-	MXGUARD_CHECK_FLAG_STEPS = 1 << 0 /* keep the steps for mxguard_check_step() */
+	MXGUARD_CHECK_FLAG_STEPS = 1 << 0, /* keep the steps for mxguard_check_step() */
+	/* The MTA that asks has not written its own Received field: where the peer is internal and no
+	 * field stands in the message, the peer has made it. */
+	MXGUARD_CHECK_FLAG_NO_OWN_FIELD = 1 << 1
 };
 
 /* What a check wants next; positive, so that no error is mistaken for it. */
@@ -232,6 +242,26 @@ int mxguard_check_set_helo(struct mxguard_check *check, const char *helo);
  * "Logins"): the verdict is then "authenticated". NULL, "", blanks, or a name with control
  * characters: none. */
 int mxguard_check_set_login(struct mxguard_check *check, const char *login);
+/*
+ * What the caller was told of the certificate that the client has shown in TLS, for gateways with a
+ * `certificate`. It counts for the peer alone, not for a host behind it in the trace. Without this
+ * call nothing was told, and such an entry matches nothing. In each text NULL is "the caller is not
+ * told this", and "" is "there is none"; any length.
+ *   subject          the common name as the TLS library gives it, without an encoding of the MTA's
+ *                    (xtext); with _SUBJECT_DN a distinguished name of RFC 4514.
+ *   issuer           for the steps only.
+ *   fingerprint      of the certificate, and key_fingerprint of its public key, in SHA-256:
+ *                    hexadecimal in either case, with or without colons, with or without "SHA256:" or
+ *                    "sha256=" in front. Those of another digest match nothing.
+ *   flags            enum mxguard_certificate_flag, or 0; others: MXGUARD_ERROR_INVALID.
+ * Called again it replaces all of it.
+ */
+enum mxguard_certificate_flag {
+	MXGUARD_CERTIFICATE_FLAG_VERIFIED = 1 << 0, /* issued by an authority that the MTA trusts, and valid now */
+	MXGUARD_CERTIFICATE_FLAG_SUBJECT_DN = 1 << 1 /* subject is "CN=mail.example.com,O=Example", not the bare name */
+};
+int mxguard_check_set_certificate(struct mxguard_check *check, const char *subject, const char *issuer,
+				  const char *fingerprint, const char *key_fingerprint, unsigned flags);
 /* The reverse-path of RFC 5321, with or without <>. NULL and "": the null sender. */
 int mxguard_check_set_sender(struct mxguard_check *check, const char *sender);
 /* Others than the two: MXGUARD_ERROR_INVALID. */
@@ -340,9 +370,12 @@ const char *mxguard_check_text(const struct mxguard_check *check, size_t index, 
 /* A step of the decision by its number; NULL past the last, and without MXGUARD_CHECK_FLAG_STEPS. */
 const char *mxguard_check_step(const struct mxguard_check *check, size_t index, size_t step);
 
-/* The log line (docs/design.md, "Log line") without a line end, terminated. Its length; what does
- * not fit is cut. 4,096 bytes always do. */
+/* The log line (docs/design.md, "Log line"), as the policy's log_format wants it, without a line end,
+ * terminated. Its length; what does not fit is cut. 4,096 bytes always do. */
 size_t mxguard_check_log_line(const struct mxguard_check *check, size_t index, char *buffer, size_t size);
+/* A field of the line by its number, for logs that have fields of their own: its *key, which is
+ * constant, and its value, "" where it has none. NULL past the last. */
+const char *mxguard_check_log_field(const struct mxguard_check *check, size_t index, size_t number, const char **key);
 /* 1 and the Authentication-Results field (RFC 8601), CRLF included, where the policy wants one; else
  * 0. 2,048 bytes always do. MXGUARD_ALL: one field for all recipients, which tells the worst. The
  * fields that a filter names are to be removed first. */

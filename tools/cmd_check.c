@@ -22,10 +22,11 @@
 
 struct request {
 	const char *config, *peer, *helo, *from, *login, *message;
+	const char *cert_subject, *cert_fingerprint;
 	const char *recipients[RECIPIENTS_MAX];
 	size_t recipient_count;
 	enum mxguard_place place;
-	bool json, no_snapshot;
+	bool json, no_snapshot, cert_verified;
 	int trouble; /* the exit status, where the message cannot be read */
 };
 
@@ -42,6 +43,14 @@ static const struct mxg_option options[] = {
 	  .field = offsetof(struct request, from) },
 	{ 0, "login", "NAME", "the login that the MTA vouches for", .kind = MXG_OPTION_TEXT,
 	  .field = offsetof(struct request, login) },
+	{ 0, "cert-subject", "NAME",
+	  "the common name in the client's TLS certificate; '' where it has shown\n"
+	  "none. Without this option and the next nothing is known of a certificate",
+	  .kind = MXG_OPTION_TEXT, .field = offsetof(struct request, cert_subject) },
+	{ 0, "cert-fingerprint", "SHA256", "of the certificate or its public key; '' where there is none",
+	  .kind = MXG_OPTION_TEXT, .field = offsetof(struct request, cert_fingerprint) },
+	{ 0, "cert-verified", NULL, "the MTA has verified the certificate", .kind = MXG_OPTION_FLAG,
+	  .field = offsetof(struct request, cert_verified) },
 	{ 0, "place", "PLACE", "door (default) or queued", .kind = MXG_OPTION_WORD,
 	  .field = offsetof(struct request, place), .words = mxg_option_places },
 	{ 'm', "message", "FILE", "the message, for its Received fields; - is standard input", .kind = MXG_OPTION_TEXT,
@@ -138,6 +147,16 @@ static json_t *steps_array(const struct mxguard_check *check, size_t i)
 	return steps;
 }
 
+/* What the log line has, by its key. */
+static const char *log_value(const struct mxguard_check *check, size_t i, const char *wanted)
+{
+	const char *key, *value;
+	for (size_t n = 0; (value = mxguard_check_log_field(check, i, n, &key)) != NULL; n++)
+		if (strcmp(key, wanted) == 0)
+			return value;
+	return "";
+}
+
 static const char *would_name(const struct mxguard_check *check, size_t i)
 {
 	return mxguard_check_mode(check, i) == MXGUARD_MODE_MONITOR ? mxguard_action_name(mxguard_check_would(check, i))
@@ -159,6 +178,9 @@ static int print_json(const struct request *q, const struct mxguard_check *c, si
 	json_object_set_new(o, "hop", json_integer(mxguard_check_hop(c, i)));
 	json_object_set_new(o, "gateway", text_or_null(mxguard_check_text(c, i, MXGUARD_TEXT_GATEWAY)));
 	json_object_set_new(o, "term", text_or_null(mxguard_check_text(c, i, MXGUARD_TEXT_TERM)));
+	const char *gen = log_value(c, i, "gen");
+	json_object_set_new(o, "helo", text_or_null(log_value(c, i, "helo")));
+	json_object_set_new(o, "gen", gen[0] == '\0' ? json_null() : json_integer(strtoll(gen, NULL, 10)));
 	json_object_set_new(o, "recipient", json_string(mxguard_check_text(c, i, MXGUARD_TEXT_RECIPIENT)));
 	json_object_set_new(o, "steps", steps_array(c, i));
 	int failed = json_dumpf(o, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
@@ -209,6 +231,7 @@ static void print_people(const struct mxguard_check *c, size_t i)
 	print_row("boundary peer", mxguard_check_text(c, i, MXGUARD_TEXT_BOUNDARY_PEER));
 	snprintf(hop, sizeof(hop), "%d", mxguard_check_hop(c, i));
 	print_row("hop", hop);
+	print_row("helo", log_value(c, i, "helo"));
 	print_row("gateway", mxguard_check_text(c, i, MXGUARD_TEXT_GATEWAY));
 	print_row("term", mxguard_check_text(c, i, MXGUARD_TEXT_TERM));
 	if (mxguard_check_reply_code(c, i) != 250)
@@ -249,6 +272,14 @@ static int tell(const struct request *q, const struct mxguard_check *check)
 	return status;
 }
 
+/* A fingerprint may be either's. */
+static void fill_certificate(const struct request *q, struct mxguard_check *check)
+{
+	if (q->cert_subject != NULL || q->cert_fingerprint != NULL || q->cert_verified)
+		mxguard_check_set_certificate(check, q->cert_subject, NULL, q->cert_fingerprint, q->cert_fingerprint,
+					      q->cert_verified ? MXGUARD_CERTIFICATE_FLAG_VERIFIED : 0);
+}
+
 static int fill(const struct request *q, struct mxguard_check *check)
 {
 	if (mxguard_check_set_peer_text(check, q->peer) == MXGUARD_ERROR_INVALID)
@@ -259,6 +290,7 @@ static int fill(const struct request *q, struct mxguard_check *check)
 		mxguard_check_set_helo(check, q->helo);
 	if (q->login != NULL)
 		mxguard_check_set_login(check, q->login);
+	fill_certificate(q, check);
 	for (size_t i = 0; i < q->recipient_count; i++)
 		if (mxguard_check_add_recipient(check, q->recipients[i], NULL) < 0)
 			return EX_TEMPFAIL;

@@ -111,7 +111,19 @@ static void remark_gaps(struct collection *c, const char *command, const struct 
 	}
 }
 
-/* An address is no proof where the entry asks for a header field as well. */
+/* An address is no proof where the entry asks for a header field or a certificate as well. */
+static bool remark_condition(struct collection *c, const char *command, const struct mxg_gateway *g)
+{
+	char text[400];
+	if (g->token.field == NULL && !g->certificate.set)
+		return false;
+	snprintf(text, sizeof(text), "not in this list: entry %.100s: it asks for %s%.100s as well", g->name,
+		 g->token.field != NULL ? "the header field " : "a certificate",
+		 g->token.field != NULL ? g->token.field : "");
+	remark(c, command, text);
+	return true;
+}
+
 static void take_ranges(struct collection *c, const char *command, const struct mxg_ruleset *ruleset,
 			struct mxg_prefixes *to)
 {
@@ -119,19 +131,24 @@ static void take_ranges(struct collection *c, const char *command, const struct 
 	for (size_t i = 0; i < c->flat.count && !c->nomem; i++) {
 		const struct mxg_reach_range *r = &c->flat.ranges[i].range;
 		const struct mxg_gateway *g = &ruleset->gateways[ruleset->terms[r->term].gateway];
-		if (g->token.field != NULL) {
-			snprintf(text, sizeof(text),
-				 "not in this list: entry %.100s: it asks for the header field "
-				 "%.100s as well",
-				 g->name, g->token.field);
-			remark(c, command, text);
+		if (remark_condition(c, command, g))
 			continue;
-		}
 		c->nomem = !mxg_prefixes_add(to, &r->prefix, 1);
 		if (!r->wide)
 			continue;
 		c->wide = true;
 		snprintf(text, sizeof(text), "very wide: %.200s (entry %.100s)", r->text, g->name);
+		remark(c, command, text);
+	}
+}
+
+static void remark_certificates(struct collection *c, const char *command, const struct mxg_ruleset *ruleset)
+{
+	char text[200];
+	for (size_t i = 0; i < ruleset->certificate_count; i++) {
+		snprintf(text, sizeof(text),
+			 "not in this list: entry %.100s: a certificate makes it a gateway, no address",
+			 ruleset->gateways[ruleset->certificate_terms[i].gateway].name);
 		remark(c, command, text);
 	}
 }
@@ -165,6 +182,7 @@ static void collect(struct collection *c, const struct request *q, const struct 
 	}
 	take_ranges(c, q->command, ruleset, to);
 	remark_gaps(c, q->command, ruleset);
+	remark_certificates(c, q->command, ruleset);
 	remark_rest(c, q->command);
 }
 

@@ -6,7 +6,9 @@
 #include <sysexits.h>
 
 #include "commands.h"
+#include "date.h"
 #include "flatten.h"
+#include "gateways_past.h"
 #include "json.h"
 #include "load.h"
 #include "options.h"
@@ -15,9 +17,16 @@
 #include "text.h"
 
 struct request {
-	const char *config;
-	bool json, no_snapshot, no_dns;
+	const char *config, *import;
+	int64_t at; /* 0: now */
+	bool json, no_snapshot, no_dns, generations;
 };
+
+static bool take_at(void *target, const char *text)
+{
+	struct request *q = target;
+	return mxg_date_read(text, &q->at) && q->at > 0;
+}
 
 static const struct mxg_option options[] = {
 	MXG_OPTION_CONFIG(struct request),
@@ -25,6 +34,12 @@ static const struct mxg_option options[] = {
 	  .field = offsetof(struct request, no_snapshot) },
 	{ 0, "no-dns", NULL, "ask DNS for nothing: only what the snapshot knows", .kind = MXG_OPTION_FLAG,
 	  .field = offsetof(struct request, no_dns) },
+	{ 0, "at", "DATE", "as things stood then, from the history", .kind = MXG_OPTION_OWN, .take = take_at,
+	  .takes = "a date such as 2026-01-31 or 2026-01-31T12:00Z" },
+	{ 0, "generations", NULL, "from when to when which addresses were gateways, from the history",
+	  .kind = MXG_OPTION_FLAG, .field = offsetof(struct request, generations) },
+	{ 0, "import", "FILE", "put what was seen before into the history: lines of text or passive DNS",
+	  .kind = MXG_OPTION_TEXT, .field = offsetof(struct request, import) },
 	{ 0, "json", NULL, "one JSON object a domain, for scripts", .kind = MXG_OPTION_FLAG,
 	  .field = offsetof(struct request, json) },
 };
@@ -32,12 +47,14 @@ static const struct mxg_option options[] = {
 const struct mxg_usage usage_gateways = {
 	.synopsis = "[-c CONF] [OPTION]… DOMAIN…",
 	.about = "Says which addresses are authorized to hand over mail for DOMAIN, by which entry and\n"
-		 "term of the configuration, and for how long.",
+		 "term of the configuration, and for how long; or were, at a time that is past.",
 	.options = options,
 	.count = sizeof(options) / sizeof(options[0]),
 	.after = "Exit status: 0; 75 where something could not be asked or a published record cannot be\n"
-		 "used, so that more may be authorized than is shown; 64 wrong use; 78 wrong configuration.\n"
-		 "Example: mxguard gateways example.com",
+		 "used, so that more may be authorized than is shown; 64 wrong use; 65 --import, and some\n"
+		 "lines were wrong; 66 the history or the file to import cannot be read; 74 the history\n"
+		 "cannot be written; 78 wrong configuration.\n"
+		 "Example: mxguard gateways --at 2026-09-01 example.com",
 	.arguments = MXG_ARGUMENTS_OTHER,
 };
 
@@ -47,7 +64,7 @@ static int read_options(struct request *q, int argc, char **argv)
 	int status = mxg_read_options(&usage_gateways, argc, argv, q);
 	if (status != 0)
 		return status;
-	if (optind == argc)
+	if (optind == argc && q->import == NULL)
 		return mxg_wrong_use(argv[0], "a domain is missing");
 	if (q->no_snapshot && q->no_dns)
 		return mxg_wrong_use(argv[0], "with --no-snapshot and --no-dns nothing is left to ask");
@@ -57,6 +74,12 @@ static int read_options(struct request *q, int argc, char **argv)
 static const struct mxg_gateway *gateway_of(const struct mxg_ruleset *r, uint32_t term)
 {
 	return &r->gateways[r->terms[term].gateway];
+}
+
+/* Entries without terms: their certificate makes a gateway of any address. */
+static const struct mxg_gateway *certificate_entry(const struct mxg_ruleset *ruleset, size_t index)
+{
+	return &ruleset->gateways[ruleset->certificate_terms[index].gateway];
 }
 
 /* ---- JSON ------------------------------------------------------------------------------- */
@@ -76,10 +99,11 @@ static json_t *range_object(const struct mxg_ruleset *ruleset, const struct mxg_
 	json_object_set_new(o, "stale", json_boolean(r->stale));
 	json_object_set_new(o, "grace_until", mxg_json_time(flat->grace_until));
 	json_object_set_new(o, "header", mxg_json_text(g->token.field));
+	json_object_set_new(o, "certificate", json_boolean(g->certificate.set));
 	return o;
 }
 
-static void print_json(const struct mxg_ruleset *ruleset, const struct mxg_flat *flat, const char *domain)
+static void print_json(const struct mxg_ruleset *ruleset, const struct mxg_flat *flat, const char *domain, int64_t at)
 {
 	json_t *ranges = json_array(), *gaps = json_array();
 	for (size_t i = 0; i < flat->count; i++)
@@ -101,7 +125,13 @@ static void print_json(const struct mxg_ruleset *ruleset, const struct mxg_flat 
 	json_t *o = json_pack("{s:s, s:s, s:o, s:o, s:b}", "domain", domain, "policy", ruleset->label, "gateways",
 			      ranges, "not_flattened", gaps, "complete", !flat->incomplete);
 	json_object_set_new(o, "trouble", mxg_json_text(flat->trouble));
+	json_t *certificates = json_array();
+	for (size_t i = 0; i < ruleset->certificate_count; i++)
+		json_array_append_new(certificates, mxg_json_text(certificate_entry(ruleset, i)->name));
+	json_object_set_new(o, "certificates", certificates);
 	json_object_set_new(o, "alarms", alarms);
+	if (at != 0)
+		json_object_set_new(o, "at", mxg_json_time(at));
 	json_object_set_new(o, "too_wide", mxg_json_text(flat->present.wide));
 	mxg_json_print(o);
 }
@@ -128,10 +158,13 @@ static const char *state_of(const struct mxg_flat_range *r, const struct mxg_gat
 	else if (r->range.expires != 0)
 		snprintf(text, size, "expires in %s", mxg_span_format(r->range.expires - now, span));
 	else
-		snprintf(text, size, "always");
+		snprintf(text, size, "%s", r->range.learned == 0 ? "always" : "in force then");
 	size_t at = strlen(text);
 	if (g->token.field != NULL)
 		snprintf(text + at, size - at, "; with header %.60s", g->token.field);
+	at = strlen(text);
+	if (g->certificate.set)
+		snprintf(text + at, size - at, "; with certificate");
 	return text;
 }
 
@@ -180,6 +213,9 @@ static int print_people(const struct mxg_ruleset *ruleset, const struct mxg_flat
 		printf("not a list of addresses: %s%s%s, entry %s: %s\n", g->via, g->via[0] == '\0' ? "" : " > ",
 		       g->text, gateway_of(ruleset, g->term)->name, g->why);
 	}
+	for (size_t i = 0; i < ruleset->certificate_count; i++)
+		printf("not a list of addresses: entry %s: whoever shows its certificate\n",
+		       certificate_entry(ruleset, i)->name);
 	print_alarms(flat);
 	return result;
 }
@@ -196,12 +232,16 @@ static int show(struct mxg_flattener *f, struct mxg_flat *flat, const struct req
 	    !mxg_name_from_text(&name, domain, strlen(domain)))
 		return mxg_wrong_use(command, "'%s' is not a domain", typed);
 	const struct mxg_ruleset *ruleset = mxg_policy_ruleset(f->policy, domain, strlen(domain));
+	if (q->generations)
+		return mxg_gateways_generations(f, ruleset, &name, domain, q->json);
 	if (!mxg_flatten(f, flat, ruleset, &name, false)) {
 		fprintf(stderr, "%s: out of memory\n", command);
 		return EX_TEMPFAIL;
 	}
+	for (size_t i = 0; q->at != 0 && i < flat->count; i++)
+		flat->ranges[i].range.expires = 0; /* a TTL of then says nothing */
 	if (q->json)
-		print_json(ruleset, flat, domain);
+		print_json(ruleset, flat, domain, q->at);
 	else if (print_people(ruleset, flat, domain, f->now) != 0)
 		return EX_TEMPFAIL;
 	if (!flat->incomplete)
@@ -214,6 +254,7 @@ static int show_all(struct mxguard_policy *policy, struct mxguard_snapshot *snap
 		    char **argv)
 {
 	struct mxg_flattener f;
+	struct mxg_history *history = NULL;
 	struct mxg_flat *flat = calloc(1, sizeof(*flat));
 	int status = 0;
 	if (!mxg_flattener_init(&f, policy, snapshot) || flat == NULL) {
@@ -221,13 +262,18 @@ static int show_all(struct mxguard_policy *policy, struct mxguard_snapshot *snap
 		status = EX_TEMPFAIL;
 	}
 	f.no_dns = q->no_dns;
-	for (int i = optind; i < argc && status != EX_USAGE && flat != NULL; i++) {
+	if (status == 0 && (q->at != 0 || q->generations))
+		status = mxg_gateways_history(policy, &history);
+	f.history = history;
+	f.now = q->at != 0 ? q->at : f.now;
+	for (int i = optind; i < argc && status != EX_USAGE && status != EX_NOINPUT && flat != NULL; i++) {
 		int own = show(&f, flat, q, argv[0], argv[i]);
 		status = own != 0 ? own : status;
 	}
 	if (flat != NULL)
 		mxg_flat_clear(flat);
 	free(flat);
+	mxg_history_free(history);
 	mxg_flattener_clear(&f);
 	return status;
 }
@@ -239,10 +285,15 @@ int cmd_gateways(int argc, char **argv)
 	int status = read_options(&q, argc, argv);
 	if (status != 0)
 		return status < 0 ? 0 : status;
-	status = mxg_open_session(&session, q.config, q.no_snapshot ? MXGUARD_SESSION_FLAG_NO_SNAPSHOT : 0);
+	bool past = q.at != 0 || q.generations || optind == argc;
+	status = mxg_open_session(&session, q.config, q.no_snapshot || past ? MXGUARD_SESSION_FLAG_NO_SNAPSHOT : 0);
 	if (status != 0)
 		return status;
-	status = show_all(mxguard_session_policy(session), mxguard_session_snapshot(session), &q, argc, argv);
+	struct mxguard_policy *policy = mxguard_session_policy(session);
+	if (q.import != NULL)
+		status = mxg_gateways_import(policy, q.import, q.json);
+	if (status == 0 && optind < argc)
+		status = show_all(policy, mxguard_session_snapshot(session), &q, argc, argv);
 	mxguard_session_free(session);
 	return status;
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "history_write.h"
 #include "load.h"
 #include "options.h"
 #include "refresh_report.h"
@@ -121,6 +122,19 @@ static int write_failed(const struct mxguard_policy *policy, int error, int stat
 	return status;
 }
 
+/* First, so that no change is lost; but deliveries do not wait for what only reports read. */
+static void keep_history(struct mxg_refresh *run, int folder)
+{
+	bool good = mxg_history_commit(run->history);
+	if (good)
+		good = mxg_history_compact(folder, run->policy->state_dir, run->now, false);
+	else
+		errno = run->history->error;
+	if (!good)
+		fprintf(stderr, "mxguard refresh: warning: %s/%s: %s; the next refresh tries again\n",
+			run->policy->state_dir, MXG_HISTORY_FILE, strerror(errno));
+}
+
 static int write_snapshot(struct mxg_refresh *run, int folder, char *text, size_t size)
 {
 	struct mxg_writer w;
@@ -129,11 +143,14 @@ static int write_snapshot(struct mxg_refresh *run, int folder, char *text, size_
 		mxg_writer_abort(&w);
 		return write_failed(run->policy, error, EX_CANTCREAT, text, size);
 	}
+	mxg_history_begin(run->history, folder);
 	mxg_refresh_write(run, &w);
 	if (run->nomem) {
+		mxg_history_commit(run->history);
 		mxg_writer_abort(&w);
 		return write_failed(run->policy, ENOMEM, EX_TEMPFAIL, text, size);
 	}
+	keep_history(run, folder);
 	if (!mxg_writer_commit(&w, run->policy->hash, run->now))
 		return write_failed(run->policy, w.error, EX_IOERR, text, size);
 	return 0;
@@ -239,16 +256,19 @@ int cmd_refresh(int argc, char **argv)
 	status = lock(policy, &folder, &lock_fd);
 	if (status == 0) {
 		struct mxg_refresh *run = calloc(1, sizeof(*run));
-		if (run != NULL) {
+		struct mxg_history_writer *history = malloc(sizeof(*history));
+		if (run != NULL && history != NULL) {
 			*run = (struct mxg_refresh){ .policy = policy,
 						     .now = mxg_wall_clock(),
 						     .strict = q.strict,
 						     .quiet = q.quiet,
-						     .concurrency = (size_t)q.concurrency };
+						     .concurrency = (size_t)q.concurrency,
+						     .history = history };
 			status = refresh(run, &q, folder);
 		} else {
 			status = out_of_memory();
 		}
+		free(history);
 		free(run);
 		close(folder);
 		close(lock_fd);

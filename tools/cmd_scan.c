@@ -13,6 +13,7 @@
 
 #include "commands.h"
 #include "load.h"
+#include "policy/policy.h"
 #include "options.h"
 #include "output_file.h"
 #include "scan/reader.h"
@@ -74,8 +75,9 @@ static const struct mxg_option options[] = {
 const struct mxg_usage usage_scan = {
 	.synopsis = "[-c CONF] [OPTION]… PATH…",
 	.about = "Counts how the messages below PATH came: through gateways, directly, locally. Reads only.\n"
-		 "PATH is a Maildir or a tree of them, an mbox file, a message, or - for a list of names on\n"
-		 "standard input, one a line.",
+		 "PATH is a Maildir or a tree of them, a folder of messages, an mbox file, a message, or -\n"
+		 "for a list of names on standard input, one a line. Old mail is judged by the gateways of\n"
+		 "its own time, as far as the history reaches back.",
 	.options = options,
 	.count = sizeof(options) / sizeof(options[0]),
 	.after = "Interrupting it prints what is known so far. Exit status: 0, 64 wrong use, 66 nothing could\n"
@@ -135,7 +137,8 @@ static void queue_path(void *context, const char *path)
 	mxg_progress_show(&job->progress, (size_t)atomic_load(&job->done));
 }
 
-static uint64_t walk_all(struct job *job, char **paths, int count, void (*found)(void *, const char *))
+static void walk_all(struct job *job, char **paths, int count, struct mxg_tally *sum,
+		     void (*found)(void *, const char *))
 {
 	struct mxg_walk_rules rules = { .since = job->since, .stop = &stopped, .found = found, .context = job };
 	for (int i = 0; i < count && !atomic_load(&stopped); i++) {
@@ -144,7 +147,11 @@ static uint64_t walk_all(struct job *job, char **paths, int count, void (*found)
 		else if (found != count_path)
 			mxg_walk_list(&rules, STDIN_FILENO);
 	}
-	return rules.failed;
+	if (found == count_path)
+		return;
+	sum->failed += rules.failed;
+	sum->left += rules.left;
+	memcpy(sum->left_sample, rules.left_sample, sizeof(sum->left_sample));
 }
 
 static void start_workers(struct job *job, struct worker *workers)
@@ -195,7 +202,11 @@ static bool write_page(const struct mxg_scan_report *report, const char *path)
 static int tell(const struct job *job, struct mxg_tally *sum)
 {
 	struct mxg_scan_report report = {
-		.tally = sum, .top = (size_t)job->top, .interrupted = atomic_load(&stopped), .now = mxg_wall_clock()
+		.tally = sum,
+		.top = (size_t)job->top,
+		.interrupted = atomic_load(&stopped),
+		.now = job->rules.now,
+		.history = job->rules.history == NULL ? 0 : mxg_history_begins(job->rules.history),
 	};
 	mxg_tally_sort(sum);
 	if (job->json)
@@ -222,8 +233,8 @@ static int scan(struct job *job, char **paths, int count)
 	if (any_started(job, workers)) {
 		mxg_progress_begin(&job->progress, "scan", "messages", 0);
 		if (mxg_is_terminal(stderr))
-			walk_all(job, paths, count, count_path);
-		sum->failed += walk_all(job, paths, count, queue_path);
+			walk_all(job, paths, count, sum, count_path);
+		walk_all(job, paths, count, sum, queue_path);
 	}
 	mxg_queue_close(&job->queue);
 	bool complete = gather(job, workers, sum);
@@ -234,6 +245,21 @@ static int scan(struct job *job, char **paths, int count)
 	mxg_queue_free(&job->queue);
 	free(sum);
 	return complete ? status : EX_TEMPFAIL;
+}
+
+/* Without it old mail is judged by what is known today, and the report says so. */
+static struct mxg_history *open_history(const struct mxguard_policy *policy)
+{
+	char message[512];
+	struct mxg_history *history;
+	if (mxg_history_open(&history, policy->state_dir, message, sizeof(message)) != MXGUARD_ERROR_NONE) {
+		fprintf(stderr, "mxguard scan: warning: %s; old mail is judged by the gateways of today\n", message);
+		return NULL;
+	}
+	if (!mxg_history_is_empty(history))
+		return history;
+	mxg_history_free(history);
+	return NULL;
 }
 
 static void catch_signals(void)
@@ -254,14 +280,23 @@ int cmd_scan(int argc, char **argv)
 	if (status != 0)
 		return status;
 	catch_signals();
+	const struct mxguard_policy *policy = mxguard_session_policy(session);
+	struct mxg_history *history = open_history(policy);
 	job.rules = (struct mxg_scan_rules){ .policy = mxguard_session_policy(session),
 					     .snapshot = mxguard_session_snapshot(session),
+					     .history = history,
+					     .after = policy->grace > policy->reply_rules.max_ttl
+							      ? policy->grace
+							      : policy->reply_rules.max_ttl,
+					     .settle = policy->settle,
+					     .now = mxg_wall_clock(),
 					     .recipient = job.recipient,
 					     .place = job.place,
 					     .since = job.since,
 					     .stop = &stopped,
 					     .done = &job.done };
 	status = scan(&job, argv + optind, argc - optind);
+	mxg_history_free(history);
 	mxguard_session_free(session);
 	return status;
 }

@@ -32,6 +32,14 @@ void mxg_flat_clear(struct mxg_flat *flat)
 
 /* ---- answers --------------------------------------------------------------------------- */
 
+/* As a snapshot of that time would have held it. */
+static bool load_past(struct mxg_flattener *f, int entry)
+{
+	int64_t back =
+		f->policy->grace > f->policy->reply_rules.max_ttl ? f->policy->grace : f->policy->reply_rules.max_ttl;
+	return mxg_history_load(f->history, f->table, entry, f->now, back) == MXG_HISTORY_COVERED;
+}
+
 /* True: something came out of the snapshot. */
 static bool load_wanted(struct mxg_flattener *f)
 {
@@ -41,7 +49,9 @@ static bool load_wanted(struct mxg_flattener *f)
 		if ((flags & MXG_ENTRY_WANTED) == 0 || (flags & MXG_ENTRY_LOADED) != 0)
 			continue;
 		mxg_answers_set_flags(f->table, e, MXG_ENTRY_LOADED, 0);
-		if (f->snapshot != NULL)
+		if (f->history != NULL)
+			loaded |= load_past(f, e);
+		else if (f->snapshot != NULL)
 			loaded |= mxg_snapshot_load(f->snapshot, f->table, e) == MXG_SNAPSHOT_FOUND;
 	}
 	return loaded;
@@ -64,9 +74,10 @@ static void on_reply(struct mxg_waiter *waiter, struct mxg_reply *reply)
 
 static bool ask_one(struct mxg_flattener *f, int entry)
 {
-	struct mxg_reply none = { .kind = MXG_ANSWER_FAILED, .failure = MXG_DNS_CANCELLED };
+	struct mxg_reply none = { .kind = MXG_ANSWER_FAILED,
+				  .failure = f->history != NULL ? MXG_DNS_NOT_RECORDED : MXG_DNS_CANCELLED };
 	mxg_answers_set_flags(f->table, entry, MXG_ENTRY_ASKED, 0);
-	if (f->no_dns) {
+	if (f->no_dns || f->history != NULL) {
 		mxg_answers_put_live(f->table, entry, &none, f->now);
 		return true;
 	}

@@ -5,6 +5,7 @@
 #include "resolver/driver.h"
 #include "snapshot/grace.h"
 #include "reach/reach.h"
+#include "snapshot/history.h"
 #include "snapshot/snapshot.h"
 
 /* Who is authorized for a domain, now and in grace: from the snapshot, and from DNS what is
@@ -16,6 +17,7 @@ struct mxg_flattener {
 	size_t open; /* questions that are out */
 	struct mxg_answers *table;
 	int64_t now;
+	const struct mxg_history *history; /* not NULL: `now` is past, and all answers come from there */
 	bool no_dns; /* ask nothing: what is not in the snapshot is not known */
 };
 

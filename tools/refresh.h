@@ -109,6 +109,7 @@ struct mxg_refresh {
 	size_t live_count;
 	size_t wrong_lines; /* of domains_file */
 	size_t written; /* questions in the new snapshot */
+	struct mxg_history_writer *history; /* what changes is put there, too; NULL: nowhere */
 };
 
 /* False: out of memory. */

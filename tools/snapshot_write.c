@@ -148,6 +148,13 @@ static bool crc_of_range(int fd, off_t at, size_t len, uint32_t *crc)
 	return true;
 }
 
+/* By the clock, so that it also rises where the old one was lost; and where the clock was set back. */
+static uint32_t generation_of(const struct mxg_writer *w, int64_t now)
+{
+	uint32_t by_clock = now > 0 && now < UINT32_MAX ? (uint32_t)now : 1;
+	return by_clock > w->after || w->after == UINT32_MAX ? by_clock : w->after + 1;
+}
+
 /* What can only be known now that the tables are written. */
 static bool fill_header(struct mxg_writer *w, const uint8_t hash[32], int64_t now)
 {
@@ -158,6 +165,7 @@ static bool fill_header(struct mxg_writer *w, const uint8_t hash[32], int64_t no
 		return false;
 	memcpy(h, MXG_SNAPSHOT_MAGIC, 8);
 	mxg_put32(h + MXG_SNAPSHOT_AT_VERSION, MXG_SNAPSHOT_VERSION);
+	mxg_put32(h + MXG_SNAPSHOT_AT_GENERATION, generation_of(w, now));
 	mxg_put64(h + MXG_SNAPSHOT_AT_LENGTH, (uint64_t)st.st_size);
 	mxg_put64(h + MXG_SNAPSHOT_AT_WRITTEN, (uint64_t)now);
 	memcpy(h + MXG_SNAPSHOT_AT_HASH, hash, 32);

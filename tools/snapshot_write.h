@@ -18,6 +18,7 @@ struct mxg_writer {
 	char name[64]; /* of the temporary file */
 	struct cdb_make cdb;
 	uint32_t domains, questions;
+	uint32_t after; /* the generation that this one follows; 0: none is known */
 	int error; /* errno of the first failure, 0: none */
 };
 

@@ -149,16 +149,25 @@ static void conclude_unreadable(struct mxguard_check *c, const struct mxg_trace 
 }
 
 /* A trace that ends below an internal client: that client made the message itself, if it may. */
-static void conclude_ended(struct mxguard_check *c, const struct mxg_trace *t)
+static void conclude_ended(struct mxguard_check *c, unsigned hop, const struct mxg_address *client)
 {
 	char address[MXG_ADDRESS_TEXT_MAX];
-	if (in_list(&c->policy->origins, &t->address)) {
+	if (in_list(&c->policy->origins, client)) {
 		conclude(c, MXGUARD_VERDICT_INTERNAL, MXG_REASON_ORIGIN, NULL);
 		return;
 	}
-	mxg_address_format(&t->address, address);
+	mxg_address_format(client, address);
 	conclude(c, MXGUARD_VERDICT_UNKNOWN, MXG_REASON_NO_FIELD_BELOW_INTERNAL,
-		 mxg_check_format(c, "hop %u, client %s", t->hop, address[0] == '\0' ? "without an address" : address));
+		 mxg_check_format(c, "hop %u, client %s", hop, address[0] == '\0' ? "without an address" : address));
+}
+
+/* Our MTA's own field would name the peer, and is what a queued message would show. */
+static void conclude_untraced(struct mxguard_check *c)
+{
+	if ((c->flags & MXGUARD_CHECK_FLAG_NO_OWN_FIELD) != 0 && c->peer.family != 0)
+		conclude_ended(c, 0, &c->peer);
+	else
+		conclude(c, MXGUARD_VERDICT_UNKNOWN, MXG_REASON_UNTRACED, NULL);
 }
 
 static void finish(struct mxguard_check *c, const struct mxg_trace *t)
@@ -188,10 +197,10 @@ static void finish(struct mxguard_check *c, const struct mxg_trace *t)
 		conclude(c, MXGUARD_VERDICT_INTERNAL, MXG_REASON_RETRIEVED, NULL);
 		break;
 	case MXG_TRACE_ENDED:
-		conclude_ended(c, t);
+		conclude_ended(c, t->hop, &t->address);
 		break;
 	case MXG_TRACE_NONE:
-		conclude(c, MXGUARD_VERDICT_UNKNOWN, MXG_REASON_UNTRACED, NULL);
+		conclude_untraced(c);
 		break;
 	case MXG_TRACE_TOO_LONG:
 		conclude(c, MXGUARD_VERDICT_UNKNOWN, MXG_REASON_TRACE_TOO_LONG, NULL);

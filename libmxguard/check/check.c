@@ -7,13 +7,14 @@
 
 #include "check/internal.h"
 
+#define FLAGS (MXGUARD_CHECK_FLAG_STEPS | MXGUARD_CHECK_FLAG_NO_OWN_FIELD)
 #define ROUNDS_MAX 256 /* passes over the recipients in one run; each one decides or asks something */
 
 int mxguard_check_new(struct mxguard_check **check, struct mxguard_policy *policy, struct mxguard_snapshot *snapshot,
 		      unsigned flags)
 {
 	*check = NULL;
-	if (policy == NULL || (flags & ~(unsigned)MXGUARD_CHECK_FLAG_STEPS) != 0)
+	if (policy == NULL || (flags & ~(unsigned)FLAGS) != 0)
 		return MXGUARD_ERROR_INVALID;
 	struct mxguard_check *c = calloc(1, sizeof(*c));
 	if (c == NULL)
@@ -41,12 +42,14 @@ void mxguard_check_reset(struct mxguard_check *c)
 	c->peer_unreadable = false;
 	c->place = MXGUARD_PLACE_DOOR;
 	c->helo = c->login = c->sender = c->id = c->message_id = "";
+	c->certificate = NULL;
 	c->override.set = 0;
 	c->boundary_state = MXG_BOUNDARY_OPEN;
 	c->boundary_helo = NULL;
 	c->hop = 0;
 	c->boundary_outcome = (struct mxg_outcome){ 0 };
 	c->for_address = NULL;
+	c->past_cover = MXG_PAST_NOT_ASKED;
 	c->header_ended = c->age_read = false;
 	c->queued_since = 0;
 	c->question_count = c->next_question = 0;
@@ -359,7 +362,7 @@ static bool waits_for_dns(const struct mxguard_check *c)
 
 int mxguard_check_run(struct mxguard_check *c, int64_t now)
 {
-	c->now = now;
+	c->now = c->past != NULL ? c->past_time : now;
 	if (c->setter_error != MXGUARD_ERROR_NONE)
 		return c->setter_error;
 	for (int round = 0; round < ROUNDS_MAX && !c->out_of_memory; round++) {

@@ -79,6 +79,8 @@ static void conclude_without_match(struct mxguard_check *c, struct mxg_domain_ch
 		conclude(d, MXGUARD_VERDICT_UNKNOWN, MXG_REASON_NO_GATEWAY_PUBLISHED, NULL, NULL);
 	} else if (p->token_missing) {
 		conclude(d, MXGUARD_VERDICT_DIRECT, MXG_REASON_TOKEN_MISSING, p->token_term, NULL);
+	} else if (p->certificate_term != NULL) {
+		conclude(d, MXGUARD_VERDICT_DIRECT, p->certificate_reason, p->certificate_term, p->certificate_why);
 	} else {
 		conclude(d, MXGUARD_VERDICT_DIRECT, MXG_REASON_PEER_NOT_A_GATEWAY, NULL, NULL);
 	}
@@ -139,12 +141,16 @@ static enum mxg_decide_progress evaluate_present(struct mxguard_check *c, struct
 {
 	struct mxg_text_mark mark = { 0, 0 };
 	mxg_text_list_cut(&d->steps, mark);
+	mxg_pass_tell_certificates(c, d);
 	struct mxg_pass p;
 	mxg_pass_init(&p);
 	d->waiting_count = 0;
 	p.needs_header = fixed->needs_header;
 	p.token_missing = fixed->token_missing;
 	p.token_term = fixed->token_term;
+	p.certificate_term = fixed->certificate_term;
+	p.certificate_why = fixed->certificate_why;
+	p.certificate_reason = fixed->certificate_reason;
 	p.addresses_seen = fixed->addresses_seen;
 	if (fixed->failed != NULL)
 		mxg_pass_fail(&p, fixed->failed, fixed->failure_reason);
@@ -228,9 +234,12 @@ static void decide_by_dns(struct mxguard_check *c, struct mxg_domain_check *d, c
 
 void mxg_decide_domain(struct mxguard_check *c, struct mxg_domain_check *d)
 {
+	struct mxg_text_mark none = { 0, 0 };
 	struct mxg_pass p;
+	mxg_text_list_cut(&d->steps, none);
+	mxg_pass_tell_certificates(c, d);
 	mxg_pass_init(&p);
-	mxg_pass_prefixes(c, d, &p);
+	mxg_pass_fixed(c, d, &p);
 	d->dirty = false;
 	d->needs_header = false;
 	if (p.match != NULL) {
@@ -243,7 +252,8 @@ void mxg_decide_domain(struct mxguard_check *c, struct mxg_domain_check *d)
 		conclude_on_header(d);
 	else
 		conclude_without_match(c, d, &p);
-	if (d->done && d->outcome.verdict == MXGUARD_VERDICT_DIRECT && c->snapshot != NULL && make_answers(c))
+	if (d->done && d->outcome.verdict == MXGUARD_VERDICT_DIRECT && (c->snapshot != NULL || c->past != NULL) &&
+	    make_answers(c))
 		d->settling = mx_changed_lately(c, d);
 	if (c->out_of_memory) /* what could not be looked at is not what was not there */
 		d->done = false;

@@ -18,6 +18,9 @@ struct mxg_pass {
 	bool pending, needs_header;
 	bool token_missing; /* an address matched, its token did not */
 	const struct mxg_gateway_term *token_term; /* the term that waits for it or lacks it */
+	const struct mxg_gateway_term *certificate_term; /* an address matched or was not needed, its certificate … */
+	const char *certificate_why; /* … did not; constant */
+	enum mxg_reason certificate_reason;
 	bool addresses_seen, other_family_wanted, mx_is_self;
 	bool foreign; /* terms were passed over, since the recipient's domain is not known to be ours */
 	const struct mxg_gateway_term *failed; /* the first one that failed */
@@ -28,8 +31,8 @@ struct mxg_pass {
 void mxg_pass_init(struct mxg_pass *p);
 /* The first failure counts. */
 void mxg_pass_fail(struct mxg_pass *p, const struct mxg_gateway_term *term, enum mxg_reason reason);
-/* The static terms. */
-void mxg_pass_prefixes(struct mxguard_check *c, struct mxg_domain_check *d, struct mxg_pass *p);
+/* What asks nothing: static terms, and certificates that need no address. */
+void mxg_pass_fixed(struct mxguard_check *c, struct mxg_domain_check *d, struct mxg_pass *p);
 /* as_of 0: the present. The table's marks are of this run then. */
 void mxg_pass_run(struct mxguard_check *c, struct mxg_domain_check *d, int64_t as_of, bool both_families,
 		  struct mxg_pass *p);
@@ -37,6 +40,14 @@ void mxg_pass_run(struct mxguard_check *c, struct mxg_domain_check *d, int64_t a
 void mxg_pass_load(void *context, int entry);
 const struct mxg_gateway *mxg_pass_gateway(const struct mxg_domain_check *d, const struct mxg_gateway_term *term);
 struct mxg_text_list *mxg_pass_steps(const struct mxguard_check *c, struct mxg_domain_check *d);
+
+/* ---- decide_certificate.c */
+
+/* Whether the condition on the certificate holds in the term's entry, which has one. */
+bool mxg_pass_certificate(const struct mxguard_check *c, const struct mxg_domain_check *d,
+			  const struct mxg_gateway_term *term, struct mxg_pass *p);
+/* A step for each entry that has one. */
+void mxg_pass_tell_certificates(const struct mxguard_check *c, struct mxg_domain_check *d);
 
 /* ---- decide_ask.c */
 

@@ -9,7 +9,7 @@
  * decisions are counted in nanoseconds. */
 void mxg_pass_init(struct mxg_pass *p)
 {
-	p->match = p->token_term = p->failed = NULL;
+	p->match = p->token_term = p->certificate_term = p->failed = NULL;
 	p->match_stale = p->pending = p->needs_header = p->token_missing = false;
 	p->addresses_seen = p->other_family_wanted = p->mx_is_self = p->foreign = false;
 	p->failure_reason = MXG_REASON_UNDECIDED;
@@ -49,10 +49,12 @@ void mxg_pass_fail(struct mxg_pass *p, const struct mxg_gateway_term *term, enum
 	p->failure = (struct mxg_term_outcome){ 0 };
 }
 
-/* True where the covering term's other condition holds as well, or there is none. */
+/* True where the covering term's other conditions hold as well, or there are none. */
 static bool accept_match(const struct mxguard_check *c, const struct mxg_domain_check *d,
 			 const struct mxg_gateway_term *term, struct mxg_pass *p)
 {
+	if (mxg_pass_gateway(d, term)->certificate.set && !mxg_pass_certificate(c, d, term, p))
+		return false;
 	switch (token_state(c, mxg_pass_gateway(d, term))) {
 	case TOKEN_HOLDS:
 		return true;
@@ -71,19 +73,36 @@ static bool accept_match(const struct mxguard_check *c, const struct mxg_domain_
 	return false;
 }
 
-void mxg_pass_prefixes(struct mxguard_check *c, struct mxg_domain_check *d, struct mxg_pass *p)
+/* The first of the entries that need no address, where it stands before what has matched. */
+static void pass_certificates(const struct mxguard_check *c, const struct mxg_domain_check *d, struct mxg_pass *p)
 {
 	const struct mxg_ruleset *r = d->ruleset;
-	size_t count;
-	const uint32_t *numbers = mxg_prefix_set_lookup(r->prefixes, &c->boundary, &count);
-	p->addresses_seen = r->dns_count < r->term_count;
-	for (size_t i = 0; i < count; i++) {
-		const struct mxg_gateway_term *term = &r->terms[numbers[i]];
+	for (size_t i = 0; i < r->certificate_count; i++) {
+		const struct mxg_gateway_term *term = &r->certificate_terms[i];
+		if (p->match != NULL && p->match->gateway < term->gateway)
+			return;
 		if (!accept_match(c, d, term, p))
 			continue;
 		p->match = term;
 		return;
 	}
+}
+
+void mxg_pass_fixed(struct mxguard_check *c, struct mxg_domain_check *d, struct mxg_pass *p)
+{
+	const struct mxg_ruleset *r = d->ruleset;
+	size_t count;
+	const uint32_t *numbers = mxg_prefix_set_lookup(r->prefixes, &c->boundary, &count);
+	p->addresses_seen = r->dns_count < r->term_count || r->certificate_count > 0;
+	for (size_t i = 0; i < count; i++) {
+		const struct mxg_gateway_term *term = &r->terms[numbers[i]];
+		if (!accept_match(c, d, term, p))
+			continue;
+		p->match = term;
+		break;
+	}
+	if (r->certificate_count > 0)
+		pass_certificates(c, d, p);
 }
 
 /* Moves what the last term touched into our own marks; true where it was stale. */
@@ -188,11 +207,37 @@ static bool add_outcome(const struct mxguard_check *c, struct mxg_domain_check *
 	}
 }
 
+static void load_past(struct mxguard_check *c, int entry)
+{
+	int64_t grace = c->policy->grace, settle = c->policy->settle, back = grace > settle ? grace : settle;
+	back = back > c->policy->reply_rules.max_ttl ? back : c->policy->reply_rules.max_ttl;
+	enum mxg_past cover = MXG_PAST_UNHEARD;
+	switch (mxg_history_load(c->past, c->answers, entry, c->now, back)) {
+	case MXG_HISTORY_NOMEM:
+		c->out_of_memory = true;
+		return;
+	case MXG_HISTORY_UNCOVERED:
+		cover = MXG_PAST_UNCOVERED;
+		break;
+	case MXG_HISTORY_COVERED:
+		cover = MXG_PAST_KNOWN;
+		break;
+	case MXG_HISTORY_ABSENT:
+		break;
+	}
+	c->past_cover = cover > c->past_cover ? cover : c->past_cover;
+}
+
 /* What the snapshot holds about an entry, before the evaluation looks at it. */
 void mxg_pass_load(void *context, int entry)
 {
 	struct mxguard_check *c = context;
 	mxg_answers_set_flags(c->answers, entry, MXG_ENTRY_LOADED, 0);
+	if (c->past != NULL) {
+		load_past(c, entry);
+		return;
+	}
+	c->past_cover = MXG_PAST_UNHEARD;
 	if (c->snapshot != NULL && mxg_snapshot_load(c->snapshot, c->answers, entry) == MXG_SNAPSHOT_NOMEM)
 		c->out_of_memory = true;
 }

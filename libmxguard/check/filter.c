@@ -4,21 +4,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check/removed_field.h"
 #include "base/header_cutter.h"
+#include "check/hidden_field.h"
+#include "check/removed_field.h"
 
 #define FIELD_MAX 16384 /* of a field, until it must be clear whose it is */
+#define LOOK_MAX 4096 /* at a time */
 #define MESSAGE_ID_MAX 998 /* RFC 5322 section 2.1.1 */
 
 struct mxguard_filter {
 	struct mxguard_policy *policy;
 	struct mxg_header_cutter cutter;
+	struct mxg_hidden_field hidden;
 	bool judged, going; /* the field at hand: whose it is is known; it has to go */
-	bool is_message_id;
+	bool is_message_id, holds_hidden; /* the field at hand */
 	bool over;
 	uint64_t cut_from, cut_to; /* the cut told last */
 	uint64_t top; /* UINT64_MAX: not known yet */
 	bool line_seen, crlf, open_line; /* the first line's end; the line above the top has none */
+	bool lf_only; /* so ended the first line, however long it was */
+	bool lf_seen;
 	char last; /* byte of the piece before */
 	bool has_message_id;
 	char message_id[MESSAGE_ID_MAX + 1];
@@ -49,10 +54,11 @@ void mxguard_filter_free(struct mxguard_filter *filter)
 void mxguard_filter_reset(struct mxguard_filter *f)
 {
 	mxg_header_init(&f->cutter, f->field, sizeof(f->field));
-	f->judged = f->going = f->is_message_id = f->over = false;
+	mxg_hidden_field_init(&f->hidden);
+	f->judged = f->going = f->is_message_id = f->holds_hidden = f->over = false;
 	f->cut_from = f->cut_to = 0;
 	f->top = UINT64_MAX;
-	f->line_seen = f->crlf = f->open_line = f->has_message_id = false;
+	f->line_seen = f->crlf = f->open_line = f->has_message_id = f->lf_only = f->lf_seen = false;
 	f->last = 0;
 	f->message_id[0] = '\0';
 }
@@ -80,24 +86,25 @@ static void note_message_id(struct mxguard_filter *f)
 static void begin_line(struct mxguard_filter *f)
 {
 	struct mxg_header_cutter *c = &f->cutter;
-	f->judged = f->going = f->is_message_id = false;
-	if (c->kind == MXG_HEADER_KIND_ENVELOPE)
+	f->going = f->is_message_id = f->holds_hidden = false;
+	f->judged = c->kind == MXG_HEADER_KIND_ENVELOPE;
+	if (f->judged)
 		return;
 	if (f->top == UINT64_MAX)
 		f->top = c->from;
 	f->is_message_id = !f->has_message_id && mxg_header_is(c, "message-id", 10);
-	c->wanted = f->is_message_id || mxg_removed_field_may_be(f->policy, c->bytes, c->len);
-	f->judged = !c->wanted;
+	f->judged = !mxg_removed_field_may_be(f->policy, c->bytes, c->len, false);
+	c->wanted = f->is_message_id || !f->judged;
 }
 
 static void judge(struct mxguard_filter *f, bool too_long)
 {
+	if (f->is_message_id && !f->has_message_id)
+		note_message_id(f);
 	if (f->judged)
 		return;
-	if (f->is_message_id)
-		note_message_id(f);
 	f->judged = true;
-	f->going = mxg_removed_field_is(f->policy, f->cutter.bytes, f->cutter.len, too_long);
+	f->going = f->holds_hidden || mxg_removed_field_is(f->policy, f->cutter.bytes, f->cutter.len, too_long);
 }
 
 /* Of the field that goes, what has come since the last cut. */
@@ -139,14 +146,64 @@ static int take(struct mxguard_filter *f, enum mxg_header_event event)
 /* How lines end here, the first one tells. */
 static void look_for_line_end(struct mxguard_filter *f, const char *bytes, size_t len)
 {
-	if (f->line_seen || len == 0)
+	if (f->lf_seen || len == 0)
 		return;
 	const char *lf = memchr(bytes, '\n', len);
 	uint64_t length = f->cutter.offset + (lf == NULL ? len : (size_t)(lf - bytes));
+	f->lf_seen = lf != NULL;
 	f->line_seen = lf != NULL || length > FIELD_MAX;
-	if (lf != NULL && length <= FIELD_MAX)
-		f->crlf = lf > bytes ? lf[-1] == '\r' : f->last == '\r';
+	if (lf != NULL) {
+		bool crlf = lf > bytes ? lf[-1] == '\r' : f->last == '\r';
+		f->crlf = crlf && length <= FIELD_MAX;
+		f->lf_only = !crlf;
+	}
 	f->last = bytes[len - 1];
+}
+
+/* A hidden field is shown for what it is, a part of the one around it, by taking away the breaks before it; where that
+ * is one which may have to go itself, it goes as a whole. */
+static int uncover(struct mxguard_filter *f)
+{
+	const struct mxg_hidden_field *h = &f->hidden;
+	bool inside = h->from > f->cutter.from, show = inside && f->judged && !f->going;
+	f->holds_hidden |= inside && !f->judged;
+	if (show) {
+		f->cut_from = h->from;
+		f->cut_to = h->to;
+	}
+	mxg_hidden_field_next(&f->hidden, f->policy);
+	return show ? MXGUARD_FILTER_RESULT_CUT : 0;
+}
+
+/* SpamAssassin's header ends with an empty line that ends like the first line, or the last; to be sure, a CR LF in a
+ * message whose lines end with LF is not its end for us either. */
+static bool goes_on(struct mxguard_filter *f)
+{
+	struct mxg_header_cutter *c = &f->cutter;
+	if (!f->lf_only || c->len != 2)
+		return false;
+	c->state = MXG_HEADER_AT_START;
+	return true;
+}
+
+/* The cutter gets no more than what has been looked at, and of the body not much is. */
+static int feed_some(struct mxguard_filter *f, const char **at, size_t *left)
+{
+	struct mxg_hidden_field *h = &f->hidden;
+	size_t ahead = (size_t)(h->offset - f->cutter.offset);
+	if (ahead == 0 && h->found)
+		return uncover(f);
+	if (!h->found && ahead < *left) {
+		mxg_hidden_field_look(h, f->policy, *at + ahead, *left - ahead < LOOK_MAX ? *left - ahead : LOOK_MAX);
+		ahead = (size_t)(h->offset - f->cutter.offset);
+	}
+	size_t some = ahead;
+	enum mxg_header_event event = mxg_header_next(&f->cutter, at, &some);
+	*left -= ahead - some;
+	if (event == MXG_HEADER_END && f->top == UINT64_MAX)
+		f->top = f->cutter.from;
+	int result = event == MXG_HEADER_END && goes_on(f) ? 0 : take(f, event);
+	return result == MXGUARD_FILTER_RESULT_MORE && (*left > 0 || h->found) ? 0 : result;
 }
 
 int mxguard_filter_feed(struct mxguard_filter *f, const void *bytes, size_t length, size_t *used)
@@ -158,12 +215,8 @@ int mxguard_filter_feed(struct mxguard_filter *f, const void *bytes, size_t leng
 		return MXGUARD_ERROR_INVALID;
 	if (!f->over)
 		look_for_line_end(f, at, left);
-	while (result == 0) {
-		enum mxg_header_event event = mxg_header_next(&f->cutter, &at, &left);
-		result = take(f, event);
-		if (event == MXG_HEADER_END && f->top == UINT64_MAX)
-			f->top = f->cutter.from;
-	}
+	while (result == 0)
+		result = feed_some(f, &at, &left);
 	*used = length - left;
 	return result;
 }
@@ -198,6 +251,8 @@ uint64_t mxguard_filter_final(const struct mxguard_filter *f)
 	bool open = c->state == MXG_HEADER_IN_HEAD ||
 		    (c->state != MXG_HEADER_AT_START && !f->judged && c->kind != MXG_HEADER_KIND_ENVELOPE);
 	uint64_t final = open ? c->from : c->offset;
+	if (f->hidden.len > 0 && f->hidden.from < final)
+		final = f->hidden.from;
 	return !f->line_seen && f->top < final ? f->top : final;
 }
 

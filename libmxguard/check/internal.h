@@ -7,8 +7,10 @@
 #include "spf/evaluate.h"
 #include "mxguard.h"
 #include "policy/setting.h"
+#include "check/past.h"
 #include "check/reasons.h"
 #include "base/text_list.h"
+#include "check/certificate.h"
 #include "check/token_reader.h"
 
 /* What one check consists of; shared by check*.c, boundary.c, decide*.c and report.c only. */
@@ -105,6 +107,9 @@ struct mxguard_check {
 	struct mxg_check_place kept;
 	struct mxguard_policy *policy;
 	struct mxguard_snapshot *snapshot;
+	const struct mxg_history *past; /* NULL: of now. Else what stood at past_time comes from there */
+	int64_t past_time;
+	enum mxg_past past_cover;
 	unsigned flags;
 	int64_t now;
 	/* the transaction */
@@ -112,6 +117,7 @@ struct mxguard_check {
 	bool peer_unreadable;
 	enum mxguard_place place;
 	const char *helo, *login, *sender, *id, *message_id;
+	const struct mxg_certificate *certificate; /* NULL: the front end was told nothing */
 	struct mxg_override override;
 	/* the boundary */
 	enum mxg_boundary_state boundary_state;
@@ -149,6 +155,11 @@ int mxg_boundary_feed(struct mxguard_check *check, const char *bytes, size_t len
 int mxg_boundary_end(struct mxguard_check *check);
 void mxg_boundary_reset(struct mxguard_check *check);
 void mxg_boundary_free(struct mxguard_check *check);
+
+/* report.c */
+/* By its number; one that is not decided for a number that does not exist. */
+const struct mxg_recipient *mxg_check_recipient(const struct mxguard_check *check, size_t index);
+const char *mxg_check_keep_result(const struct mxguard_check *check, const char *text);
 
 /* decide.c */
 void mxg_decide_domain(struct mxguard_check *check, struct mxg_domain_check *domain);

@@ -32,6 +32,10 @@
 	X(PEER_NOT_A_GATEWAY, "peer-not-a-gateway", NONE, "4.7.1", "the peer is not an authorized gateway") \
 	X(TOKEN_MISSING, "token-missing", NONE, "4.7.1", \
 	  "the address is a gateway's, but its header field with the secret is missing") \
+	X(CERTIFICATE_MISSING, "certificate-missing", NONE, "4.7.1", \
+	  "the gateway's TLS client certificate is missing, another one, or not verified") \
+	X(CERTIFICATE_NOT_TOLD, "certificate-not-told", NONE, "4.7.1", \
+	  "a gateway is known by its TLS client certificate, and this front end is not told it") \
 	X(UNTRACED_DIRECT, "untraced-direct", NONE, "4.7.1", "the message has no trace, and on_untraced says direct") \
 	X(DNS_TIMEOUT, "dns-timeout", TEMPORARY, "4.4.3", "DNS did not answer in time") \
 	X(DNS_SERVFAIL, "dns-servfail", TEMPORARY, "4.4.3", "the DNS server reported a failure") \

@@ -5,6 +5,7 @@
 
 #include "base/ascii.h"
 #include "base/idna.h"
+#include "base/line_break.h"
 
 #define RESULTS "authentication-results"
 #define VALUE_MAX 1024 /* of a value; no name of ours is longer than 253 bytes */
@@ -51,12 +52,17 @@ static enum name take_name(struct cursor *c, const char *name)
 	return is_control(*c->at) || *c->at == ' ' || *c->at == ':' || *c->at == '(' ? SAME : OTHER;
 }
 
-/* A continuation of nothing. */
+/* A continuation of nothing, or an empty line to some readers. */
 static void skip_leading(struct cursor *c)
 {
-	while (c->at < c->end && (*c->at == ' ' || is_control(*c->at))) {
+	while (c->at < c->end) {
+		size_t left = (size_t)(c->end - c->at), n = mxg_line_break(c->at, left);
+		if (n == 0)
+			n = *c->at == ' ' || is_control(*c->at);
+		if (n == 0)
+			return;
 		c->odd = true;
-		c->at++;
+		c->at += n < left ? n : left;
 	}
 }
 
@@ -79,9 +85,10 @@ static bool any_token(const struct mxguard_policy *policy, const char *field, si
 	return false;
 }
 
-bool mxg_removed_field_may_be(const struct mxguard_policy *policy, const char *head, size_t len)
+bool mxg_removed_field_may_be(const struct mxguard_policy *policy, const char *head, size_t len, bool whole)
 {
-	return name_of(head, len, RESULTS) != OTHER || any_token(policy, head, len, true);
+	enum name is = name_of(head, len, RESULTS);
+	return is == SAME || (is == CUT && !whole) || any_token(policy, head, len, !whole);
 }
 
 /* ---- comments and blanks --------------------------------------------------------------------- */

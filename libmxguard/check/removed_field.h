@@ -11,8 +11,9 @@
  * names another server stays.
  */
 
-/* Whether a field that begins like this may be one; if not, the rest of it need not be looked at. */
-bool mxg_removed_field_may_be(const struct mxguard_policy *policy, const char *head, size_t len);
+/* Whether a field that begins like this may be one; if not, the rest of it need not be looked at. `whole`: there is no
+ * more of its name. */
+bool mxg_removed_field_may_be(const struct mxguard_policy *policy, const char *head, size_t len, bool whole);
 
 /* `too_long`: there is more of it. */
 bool mxg_removed_field_is(const struct mxguard_policy *policy, const char *field, size_t len, bool too_long);

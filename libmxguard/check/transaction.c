@@ -137,6 +137,34 @@ int mxguard_check_set_place(struct mxguard_check *c, enum mxguard_place place)
 	return MXGUARD_ERROR_NONE;
 }
 
+/* "not told" stays apart from "there is none". */
+static int keep_fact(struct mxguard_check *c, const char **field, const char *text)
+{
+	return text == NULL ? MXGUARD_ERROR_NONE : keep(c, field, text, strlen(text));
+}
+
+int mxguard_check_set_certificate(struct mxguard_check *c, const char *subject, const char *issuer,
+				  const char *fingerprint, const char *key_fingerprint, unsigned flags)
+{
+	if (begun(c))
+		return failed(c, MXGUARD_ERROR_STATE);
+	c->certificate = NULL;
+	if ((flags & ~(unsigned)(MXGUARD_CERTIFICATE_FLAG_VERIFIED | MXGUARD_CERTIFICATE_FLAG_SUBJECT_DN)) != 0)
+		return failed(c, MXGUARD_ERROR_INVALID);
+	struct mxg_certificate *told = mxg_arena_take(&c->arena, sizeof(*told));
+	if (told == NULL)
+		return failed(c, MXGUARD_ERROR_NOMEM);
+	*told = (struct mxg_certificate){ .verified = (flags & MXGUARD_CERTIFICATE_FLAG_VERIFIED) != 0,
+					  .subject_is_dn = (flags & MXGUARD_CERTIFICATE_FLAG_SUBJECT_DN) != 0 };
+	mxg_fingerprint_read(&told->fingerprint, fingerprint);
+	mxg_fingerprint_read(&told->key, key_fingerprint);
+	if (keep_fact(c, &told->subject, subject) != MXGUARD_ERROR_NONE ||
+	    keep_fact(c, &told->issuer, issuer) != MXGUARD_ERROR_NONE)
+		return failed(c, MXGUARD_ERROR_NOMEM);
+	c->certificate = told;
+	return MXGUARD_ERROR_NONE;
+}
+
 int mxguard_check_set_ids(struct mxguard_check *c, const char *id, const char *message_id)
 {
 	int result = id == NULL ? MXGUARD_ERROR_NONE : keep(c, &c->id, id, strlen(id));

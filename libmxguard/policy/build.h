@@ -99,11 +99,13 @@ bool mxg_take_servers(struct mxg_policy_build *b, const struct mxg_setting *row,
 bool mxg_network_defaults(struct mxg_policy_build *b);
 bool mxg_own_names(struct mxg_policy_build *b); /* own_names.c; behind the defaults */
 
-/* ---- gateways.c, token_value.c, blocks.c, hash.c ------------------------- */
+/* ---- gateways.c, token_value.c, certificate_value.c, blocks.c, hash.c ------------------------- */
 
 bool mxg_take_gateways(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
 		       const config_setting_t *setting);
 bool mxg_take_token(struct mxg_policy_build *b, struct mxg_token *token, const config_setting_t *setting);
+bool mxg_take_certificate(struct mxg_policy_build *b, struct mxg_certificate_rule *rule,
+			  const config_setting_t *setting);
 /* Makes the rulesets: the blocks' are copies of the default, changed. */
 bool mxg_take_policies(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
 		       const config_setting_t *setting);

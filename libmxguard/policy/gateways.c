@@ -78,7 +78,7 @@ static bool take_terms(struct mxg_policy_build *b, struct mxg_ruleset *rules, ui
 		       const config_setting_t *setting)
 {
 	struct mxg_gateway *gateway = &rules->gateways[number];
-	const char *text = config_setting_get_string(setting), *piece;
+	const char *text = setting == NULL ? "" : config_setting_get_string(setting), *piece;
 	size_t len;
 	text = mxg_build_copy(b, text, strlen(text)); /* terms borrow from it */
 	if (text == NULL)
@@ -132,6 +132,8 @@ static bool count_terms(struct mxg_policy_build *b, const config_setting_t *entr
 	const config_setting_t *allow = config_setting_get_member(entry, "allow");
 	if (config_setting_get_member(entry, "name") == NULL)
 		return mxg_build_fail(b, entry, "found a gateway without a name; expected name = \"...\"");
+	if (allow == NULL && config_setting_get_member(entry, "certificate") != NULL)
+		return true; /* a gateway whatever its address */
 	if (allow == NULL)
 		return mxg_build_fail(b, entry, "found a gateway without terms; expected allow = \"...\"");
 	const char *text = mxg_build_string(b, allow, "terms, such as \"ip4:192.0.2.10 mx\"");
@@ -146,9 +148,27 @@ static bool take_entry(struct mxg_policy_build *b, struct mxg_ruleset *rules, ui
 		       const config_setting_t *entry)
 {
 	const config_setting_t *header = config_setting_get_member(entry, "header");
+	const config_setting_t *certificate = config_setting_get_member(entry, "certificate");
 	return take_name(b, rules, number, config_setting_get_member(entry, "name")) &&
 	       (header == NULL || mxg_take_token(b, &rules->gateways[number].token, header)) &&
+	       (certificate == NULL || mxg_take_certificate(b, &rules->gateways[number].certificate, certificate)) &&
 	       take_terms(b, rules, number, config_setting_get_member(entry, "allow"));
+}
+
+/* Entries that a certificate alone decides have no terms: one that stands for them each. */
+static bool take_certificates(struct mxg_policy_build *b, struct mxg_ruleset *rules)
+{
+	static const char word[] = "certificate";
+	rules->certificate_count = 0;
+	rules->certificate_terms = mxg_build_take(b, rules->gateway_count, sizeof(*rules->certificate_terms));
+	if (rules->certificate_terms == NULL)
+		return false;
+	for (uint32_t i = 0; i < rules->gateway_count; i++)
+		if (rules->gateways[i].term_count == 0)
+			rules->certificate_terms[rules->certificate_count++] =
+				(struct mxg_gateway_term){ .gateway = i,
+							   .term = { .text = word, .text_len = sizeof(word) - 1 } };
+	return true;
 }
 
 /* ---- the set of ranges --------------------------------------------------------------------------- */
@@ -197,7 +217,7 @@ static const struct mxg_gateway *covering(const struct mxg_ruleset *rules, const
 	for (size_t i = 0; i < count; i++) {
 		const struct mxg_gateway_term *other = &rules->terms[numbers[i]];
 		const struct mxg_gateway *gateway = &rules->gateways[other->gateway];
-		if (other->gateway < term->gateway && gateway->token.field == NULL &&
+		if (other->gateway < term->gateway && gateway->token.field == NULL && !gateway->certificate.set &&
 		    other->term.prefix.bits <= term->term.prefix.bits)
 			return gateway;
 	}
@@ -246,7 +266,7 @@ bool mxg_take_gateways(struct mxg_policy_build *b, const struct mxg_setting *row
 	for (uint32_t i = 0; i < count; i++, rules->gateway_count++)
 		if (!take_entry(b, rules, i, config_setting_get_elem(setting, i)))
 			return false;
-	if (!make_set(b, rules))
+	if (!take_certificates(b, rules) || !make_set(b, rules))
 		return false;
 	warn_of_covered(b, rules, setting);
 	return b->error == MXGUARD_ERROR_NONE;

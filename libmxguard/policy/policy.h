@@ -12,6 +12,7 @@
 
 /* What mxguard.conf(5) says, read once, immutable. Only policy*.c know libconfig. */
 
+enum mxg_log_format { MXG_LOG_TEXT = 0, MXG_LOG_JSON };
 enum mxg_tag { MXG_TAG_NEVER = 0, MXG_TAG_NOT_ACCEPTED, MXG_TAG_ALWAYS };
 
 /* A second condition on an entry whose addresses are shared: a header field with a secret. */
@@ -22,10 +23,19 @@ struct mxg_token {
 	size_t value_len;
 };
 
+/* What the client's TLS certificate must be. */
+struct mxg_certificate_rule {
+	bool set; /* false: no condition */
+	bool has_fingerprint, verified;
+	uint8_t fingerprint[32]; /* SHA-256, of certificate or public key */
+	const char *subject; /* NULL: any */
+};
+
 struct mxg_gateway {
 	const char *name;
 	struct mxg_token token;
-	size_t first_term, term_count; /* its terms in the ruleset, configuration order */
+	struct mxg_certificate_rule certificate;
+	size_t first_term, term_count; /* its terms in the ruleset, configuration order; none: the certificate alone */
 };
 
 /* One term of one gateway. Its index in ruleset->terms is its number: lower is earlier
@@ -52,6 +62,8 @@ struct mxg_ruleset {
 	struct mxg_prefix_set *prefixes; /* ip4 and ip6 terms; an item's number is the term's */
 	size_t dns_count; /* the other terms: numbers, ascending */
 	uint32_t *dns_terms;
+	size_t certificate_count; /* of entries without terms, whose certificate makes a gateway of any address: */
+	struct mxg_gateway_term *certificate_terms; /* … terms that stand for them, in no other list */
 	bool by_recipient; /* one of them is */
 	struct mxg_exempt exempt;
 	enum mxguard_action on_direct, on_direct_queued, on_unknown; /* never ACCEPT unless written so */
@@ -96,6 +108,7 @@ struct mxguard_policy {
 	struct mxg_string_list trace_mta_names;
 	const char *authserv_id; /* default: this host's name */
 	const char *hostname; /* this host's name, for %{r} and defaults */
+	enum mxg_log_format log_format;
 	const char *on_alarm; /* a line for sh(1), run by refresh alone; NULL: none */
 	const char *state_dir;
 	int timeout_ms;

@@ -20,7 +20,8 @@ enum mxg_setting_place {
 	MXG_PLACE_TRACE = 1 << 2,
 	MXG_PLACE_DNS = 1 << 3,
 	MXG_PLACE_GATEWAY = 1 << 4, /* an entry of `gateways` */
-	MXG_PLACE_HEADER = 1 << 5 /* `header` of such an entry */
+	MXG_PLACE_HEADER = 1 << 5, /* `header` of such an entry */
+	MXG_PLACE_CERTIFICATE = 1 << 6 /* … and `certificate` */
 };
 
 enum mxg_override_number {

@@ -56,6 +56,13 @@ static const struct mxg_word tags[] = {
 	{ NULL, 0 },
 };
 
+#define LOG_FORMATS "\"text\" or \"json\""
+static const struct mxg_word log_formats[] = {
+	{ "text", MXG_LOG_TEXT },
+	{ "json", MXG_LOG_JSON },
+	{ NULL, 0 },
+};
+
 static bool (*const is_reply_text)(const char *) = mxg_is_reply_text;
 static bool (*const is_mailbox)(const char *) = mxg_is_mailbox;
 static bool (*const is_command)(const char *) = mxg_is_command;
@@ -223,6 +230,8 @@ const struct mxg_setting mxg_settings[] = {
 	{ "exempt", BOTH, MXG_OVERRIDE_EXEMPT, RULES(exempt), EXEMPT, NULL, "none", mxg_read_exempt, NULL,
 	  take_exempt },
 	{ "patience", MXG_PLACE_FILE, 0, POLICY(patience), SECONDS, "4h", NULL, mxg_read_seconds, NULL, NULL },
+	{ "log_format", MXG_PLACE_FILE, 0, POLICY(log_format), LOG_FORMATS, "text", NULL, mxg_read_word, log_formats,
+	  NULL },
 	ACTION(on_direct, MXG_OVERRIDE_ON_DIRECT, "reject"),
 	ACTION(on_direct_queued, MXG_OVERRIDE_ON_DIRECT_QUEUED, "quarantine"),
 	ACTION(on_unknown, MXG_OVERRIDE_ON_UNKNOWN, "defer"),
@@ -242,14 +251,19 @@ const struct mxg_setting mxg_settings[] = {
 	{ "gateways", BOTH, 0, 0, "a list of groups", NULL, NULL, NULL, NULL, mxg_take_gateways },
 	{ "name", MXG_PLACE_GATEWAY, 0, 0, "1 to 64 letters, digits, dots, hyphens and underscores", NULL, "required",
 	  NULL, NULL, NULL },
-	{ "allow", MXG_PLACE_GATEWAY, 0, 0, "terms, such as \"ip4:192.0.2.10 mx\"", NULL, "required", NULL, NULL,
-	  NULL },
+	{ "allow", MXG_PLACE_GATEWAY, 0, 0, "terms, such as \"ip4:192.0.2.10 mx\"", NULL,
+	  "required without certificate", NULL, NULL, NULL },
 	{ "header", MXG_PLACE_GATEWAY, 0, 0, "a group { }", NULL, "no second condition", NULL, NULL, NULL },
+	{ "certificate", MXG_PLACE_GATEWAY, 0, 0, "a group { }", NULL, "no such condition", NULL, NULL, NULL },
 	{ "name", MXG_PLACE_HEADER, 0, 0, "a header field of its own, such as \"X-Gateway-Token\"", NULL, "required",
 	  NULL, NULL, NULL },
 	{ "value", MXG_PLACE_HEADER, 0, 0, "1 to 800 printable ASCII characters", NULL, "required without value_file",
 	  NULL, NULL, NULL },
 	{ "value_file", MXG_PLACE_HEADER, 0, 0, "an absolute path", NULL, "required without value", NULL, NULL, NULL },
+	{ "fingerprint", MXG_PLACE_CERTIFICATE, 0, 0, "64 hexadecimal digits", NULL, "required without subject", NULL,
+	  NULL, NULL },
+	{ "subject", MXG_PLACE_CERTIFICATE, 0, 0, "a common name", NULL, "any", NULL, NULL, NULL },
+	{ "verified", MXG_PLACE_CERTIFICATE, 0, 0, "true or false", NULL, "false", NULL, NULL, NULL },
 	{ "policies", MXG_PLACE_FILE, 0, 0, "a list of groups", NULL, NULL, NULL, NULL, mxg_take_policies },
 };
 /* clang-format on */

@@ -36,9 +36,12 @@ static bool refuse(struct mxg_policy_build *b, const config_setting_t *s, unsign
 	const char *nearest = mxg_nearest(written, names, known);
 	if (nearest != NULL)
 		return mxg_build_fail(b, s, "found an unknown setting; expected perhaps %s", nearest);
-	if (place == MXG_PLACE_GATEWAY || place == MXG_PLACE_HEADER)
+	if (place == MXG_PLACE_HEADER || place == MXG_PLACE_CERTIFICATE)
 		return mxg_build_fail(b, s, "found an unknown setting; expected %s, %s or %s", names[0], names[1],
 				      names[2]);
+	if (place == MXG_PLACE_GATEWAY)
+		return mxg_build_fail(b, s, "found an unknown setting; expected %s, %s, %s or %s", names[0], names[1],
+				      names[2], names[3]);
 	return mxg_build_fail(b, s, "found an unknown setting; expected one of those in mxguard.conf(5)");
 }
 

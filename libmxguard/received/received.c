@@ -118,13 +118,14 @@ static bool is_google_name(struct mxg_slice by)
 	return false;
 }
 
-/* Exim's comment stands behind the protocol and what it says of TLS, before
- * the id and the sender; behind those a client could have written it. */
+/* Exim's comment stands behind the protocol and what it says of TLS, before the
+ * id, the sender and the recipient; behind those a client could have written it. */
 static bool has_exim_comment(const struct mxg_clauses *c)
 {
 	for (unsigned i = 0; i < c->tail.count; i++) {
 		struct mxg_slice text = c->tail.item[i].text;
-		if ((c->id.len > 0 && text.at > c->id.at) || mxg_slice_begins(text, "envelope-from"))
+		if ((c->id.len > 0 && text.at > c->id.at) || (c->recipient.len > 0 && text.at > c->recipient.at) ||
+		    mxg_slice_begins(text, "envelope-from"))
 			return false;
 		if (mxg_slice_begins(text, "Exim "))
 			return true;
@@ -132,11 +133,12 @@ static bool has_exim_comment(const struct mxg_clauses *c)
 	return false;
 }
 
-static bool is_getmail(struct mxg_slice behind)
+static bool protocol_is_followed_by(const struct mxg_clauses *c, const char *text)
 {
+	struct mxg_slice behind = c->after_protocol;
 	while (behind.len > 0 && mxg_byte_is(behind.at[0], MXG_BYTE_BLANK))
 		behind = mxg_slice_skip(behind, 1);
-	return mxg_slice_begins(behind, "getmail");
+	return mxg_slice_begins(behind, text);
 }
 
 /* No word tells these; the form of what they write behind "by" does. It must
@@ -190,9 +192,9 @@ unsigned mxg_clauses_writers(const struct mxg_clauses *c)
 		return MXG_MTA_POSTFIX;
 	if (has_exim_comment(c))
 		return MXG_MTA_EXIM;
-	if (c->id.len == 0 && c->tail.count > 0 && mxg_slice_begins(c->tail.item[0].text, "fetchmail-"))
+	if (protocol_is_followed_by(c, "(fetchmail-"))
 		return MXG_MTA_FETCHMAIL;
-	if (is_getmail(c->after_protocol))
+	if (protocol_is_followed_by(c, "getmail"))
 		return MXG_MTA_GETMAIL;
 	if (is_google_name(c->by) && own->count == 0)
 		return MXG_MTA_GOOGLE;
@@ -290,10 +292,18 @@ static const char *skip_name(const char *field, const char *end)
 	return at;
 }
 
+/* What takes mail from an MTA of ours and hands it on, told by words of its own. */
+static unsigned agents_of(const struct mxg_clauses *c)
+{
+	return MXG_MTA_AMAVIS | (mxg_slice_begins(c->protocol, "LMTP") ? MXG_MTA_DOVECOT | MXG_MTA_CYRUS : 0);
+}
+
 static unsigned allowed_by(unsigned candidates, unsigned mask, const struct mxg_clauses *c)
 {
-	if (mask == 0)
-		return candidates;
+	/* who names only those has not said which MTA stands before them */
+	if ((mask & ~(unsigned)MXG_MTA_AGENTS) == 0)
+		return mask == 0 ? candidates : candidates & (MXG_MTA_CAPTURED | mask);
+	mask |= agents_of(c);
 	/* Postfix can be told to call itself anything (mail_name) */
 	if (candidates & MXG_MTA_OTHER && mask & MXG_MTA_POSTFIX && c->after_by.count == 1)
 		return MXG_MTA_POSTFIX | (candidates & mask);

@@ -47,6 +47,9 @@ enum mxg_mta {
 	 MXG_MTA_HARAKA | MXG_MTA_CHASQUID | MXG_MTA_DOVECOT | MXG_MTA_CYRUS | MXG_MTA_AMAVIS | MXG_MTA_FETCHMAIL | \
 	 MXG_MTA_GETMAIL | MXG_MTA_NULLCLIENT)
 
+/* They stand behind an MTA of ours, whichever that is. */
+#define MXG_MTA_AGENTS (MXG_MTA_DOVECOT | MXG_MTA_CYRUS | MXG_MTA_AMAVIS)
+
 /* "postfix" -> MXG_MTA_POSTFIX; 0 for a name that is not known. */
 unsigned mxg_mta_parse(const char *name, size_t len);
 const char *mxg_mta_name(unsigned mta); /* of one bit; "unknown" otherwise */

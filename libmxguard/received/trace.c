@@ -106,7 +106,6 @@ static bool is_same_time(const struct mxg_trace *t, const struct mxg_received *r
  * put any field there. */
 static bool follows_submission(const struct mxg_trace *t, const struct mxg_received *r)
 {
-	const unsigned agents = MXG_MTA_DOVECOT | MXG_MTA_CYRUS | MXG_MTA_AMAVIS;
 	bool named = t->rules.belief == MXG_TRACE_NAMED || t->rules.belief == MXG_TRACE_FIRST_OR_NAMED;
 	if (t->rules.belief == MXG_TRACE_FIRST_HOP)
 		return false;
@@ -115,7 +114,7 @@ static bool follows_submission(const struct mxg_trace *t, const struct mxg_recei
 	if (named && is_our_name(&t->rules, r->by, true))
 		return true;
 	if (t->by[0] != '\0')
-		return same_name(r->by, t->by, strlen(t->by)) && (r->mta & (t->mta | agents)) != 0;
+		return same_name(r->by, t->by, strlen(t->by)) && (r->mta & (t->mta | MXG_MTA_AGENTS)) != 0;
 	return is_same_time(t, r) && (!named || is_tcpserver_name(t, r));
 }
 

@@ -12,7 +12,7 @@
  * first byte of the key:
  *
  *   "H"                       the header, exactly one; MXG_SNAPSHOT_HEADER_SIZE bytes:
- *       0  magic (8)          8  version (4)        12  0 (4)
+ *       0  magic (8)          8  version (4)        12  generation (4)
  *      16  length of the file (8)                   24  written, seconds since the epoch (8)
  *      32  configuration hash (32)                  64  number of domains (4)
  *      68  number of questions (4)                  72  CRC of the first 2,048 bytes (4)
@@ -39,6 +39,7 @@
 
 enum {
 	MXG_SNAPSHOT_AT_VERSION = 8,
+	MXG_SNAPSHOT_AT_GENERATION = 12,
 	MXG_SNAPSHOT_AT_LENGTH = 16,
 	MXG_SNAPSHOT_AT_WRITTEN = 24,
 	MXG_SNAPSHOT_AT_HASH = 32,

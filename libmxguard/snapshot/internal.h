@@ -37,6 +37,7 @@ struct mxguard_snapshot {
 	ino_t inode;
 	uint64_t size;
 	int64_t written;
+	uint32_t generation;
 	struct mxg_reply_rules rules; /* also for what was written under others */
 	uint8_t table[MXG_CDB_TABLE_SIZE];
 	uint8_t header[MXG_SNAPSHOT_HEADER_SIZE];

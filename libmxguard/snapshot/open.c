@@ -98,6 +98,9 @@ static int check_header(struct mxguard_snapshot *s, const struct mxguard_policy 
 		return complain(message, size, MXGUARD_ERROR_CONFIG, path,
 				"was written for another configuration; run mxguard refresh");
 	s->written = (int64_t)mxg_get64(h + MXG_SNAPSHOT_AT_WRITTEN);
+	s->generation = mxg_get32(h + MXG_SNAPSHOT_AT_GENERATION);
+	if (s->generation == 0) /* refresh did not number them yet */
+		s->generation = (uint32_t)s->written | (s->written == 0);
 	return MXGUARD_ERROR_NONE;
 }
 

@@ -365,6 +365,11 @@ bool mxg_snapshot_next(const struct mxguard_snapshot *s, uint64_t *at, struct mx
 	return false;
 }
 
+uint32_t mxg_snapshot_generation(const struct mxguard_snapshot *s)
+{
+	return s->generation;
+}
+
 int64_t mxg_snapshot_written(const struct mxguard_snapshot *s)
 {
 	return s->written;

@@ -34,6 +34,9 @@ int mxg_snapshot_open_any(struct mxguard_snapshot **snapshot, const struct mxgua
  * where it is damaged. */
 bool mxg_snapshot_next(const struct mxguard_snapshot *snapshot, uint64_t *at, struct mxg_question *out);
 
+/* Higher than that of every snapshot that this one took the place of; never 0. */
+uint32_t mxg_snapshot_generation(const struct mxguard_snapshot *snapshot);
+
 int64_t mxg_snapshot_written(const struct mxguard_snapshot *snapshot); /* seconds since the epoch */
 
 #endif

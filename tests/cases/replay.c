@@ -27,11 +27,12 @@ struct answer {
 struct test_case {
 	char *config, *message;
 	char *peer, *helo, *from, *login, *place, *load_error;
+	char *subject, *issuer, *fingerprint, *key_fingerprint, *certificate; /* NULL: not told */
 	long long now, rounds, questions;
-	char *rcpt[MAX], *expect[MAX];
+	char *rcpt[MAX], *expect[MAX], *step[MAX];
 	struct answer dns[MAX];
 	char *version[MAX];
-	size_t rcpts, expects, answers, versions;
+	size_t rcpts, expects, answers, versions, steps;
 	char folder[64]; /* holds the snapshot; "" where there is none */
 };
 
@@ -89,8 +90,17 @@ static void read_setting(struct test_case *t, const char *key, const char *value
 	struct {
 		const char *key;
 		char **to;
-	} texts[] = { { "peer", &t->peer },   { "helo", &t->helo },   { "from", &t->from },
-		      { "login", &t->login }, { "place", &t->place }, { "load-error", &t->load_error } };
+	} texts[] = { { "peer", &t->peer },
+		      { "helo", &t->helo },
+		      { "from", &t->from },
+		      { "login", &t->login },
+		      { "place", &t->place },
+		      { "load-error", &t->load_error },
+		      { "cert-subject", &t->subject },
+		      { "cert-issuer", &t->issuer },
+		      { "cert-fingerprint", &t->fingerprint },
+		      { "cert-key-fingerprint", &t->key_fingerprint },
+		      { "certificate", &t->certificate } };
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (strcmp(texts[i].key, key) == 0) {
 			*texts[i].to = strdup(value);
@@ -106,6 +116,8 @@ static void read_setting(struct test_case *t, const char *key, const char *value
 		t->rcpt[t->rcpts++] = strdup(value);
 	else if (strcmp(key, "expect") == 0 && t->expects < MAX)
 		t->expect[t->expects++] = strdup(value);
+	else if (strcmp(key, "step") == 0 && t->steps < MAX)
+		t->step[t->steps++] = strdup(value);
 	else
 		fail("no such key: %s", key);
 }
@@ -157,7 +169,9 @@ static bool read_case(struct test_case *t, const char *path)
 
 static void free_case(struct test_case *t)
 {
-	char *all[] = { t->config, t->message, t->peer, t->helo, t->from, t->login, t->place, t->load_error };
+	char *all[] = { t->config,          t->message,     t->peer,      t->helo,   t->from,
+			t->login,           t->place,       t->subject,   t->issuer, t->fingerprint,
+			t->key_fingerprint, t->certificate, t->load_error };
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		free(all[i]);
 	for (size_t i = 0; i < t->rcpts; i++)
@@ -166,6 +180,8 @@ static void free_case(struct test_case *t)
 		free(t->expect[i]);
 	for (size_t i = 0; i < t->versions; i++)
 		free(t->version[i]);
+	for (size_t i = 0; i < t->steps; i++)
+		free(t->step[i]);
 	for (size_t i = 0; i < t->answers; i++) {
 		free(t->dns[i].name);
 		free(t->dns[i].type);
@@ -586,6 +602,40 @@ static void add_recipients(const struct test_case *t, struct mxguard_check *c)
 	}
 }
 
+/* "certificate: verified dn", either word, or none: what the front end says of it. */
+static void set_certificate(const struct test_case *t, struct mxguard_check *c)
+{
+	const char *p = t->certificate == NULL ? "" : t->certificate;
+	unsigned flags = 0;
+	while (*p != '\0') {
+		char *word = dup_word(&p);
+		if (strcmp(word, "verified") == 0)
+			flags |= MXGUARD_CERTIFICATE_FLAG_VERIFIED;
+		else if (strcmp(word, "dn") == 0)
+			flags |= MXGUARD_CERTIFICATE_FLAG_SUBJECT_DN;
+		else
+			fail("certificate: %s", word);
+		free(word);
+	}
+	if (t->certificate != NULL && mxguard_check_set_certificate(c, t->subject, t->issuer, t->fingerprint,
+								    t->key_fingerprint, flags) != MXGUARD_ERROR_NONE)
+		fail("the certificate is not taken");
+	if (t->certificate == NULL && (t->subject != NULL || t->fingerprint != NULL || t->key_fingerprint != NULL))
+		fail("cert-… without \"certificate:\"");
+}
+
+static void compare_steps(const struct test_case *t, const struct mxguard_check *c)
+{
+	for (size_t i = 0; i < t->steps; i++) {
+		bool found = false;
+		const char *step;
+		for (size_t n = 0; (step = mxguard_check_step(c, 0, n)) != NULL; n++)
+			found |= strstr(step, t->step[i]) != NULL;
+		if (!found)
+			fail("no step says \"%s\"", t->step[i]);
+	}
+}
+
 static void run_loaded(struct test_case *t, struct mxguard_policy *policy)
 {
 	char message[500] = "";
@@ -609,8 +659,10 @@ static void run_loaded(struct test_case *t, struct mxguard_policy *policy)
 		mxguard_check_set_login(c, t->login);
 	if (t->place != NULL && strcmp(t->place, "queued") == 0)
 		mxguard_check_set_place(c, MXGUARD_PLACE_QUEUED);
+	set_certificate(t, c);
 	add_recipients(t, c);
 	run_check(t, c);
+	compare_steps(t, c);
 	if (t->expects != t->rcpts)
 		fail("%zu recipients, %zu expectations", t->rcpts, t->expects);
 	for (size_t i = 0; i < t->expects; i++)

@@ -1,111 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* What each MTA writes for a client: its rules for every word that the client
  * chooses, as in printers.py, and common forms of writers that nobody knows. */
-#include "printers.h"
+#include "client.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "words.h"
-
-#define DATE "; Mon, 23 Nov 2026 12:35:31 +0000"
 #define QDATE "; 23 Nov 2026 12:39:21 -0000"
 #define EXIM_ID "1xVTHW-00000D-05"
-
-struct client {
-	char address[64];
-	bool v6, bad;
-	char helo[WORD_MAX], ptr[WORD_MAX], ident[WORD_MAX], login[WORD_MAX], certificate[WORD_MAX], sender[WORD_MAX];
-	char more[WORD_MAX]; /* the first line of the message, where it begins with a blank */
-	bool tls;
-};
-
-/* ---- writing ------------------------------------------------------------------------ */
-
-static void put(struct made *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void put(struct made *m, const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	int n = vsnprintf(m->field + m->len, sizeof(m->field) - m->len, format, args);
-	va_end(args);
-	m->len += n > 0 ? (size_t)n : 0;
-	if (m->len >= sizeof(m->field))
-		m->len = sizeof(m->field) - 1;
-}
-
-/* "ESMTP", or what is longer where there was TLS or a login */
-static const char *with(const struct client *c, bool login)
-{
-	static const char *const names[] = { "ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA" };
-	return names[(c->tls ? 1 : 0) + (login ? 2 : 0)];
-}
 
 static const char *lower_with(const struct client *c, bool login)
 {
 	static const char *const names[] = { "esmtp", "esmtps", "esmtpa", "esmtpsa" };
 	return names[(c->tls ? 1 : 0) + (login ? 2 : 0)];
 }
-
-/* ---- what MTAs make of a word ----------------------------------------------------------- */
-
-static char *only(char *out, const char *word, const char *also, char instead)
-{
-	char *to = out;
-	for (; *word != '\0'; word++)
-		*to++ = is_host_char(*word) || strchr(also, *word) != NULL ? *word : instead;
-	*to = '\0';
-	return out;
-}
-
-static char *without(char *out, const char *word, const char *bad, char instead)
-{
-	char *to = out;
-	for (; *word != '\0'; word++)
-		*to++ = strchr(bad, *word) != NULL || (unsigned char)*word < 32 || *word == 127 ? instead : *word;
-	*to = '\0';
-	return out;
-}
-
-static char *first_word(char *out, const char *word, const char *blanks)
-{
-	word += strspn(word, blanks);
-	size_t n = strcspn(word, blanks);
-	memcpy(out, word, n);
-	out[n] = '\0';
-	if (n == 0)
-		strcpy(out, "x");
-	return out;
-}
-
-/* Postfix prints parentheses where they add up. */
-static char *balanced(char *out, const char *word)
-{
-	int depth = 0;
-	bool good = true;
-	without(out, word, "", '?');
-	for (const char *p = out; *p != '\0'; p++) {
-		depth += (*p == '(') - (*p == ')');
-		good = good && depth >= 0;
-	}
-	for (char *p = out; *p != '\0' && (!good || depth != 0); p++)
-		*p = *p == '(' || *p == ')' ? '?' : *p;
-	return out;
-}
-
-static bool is_checked_helo(const char *helo)
-{
-	size_t n = strlen(helo);
-	if (n > 2 && helo[0] == '[' && helo[n - 1] == ']')
-		return strspn(helo + 1, "0123456789abcdefABCDEFIPv:.") == n - 2;
-	return is_host_name(helo);
-}
-
-/* ---- the MTAs: false where they refuse the client ------------------------------------------ */
-
-typedef bool printer(struct made *m, const struct client *c);
 
 static bool postfix_named(struct made *m, const struct client *c, const char *mail_name)
 {
@@ -120,7 +27,7 @@ static bool postfix_named(struct made *m, const struct client *c, const char *ma
 	m->login = c->login[0] != '\0';
 	if (m->login)
 		put(m, "\t(Authenticated sender: %s)\n", balanced(word, c->login));
-	put(m, "\tby mx.example.com (%s) with %s id 4FORGED01\n\tfor <a@b.example>" DATE " (UTC)\n", mail_name,
+	put(m, "\tby mx.example.com (%s) with %s id 4FORGED01\n\tfor <a@b.example>" FIELD_DATE " (UTC)\n", mail_name,
 	    m->login && c->v6 ? "SMTP" : with(c, m->login));
 	return true;
 }
@@ -139,14 +46,15 @@ static bool postfix_own_name(struct made *m, const struct client *c)
 static bool postfix_hidden(struct made *m, const struct client *c)
 {
 	m->plain = false;
-	put(m, "by mx.example.com (Postfix) id 4FORGED01%s" DATE " (UTC)\n", c->v6 ? "\n\tfor <a@b.example>" : "");
+	put(m, "by mx.example.com (Postfix) id 4FORGED01%s" FIELD_DATE " (UTC)\n",
+	    c->v6 ? "\n\tfor <a@b.example>" : "");
 	return true;
 }
 
 static bool postfix_local(struct made *m, const struct client *c)
 {
 	m->local = true;
-	put(m, "by mx.example.com (Postfix%s)\n\tid 4FORGED01" DATE " (UTC)\n", c->v6 ? ", from userid 33" : "");
+	put(m, "by mx.example.com (Postfix%s)\n\tid 4FORGED01" FIELD_DATE " (UTC)\n", c->v6 ? ", from userid 33" : "");
 	return true;
 }
 
@@ -257,7 +165,7 @@ static bool sendmail_bogus(struct made *m, const struct client *c)
 	put(m, "[%s%s])\n", c->v6 ? "IPv6:" : "", c->address);
 	if (m->login)
 		put(m, "\t(authenticated bits=0)\n");
-	put(m, "\tby mx.example.com (8.17.1.9/8.17.1.9) with %s id 6ANCaees000030\n\tfor <a@b.example>" DATE "\n",
+	put(m, "\tby mx.example.com (8.17.1.9/8.17.1.9) with %s id 6ANCaees000030\n\tfor <a@b.example>" FIELD_DATE "\n",
 	    c->v6 ? "ESMTP" : with(c, m->login));
 	return true;
 }
@@ -301,7 +209,7 @@ static bool courier(struct made *m, const struct client *c)
 	    c->v6 ? "" : "::ffff:", c->address);
 	if (c->ident[0] != '\0')
 		put(m, "  (IDENT: %s)\n", without(word, c->ident, "", ' '));
-	put(m, "  by mx.example.com with %s\n  id 0000000000AE22AE.000000006B043459.00000050" DATE "\n%s",
+	put(m, "  by mx.example.com with %s\n  id 0000000000AE22AE.000000006B043459.00000050" FIELD_DATE "\n%s",
 	    with(c, m->login), c->more);
 	return true;
 }
@@ -329,7 +237,7 @@ static bool qpsmtpd(struct made *m, const struct client *c)
 {
 	char word[WORD_MAX], name[WORD_MAX];
 	m->login = c->login[0] != '\0';
-	put(m, "from %s (HELO %s) (%s)\n by mx.example.com (qpsmtpd/0.94) with %s" DATE "\n",
+	put(m, "from %s (HELO %s) (%s)\n by mx.example.com (qpsmtpd/0.94) with %s" FIELD_DATE "\n",
 	    only(name, c->ptr[0] == '\0' ? "Unknown" : c->ptr, "\\", '0'), first_word(word, c->helo, " "), c->address,
 	    with(c, m->login));
 	return true;
@@ -370,7 +278,7 @@ static bool dovecot(struct made *m, const struct client *c)
 	m->login = c->login[0] != '\0';
 	put(m,
 	    "from %s ([%s])\n\tby mx.example.com with %s\n\tid mBL4OX82BGshAAAAZSTCqQ\n\t(envelope-from <%s>)\n\tfor "
-	    "<a@b.example>" DATE "\n%s",
+	    "<a@b.example>" FIELD_DATE "\n%s",
 	    is_checked_helo(c->helo) ? c->helo : "unknown", c->address, m->login ? with(c, true) : "LMTP", c->sender,
 	    m->login ? "" : c->more);
 	return true;
@@ -381,7 +289,7 @@ static bool dovecot_socket(struct made *m, const struct client *c)
 	m->marker = true;
 	put(m,
 	    "from %s\n\tby mx.example.com with LMTP\n\tid mBL4OX82BGshAAAAZSTCqQ\n\t(envelope-from <%s>)\n\tfor "
-	    "<a@b.example>" DATE "\n",
+	    "<a@b.example>" FIELD_DATE "\n",
 	    is_checked_helo(c->helo) ? c->helo : "unknown", c->sender);
 	return true;
 }
@@ -400,10 +308,10 @@ static bool unknown(struct made *m, const struct client *c)
 	char word[WORD_MAX], raw[WORD_MAX];
 	static const char *const tails[] = {
 		" by mx.example.com with SMTP" QDATE "\n",
-		" by mx.example.com with ESMTP id 12" DATE "\n",
-		"\n\tby mx.example.com with ESMTP id 12" DATE "\n",
-		" by mx.example.com (Foo 1.2) with SMTP id 3" DATE "\n",
-		"\n  by mx.example.com (192.0.2.77) with ESMTP" DATE "\n",
+		" by mx.example.com with ESMTP id 12" FIELD_DATE "\n",
+		"\n\tby mx.example.com with ESMTP id 12" FIELD_DATE "\n",
+		" by mx.example.com (Foo 1.2) with SMTP id 3" FIELD_DATE "\n",
+		"\n  by mx.example.com (192.0.2.77) with ESMTP" FIELD_DATE "\n",
 	};
 	const char *helo = c->v6 ? strcpy(raw, c->helo) : first_word(word, c->helo, " \t\r");
 	const char *a = c->address, *name = is_host_name(c->ptr) ? c->ptr : "nobody.example";
@@ -471,6 +379,16 @@ static const struct {
 	{ "Dovecot", dovecot },
 	{ "Dovecot, socket", dovecot_socket },
 	{ "Cyrus", cyrus },
+	{ "amavis", print_amavis },
+	{ "fetchmail", print_fetchmail },
+	{ "getmail", print_getmail },
+	{ "Exchange", print_exchange },
+	{ "Exchange, inner", print_exchange_inner },
+	{ "IIS", print_iis },
+	{ "Google", print_google },
+	{ "Google, inner", print_google_inner },
+	{ "CommuniGate", print_communigate },
+	{ "CommuniGate, verified", print_communigate_verified },
 	{ "unknown", unknown },
 	{ "unknown", unknown },
 };
@@ -532,7 +450,7 @@ void make_field(struct made *m, uint64_t number)
 		size_t i = pick(&w, sizeof(printers) / sizeof(printers[0]));
 		c.bad = pick(&w, 8) != 0;
 		make_client(&c, &w);
-		m->login = m->local = m->marker = m->unknown = false;
+		m->login = m->local = m->marker = m->fetched = m->unknown = false;
 		m->plain = !c.bad;
 		m->name = printers[i].name;
 		m->len = 0;

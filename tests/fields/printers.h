@@ -13,6 +13,7 @@ struct made {
 	const char *name; /* of the printer */
 	struct mxg_address address; /* of the client */
 	bool login, local, marker; /* what the field says with right */
+	bool fetched; /* address is the mailbox server's */
 	bool unknown; /* nobody knows its writer */
 	bool plain; /* nothing hostile in it, and an MTA that is read without being named */
 	size_t len;

@@ -22,7 +22,11 @@ static const char *fault(const struct mxg_received *r, const struct made *made)
 	if (r->kind == MXG_RECEIVED_MARKER)
 		return made->marker ? NULL : "taken for a marker";
 	if (r->kind == MXG_RECEIVED_RETRIEVED)
-		return "taken for fetched";
+		return !made->fetched                                   ? "taken for fetched"
+		       : mxg_address_equal(&r->address, &made->address) ? NULL
+									: "another server";
+	if (made->fetched)
+		return "fetched, and taken for a peer";
 	if (r->authenticated && !made->login)
 		return "taken for a login";
 	if (r->address.family == 0)

@@ -79,7 +79,7 @@ static void check(const char *field, size_t len, unsigned mask)
 	require(readable || (!r.authenticated && r.address.family == 0));
 	if (!readable)
 		return;
-	require(r.reason == MXG_RECEIVED_READ && r.mta != 0 && (mask == 0 || (r.mta & mask) != 0));
+	require(r.reason == MXG_RECEIVED_READ && r.mta != 0 && (mask == 0 || (r.mta & (mask | MXG_MTA_AGENTS)) != 0));
 	require(memchr(field, '\0', len) == NULL && memchr(field, '\v', len) == NULL);
 	require(lines_that_begin_with_by(field, len) <= 1);
 	bool hidden = r.kind == MXG_RECEIVED_PEER && r.mta == MXG_MTA_EXIM && r.authenticated && r.address.family == 0;

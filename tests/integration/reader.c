@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* reader CONF RECIPIENT PEER: a long-lived reader of the snapshot, as a delivery process is. It
  * decides over and over, from the snapshot alone, until its input ends, and takes a new
- * snapshot where there is one. Prints how often it said what; anything else than a decision is
- * an error, and the end. */
+ * snapshot where there is one. Prints each verdict that is not the one before, and at the end how
+ * often it said what; anything else than a decision is an error, and the end. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +29,17 @@ static void renew(struct mxguard_snapshot **snapshot, struct mxguard_policy *pol
 	opened++;
 }
 
+static void count(enum mxguard_verdict verdict)
+{
+	static enum mxguard_verdict before = MXGUARD_VERDICT_UNDECIDED;
+	counts[verdict]++;
+	if (verdict == before)
+		return;
+	before = verdict;
+	printf("%s\n", mxguard_verdict_name(verdict));
+	fflush(stdout);
+}
+
 static void decide(struct mxguard_policy *policy, struct mxguard_snapshot *snapshot, char **words)
 {
 	struct mxguard_check *check = NULL;
@@ -39,7 +50,7 @@ static void decide(struct mxguard_policy *policy, struct mxguard_snapshot *snaps
 		printf("no decision without DNS\n");
 		exit(1);
 	}
-	counts[mxguard_check_verdict(check, 0)]++;
+	count(mxguard_check_verdict(check, 0));
 	mxguard_check_free(check);
 }
 

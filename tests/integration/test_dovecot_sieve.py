@@ -59,21 +59,25 @@ def test_what_is_refused_never_comes_to_it(scripted):
     assert "sieve" not in running.log().lower()
 
 
-@pytest.fixture
-def two_domains(behind_postfix, scripted_dns):
-    """Postfix before Dovecot; box@other.test's script redirects to user@example.test. Each of
-    the two domains has a gateway of its own, and a third one's is the spammer."""
+@pytest.fixture(params=["submission", "sendmail"])
+def two_domains(request, behind_postfix, scripted_dns, folder):
+    """Postfix before Dovecot; box@other.test's script redirects to user@example.test, by SMTP or by
+    sendmail(1), whose local form then stands on top. Each of the two domains has a gateway of its own, and a third one's is the spammer."""
     for domain, gateway in (("example.test", "gw1"), ("other.test", "gw2"), ("evil.test", "evil")):
         scripted_dns.set(domain, "MX", f"10 {gateway}.example.test")
     for name, address in (("gw1", GATEWAY), ("gw2", ALIAS_GATEWAY), ("evil", SPAMMER)):
         scripted_dns.set(f"{name}.example.test", "A", address)
         scripted_dns.set(f"{name}.example.test", "AAAA", answer())
+    own = folder / "postfix0" / "etc"  # where sendmail(1) looks, too
+    own.mkdir(parents=True)
+    submit = "submission_host = %s:%d\n" % SUBMISSION if request.param == "submission" else ""
     running = with_scripts(behind_postfix(
         dns_policy(scripted_dns, domains=["example.test", "other.test"], **BY),
         main={"virtual_mailbox_domains": "example.test other.test"},
-        smtpd=[(*SMTP, {}), (*SUBMISSION, {})], lmtp_plugins=["sieve"],
-        **{**SIEVE, "extra": SIEVE["extra"] + "submission_host = %s:%d\n" % SUBMISSION}))
+        smtpd=[(*SMTP, {}), (*SUBMISSION, {})], lmtp_plugins=["sieve"], files={"/etc/postfix": own},
+        **{**SIEVE, "extra": SIEVE["extra"] + submit}))
     running.script(ALIAS, f'redirect "{USER}";\n')
+    running.form = b"[127.0.0.1])" if submit else b"(Postfix, from userid "
     return running
 
 
@@ -84,7 +88,7 @@ def test_redirected_by_the_script_of_another_local_domain(two_domains):
     arrives(running, 1)
     assert running.count(ALIAS) == 0
     found = line(running, rcpt=f"<{USER}>", verdict="authorized", boundary=ALIAS_GATEWAY)
-    assert int(re.search(r" hop=(\d+)", found)[1]) > 1
+    assert int(re.search(r" hop=(\d+)", found)[1]) > 1 and running.form in running.messages(USER)[0]
     send(ALIAS_GATEWAY, USER)  # it is not a gateway of the second domain itself
     arrives(running, 1, "Junk")
     line(running, rcpt=f"<{USER}>", verdict="direct", boundary=ALIAS_GATEWAY)

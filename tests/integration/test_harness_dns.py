@@ -28,6 +28,16 @@ def test_caching_dns_keeps_answers(real_dns, caching_dns):
     assert dns_client.answers(cache.endpoint, "example.test", "MX") == ["10 old.example.test"]
 
 
+def test_caching_dns_is_waited_for(real_dns, caching_dns):
+    dns = real_dns({"example.test": "@ MX 10 old\n"}, ttl=1, negative=1)
+    cache = caching_dns(dns)
+    for _ in range(2):
+        assert dns_client.answers(cache.endpoint, "example.test", "MX") == ["10 old.example.test"]
+    dns.set_zone("example.test", "@ TXT other\n")
+    cache.follow("example.test", "MX")
+    assert dns_client.answers(cache.endpoint, "example.test", "MX") == []
+
+
 def test_answers_of_each_type(scripted_dns):
     data = {"A": "192.0.2.1", "AAAA": "2001:db8::1", "MX": "10 gw.test", "PTR": "gw.test",
             "TXT": "v=spf1 " + "x" * 300}

@@ -526,7 +526,7 @@ def test_mta_dies_in_the_middle(config, box):
         time.sleep(0.2)
         os._exit(0)
     os.waitpid(child, 0)
-    time.sleep(0.5)
+    gone(argv, box)
     assert box["INBOX"] is None and box["Junk"] is None
 
 
@@ -624,13 +624,8 @@ def feed(argv, message, whole, ms):
 def gone(argv, box):
     """Until no wrapper with this configuration is left."""
     mark = str(box.folder).encode()
-    for _ in range(500):
-        left = [p for p in pathlib.Path("/proc").glob("[0-9]*/cmdline") if mark in read_or_nothing(p)
-                and b"pytest" not in read_or_nothing(p)]
-        if not left:
-            return
-        time.sleep(0.01)
-    raise AssertionError(left)
+    wait_until(lambda: not [p for p in pathlib.Path("/proc").glob("[0-9]*/cmdline") if mark in read_or_nothing(p)
+                            and b"pytest" not in read_or_nothing(p)], "no wrapper is left")
 
 
 def read_or_nothing(path):

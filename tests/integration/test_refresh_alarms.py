@@ -95,15 +95,16 @@ def test_held_against_nsd_behind_unbound(folder, real_dns, caching_dns, mxguard_
     """Real servers turn the order of records round and say NODATA and NXDOMAIN in their own way."""
     def publish(text: str) -> None:
         dns.set_zone("example.test", f"@ MX 10 gw\n{text}")
-        wait_past(1.5)  # the cache's
+        cache.follow("gw.example.test", "A")
 
     def verdict(peer: str) -> str:
         return check(config, peer=peer, rcpt="a@example.test")["verdict"]
 
     dns = real_dns({"example.test": "@ MX 10 gw\ngw A 192.0.2.10\n"}, ttl=1, negative=1)
+    cache = caching_dns(dns)
     state = folder / "state"
     config = mxguard_config({"mode": "enforce", "domains": ["example.test"], "gateways": [{"name": "mx", "allow": "mx"}],
-                             "dns": {"servers": [caching_dns(dns).server], "timeout": "3s"}, "state_dir": str(state)})
+                             "dns": {"servers": [cache.server], "timeout": "20s"}, "state_dir": str(state)})
     refresh = ["refresh", "-q", "-c", config]
     assert mxguard(*refresh).returncode == 0
     publish("gw A 192.0.2.10\ngw A 192.0.2.11\ngw A 192.0.2.12\n")
@@ -116,7 +117,7 @@ def test_held_against_nsd_behind_unbound(folder, real_dns, caching_dns, mxguard_
     for nothing in ("gw TXT here\n", "other TXT here\n"):
         publish(nothing)
         assert b"emptied" in mxguard(*refresh).stderr
-        wait_past(1.5)
+        wait_past(1.5)  # what the snapshot has is fresh for as long as its TTL
         assert (verdict("192.0.2.12"), verdict("203.0.113.66")) == ("authorized", "direct")
 
 

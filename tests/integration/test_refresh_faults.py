@@ -68,8 +68,11 @@ class Readers:
 
     def __init__(self, site, count: int) -> None:
         command = [str(build.find("snapshot-reader")), str(site.config), "a@example.test", NEW]
-        self.all = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-                    for _ in range(count)]
+        self.outputs = [site.folder / f"reader{number}" for number in range(count)]
+        self.all = []
+        for output in self.outputs:
+            with open(output, "wb") as file:
+                self.all.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=file))
 
     def __enter__(self) -> "Readers":
         return self
@@ -80,18 +83,18 @@ class Readers:
                 reader.kill()
             reader.wait(120)
             reader.stdin.close()
-            reader.stdout.close()
 
-    def results(self) -> list[tuple[int, int, int, int]]:
+    def all_say(self, verdict: str) -> None:
+        assert all(reader.poll() is None for reader in self.all)
+        wait_until(lambda: all(output.read_text().endswith(f"{verdict}\n") for output in self.outputs),
+                   f"{len(self.all)} say {verdict}")
+
+    def results(self) -> list[str]:
+        """What each has said before its counts."""
         for reader in self.all:
-            with contextlib.suppress(BrokenPipeError):
-                reader.stdin.close()
-        found = []
-        for reader in self.all:
-            text = reader.stdout.read().decode()
-            assert reader.wait(120) == 0, text
-            found.append(tuple(map(int, re.findall(r"\d+", text))))
-        return found
+            reader.stdin.close()
+            assert reader.wait(120) == 0
+        return [output.read_text() for output in self.outputs]
 
 
 def test_replaced_while_fifty_read(site):
@@ -99,13 +102,16 @@ def test_replaced_while_fifty_read(site):
     site.dns.set("gw.example.test", "A", answer(OLD, ttl=3600))
     site.refresh()
     with Readers(site, 50) as readers:
+        readers.all_say("direct")
         for turn in range(12):
             site.dns.set("gw.example.test", "A", OLD if turn % 2 else NEW)
             site.refresh("--forget", "gw.example.test")
-            time.sleep(0.3)
+            readers.all_say("direct" if turn % 2 else "authorized")
         results = readers.results()
-    for authorized, direct, unknown, opened in results:
-        assert authorized > 0 and direct > 0 and unknown == 0 and opened > 1
+    for said in results:
+        *verdicts, counts = said.splitlines()
+        assert verdicts == ["direct"] + ["authorized", "direct"] * 6
+        assert re.fullmatch(r"authorized [1-9]\d* direct [1-9]\d* unknown 0 opened 13", counts)
 
 
 def test_resolver_dies_on_the_way_and_comes_back(site):

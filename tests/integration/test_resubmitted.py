@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import socketserver
+import threading
 
 import pytest
 
@@ -115,6 +117,42 @@ def test_pipe_filter(filtered, kind):
     mta.sendmail(smtp.message(subject="old", header=STRANGER), USER)
     boxes.wait("Junk", 2)
     assert any(b"\n\tby mail.elsewhere.test" in text for text in boxes["Junk"])
+    mta.wait_empty()
+
+
+class Spamd(socketserver.StreamRequestHandler):
+    """Says of every message what spamd says, in a header above it."""
+
+    def handle(self):
+        words = {}
+        assert self.rfile.readline().startswith(b"PROCESS SPAMC/")
+        while line := self.rfile.readline().strip():
+            name, _, value = line.partition(b":")
+            words[name.lower()] = value.strip()
+        text = b"X-Spam-Status: No, score=0.0\n" + self.rfile.read(int(words[b"content-length"]))
+        self.wfile.write(b"SPAMD/1.1 0 EX_OK\r\nContent-length: %d\r\nSpam: False ; 0.0 / 5.0\r\n\r\n" % len(text) + text)
+
+
+@pytest.fixture
+def spamd():
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Spamd) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+def test_spamc_that_hands_back(mailboxes, spamd):
+    """As a content filter without a script: spamc(1) runs sendmail(1) itself."""
+    if not (spamc := program("spamc")):
+        pytest.skip("spamc is not installed")
+    filter_command = f"{spamc} -d 127.0.0.1 -p {spamd} -e {program('sendmail')} -oi -f ${{sender}} ${{recipient}}"
+    mta, boxes = mailboxes(postfix_config.pipe_service("spamassassin", filter_command, more="null_sender="),
+                           {"content_filter": "spamassassin:dummy"}, {"export_environment": "TZ LANG=C"})
+    for forged in (FORGED, STRANGER):
+        judge(boxes, USER, forged)
+    for text in boxes["INBOX"] + boxes["Junk"]:
+        assert b"X-Spam-Status: No" in text and b"(Postfix, from userid " in text
     mta.wait_empty()
 
 

@@ -123,14 +123,6 @@ static void show(const json_t *entry, const struct mxg_trace *t, enum score s, c
 	       peer == NULL ? "" : peer);
 }
 
-/* What stands behind an MTA stood behind Postfix in the captures. */
-static unsigned mask_of(const char *mta)
-{
-	const unsigned behind = MXG_MTA_AMAVIS | MXG_MTA_DOVECOT | MXG_MTA_CYRUS;
-	unsigned mask = mxg_mta_parse(mta, strlen(mta));
-	return (mask & behind) != 0 ? mask | MXG_MTA_POSTFIX : mask;
-}
-
 enum pass { FORM, NAMES, MTA, PASSES };
 static const char *const pass_names[] = { "form", "by", "mta" };
 
@@ -149,7 +141,7 @@ static void judge(const json_t *entry, struct tally *tally, enum pass pass)
 		rules.by_count = by == NULL ? 2 : 3;
 	}
 	if (pass == MTA)
-		rules.mta_mask = mask_of(mta);
+		rules.mta_mask = mxg_mta_parse(mta, strlen(mta));
 	char *bytes = bytes_of(entry, &len);
 	mxg_trace_init(&t, &rules);
 	mxg_trace_feed(&t, bytes, len);

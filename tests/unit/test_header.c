@@ -142,8 +142,10 @@ static const struct {
 	/* CR alone neither ends a header nor a line */
 	{ "A: b\n\rC: d\n" TOKEN "\n" OURS "\n\n" OURS, "A: b\n\rC: d\n\n" OURS, MXG_TRACE_UNREADABLE, true },
 	{ "\r\r\n" TOKEN "\n\n", "\r\r\n\n", MXG_TRACE_UNREADABLE, true },
-	{ "A: b\r" TOKEN "\n\n", "A: b\r" TOKEN "\n\n", MXG_TRACE_NONE, false },
-	{ HOP "A: b\r\n\r\n" TOKEN, HOP "A: b\r\n\r\n" TOKEN, MXG_TRACE_EXTERNAL, false },
+	{ "A: b\r" TOKEN "\n\n", "A: b" TOKEN "\n\n", MXG_TRACE_NONE, false },
+	{ "A: b\r\n" HOP "\r\n" TOKEN, "A: b\r\n" HOP "\r\n" TOKEN, MXG_TRACE_EXTERNAL, false },
+	/* only what is removed is looked for also behind an end that not everybody believes */
+	{ HOP "A: b\r\n\r\n" TOKEN, HOP "A: b\r\n\r\n", MXG_TRACE_EXTERNAL, false },
 	/* a line of blanks belongs to the field above */
 	{ "A: b\n \t\n" TOKEN "\n" OURS "\n\nx", "A: b\n \t\n\nx", MXG_TRACE_NONE, true },
 	{ OURS "\n \r\n\tc\nA: b\n\n", "A: b\n\n", MXG_TRACE_NONE, false },

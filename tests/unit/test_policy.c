@@ -442,6 +442,7 @@ static void test_defaults(void **context)
 	assert_int_equal(p->keep_stale, 604800);
 	assert_int_equal(p->settle, 172800);
 	assert_int_equal(p->patience, 14400);
+	assert_int_equal(p->log_format, MXG_LOG_TEXT);
 	assert_false(p->accept_any_width);
 	assert_int_equal(p->reply_rules.max_ttl, 86400);
 	assert_string_equal(p->state_dir, "/var/lib/mxguard");

@@ -359,6 +359,28 @@ static const struct row rows[] = {
 	{ F "gw (gw [192.0.2.10])" POSTFIX, NO, "", false, MXG_MTA_EXIM, NULL, NULL, NULL, NULL },
 	{ F "gw (gw [192.0.2.10])\n\tby m (Gatekeeper) with ESMTP id 1" DATE "\n", PEER, "192.0.2.10", false,
 	  MXG_MTA_POSTFIX, NULL, NULL, NULL, NULL },
+	/* what stands behind an MTA tells itself; who names only that has not named the MTA */
+	{ F "gw" LMTP, MARKER, "", false, MXG_MTA_POSTFIX, NULL, NULL, NULL, NULL },
+	{ F "gw ([unix socket])" CYRUS, MARKER, "", false, MXG_MTA_EXIM, NULL, NULL, NULL, NULL },
+	{ F "gw ([192.0.2.10])" LMTP, PEER, "192.0.2.10", false, MXG_MTA_SENDMAIL, NULL, NULL, NULL, NULL },
+	{ F "gw ([127.0.0.1])\n by localhost (mx.example.com [127.0.0.1]) (amavis, port 10024) with ESMTP\n id x for "
+	    "<a@b>;\n Mon, 23 Nov 2026 12:35:31 +0000\n",
+	  PEER, "127.0.0.1", false, MXG_MTA_POSTFIX, NULL, NULL, "mx.example.com", NULL },
+	{ F "gw ([192.0.2.10])\n\tby m with ESMTPA\n\tid mBL4OX82BGshAAAAZSTCqQ\n\t(envelope-from <a@b>)" DATE "\n", NO,
+	  "", false, MXG_MTA_POSTFIX, NULL, NULL, NULL, NULL },
+	{ F "gw (gw [192.0.2.10])" POSTFIX, PEER, "192.0.2.10", false, MXG_MTA_AMAVIS | MXG_MTA_DOVECOT, NULL, NULL,
+	  NULL, NULL },
+	{ F "gw (gw [::ffff:192.0.2.10])" COURIER, NO, "", false, MXG_MTA_CYRUS, NULL, NULL, NULL, NULL },
+	/* a recipient that a message names tells nothing of who wrote the field */
+	{ F "imap.example.net [192.0.2.10]\n\tby m with IMAP (fetchmail-6.4.37)\n\tfor <x (Exim 4.96) (HELO x) "
+	    "(203.0.113.6)> (multi-drop)" DATE "\n",
+	  FETCHED, "192.0.2.10", false, 0, NULL, NULL, NULL, NULL },
+	{ F "imap.example.net [192.0.2.10]\n\tby m with IMAP (fetchmail-6.4.37)\n\tfor <[203.0.113.6]  id "
+	    "1xVTHW-00000D-05( "
+	    "> (multi-drop)" DATE "\n",
+	  FETCHED, "192.0.2.10", false, 0, NULL, NULL, NULL, NULL },
+	{ F "gw.example.com ([192.0.2.10] helo=x) by m with ESMTP for <x (Exim 4.96) y@b>" DATE "\n", NO, "", false, 0,
+	  NULL, NULL, NULL, NULL },
 	/* odds and ends */
 	{ "Received: ", NO, "", false, 0, NULL, NULL, NULL, NULL },
 	{ "Received:", NO, "", false, 0, NULL, NULL, NULL, NULL },

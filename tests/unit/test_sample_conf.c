@@ -45,7 +45,8 @@ static bool is_setting(const char *line)
 static bool is_list_item(const char *line)
 {
 	return strncmp(line, "# ,{", 4) == 0 || strncmp(line, "#    header", 11) == 0 ||
-	       strncmp(line, "#  {", 4) == 0 || strncmp(line, "#    gateways", 13) == 0;
+	       strncmp(line, "#    certificate", 16) == 0 || strncmp(line, "#  {", 4) == 0 ||
+	       strncmp(line, "#    gateways", 13) == 0;
 }
 
 /* All lines that `wanted` names lose their "#"; returns how many. */
@@ -83,12 +84,12 @@ static void test_with_all_settings(void **state)
 	char text[ROOM];
 	(void)state;
 	read_sample(text);
-	assert_int_equal(uncomment(text, is_any), 30);
+	assert_int_equal(uncomment(text, is_any), 35);
 	char *secret = strstr(text, "value_file = "); /* which is not on this machine */
 	assert_non_null(secret);
 	memcpy(secret, "value      = ", 13);
 	struct mxguard_policy *p = parse(text);
-	assert_int_equal(p->rulesets[0].gateway_count, 4);
+	assert_int_equal(p->rulesets[0].gateway_count, 6);
 	assert_int_equal(p->ruleset_count, 3);
 	assert_int_equal(p->domains.count, 2);
 	mxguard_policy_unref(p);
@@ -118,6 +119,7 @@ static void same_surroundings(const struct mxguard_policy *a, const struct mxgua
 	assert_int_equal(a->reply_rules.max_ttl, b->reply_rules.max_ttl);
 	assert_int_equal(a->settle, b->settle);
 	assert_int_equal(a->patience, b->patience);
+	assert_int_equal(a->log_format, b->log_format);
 	assert_int_equal(a->reply_rules.need_ad, b->reply_rules.need_ad);
 }
 
@@ -142,7 +144,7 @@ static void test_defaults_are_defaults(void **state)
 	(void)state;
 	read_sample(text);
 	struct mxguard_policy *plain = parse(text);
-	assert_int_equal(uncomment_defaults(text), 12);
+	assert_int_equal(uncomment_defaults(text), 13);
 	struct mxguard_policy *spelt_out = parse(text);
 	same_rules(&plain->rulesets[0], &spelt_out->rulesets[0]);
 	same_surroundings(plain, spelt_out);

@@ -295,6 +295,34 @@ static void test_other_configuration(void **state)
 	policy.hash[31] ^= 1;
 }
 
+static uint32_t generation_after(uint32_t after, int64_t now)
+{
+	struct mxg_writer w;
+	struct mxguard_snapshot *s;
+	int dir, lock = mxg_state_lock(folder, &dir);
+	assert_true(lock >= 0);
+	assert_true(mxg_writer_open(&w, dir));
+	w.after = after;
+	assert_true(mxg_writer_commit(&w, policy.hash, now));
+	close(dir);
+	close(lock);
+	assert_int_equal(mxguard_snapshot_open(&s, &policy, 0, NULL, 0), MXGUARD_ERROR_NONE);
+	uint32_t generation = mxg_snapshot_generation(s);
+	mxguard_snapshot_unref(s);
+	return generation;
+}
+
+/* It rises whatever the clock does, and with a state directory that is new. */
+static void test_generations(void **state)
+{
+	assert_int_equal(generation_after(0, NOW), NOW);
+	assert_int_equal(generation_after(NOW - 1, NOW), NOW);
+	assert_int_equal(generation_after(NOW, NOW), NOW + 1);
+	assert_int_equal(generation_after(NOW + 500, NOW), NOW + 501);
+	assert_int_equal(generation_after(5, -7), 6);
+	assert_int_equal(generation_after(0, 0), 1);
+}
+
 static void test_not_trusted(void **state)
 {
 	char path[128], link[128];
@@ -394,6 +422,7 @@ int main(void)
 		cmocka_unit_test(test_truncated_while_open),
 		cmocka_unit_test(test_hostile_offsets),
 		cmocka_unit_test(test_other_configuration),
+		cmocka_unit_test(test_generations),
 		cmocka_unit_test(test_not_trusted),
 		cmocka_unit_test(test_changed),
 		cmocka_unit_test(test_refused),

@@ -28,9 +28,9 @@ void mxg_memo_free(struct mxg_memo *memo)
 	free(memo);
 }
 
-static bool make_key(char key[KEY_MAX], const char *peer, const char *domain, size_t *slot)
+static bool make_key(char key[KEY_MAX], const char *peer, const char *domain, size_t stretch, size_t *slot)
 {
-	int n = snprintf(key, KEY_MAX, "%s %s", peer, domain);
+	int n = snprintf(key, KEY_MAX, "%s %s %zu", peer, domain, stretch);
 	uint32_t hash = 2166136261u;
 	if (n < 0 || n >= KEY_MAX)
 		return false;
@@ -40,21 +40,23 @@ static bool make_key(char key[KEY_MAX], const char *peer, const char *domain, si
 	return true;
 }
 
-bool mxg_memo_get(const struct mxg_memo *memo, const char *peer, const char *domain, struct mxg_memo_outcome *out)
+bool mxg_memo_get(const struct mxg_memo *memo, const char *peer, const char *domain, size_t stretch,
+		  struct mxg_memo_outcome *out)
 {
 	char key[KEY_MAX];
 	size_t slot;
-	if (!make_key(key, peer, domain, &slot) || strcmp(memo->slots[slot].key, key) != 0)
+	if (!make_key(key, peer, domain, stretch, &slot) || strcmp(memo->slots[slot].key, key) != 0)
 		return false;
 	*out = memo->slots[slot].outcome;
 	return true;
 }
 
-void mxg_memo_put(struct mxg_memo *memo, const char *peer, const char *domain, const struct mxg_memo_outcome *outcome)
+void mxg_memo_put(struct mxg_memo *memo, const char *peer, const char *domain, size_t stretch,
+		  const struct mxg_memo_outcome *outcome)
 {
 	char key[KEY_MAX];
 	size_t slot;
-	if (!make_key(key, peer, domain, &slot))
+	if (!make_key(key, peer, domain, stretch, &slot))
 		return;
 	memcpy(memo->slots[slot].key, key, sizeof(key));
 	memo->slots[slot].outcome = *outcome;

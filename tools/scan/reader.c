@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/header_cutter.h"
+#include "check/past.h"
 #include "load.h"
 #include "scan/memo.h"
 #include "text.h"
@@ -138,9 +139,9 @@ static void take(struct recipients *found, struct mxg_header_cutter *c, enum mxg
 	found->over = found->over || event == MXG_HEADER_END || found->below == 0;
 }
 
-/* The first field of each name counts. Those above the trace are the delivery's own; what stands
+/* NULL: no field tells. The first field of each name counts. Those above the trace are the delivery's own; what stands
  * below it anybody may have written, and it is asked only where there is none above. */
-static const char *recipient_of(struct mxg_scan_reader *r, const char *header, size_t len, char buf[320])
+static const char *recipient_of(const char *header, size_t len, char buf[320])
 {
 	struct recipients found = { .below = RECIPIENT_FIELDS };
 	struct mxg_header_cutter cutter;
@@ -155,7 +156,7 @@ static const char *recipient_of(struct mxg_scan_reader *r, const char *header, s
 		take(&found, &cutter, mxg_header_finish(&cutter));
 	if (found.below < RECIPIENT_FIELDS)
 		return strcpy(buf, found.values[found.below]);
-	return r->rules.recipient == NULL ? "" : r->rules.recipient;
+	return NULL;
 }
 
 static const char *domain_of(const char *recipient)
@@ -170,22 +171,28 @@ static void current_outcome(const struct mxg_scan_reader *r, struct mxg_memo_out
 {
 	out->verdict = mxguard_check_verdict(r->check, 0);
 	out->would = mxguard_check_would(r->check, 0);
+	out->reason = mxguard_check_text(r->check, 0, MXGUARD_TEXT_REASON);
+	out->today = mxg_check_past(r->check) > MXG_PAST_KNOWN;
 	const char *gateway = mxguard_check_text(r->check, 0, MXGUARD_TEXT_GATEWAY);
 	size_t n = strnlen(gateway, sizeof(out->gateway) - 1);
 	memcpy(out->gateway, gateway, n); /* once a message: printf would be seen */
 	out->gateway[n] = '\0';
 }
 
-static void decide_by_dns(struct mxg_scan_reader *r, const char *recipient, struct mxg_memo_outcome *out)
+/* when 0: as of today. */
+static void decide_by_dns(struct mxg_scan_reader *r, const char *recipient, int64_t when, struct mxg_memo_outcome *out)
 {
 	const char *peer = mxguard_check_text(r->check, 0, MXGUARD_TEXT_BOUNDARY_PEER);
 	const char *domain = domain_of(recipient);
-	if (mxg_memo_get(r->memo, peer, domain, out))
+	size_t stretch = 0;
+	if (when != 0)
+		stretch = 1 + mxg_history_stretch(r->rules.history, when, r->rules.after, r->rules.settle);
+	if (mxg_memo_get(r->memo, peer, domain, stretch, out))
 		return;
 	if (mxguard_resolver_run(r->resolver, r->check, -1) == MXGUARD_PROGRESS_NEED_HEADER)
 		mxguard_check_give_up(r->check, mxg_wall_clock());
 	current_outcome(r, out);
-	mxg_memo_put(r->memo, peer, domain, out);
+	mxg_memo_put(r->memo, peer, domain, stretch, out);
 }
 
 /* Feeds the header that is in memory; reads more from fd (-1: there is no more) while wanted. */
@@ -228,31 +235,77 @@ static void tell_done(struct mxg_scan_reader *r)
 	r->done = 0;
 }
 
-static void judge(struct mxg_scan_reader *r, const char *path, const char *header, size_t len, int fd, int64_t date)
+/* The message that is being judged. */
+struct judged {
+	const char *path, *header;
+	size_t len;
+	int fd; /* -1: the header is whole */
+	int64_t date;
+};
+
+/* As far as it comes without DNS. */
+static int begin(struct mxg_scan_reader *r, const struct judged *m, const char *recipient, int64_t when, int fd)
 {
-	char buf[320];
-	struct mxg_memo_outcome outcome = { .verdict = MXGUARD_VERDICT_UNKNOWN };
-	const char *recipient = recipient_of(r, header, len, buf);
+	mxg_check_set_past(r->check, when == 0 ? NULL : r->rules.history, when);
 	mxguard_check_reset(r->check);
 	mxguard_check_set_place(r->check, r->rules.place);
-	if (mxguard_check_add_recipient(r->check, recipient, NULL) < 0) {
-		complain(r, path, "out of memory");
-		return;
+	if (mxguard_check_add_recipient(r->check, recipient, NULL) < 0)
+		return MXGUARD_ERROR_NOMEM;
+	int progress = mxguard_check_run(r->check, r->rules.now);
+	if (progress != MXGUARD_PROGRESS_NEED_HEADER)
+		return progress;
+	feed(r, m->header, m->len, fd);
+	return mxguard_check_run(r->check, r->rules.now);
+}
+
+/* Where no field tells the recipient, our own MTA's `for` may, which only the walk finds. */
+static int begin_for(struct mxg_scan_reader *r, struct judged *m, const char **recipient, char buf[320], int64_t when)
+{
+	const char *fallback = r->rules.recipient == NULL ? "" : r->rules.recipient;
+	*recipient = recipient_of(m->header, m->len, buf);
+	int progress = begin(r, m, *recipient != NULL ? *recipient : fallback, when, m->fd);
+	if (m->fd >= 0)
+		m->len = r->used; /* what was read for it stays in the buffer */
+	if (*recipient != NULL || mxg_check_for(r->check)[0] == '\0') {
+		*recipient = *recipient != NULL ? *recipient : fallback;
+		return progress;
 	}
-	int progress = mxguard_check_run(r->check, mxg_wall_clock());
-	if (progress == MXGUARD_PROGRESS_NEED_HEADER) {
-		feed(r, header, len, fd);
-		progress = mxguard_check_run(r->check, mxg_wall_clock());
+	snprintf(buf, 320, "%s", mxg_check_for(r->check));
+	*recipient = buf;
+	return begin(r, m, buf, when, -1);
+}
+
+static void decide(struct mxg_scan_reader *r, struct judged *m, struct mxg_memo_outcome *out)
+{
+	char buf[320];
+	const char *recipient;
+	bool past = r->rules.history != NULL && m->date > 0 && m->date < r->rules.now;
+	int64_t when = past ? m->date : 0;
+	int progress = begin_for(r, m, &recipient, buf, when);
+	if (past && mxg_check_past(r->check) == MXG_PAST_UNCOVERED) { /* states of two times are not mixed */
+		when = 0;
+		progress = begin(r, m, recipient, when, -1);
 	}
 	if (progress == MXGUARD_PROGRESS_NEED_DNS)
-		decide_by_dns(r, recipient, &outcome);
+		decide_by_dns(r, recipient, when, out);
 	else
-		current_outcome(r, &outcome);
+		current_outcome(r, out);
+}
+
+#define OF_TODAY 86400 /* seconds */
+
+static void judge(struct mxg_scan_reader *r, const char *path, const char *header, size_t len, int fd, int64_t date)
+{
+	struct mxg_memo_outcome outcome = { .verdict = MXGUARD_VERDICT_UNKNOWN };
+	struct judged m = { .path = path, .header = header, .len = len, .fd = fd, .date = date };
+	decide(r, &m, &outcome);
 	struct mxg_tally_message message = { .path = path_of(outcome.verdict),
 					     .enforce = outcome.would,
 					     .gateway = outcome.gateway,
 					     .peer = "",
 					     .file = path,
+					     .reason = outcome.reason == NULL ? "undecided" : outcome.reason,
+					     .today = outcome.today && date > 0 && date < r->rules.now - OF_TODAY,
 					     .date = date };
 	if (message.path == MXG_PATH_DIRECT) /* the others' peers are not listed */
 		message.peer = mxguard_check_text(r->check, 0, MXGUARD_TEXT_BOUNDARY_PEER);

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "mxguard.h"
+#include "snapshot/history.h"
 #include "scan/tally.h"
 
 /* One worker: reads the headers of messages and judges them. One thread's. */
@@ -13,6 +14,9 @@ struct mxg_scan_reader;
 struct mxg_scan_rules {
 	struct mxguard_policy *policy;
 	struct mxguard_snapshot *snapshot; /* may be NULL */
+	const struct mxg_history *history; /* messages are judged as of their own time; NULL: there is none */
+	int64_t after, settle; /* seconds for which a change is felt: grace, and dns.settle */
+	int64_t now;
 	const char *recipient; /* for messages that do not tell theirs; NULL: none */
 	enum mxguard_place place; /* where the front end would have stood */
 	int64_t since; /* older messages in mbox files are left out; 0: none */

@@ -59,6 +59,37 @@ static void people_paths(const struct mxg_tally *t, FILE *to)
 	finish(table, to);
 }
 
+static void people_left(const struct mxg_scan_report *r, FILE *to)
+{
+	const struct mxg_tally *t = r->tally;
+	char clean[1200], begins[MXG_TIME_MAX];
+	if (t->left > 0) {
+		mxg_text_clean(clean, sizeof(clean), t->left_sample, strlen(t->left_sample), NULL);
+		fprintf(to, "%" PRIu64 " other files were left unread, such as %s\n", t->left, clean);
+	}
+	if (t->today > 0)
+		fprintf(to, "%" PRIu64 " old messages were judged by the gateways of today: the history %s%s\n",
+			t->today,
+			r->history == 0 ? "has not begun (mxguard refresh)"
+					: "does not tell those of their time; it begins ",
+			r->history == 0 ? "" : day(r->history, begins));
+}
+
+static void people_reasons(const struct mxg_tally *t, FILE *to)
+{
+	const char *const headings[] = { "unknown, because", "messages", NULL };
+	struct mxg_table *table = t->reason_count == 0 ? NULL : mxg_table_new(headings);
+	char count[32];
+	for (size_t i = 0; table != NULL && i < t->reason_count; i++) {
+		const char *cells[] = { t->reasons[i].code, count };
+		number(count, t->reasons[i].count);
+		mxg_table_add(table, MXG_PLAIN, cells);
+	}
+	if (table != NULL)
+		fputc('\n', to);
+	finish(table, to);
+}
+
 static void people_gateways(const struct mxg_tally *t, FILE *to)
 {
 	const char *const headings[] = { "gateway entry", "messages", NULL };
@@ -160,10 +191,15 @@ void mxg_report_people(const struct mxg_scan_report *r, FILE *to)
 	char first[MXG_TIME_MAX], last[MXG_TIME_MAX];
 	fprintf(to, "%" PRIu64 " messages%s", t->messages,
 		r->interrupted ? ", interrupted: this is what was seen so far" : "");
+	if (t->paths[MXG_PATH_UNKNOWN] > 0)
+		fprintf(to, ", %" PRIu64 " could not be judged", t->paths[MXG_PATH_UNKNOWN]);
 	if (t->failed > 0)
 		fprintf(to, ", %" PRIu64 " could not be read", t->failed);
-	fputs("\n\n", to);
+	fputc('\n', to);
+	people_left(r, to);
+	fputc('\n', to);
 	people_paths(t, to);
+	people_reasons(t, to);
 	people_gateways(t, to);
 	people_peers(r, to);
 	if (t->first_direct > 0)
@@ -217,7 +253,9 @@ static json_t *json_months(const struct mxg_tally *t)
 void mxg_report_json(const struct mxg_scan_report *r)
 {
 	const struct mxg_tally *t = r->tally;
-	json_t *o = json_object(), *gateways = json_object(), *enforce = json_object();
+	json_t *o = json_object(), *gateways = json_object(), *enforce = json_object(), *unknown = json_object();
+	for (size_t i = 0; i < t->reason_count; i++)
+		json_object_set_new(unknown, t->reasons[i].code, json_integer((json_int_t)t->reasons[i].count));
 	for (size_t i = 0; i < t->gateway_count; i++)
 		json_object_set_new(gateways, t->gateways[i].name, json_integer((json_int_t)t->gateways[i].count));
 	for (size_t i = 0; i < 5; i++)
@@ -225,6 +263,11 @@ void mxg_report_json(const struct mxg_scan_report *r)
 				    json_integer((json_int_t)t->enforce[i]));
 	json_object_set_new(o, "messages", json_integer((json_int_t)t->messages));
 	json_object_set_new(o, "failed", json_integer((json_int_t)t->failed));
+	json_object_set_new(o, "unknown", unknown);
+	json_object_set_new(o, "judged_by_today", json_integer((json_int_t)t->today));
+	json_object_set_new(o, "history_from", mxg_json_time(r->history));
+	json_object_set_new(o, "left_unread", json_integer((json_int_t)t->left));
+	json_object_set_new(o, "left_sample", mxg_json_text(t->left_sample));
 	json_object_set_new(o, "interrupted", json_boolean(r->interrupted));
 	json_object_set_new(o, "paths", json_paths(t->paths));
 	json_object_set_new(o, "gateways", gateways);

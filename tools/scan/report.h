@@ -13,6 +13,7 @@ struct mxg_scan_report {
 	size_t top; /* how many direct peers to list */
 	bool interrupted;
 	int64_t now;
+	int64_t history; /* where it begins; 0: there is none */
 };
 
 void mxg_report_people(const struct mxg_scan_report *report, FILE *to); /* tables and bars */

@@ -44,11 +44,13 @@ struct mxg_walk_rules {
 	void (*found)(void *context, const char *path);
 	void *context;
 	uint64_t failed; /* folders or files that could not be read; told on stderr */
+	uint64_t left; /* files that are no messages, symbolic links; a mail store's own files do not count */
+	char left_sample[256]; /* the first of them */
 };
 
 /* A message or an mbox file, or a tree of Maildirs: in trees files in folders `cur` and `new`
- * are messages, other files count where they begin like an mbox. Symbolic links in trees are
- * not followed; one folder a level is open, nothing is read ahead. */
+ * are messages, other files count where they begin like an mbox or a message, or are called .eml.
+ * Symbolic links in trees are not followed; one folder a level is open, nothing is read ahead. */
 void mxg_walk_path(struct mxg_walk_rules *rules, const char *path);
 /* Names, one a line, from a file. */
 void mxg_walk_list(struct mxg_walk_rules *rules, int fd);

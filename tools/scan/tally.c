@@ -45,6 +45,18 @@ static void count_gateway(struct mxg_tally *t, const char *name, uint64_t count)
 	t->gateways[i].count += count;
 }
 
+static void count_reason(struct mxg_tally *t, const char *code, uint64_t count)
+{
+	size_t i = 0;
+	while (i < t->reason_count && strcmp(t->reasons[i].code, code) != 0)
+		i++;
+	if (i == MXG_TALLY_REASONS)
+		return; /* there are fewer codes */
+	if (i == t->reason_count)
+		t->reasons[t->reason_count++] = (struct mxg_tally_reason){ .code = code };
+	t->reasons[i].count += count;
+}
+
 static void widen(int64_t *first, int64_t *last, int64_t from, int64_t to)
 {
 	if (from > 0 && (*first == 0 || from < *first))
@@ -101,6 +113,9 @@ void mxg_tally_add(struct mxg_tally *t, const struct mxg_tally_message *m)
 		t->months[month][m->path]++;
 	else
 		t->undated++;
+	t->today += m->today;
+	if (m->path == MXG_PATH_UNKNOWN)
+		count_reason(t, m->reason, 1);
 	if (m->path == MXG_PATH_GATEWAY)
 		count_gateway(t, m->gateway, 1);
 	if (m->path != MXG_PATH_DIRECT)
@@ -114,6 +129,10 @@ void mxg_tally_merge(struct mxg_tally *into, const struct mxg_tally *from)
 	into->messages += from->messages;
 	into->failed += from->failed;
 	into->undated += from->undated;
+	into->today += from->today;
+	into->left += from->left;
+	for (size_t i = 0; i < from->reason_count; i++)
+		count_reason(into, from->reasons[i].code, from->reasons[i].count);
 	for (size_t i = 0; i < MXG_PATHS; i++)
 		into->paths[i] += from->paths[i];
 	for (size_t i = 0; i < 5; i++)
@@ -151,8 +170,17 @@ static int more_gateway_mail(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
+static int more_often(const void *a, const void *b)
+{
+	const struct mxg_tally_reason *x = a, *y = b;
+	if (x->count != y->count)
+		return x->count < y->count ? 1 : -1;
+	return strcmp(x->code, y->code);
+}
+
 void mxg_tally_sort(struct mxg_tally *t)
 {
+	qsort(t->reasons, t->reason_count, sizeof(t->reasons[0]), more_often);
 	qsort(t->peers, t->peer_count, sizeof(t->peers[0]), more_mail);
 	qsort(t->gateways, t->gateway_count, sizeof(t->gateways[0]), more_gateway_mail);
 }

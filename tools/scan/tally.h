@@ -40,13 +40,24 @@ struct mxg_tally_gateway {
 	uint64_t count;
 };
 
+struct mxg_tally_reason {
+	const char *code; /* static */
+	uint64_t count;
+};
+#define MXG_TALLY_REASONS 64
+
 struct mxg_tally {
 	uint64_t messages, failed; /* failed: could not be read */
 	uint64_t paths[MXG_PATHS];
 	uint64_t enforce[MXGUARD_ACTION_REJECT + 1]; /* by enum mxguard_action: what enforce mode would have done */
 	uint64_t months[MXG_TALLY_MONTHS][MXG_PATHS];
 	uint64_t undated;
+	uint64_t today; /* judged by answers of today, since the history does not know those of their time */
+	uint64_t left; /* files that are no messages, symbolic links */
+	char left_sample[256];
 	int64_t first_direct, last_direct;
+	size_t reason_count;
+	struct mxg_tally_reason reasons[MXG_TALLY_REASONS]; /* of the unknown ones */
 	size_t gateway_count, peer_count;
 	struct mxg_tally_gateway gateways[MXG_TALLY_GATEWAYS];
 	struct mxg_tally_peer peers[MXG_TALLY_PEERS];
@@ -57,6 +68,8 @@ struct mxg_tally_message {
 	enum mxguard_action enforce;
 	const char *gateway, *peer; /* "" where there is none */
 	const char *file;
+	const char *reason; /* a code; static */
+	bool today;
 	int64_t date; /* 0: not known */
 };
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,18 +22,74 @@ static void complain(struct mxg_walk_rules *rules, const char *path, const char 
 	rules->failed++;
 }
 
-static bool is_mbox(int dir, const char *name)
+#define START_MAX 128
+
+/* What a message may begin with, as mail stores and exports write them. */
+static bool begins_like_a_message(const char *start)
 {
-	char start[5] = "";
+	static const char *const fields[] = {
+		"Return-Path:",
+		"Received:",
+		"Delivered-To:",
+		"X-Original-To:",
+		"Envelope-To:",
+		"From:",
+		"Date:",
+		"Message-ID:",
+		"Subject:",
+		"MIME-Version:",
+		"To:",
+		"DKIM-Signature:",
+		"ARC-Seal:",
+		"Authentication-Results:",
+		"X-Envelope-To:",
+	};
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (strncasecmp(start, fields[i], strlen(fields[i])) == 0)
+			return true;
+	return false;
+}
+
+static bool is_mail(int dir, const char *name)
+{
+	char start[START_MAX] = "";
+	size_t len = strlen(name);
+	if (len > 4 && strcasecmp(name + len - 4, ".eml") == 0)
+		return true;
 	int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
 	int fd = openat(dir, name, flags | O_NOATIME); /* only the owner and root may ask for that */
 	if (fd < 0 && errno == EPERM)
 		fd = openat(dir, name, flags);
 	if (fd < 0)
 		return false;
-	ssize_t n = read(fd, start, sizeof(start));
+	ssize_t n = read(fd, start, sizeof(start) - 1);
 	close(fd);
-	return n == 5 && memcmp(start, "From ", 5) == 0;
+	return n > 0 && (strncmp(start, "From ", 5) == 0 || begins_like_a_message(start));
+}
+
+/* What mail servers keep beside the mail. */
+static bool is_of_the_store(const char *name)
+{
+	static const char *const prefixes[] = { "dovecot", ".dovecot",    "subscriptions",
+						"maildir", "courierimap", ".lock" };
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+		if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+			return true;
+	return false;
+}
+
+static bool is_in_tmp(const char *folder)
+{
+	const char *slash = strrchr(folder, '/');
+	return strcmp(slash == NULL ? folder : slash + 1, "tmp") == 0;
+}
+
+static void leave(struct mxg_walk_rules *rules, const char *folder, const char *name, const char *path)
+{
+	if (is_of_the_store(name) || is_in_tmp(folder))
+		return;
+	if (rules->left++ == 0)
+		snprintf(rules->left_sample, sizeof(rules->left_sample), "%s", path);
 }
 
 static bool is_message_folder(const char *path)
@@ -90,8 +147,12 @@ static void walk_entry(struct mxg_walk_rules *rules, int dir, const struct diren
 	} else if (type == DT_DIR) {
 		walk_folder(rules, dir, entry->d_name, path, depth + 1);
 	} else if (type == DT_REG && !too_old(rules, dir, entry->d_name)) {
-		if (messages || is_mbox(dir, entry->d_name))
+		if (messages || is_mail(dir, entry->d_name))
 			rules->found(rules->context, path);
+		else
+			leave(rules, folder, entry->d_name, path);
+	} else if (type != DT_REG) {
+		leave(rules, folder, entry->d_name, path);
 	}
 }
 

@@ -2,17 +2,16 @@
 /* Requests in, replies out. */
 #include "decider.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
 
+#include "desk.h"
 #include "log.h"
 #include "mxguard.h"
 #include "tagged.h"
 
-#define MESSAGE_MAX 1024
 #define LOG_LINE_MAX 4096
 #define TAG_MAX 2048
 
@@ -24,38 +23,26 @@ struct mxg_pending {
 };
 
 struct mxg_decider {
-	struct mxguard_session *session;
+	struct mxg_desk *desk;
+	struct mxguard_session *session; /* the desk's */
 	struct mxg_tagged tagged;
 	bool state_told; /* that it is asked at the wrong stage */
 };
 
-static void tell_notices(struct mxg_decider *d)
-{
-	enum mxguard_level level;
-	const char *text;
-	while ((text = mxguard_session_notice(d->session, &level)) != NULL) {
-		if (level == MXGUARD_LEVEL_ERROR)
-			mxg_log_error("mxguard: policy: %s", text);
-		else if (level == MXGUARD_LEVEL_WARNING || level == MXGUARD_LEVEL_REMARK)
-			mxg_log_warning("mxguard: policy: %s", text);
-		else
-			mxg_log_info("mxguard: policy: %s", text);
-	}
-}
-
 struct mxg_decider *mxg_decider_new(const char *config, int *status)
 {
-	char message[MESSAGE_MAX] = "out of memory";
 	struct mxg_decider *d = calloc(1, sizeof(*d));
-	int result = d == NULL ? MXGUARD_ERROR_NOMEM
-			       : mxguard_session_open(&d->session, config, 0, message, sizeof(message));
-	if (result == MXGUARD_ERROR_NONE) {
+	if (d != NULL)
+		d->desk = mxg_desk_new(config, "policy", status);
+	else
+		mxg_log_error("mxguard: policy: out of memory");
+	if (d != NULL && d->desk != NULL) {
+		d->session = mxg_desk_session(d->desk);
 		mxg_tagged_init(&d->tagged);
-		tell_notices(d);
 		return d;
 	}
-	*status = result == MXGUARD_ERROR_NOMEM ? EX_TEMPFAIL : EX_CONFIG;
-	mxg_log_error("mxguard: policy: %s", message);
+	if (d == NULL)
+		*status = EX_TEMPFAIL;
 	free(d);
 	return NULL;
 }
@@ -64,14 +51,13 @@ void mxg_decider_free(struct mxg_decider *d)
 {
 	if (d == NULL)
 		return;
-	mxguard_session_free(d->session);
+	mxg_desk_free(d->desk);
 	free(d);
 }
 
 void mxg_decider_reload(struct mxg_decider *d)
 {
-	mxguard_session_reload(d->session);
-	tell_notices(d);
+	mxg_desk_reload(d->desk);
 }
 
 /* ---- one request ------------------------------------------------------------------------- */
@@ -79,6 +65,29 @@ void mxg_decider_reload(struct mxg_decider *d)
 static const char *or_empty(const char *text)
 {
 	return text == NULL ? "" : text;
+}
+
+static bool says_yes(const char *text)
+{
+	return text != NULL && (strcmp(text, "1") == 0 || strcmp(text, "yes") == 0);
+}
+
+/* Postfix names subject and issuer of a certificate that it has verified, and of no other. Exim says
+ * by itself whether it has, and has the whole name. */
+static void fill_certificate(struct mxguard_check *check, const struct mxg_request *q)
+{
+	bool is_dn = q->ccert_subject == NULL && q->tls_peerdn != NULL;
+	const char *subject = is_dn ? q->tls_peerdn : q->ccert_subject;
+	bool verified = says_yes(q->tls_certificate_verified) ||
+			(q->form == MXG_REQUEST_POSTFIX &&
+			 (or_empty(q->ccert_subject)[0] != '\0' || or_empty(q->ccert_issuer)[0] != '\0'));
+	if (q->encryption_protocol != NULL && q->encryption_protocol[0] == '\0')
+		mxguard_check_set_certificate(check, "", "", "", "", 0); /* without TLS there is none */
+	else if (subject != NULL || q->ccert_fingerprint != NULL || q->ccert_pubkey_fingerprint != NULL)
+		mxguard_check_set_certificate(check, subject, q->ccert_issuer, q->ccert_fingerprint,
+					      q->ccert_pubkey_fingerprint,
+					      (verified ? MXGUARD_CERTIFICATE_FLAG_VERIFIED : 0) |
+						      (is_dn ? MXGUARD_CERTIFICATE_FLAG_SUBJECT_DN : 0));
 }
 
 /* An address that cannot be read ("unknown") is the check's to judge: it answers `unknown`. Any other
@@ -91,6 +100,7 @@ static void fill(struct mxguard_check *check, const struct mxg_request *q)
 	mxguard_check_set_login(check, or_empty(q->sasl_username));
 	mxguard_check_set_sender(check, or_empty(q->sender));
 	mxguard_check_set_place(check, MXGUARD_PLACE_DOOR);
+	fill_certificate(check, q);
 	mxguard_check_set_ids(check, id, NULL);
 	mxguard_check_add_recipient(check, q->recipient, NULL);
 }
@@ -172,8 +182,7 @@ static void end(struct mxg_decider *d, struct mxg_pending *p)
 
 static int start(struct mxg_decider *d, const struct mxg_request *q, struct mxg_pending *p)
 {
-	int result = mxguard_session_check(d->session, &p->check, 0);
-	tell_notices(d);
+	int result = mxg_desk_check(d->desk, &p->check, 0);
 	if (result != MXGUARD_ERROR_NONE)
 		return result;
 	fill(p->check, q);

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "xtext.h"
+
 static const char line_word[] = "check";
 #define LINE_WORD (sizeof(line_word) - 1)
 
@@ -48,6 +50,15 @@ static const char **field_of(struct mxg_request *r, const char *name, size_t len
 		{ "recipient", &r->recipient },
 		{ "instance", &r->instance },
 		{ "queue_id", &r->queue_id },
+		{ "encryption_protocol", &r->encryption_protocol },
+		{ "encryption_cipher", &r->encryption_cipher },
+		{ "encryption_keysize", &r->encryption_keysize },
+		{ "ccert_subject", &r->ccert_subject },
+		{ "ccert_issuer", &r->ccert_issuer },
+		{ "ccert_fingerprint", &r->ccert_fingerprint },
+		{ "ccert_pubkey_fingerprint", &r->ccert_pubkey_fingerprint },
+		{ "tls_peerdn", &r->tls_peerdn },
+		{ "tls_certificate_verified", &r->tls_certificate_verified },
 	};
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (strlen(known[i].name) == len && memcmp(known[i].name, name, len) == 0)
@@ -71,6 +82,8 @@ static const char *take_attribute(struct mxg_request *r, char *line, size_t len)
 		return "a line is not name=value";
 	line[len] = '\0';
 	const char **field = field_of(r, line, (size_t)(equals - line));
+	if (field == &r->ccert_subject || field == &r->ccert_issuer)
+		mxg_xtext_decode(equals + 1); /* what cannot be decoded is empty then: nothing that proves anything */
 	return field == NULL ? NULL : set_field(field, equals + 1);
 }
 

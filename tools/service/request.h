@@ -7,7 +7,8 @@
 /*
  * What an MTA asks. Two forms: Postfix's (SMTPD_POLICY_README: name=value lines up to an
  * empty one), and one line for Exim's ${readsocket}: "check" and name=value words, where a
- * value may stand in quotes with backslashes, as Exim's ${quote:} writes it.
+ * value may stand in quotes with backslashes, as Exim's ${quote:} writes it. Postfix writes a
+ * certificate's names in xtext: they come out decoded.
  */
 enum mxg_request_form { MXG_REQUEST_POSTFIX = 1, MXG_REQUEST_LINE };
 
@@ -18,6 +19,10 @@ struct mxg_request {
 	enum mxg_request_form form;
 	const char *request, *protocol_state, *client_address, *helo_name, *sasl_username;
 	const char *sender, *recipient, *instance, *queue_id;
+	/* TLS: Postfix's names, which the line form takes as well, and Exim's */
+	const char *encryption_protocol, *encryption_cipher, *encryption_keysize;
+	const char *ccert_subject, *ccert_issuer, *ccert_fingerprint, *ccert_pubkey_fingerprint;
+	const char *tls_peerdn, *tls_certificate_verified;
 };
 
 /* Length of the first whole request in the bytes, 0 while its end has not come. *scanned

@@ -7,7 +7,7 @@ import pathlib
 import re
 
 from . import dns_client
-from .process import Daemon, free_port, program, run
+from .process import Daemon, free_port, program, run, wait_until
 
 HEAD = "$ORIGIN {zone}.\n$TTL {ttl}\n@ IN SOA ns hostmaster {serial} 3600 900 604800 {negative}\n" \
        "@ IN NS ns\nns IN A 127.0.0.1\n"
@@ -145,6 +145,14 @@ class CachingDns:
 
     def stop(self) -> None:
         self._daemon.stop()
+
+    def follow(self, name: str, kind: str) -> None:
+        """Wait until the answer for NAME is the authoritative server's. It counts in whole seconds: an answer with a
+        TTL of one second is kept for up to two."""
+        def said(endpoint: tuple[str, int]) -> tuple[int, list[str]]:
+            reply = dns_client.ask(endpoint, name, kind)
+            return reply.rcode, sorted(str(record.data) for record in reply.answers)
+        wait_until(lambda: said(self.endpoint) == said(self.upstream.endpoint), f"{name} {kind} as it is now")
 
     def __enter__(self) -> "CachingDns":
         return self.start()

@@ -70,6 +70,7 @@ class Settings:
     extra_lmtp: str = ""               # in protocol lmtp { }
     extra_service_lmtp: str = ""       # in service lmtp { }
     hostname: str = "mail.example.test"
+    files: dict[str, pathlib.Path] = field(default_factory=dict)  # what stands at these paths for Dovecot alone
 
 
 class Dovecot:
@@ -168,9 +169,8 @@ class Dovecot:
     def placed(self, argv: list[str]) -> list[str]:
         """ARGV, where Dovecot finds our modules. 2.4 looks for settings modules in the folder
         that was compiled in: there, ours is mounted over it, for this program alone."""
-        if version() < (2, 4) or not self.loads_mxguard:
-            return argv
-        return with_files(argv, {str(own_modules()): self.modules})
+        modules = {} if version() < (2, 4) or not self.loads_mxguard else {str(own_modules()): self.modules}
+        return with_files(argv, {**modules, **self.settings.files})
 
     def write_config(self) -> None:
         self._link_modules()

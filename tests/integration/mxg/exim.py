@@ -43,14 +43,15 @@ def path() -> str | None:
 class Exim:
     """ROUTERS and TRANSPORTS are parts of an Exim configuration; without them the mail for
     example.test is appended to the file folder/"delivered". MAIN: more main settings. ACL: the
-    ACLs, with acl_check_rcpt among them. DOMAINS: the list of local domains."""
+    ACLs, with acl_check_rcpt among them. DOMAINS: the list of local domains. TLS_HOSTS: to whom
+    STARTTLS is offered."""
 
     def __init__(self, folder: pathlib.Path, *, address: str = "192.0.2.1", port: int = 25,
                  main: str = "", acl: str = DEFAULT_ACL, routers: str = "", transports: str = "",
                  authenticators: str = "", resolver: str | None = None,
-                 domains: str = "example.test") -> None:
+                 domains: str = "example.test", tls_hosts: str = "") -> None:
         self.folder, self.address, self.port, self.domains = folder, address, port, domains
-        self.main, self.acl, self.resolver = main, acl, resolver
+        self.main, self.acl, self.resolver, self.tls_hosts = main, acl, resolver, tls_hosts
         self.routers = routers or "all:\n  driver = accept\n  domains = +local_domains\n" \
                                   "  transport = file\n"
         self.transports = transports or \
@@ -129,7 +130,7 @@ daemon_smtp_ports = {self.port}
 acl_smtp_rcpt = acl_check_rcpt
 host_lookup = {"*" if self.resolver else ""}
 rfc1413_query_timeout = 0s
-tls_advertise_hosts =
+tls_advertise_hosts = {self.tls_hosts}
 keep_environment =
 add_environment = PATH=/usr/sbin:/usr/bin:/sbin:/bin
 smtp_accept_max_per_connection = 0

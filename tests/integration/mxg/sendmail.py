@@ -13,6 +13,7 @@ import fcntl
 import os
 import pathlib
 import re
+import shutil
 import socket
 import subprocess
 from collections.abc import Mapping
@@ -25,7 +26,8 @@ from .saslauthd import Saslauthd
 OPTIONS = {"QUEUE_LA": "10000", "REFUSE_LA": "10000", "DELAY_LA": "0",
            "DOMAIN_NAME": "mail.example.test", "AUTH_MECHANISMS": "PLAIN", "DEF_USER_ID": "nobody:nogroup", "TO_IDENT": "0",
            "TO_QUEUERETURN": "5d", "DONT_PROBE_INTERFACES": "True",
-           "DONT_BLAME_SENDMAIL": "GroupWritableDirPathSafe,MapInUnsafeDirPath,RunProgramInUnsafeDirPath"}
+           "DONT_BLAME_SENDMAIL": "GroupWritableDirPathSafe,MapInUnsafeDirPath,RunProgramInUnsafeDirPath,"
+                                 "ForwardFileInUnsafeDirPath,IncludeFileInUnsafeDirPath"}
 FILES = {"QUEUE_DIR": "queue", "ALIAS_FILE": "aliases", "STATUS_FILE": "statistics", "confPID_FILE": "pid",
          "confSERVICE_SWITCH_FILE": "switch"}
 
@@ -54,13 +56,14 @@ def _tried(file: pathlib.Path) -> bool:
 class Sendmail:
     """MAILERS stands behind MAILER_DEFINITIONS, FEATURES before the mailers. ROUTES: domain ->
     mailer:host, the mailertable; these domains are accepted. ADDRESSES: where it listens, port 25.
-    RUNS: how often it runs the queue by itself. PASSWORDS: who may log in, without TLS too."""
+    RUNS: how often it runs the queue by itself. PASSWORDS: who may log in, without TLS too. ALIASES:
+    more lines for that file."""
 
     def __init__(self, folder: pathlib.Path, *, mailers: str = "", features: str = "",
                  routes: dict[str, str] | None = None, addresses: tuple[str, ...] = ("192.0.2.1",),
-                 runs: str | None = None, passwords: Mapping[str, str] | None = None) -> None:
+                 runs: str | None = None, passwords: Mapping[str, str] | None = None, aliases: str = "") -> None:
         self._passwords = Saslauthd(folder / "saslauthd", passwords or {})
-        self.folder, self.mailers, self.features = folder, mailers, features
+        self.folder, self.mailers, self.features, self.aliases = folder, mailers, features, aliases
         self.routes, self.addresses, self.runs = routes or {}, addresses, runs
         self.config, self.queue = folder / "sendmail.cf", folder / "queue"
         self._daemon = Daemon([], folder / "sendmail.out")
@@ -72,7 +75,8 @@ class Sendmail:
     def start(self) -> "Sendmail":
         self.folder.mkdir(parents=True, exist_ok=True)
         self.queue.mkdir(mode=0o700, exist_ok=True)
-        (self.folder / "aliases").write_text("postmaster: /dev/null\nmailer-daemon: postmaster\n", encoding="ascii")
+        (self.folder / "aliases").write_text("postmaster: /dev/null\nmailer-daemon: postmaster\n" + self.aliases,
+                                             encoding="ascii")
         (self.folder / "switch").write_text("hosts files\naliases files\n", encoding="ascii")
         (self.folder / "hosts").write_text("127.0.0.1 localhost\n::1 localhost\n192.0.2.1 mail.example.test "
                                            f"{socket.gethostname()}\n", encoding="ascii")
@@ -111,6 +115,22 @@ class Sendmail:
         run([str(path().with_name("makemap")), "-C", os.devnull, "hash", str(self.folder / "mailertable")],
             data=table.encode(), check=True)
 
+    def write_submit_config(self, user: str) -> pathlib.Path:
+        """submit.cf, by which a program that USER runs hands in mail: to the daemon on loopback."""
+        queue, path = self.folder / "submit-queue", self.folder / "submit.cf"
+        queue.mkdir(mode=0o700)
+        shutil.chown(queue, user)
+        self._make(path, [f"include(`{_m4()}/m4/cf.m4')", "define(`confCF_VERSION', `Submit')",
+                          "define(`__OSTYPE__', `')", "define(`_USE_DECNET_SYNTAX_', `1')",
+                          "define(`confTIME_ZONE', `USE_TZ')", "define(`confDONT_INIT_GROUPS', `True')",
+                          f"define(`confRUN_AS_USER', `{user}')", f"define(`confTRUSTED_USER', `{user}')",
+                          "define(`confDOMAIN_NAME', `mail.example.test')", f"define(`MSP_QUEUE_DIR', `{queue}')",
+                          f"define(`confPID_FILE', `{queue}/pid')", f"define(`STATUS_FILE', `{queue}/statistics')",
+                          "define(`confDONT_BLAME_SENDMAIL', `GroupWritableDirPathSafe,MapInUnsafeDirPath')",
+                          f"define(`confSERVICE_SWITCH_FILE', `{self.folder}/switch')",
+                          "FEATURE(`msp', `[127.0.0.1]')"])
+        return path
+
     def write_config(self) -> None:
         lines = [f"include(`{_m4()}/m4/cf.m4')", "OSTYPE(`linux')"]
         lines += [f"define(`conf{name}', `{value}')" for name, value in OPTIONS.items()]
@@ -122,12 +142,15 @@ class Sendmail:
             family = "inet6" if ":" in address else "inet"
             lines.append(f"DAEMON_OPTIONS(`Family={family}, Name=d{number}, Port=25, Addr={address}')")
         lines += [self.features.strip(), "MAILER_DEFINITIONS", "MAILER(`local')", "MAILER(`smtp')", self.mailers]
+        self._make(self.config, lines)
+
+    def _make(self, config: pathlib.Path, lines: list[str]) -> None:
         text = "\n".join(lines) + "\n"
-        (self.folder / "sendmail.mc").write_text(text, encoding="utf-8")
+        config.with_suffix(".mc").write_text(text, encoding="utf-8")
         made = run(["m4", f"-D_CF_DIR_={_m4()}/", "-D_NO_MAKEINFO_", "-"], data=text.encode(), check=True, cwd=_m4())
         assert not made.stderr, made.stderr.decode()
-        self.config.write_bytes(made.stdout)
-        self.config.chmod(0o644)
+        config.write_bytes(made.stdout)
+        config.chmod(0o644)
 
     def sendmail_command(self, *arguments: str, data: bytes | None = None, check: bool = True,
                          **keywords: object) -> "subprocess.CompletedProcess[bytes]":

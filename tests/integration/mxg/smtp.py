@@ -216,12 +216,15 @@ class Client:
         return self.command("XCLIENT " + " ".join(f"{key}={xtext(value)}"
                                                   for key, value in attributes.items()))
 
-    def starttls(self) -> Reply:
-        """STARTTLS, and the handshake where the server agrees; certificates are not checked."""
+    def starttls(self, certificate: tuple[pathlib.Path, pathlib.Path] | None = None) -> Reply:
+        """STARTTLS, and the handshake where the server agrees; the server's certificate is not
+        checked. CERTIFICATE: what is shown, and its key."""
         reply = self.command("STARTTLS")
         if reply.ok:
             context = ssl.create_default_context()
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            if certificate:
+                context.load_cert_chain(*map(str, certificate))
             self.sock = context.wrap_socket(self.sock)
         return reply
 

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MXG_DESK_H
+#define MXG_DESK_H
+
+#include <poll.h>
+#include <stddef.h>
+
+struct mxguard_check;
+struct mxguard_session;
+
+/* Where a service decides: a session of the library whose notices go to the log. One thread at a
+ * time. */
+struct mxg_desk;
+
+/* `who` stands in the log lines: "policy"; a constant. NULL with a message on the log, and *status for
+ * exit(3). */
+struct mxg_desk *mxg_desk_new(const char *config, const char *who, int *status);
+void mxg_desk_free(struct mxg_desk *desk);
+/* Reads the configuration again. Where it is wrong, the old one stays, and the log says so. */
+void mxg_desk_reload(struct mxg_desk *desk);
+/* A new check, or a negative enum mxguard_error. */
+int mxg_desk_check(struct mxg_desk *desk, struct mxguard_check **check, unsigned flags);
+
+struct mxguard_session *mxg_desk_session(const struct mxg_desk *desk);
+const char *mxg_desk_who(const struct mxg_desk *desk);
+
+#endif
