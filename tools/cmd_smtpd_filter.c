@@ -13,7 +13,7 @@
 #define NAME "mxguard smtpd-filter"
 
 struct settings {
-	const char *config;
+	const char *config, *metrics;
 	enum { RELAYS_WAIT, RELAYS_QUEUE } relays;
 	enum { LOG_STDERR, LOG_SYSLOG } log;
 };
@@ -36,6 +36,10 @@ static const struct mxg_option options[] = {
 	  "what internal relays do while we decide: wait (and pass a refusal\n"
 	  "on) or queue (they have taken the message: on_direct_queued holds)",
 	  .kind = MXG_OPTION_WORD, .field = offsetof(struct settings, relays), .words = relays },
+	{ 0, "metrics", "ADDRESS",
+	  "OpenMetrics for whoever scrapes, at /metrics: unix:/path,\n"
+	  "inet:127.0.0.1:port or inet:[::1]:port",
+	  .kind = MXG_OPTION_TEXT, .field = offsetof(struct settings, metrics) },
 	{ 0, "log", "WHERE", "stderr (smtpd logs it) or syslog", .kind = MXG_OPTION_WORD,
 	  .field = offsetof(struct settings, log), .words = logs },
 };
@@ -62,5 +66,10 @@ int cmd_smtpd_filter(int argc, char **argv)
 	struct mxg_desk *desk = mxg_desk_new(s.config, "smtpd-filter", &status);
 	if (desk == NULL)
 		return status;
+	status = mxg_desk_open_metrics(desk, s.metrics);
+	if (status != 0) {
+		mxg_desk_free(desk);
+		return status;
+	}
 	return mxg_filter_run(desk, s.relays == RELAYS_QUEUE ? MXGUARD_PLACE_QUEUED : MXGUARD_PLACE_DOOR);
 }

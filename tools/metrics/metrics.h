@@ -15,8 +15,7 @@ struct mxguard_session;
 struct mxg_metrics;
 
 /* Listens at `spec` ("unix:/path", "inet:127.0.0.1:port", "inet:[::1]:port"), whose text must live as
- * long. service: "policy" or the like, a constant. Signals that the service waits for must be blocked
- * before. NULL with a message of what is wrong. */
+ * long. service: "policy" or the like, a constant. NULL with a message of what is wrong. */
 struct mxg_metrics *mxg_metrics_open(const char *service, const char *spec, char *message, size_t size);
 /* Ends the thread. */
 void mxg_metrics_close(struct mxg_metrics *metrics);

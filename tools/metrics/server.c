@@ -2,6 +2,7 @@
 /* Whoever scrapes: a thread of its own, few clients at a time, and little time for each. */
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -221,6 +222,18 @@ static int listen_at(struct mxg_metrics_server *s, const char *spec, char *messa
 	return -1;
 }
 
+/* No signal is for this thread, whenever the service gets to block its own. */
+static bool start_thread(struct mxg_metrics_server *s)
+{
+	sigset_t all, before;
+	sigfillset(&all);
+	if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
+		return false;
+	bool started = pthread_create(&s->thread, NULL, serve, s) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return started;
+}
+
 int mxg_metrics_serve(struct mxg_metrics *metrics, const char *spec, char *message, size_t size)
 {
 	struct mxg_metrics_server *s = calloc(1, sizeof(*s));
@@ -236,7 +249,7 @@ int mxg_metrics_serve(struct mxg_metrics *metrics, const char *spec, char *messa
 	int error = s->stop < 0 ? -1 : listen_at(s, spec, message, size);
 	if (s->stop < 0)
 		snprintf(message, size, "--metrics %s: %s", spec, strerror(errno));
-	if (error == 0 && pthread_create(&s->thread, NULL, serve, s) == 0) {
+	if (error == 0 && start_thread(s)) {
 		metrics->server = s;
 		return 0;
 	}

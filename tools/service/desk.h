@@ -23,8 +23,8 @@ void mxg_desk_reload(struct mxg_desk *desk);
 /* A new check, or a negative enum mxguard_error. */
 int mxg_desk_check(struct mxg_desk *desk, struct mxguard_check **check, unsigned flags);
 
-/* Tells at `spec` what is counted, as long as the desk lives; NULL: nothing is. Signals that the service
- * waits for must be blocked before. 0, or an exit status after a message on the log. */
+/* Tells at `spec` what is counted, as long as the desk lives; NULL: nothing is. 0, or an exit status after
+ * a message on the log. */
 int mxg_desk_open_metrics(struct mxg_desk *desk, const char *spec);
 struct mxg_metrics *mxg_desk_metrics(const struct mxg_desk *desk); /* NULL: nothing is counted */
 /* A recipient is decided: it is logged and counted. began: mxg_metrics_now() when it was asked. */
