@@ -12,7 +12,6 @@
 static const char registrations[] = "register|report|smtp-in|link-connect\n"
 				    "register|report|smtp-in|link-disconnect\n"
 				    "register|report|smtp-in|link-identify\n"
-				    "register|report|smtp-in|link-tls\n"
 				    "register|report|smtp-in|link-auth\n"
 				    "register|report|smtp-in|tx-begin\n"
 				    "register|report|smtp-in|tx-mail\n"
@@ -51,9 +50,6 @@ static void report(struct mxg_filter_events *e, struct mxg_filter_session *s, co
 	switch (line->event) {
 	case MXG_FILTER_LINK_IDENTIFY:
 		mxg_door_tell(s->door, MXG_DOOR_HELO, line->value);
-		break;
-	case MXG_FILTER_LINK_TLS:
-		mxg_door_tell(s->door, MXG_DOOR_TLS_VERSION, line->value);
 		break;
 	case MXG_FILTER_LINK_AUTH:
 		if (line->good)

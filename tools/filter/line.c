@@ -102,16 +102,6 @@ static bool take_result(struct mxg_filter_line *line, struct rest *r, const char
 	return true;
 }
 
-static bool take_version(struct mxg_filter_line *line, struct rest *r)
-{
-	char *text = r->at == NULL ? NULL : next(r);
-	char *colon = text == NULL ? NULL : strchr(text, ':');
-	if (colon != NULL)
-		*colon = '\0';
-	take_text(line, text == NULL ? "" : text);
-	return text != NULL;
-}
-
 static const struct {
 	const char *name;
 	enum mxg_filter_stream stream;
@@ -120,7 +110,6 @@ static const struct {
 	{ "link-connect", MXG_FILTER_REPORT, MXG_FILTER_LINK_CONNECT },
 	{ "link-disconnect", MXG_FILTER_REPORT, MXG_FILTER_LINK_DISCONNECT },
 	{ "link-identify", MXG_FILTER_REPORT, MXG_FILTER_LINK_IDENTIFY },
-	{ "link-tls", MXG_FILTER_REPORT, MXG_FILTER_LINK_TLS },
 	{ "link-auth", MXG_FILTER_REPORT, MXG_FILTER_LINK_AUTH },
 	{ "tx-begin", MXG_FILTER_REPORT, MXG_FILTER_TX_BEGIN },
 	{ "tx-mail", MXG_FILTER_REPORT, MXG_FILTER_TX_MAIL },
@@ -148,8 +137,6 @@ static bool take_payload(struct mxg_filter_line *line, struct rest *r, int versi
 		return take_source(line, r);
 	case MXG_FILTER_LINK_IDENTIFY:
 		return take_identity(line, r);
-	case MXG_FILTER_LINK_TLS:
-		return take_version(line, r);
 	case MXG_FILTER_LINK_AUTH:
 		return take_result(line, r, "pass", version >= 7);
 	case MXG_FILTER_TX_MAIL:

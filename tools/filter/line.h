@@ -16,7 +16,6 @@ enum mxg_filter_event {
 	MXG_FILTER_LINK_CONNECT, /* value: the client's address as an MTA writes it, "": none */
 	MXG_FILTER_LINK_DISCONNECT,
 	MXG_FILTER_LINK_IDENTIFY, /* value: HELO */
-	MXG_FILTER_LINK_TLS, /* value: the version */
 	MXG_FILTER_LINK_AUTH, /* good; value: the login */
 	MXG_FILTER_TX_BEGIN, /* value: the message's id */
 	MXG_FILTER_TX_MAIL, /* good; value: the sender */
