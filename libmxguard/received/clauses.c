@@ -204,16 +204,16 @@ static bool read_protocol(struct lexer *l, struct mxg_clauses *c)
 
 /* Behind the protocol stand the MTA's id and comments, then the client's
  * sender and recipients: read for display as far as the words are known. */
-static void read_tail(struct lexer *l, struct mxg_clauses *c)
+static bool read_tail(struct lexer *l, struct mxg_clauses *c)
 {
 	struct mxg_item word;
 	for (unsigned n = 0; n < 16; n++) {
 		skip_blanks(l);
 		if (l->at == l->end || *l->at == ';')
-			return;
+			return true;
 		if (*l->at == '(') {
 			if (!add_comment(l, &c->tail))
-				return;
+				return false;
 			continue;
 		}
 		read_word(l, &word, true);
@@ -226,8 +226,9 @@ static void read_tail(struct lexer *l, struct mxg_clauses *c)
 		else if (mxg_slice_is(name, "for") && c->recipient.len == 0)
 			c->recipient = value;
 		else if (!mxg_slice_is(name, "tls") && !mxg_slice_is(name, "envelope-from"))
-			return;
+			return true;
 	}
+	return true;
 }
 
 static bool is_by(const char *at)
@@ -265,7 +266,8 @@ static bool split_by(struct lexer *l, struct mxg_clauses *c)
 	if (with && !read_protocol(l, c))
 		return false;
 	c->after_protocol = (struct mxg_slice){ l->at, (size_t)(c->end - l->at) };
-	read_tail(l, c);
+	if (!read_tail(l, c))
+		return false;
 	/* one semicolon, and a date to the end: else there are two tails, and one is a client's */
 	c->semicolon = memchr(behind, ';', (size_t)(c->end - behind));
 	if (c->semicolon != NULL && memchr(c->semicolon + 1, ';', (size_t)(c->end - c->semicolon - 1)) != NULL)

@@ -46,7 +46,7 @@ static const char *in_clauses(const struct mxg_clauses *c)
 	if (c->late)
 		return "the first line ends behind \"from\"";
 	if (mxg_address_behind(c))
-		return "an address stands behind the protocol, on one line with \"by\"";
+		return "an address stands behind the protocol";
 	const char *found = in_from_clause(c);
 	if (found != NULL)
 		return found;

@@ -176,25 +176,32 @@ bool mxg_other_address(const struct mxg_clauses *c, const struct mxg_address *ad
 	return false;
 }
 
-bool mxg_address_behind(const struct mxg_clauses *c)
+/* "[A]" or "NAME [A]" somewhere in the bytes, whatever stands around it. */
+static bool has_literal(const char *at, const char *end)
 {
-	if (c->form != MXG_FORM_FROM || c->folded)
-		return false;
-	const char *at = c->protocol.len > 0 ? c->after_protocol.at : c->by.at + c->by.len, *open;
-	for (; (open = memchr(at, '[', (size_t)(c->end - at))) != NULL; at = open + 1) {
-		struct mxg_slice text = { open, (size_t)(c->end - open) }, name, rest;
+	const char *open;
+	for (; (open = memchr(at, '[', (size_t)(end - at))) != NULL; at = open + 1) {
+		struct mxg_slice text = { open, (size_t)(end - open) }, name, rest;
 		struct mxg_address address;
 		if (mxg_host_read(text, &name, &address, &rest))
 			return true;
 	}
+	return false;
+}
+
+bool mxg_address_behind(const struct mxg_clauses *c)
+{
+	if (c->form != MXG_FORM_FROM)
+		return false;
 	const struct mxg_items *items = c->protocol.len > 0 ? &c->tail : &c->after_by;
-	for (unsigned i = 0; i < items->count; i++) {
-		struct mxg_slice text = items->item[i].text;
+	for (unsigned i = 0; i < items->count && (!c->folded || items == &c->tail); i++) {
+		struct mxg_slice text = items->item[i].text, name, rest;
 		struct mxg_address address;
-		if (mxg_address_parse(&address, text.at, text.len, MXG_ADDRESS_BARE))
+		if (mxg_address_parse(&address, text.at, text.len, MXG_ADDRESS_BARE) ||
+		    (mxg_host_read(text, &name, &address, &rest) && rest.len == 0))
 			return true;
 	}
-	return false;
+	return !c->folded && has_literal(c->protocol.len > 0 ? c->after_protocol.at : c->by.at + c->by.len, c->end);
 }
 
 /* MTAs that found no name write a word of their own in its place. */

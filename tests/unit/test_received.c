@@ -372,8 +372,8 @@ static const struct row rows[] = {
 	  NULL, NULL },
 	{ F "gw (gw [::ffff:192.0.2.10])" COURIER, NO, "", false, MXG_MTA_CYRUS, NULL, NULL, NULL, NULL },
 	/* a recipient that a message names tells nothing of who wrote the field */
-	{ F "imap.example.net [192.0.2.10]\n\tby m with IMAP (fetchmail-6.4.37)\n\tfor <x (Exim 4.96) (HELO x) "
-	    "(203.0.113.6)> (multi-drop)" DATE "\n",
+	{ F "imap.example.net [192.0.2.10]\n\tby m with IMAP (fetchmail-6.4.37)\n\tfor <x (Exim 4.96) (HELO x) y> "
+	    "(multi-drop)" DATE "\n",
 	  FETCHED, "192.0.2.10", false, 0, NULL, NULL, NULL, NULL },
 	{ F "imap.example.net [192.0.2.10]\n\tby m with IMAP (fetchmail-6.4.37)\n\tfor <[203.0.113.6]  id "
 	    "1xVTHW-00000D-05( "
@@ -403,6 +403,10 @@ static const struct row rows[] = {
 	  0, NULL, NULL, NULL, NULL },
 	{ F "g (g [192.0.2.10]) by mx.example.com (Postfix) with ESMTP id 1 (203.0.113.6)" DATE "\n", NO, "", false, 0,
 	  NULL, NULL, NULL, NULL },
+	{ F "g (g [192.0.2.10])\n by mx.example.com (Postfix) with ESMTP id 1 (x ([203.0.113.6])" DATE "\n", NO, "",
+	  false, 0, NULL, NULL, NULL, NULL },
+	{ F "g (g [192.0.2.10])\n by mx.example.com (Postfix) with ESMTP id 1 (h.example [203.0.113.6])" DATE "\n", NO,
+	  "", false, 0, NULL, NULL, NULL, NULL },
 	/* of all the world's users */
 	{ F "g (g.example. [192.0.2.10])\n        by smtp.gmail.com with ESMTPSA id a1\n        for <a@b>" DATE "\n",
 	  PEER, "192.0.2.10", false, MXG_MTA_GOOGLE, NULL, NULL, NULL, NULL },
