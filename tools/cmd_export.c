@@ -51,9 +51,9 @@ static const struct mxg_option options[] = {
 const struct mxg_usage usage_export = {
 	.synopsis = "[-c CONF] [OPTION]… FORMAT [DOMAIN…]",
 	.about = "Writes the addresses that are authorized for DOMAIN, or for all local domains, in a form\n"
-		 "that another program reads: postfix (cidr table), nftables (sets), exim (host list),\n"
-		 "exim-domains (a host list for each domain), rspamd (map), spamassassin (trusted_networks),\n"
-		 "plain, json.",
+		 "that another program reads: postfix (cidr table), postfix-domains (restriction classes, one\n"
+		 "for each set), nftables (sets), exim (host list), exim-domains and exim-cdb (a host list for\n"
+		 "each domain), rspamd (map), spamassassin (trusted_networks), plain, json.",
 	.options = options,
 	.count = sizeof(options) / sizeof(options[0]),
 	.after = "Terms that are no list of addresses (exists, ptr, entries with a header condition) are\n"
@@ -73,8 +73,8 @@ static int read_options(struct request *q, int argc, char **argv)
 	if (status != 0)
 		return status;
 	if (optind == argc)
-		return mxg_wrong_use(argv[0], "the format is missing: postfix, nftables, exim, "
-					      "exim-domains, rspamd, spamassassin, plain or json");
+		return mxg_wrong_use(argv[0], "the format is missing: postfix, postfix-domains, nftables, "
+					      "exim, exim-domains, exim-cdb, rspamd, spamassassin, plain or json");
 	q->format = mxg_export_format(argv[optind]);
 	if (q->format != NULL)
 		return 0;
@@ -312,7 +312,7 @@ static int refuse_to_merge(const struct collection *c, const struct request *q)
 {
 	fprintf(stderr,
 		"%s: what is authorized for %s is not so for %s; nothing is written (--merge puts %zu sets into one "
-		"list; exim-domains and json keep them apart)\n",
+		"list; postfix-domains, exim-domains, exim-cdb and json keep them apart)\n",
 		q->command, first_domain(&c->sets.items[0]), first_domain(&c->sets.items[1]), c->sets.count);
 	return EX_USAGE;
 }
@@ -344,7 +344,11 @@ static int write_file(const struct request *q, const struct mxg_export *e)
 	struct mxg_output_file output;
 	if (!mxg_output_open(&output, q->output))
 		return cannot_write(q, output.why, EX_CANTCREAT);
-	q->format->write(e, output.file);
+	if (!q->format->write(e, output.file)) {
+		int error = errno;
+		mxg_output_drop(&output);
+		return cannot_write(q, strerror(error), EX_IOERR);
+	}
 	return mxg_output_finish(&output) ? 0 : cannot_write(q, output.why, EX_IOERR);
 }
 
@@ -358,8 +362,10 @@ static int write_out(struct collection *c, const struct request *q)
 				      .config = q->config };
 	if (q->output != NULL)
 		return write_file(q, &e);
-	q->format->write(&e, stdout);
-	return 0;
+	if (q->format->write(&e, stdout))
+		return 0;
+	fprintf(stderr, "%s: %s\n", q->command, strerror(errno));
+	return EX_IOERR;
 }
 
 static int export(struct collection *c, const struct request *q, int argc, char **argv)

@@ -17,12 +17,13 @@
 
 #define NAME "mxguard policy"
 #define DEFAULT_CONNECTIONS 4096
+#define NUMBER_MAX 1000000
 
 struct settings {
 	const char *config;
 	const char *listen[MXG_LISTENERS_MAX];
 	size_t listen_count;
-	long max_connections, max_per_source; /* the latter 0: not given */
+	long max_connections, max_per_source;
 	enum { LOG_BY_ITSELF, LOG_STDERR, LOG_SYSLOG } log;
 };
 
@@ -40,11 +41,11 @@ static const struct mxg_option options[] = {
 	  .kind = MXG_OPTION_LIST, .field = offsetof(struct settings, listen), .max = MXG_LISTENERS_MAX,
 	  .count = offsetof(struct settings, listen_count) },
 	{ 0, "max-connections", "N", "at one time (4096); idle ones are closed for new ones", .kind = MXG_OPTION_NUMBER,
-	  .field = offsetof(struct settings, max_connections), .min = 1, .max = 1000000 },
+	  .field = offsetof(struct settings, max_connections), .min = 1, .max = NUMBER_MAX },
 	{ 0, "max-per-source", "N",
 	  "requests of one local user, or one address by TCP, that wait for\n"
-	  "DNS at one time (all connections but a sixteenth)",
-	  .kind = MXG_OPTION_NUMBER, .field = offsetof(struct settings, max_per_source), .min = 1, .max = 1000000 },
+	  "DNS at one time, where its share of all is not less anyway",
+	  .kind = MXG_OPTION_NUMBER, .field = offsetof(struct settings, max_per_source), .min = 1, .max = NUMBER_MAX },
 	{ 0, "log", "WHERE",
 	  "stderr or syslog; by itself: stderr, but syslog where stderr is\n"
 	  "the MTA's connection, as under spawn(8)",
@@ -63,7 +64,9 @@ const struct mxg_usage usage_policy = {
 
 static int read_options(struct settings *s, int argc, char **argv)
 {
-	*s = (struct settings){ .config = MXG_DEFAULT_CONFIG, .max_connections = DEFAULT_CONNECTIONS };
+	*s = (struct settings){ .config = MXG_DEFAULT_CONFIG,
+				.max_connections = DEFAULT_CONNECTIONS,
+				.max_per_source = NUMBER_MAX };
 	int status = mxg_read_options(&usage_policy, argc, argv, s);
 	if (status != 0)
 		return status;
@@ -110,12 +113,6 @@ static int open_listeners(const struct settings *s, struct mxg_listener *listene
 	return count;
 }
 
-/* By itself nobody gets all of them. */
-static size_t per_source(const struct settings *s)
-{
-	return (size_t)(s->max_per_source > 0 ? s->max_per_source : s->max_connections - s->max_connections / 16);
-}
-
 static int serve(const struct settings *s)
 {
 	struct mxg_listener listeners[MXG_LISTENERS_MAX];
@@ -130,7 +127,7 @@ static int serve(const struct settings *s)
 		struct mxg_service_options service = { .listeners = listeners,
 						       .listener_count = (size_t)count,
 						       .max_connections = (size_t)s->max_connections,
-						       .max_per_source = per_source(s) };
+						       .max_per_source = (size_t)s->max_per_source };
 		status = mxg_service_run(&service, decider);
 	}
 	mxg_decider_free(decider);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The forms in which other programs read lists of addresses. */
+#include "export_domains.h"
 #include "export_format.h"
 
 #include <string.h>
@@ -7,14 +8,12 @@
 #include "json.h"
 #include "text.h"
 
-#define WILDCARD_MAX 260 /* "*" and a suffix of a domain */
-
 static const char *text_of(const struct mxg_prefix *p, char text[MXG_PREFIX_TEXT_MAX])
 {
 	return mxg_prefix_format(p, text);
 }
 
-static void comments(const struct mxg_export *e, FILE *to, const char *use)
+void mxg_export_comments(const struct mxg_export *e, FILE *to, const char *use)
 {
 	char time[MXG_TIME_MAX];
 	fprintf(to, "# Written by mxguard export at %s from %s: do not edit.\n# %s\n", mxg_time_format(e->now, time),
@@ -30,34 +29,39 @@ static void lines(const struct mxg_export *e, FILE *to, const char *before, cons
 		fprintf(to, "%s%s%s\n", before, text_of(&e->sets->prefixes.items[i], text), behind);
 }
 
-static void write_plain(const struct mxg_export *e, FILE *to)
+static bool write_plain(const struct mxg_export *e, FILE *to)
 {
-	comments(e, to, "One address range a line.");
+	mxg_export_comments(e, to, "One address range a line.");
 	lines(e, to, "", "");
+	return true;
 }
 
-static void write_postfix(const struct mxg_export *e, FILE *to)
+static bool write_postfix(const struct mxg_export *e, FILE *to)
 {
-	comments(e, to, "cidr_table(5): smtpd_client_restrictions = check_client_access cidr:FILE, reject");
+	mxg_export_comments(e, to, "cidr_table(5): smtpd_client_restrictions = check_client_access cidr:FILE, reject");
 	lines(e, to, "", "\tOK");
+	return true;
 }
 
-static void write_exim(const struct mxg_export *e, FILE *to)
+static bool write_exim(const struct mxg_export *e, FILE *to)
 {
-	comments(e, to, "hostlist mxguard_gateways = /path/of/this/file");
+	mxg_export_comments(e, to, "hostlist mxguard_gateways = /path/of/this/file");
 	lines(e, to, "", "");
+	return true;
 }
 
-static void write_rspamd(const struct mxg_export *e, FILE *to)
+static bool write_rspamd(const struct mxg_export *e, FILE *to)
 {
-	comments(e, to, "A map of type \"ip\" (radix) of rspamd.");
+	mxg_export_comments(e, to, "A map of type \"ip\" (radix) of rspamd.");
 	lines(e, to, "", "");
+	return true;
 }
 
-static void write_spamassassin(const struct mxg_export *e, FILE *to)
+static bool write_spamassassin(const struct mxg_export *e, FILE *to)
 {
-	comments(e, to, "For SpamAssassin's local.cf; internal hosts have to be added there.");
+	mxg_export_comments(e, to, "For SpamAssassin's local.cf; internal hosts have to be added there.");
 	lines(e, to, "trusted_networks ", "");
+	return true;
 }
 
 /* The file can be loaded again and again, and replaces the sets in one transaction. */
@@ -78,12 +82,13 @@ static void write_set(const struct mxg_export *e, FILE *to, int family)
 		fputs("\n}\n", to);
 }
 
-static void write_nftables(const struct mxg_export *e, FILE *to)
+static bool write_nftables(const struct mxg_export *e, FILE *to)
 {
-	comments(e, to, "nft -f FILE; in a rule: ip saddr @gateways4 accept, ip6 saddr @gateways6 accept");
+	mxg_export_comments(e, to, "nft -f FILE; in a rule: ip saddr @gateways4 accept, ip6 saddr @gateways6 accept");
 	fputs("add table inet mxguard\n", to);
 	write_set(e, to, 4);
 	write_set(e, to, 6);
+	return true;
 }
 
 static json_t *text_array(const struct mxg_text_list *list)
@@ -105,7 +110,7 @@ static json_t *prefix_array(const struct mxg_prefixes *prefixes)
 }
 
 /* One set: as it is. Several: each with its domains. */
-static void write_json(const struct mxg_export *e, FILE *to)
+static bool write_json(const struct mxg_export *e, FILE *to)
 {
 	json_t *o = json_object(), *sets = json_array();
 	for (size_t i = 0; i < e->set_count; i++)
@@ -122,53 +127,18 @@ static void write_json(const struct mxg_export *e, FILE *to)
 	json_dumpf(o, to, JSON_COMPACT | JSON_ENSURE_ASCII);
 	json_decref(o);
 	fputc('\n', to);
+	return true;
 }
 
-/* For lsearch: the domain, and its host list, parted by semicolons since IPv6 has colons. */
-static void exim_line(FILE *to, const char *domain, const struct mxg_prefixes *prefixes)
-{
-	char text[MXG_PREFIX_TEXT_MAX];
-	fprintf(to, "%s: <", domain);
-	for (size_t p = 0; p < prefixes->count; p++)
-		fprintf(to, "; %s", text_of(&prefixes->items[p], text));
-	fputc('\n', to);
-}
-
-/* Those whose names are wildcards of this length; 0: those that are none. True: there are longer or
- * shorter ones. */
-static bool exim_lines(const struct mxg_export *e, FILE *to, size_t wildcard)
-{
-	bool others = false;
-	for (size_t i = 0; i < e->set_count; i++) {
-		const struct mxg_text_list *domains = &e->sets[i].domains;
-		const char *domain = domains->count > 0 ? domains->text : "*";
-		for (size_t d = 0; d == 0 || d < domains->count; d++, domain += strlen(domain) + 1) {
-			if ((domain[0] == '*' ? strlen(domain) : 0) == wildcard)
-				exim_line(to, domain, &e->sets[i].prefixes);
-			else
-				others = true;
-		}
-	}
-	return others;
-}
-
-/* nwildlsearch takes the first key that fits: names first, then the longest wildcards. */
-static void write_exim_domains(const struct mxg_export *e, FILE *to)
-{
-	comments(e, to,
-		 "In a RCPT ACL: deny !hosts = ${lookup{$domain}lsearch{FILE}{$value}} (nwildlsearch for keys with "
-		 "\"*\")");
-	bool wildcards = exim_lines(e, to, 0);
-	for (size_t length = WILDCARD_MAX; wildcards && length > 0; length--)
-		exim_lines(e, to, length);
-}
-
-static const char *const names[] = { "postfix", "nftables", "exim", "exim-domains", "rspamd", "spamassassin",
-				     "plain",   "json",     NULL };
 static const struct mxg_export_format formats[] = {
-	{ write_postfix, false }, { write_nftables, false },     { write_exim, false },  { write_exim_domains, true },
-	{ write_rspamd, false },  { write_spamassassin, false }, { write_plain, false }, { write_json, true },
+	{ write_postfix, false }, { mxg_export_postfix_domains, true }, { write_nftables, false },
+	{ write_exim, false },    { mxg_export_exim_domains, true },    { mxg_export_exim_cdb, true },
+	{ write_rspamd, false },  { write_spamassassin, false },        { write_plain, false },
+	{ write_json, true },
 };
+static const char *const names[] = { "postfix",  "postfix-domains", "nftables",     "exim",  "exim-domains",
+				     "exim-cdb", "rspamd",          "spamassassin", "plain", "json",
+				     NULL };
 
 const char *const *mxg_export_format_names(void)
 {

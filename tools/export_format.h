@@ -18,7 +18,7 @@ struct mxg_export {
 };
 
 struct mxg_export_format {
-	void (*write)(const struct mxg_export *what, FILE *to);
+	bool (*write)(const struct mxg_export *what, FILE *to); /* false: errno says why */
 	bool by_domain;
 };
 const struct mxg_export_format *mxg_export_format(const char *name); /* NULL: there is none */

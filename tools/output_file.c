@@ -57,3 +57,9 @@ bool mxg_output_finish(struct mxg_output_file *o)
 	unlink(o->path);
 	return o->why != NULL ? false : failed(o, error);
 }
+
+void mxg_output_drop(struct mxg_output_file *o)
+{
+	fclose(o->file);
+	unlink(o->path);
+}

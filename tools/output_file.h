@@ -17,5 +17,6 @@ struct mxg_output_file {
 bool mxg_output_open(struct mxg_output_file *output, const char *target);
 /* Written, readable by all, on disk and under its name; else nothing is left of it. */
 bool mxg_output_finish(struct mxg_output_file *output);
+void mxg_output_drop(struct mxg_output_file *output);
 
 #endif

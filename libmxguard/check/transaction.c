@@ -88,14 +88,45 @@ int mxguard_check_set_helo(struct mxguard_check *c, const char *helo)
 	return keep(c, &c->helo, helo, helo == NULL ? 0 : strlen(helo));
 }
 
-/* Nobody logs in as blanks, and a name with control characters comes from no directory. */
+/* The UTF-8 character at s, of at most four bytes; a byte that begins none is taken by itself. */
+static uint32_t take_character(const unsigned char **s)
+{
+	const unsigned char *p = *s;
+	unsigned more = *p >= 0xf0 ? 3 : *p >= 0xe0 ? 2 : *p >= 0xc2 ? 1 : 0;
+	uint32_t c = more == 0 ? *p : *p & (0x3fu >> more);
+	unsigned i = 1;
+	for (; i <= more && (p[i] & 0xc0) == 0x80; i++)
+		c = c << 6 | (p[i] & 0x3f);
+	*s = p + (i > more ? i : 1);
+	return i > more ? c : *p;
+}
+
+/* Unicode's White_Space and what else takes no ink: soft hyphen, fillers, joiners, marks of direction, tags, variation
+ * selectors; and the replacement character, which stands for nothing that was told. */
+static bool is_unseen(uint32_t c)
+{
+	static const struct {
+		uint32_t from, to;
+	} unseen[] = {
+		{ 0x00, 0x20 },     { 0x7f, 0xa0 },     { 0xad, 0xad },     { 0x34f, 0x34f },   { 0x61c, 0x61c },
+		{ 0x115f, 0x1160 }, { 0x1680, 0x1680 }, { 0x17b4, 0x17b5 }, { 0x180b, 0x180f }, { 0x2000, 0x200f },
+		{ 0x2028, 0x202f }, { 0x205f, 0x206f }, { 0x2800, 0x2800 }, { 0x3000, 0x3000 }, { 0x3164, 0x3164 },
+		{ 0xfe00, 0xfe0f }, { 0xfeff, 0xfeff }, { 0xffa0, 0xffa0 }, { 0xfff0, 0xfffd }, { 0xe0000, 0xe0fff },
+	};
+	for (size_t i = 0; i < sizeof(unseen) / sizeof(unseen[0]); i++)
+		if (c >= unseen[i].from && c <= unseen[i].to)
+			return true;
+	return false;
+}
+
+/* Nobody logs in as blanks, of whatever kind, and a name with control characters comes from no directory. */
 static bool names_somebody(const char *login)
 {
 	bool visible = false;
-	for (const unsigned char *p = (const unsigned char *)login; *p != '\0'; p++) {
+	for (const unsigned char *p = (const unsigned char *)login; *p != '\0';) {
 		if (*p < 0x20 || *p == 0x7f)
 			return false;
-		visible = visible || *p != ' ';
+		visible |= !is_unseen(take_character(&p));
 	}
 	return visible;
 }

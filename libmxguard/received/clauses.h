@@ -180,6 +180,11 @@ bool mxg_slice_is_label(struct mxg_slice s);
  * an address: where the writer is not known, nobody can tell which is which. */
 bool mxg_other_address(const struct mxg_clauses *c, const struct mxg_address *address);
 
+/* Where no line begins with "by", a client's could be the one that was read, and
+ * what looks like an address behind the protocol (or behind the name, where
+ * none stands) the true one. */
+bool mxg_address_behind(const struct mxg_clauses *c);
+
 bool mxg_is_exim_id(struct mxg_slice id); /* groups of 6, 6 and 2 letters and digits; since 4.97 of 6, 11 and 4 */
 bool mxg_is_exim_protocol(struct mxg_slice protocol); /* in lower case */
 

@@ -328,29 +328,6 @@ enum mxg_received_reason mxg_field_split(struct mxg_clauses *c, const char *fiel
 	return mxg_clauses_split(c, &lines, *value, *end) ? MXG_RECEIVED_READ : MXG_RECEIVED_NO_GRAMMAR;
 }
 
-/* Where no line begins with "by", a client's could be the one that was read, and what looks like an address behind
- * the protocol (or behind the name, where none stands) the true one. */
-static bool has_address_behind(const struct mxg_clauses *c)
-{
-	if (c->form != MXG_FORM_FROM || c->folded)
-		return false;
-	const char *at = c->protocol.len > 0 ? c->after_protocol.at : c->by.at + c->by.len, *open;
-	for (; (open = memchr(at, '[', (size_t)(c->end - at))) != NULL; at = open + 1) {
-		struct mxg_slice text = { open, (size_t)(c->end - open) }, name, rest;
-		struct mxg_address address;
-		if (mxg_host_read(text, &name, &address, &rest))
-			return true;
-	}
-	const struct mxg_items *items = c->protocol.len > 0 ? &c->tail : &c->after_by;
-	for (unsigned i = 0; i < items->count; i++) {
-		struct mxg_slice text = items->item[i].text;
-		struct mxg_address address;
-		if (mxg_address_parse(&address, text.at, text.len, MXG_ADDRESS_BARE))
-			return true;
-	}
-	return false;
-}
-
 bool mxg_received_parse(struct mxg_received *out, const char *field, size_t len, unsigned mta_mask)
 {
 	struct mxg_clauses c;
@@ -364,7 +341,7 @@ bool mxg_received_parse(struct mxg_received *out, const char *field, size_t len,
 	unsigned candidates = mxg_clauses_writers(&c);
 	if (c.late) /* the first line holds nothing of what it must */
 		candidates &= MXG_MTA_EXCHANGE | MXG_MTA_OTHER;
-	if (has_address_behind(&c))
+	if (mxg_address_behind(&c))
 		candidates = 0;
 	unsigned allowed = allowed_by(candidates, mta_mask, &c);
 	fill_common(out, &c);

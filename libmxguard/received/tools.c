@@ -173,6 +173,27 @@ bool mxg_other_address(const struct mxg_clauses *c, const struct mxg_address *ad
 	return false;
 }
 
+bool mxg_address_behind(const struct mxg_clauses *c)
+{
+	if (c->form != MXG_FORM_FROM || c->folded)
+		return false;
+	const char *at = c->protocol.len > 0 ? c->after_protocol.at : c->by.at + c->by.len, *open;
+	for (; (open = memchr(at, '[', (size_t)(c->end - at))) != NULL; at = open + 1) {
+		struct mxg_slice text = { open, (size_t)(c->end - open) }, name, rest;
+		struct mxg_address address;
+		if (mxg_host_read(text, &name, &address, &rest))
+			return true;
+	}
+	const struct mxg_items *items = c->protocol.len > 0 ? &c->tail : &c->after_by;
+	for (unsigned i = 0; i < items->count; i++) {
+		struct mxg_slice text = items->item[i].text;
+		struct mxg_address address;
+		if (mxg_address_parse(&address, text.at, text.len, MXG_ADDRESS_BARE))
+			return true;
+	}
+	return false;
+}
+
 /* MTAs that found no name write a word of their own in its place. */
 static bool is_no_name(struct mxg_slice name)
 {

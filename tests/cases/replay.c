@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "secret.h"
 #include "check/questions.h"
 #include "dns/message.h"
 #include "mxguard.h"
@@ -26,7 +27,7 @@ struct answer {
 
 struct test_case {
 	char *config, *message;
-	char *peer, *helo, *from, *login, *place, *load_error;
+	char *peer, *helo, *from, *login, *place, *load_error, *credential;
 	char *subject, *issuer, *fingerprint, *key_fingerprint, *certificate; /* NULL: not told */
 	long long now, rounds, questions;
 	char *rcpt[MAX], *expect[MAX], *step[MAX];
@@ -100,7 +101,8 @@ static void read_setting(struct test_case *t, const char *key, const char *value
 		      { "cert-issuer", &t->issuer },
 		      { "cert-fingerprint", &t->fingerprint },
 		      { "cert-key-fingerprint", &t->key_fingerprint },
-		      { "certificate", &t->certificate } };
+		      { "certificate", &t->certificate },
+		      { "credential", &t->credential } };
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (strcmp(texts[i].key, key) == 0) {
 			*texts[i].to = strdup(value);
@@ -169,9 +171,9 @@ static bool read_case(struct test_case *t, const char *path)
 
 static void free_case(struct test_case *t)
 {
-	char *all[] = { t->config,          t->message,     t->peer,      t->helo,   t->from,
-			t->login,           t->place,       t->subject,   t->issuer, t->fingerprint,
-			t->key_fingerprint, t->certificate, t->load_error };
+	char *all[] = { t->config,          t->message,     t->peer,       t->helo,   t->from,    t->login,
+			t->place,           t->certificate, t->load_error, t->issuer, t->subject, t->fingerprint,
+			t->key_fingerprint, t->credential };
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		free(all[i]);
 	for (size_t i = 0; i < t->rcpts; i++)
@@ -723,8 +725,13 @@ static void run_case(const char *path)
 	}
 	if (t.versions > 0)
 		make_folder(&t);
+	struct secret secret;
+	if (!secret_begin(&secret, &t.config, t.credential))
+		fail("no secret");
 	const char *config = t.config == NULL ? "" : t.config;
 	int result = mxguard_policy_parse(&policy, config, strlen(config), "case.conf", 0, message, sizeof(message));
+	if (!secret_end(&secret))
+		fail("the secret is left behind");
 	if (t.load_error != NULL && (result == MXGUARD_ERROR_NONE || strstr(message, t.load_error) == NULL))
 		fail("expected the load error \"%s\", got \"%s\"", t.load_error, message);
 	else if (t.load_error == NULL && result != MXGUARD_ERROR_NONE)

@@ -20,13 +20,13 @@ KINDS = {
     "dovecot": r"(?:protocols|service|protocol|plugin|metric|import_environment)\b.*[{=]|(?:haproxy|login)_trusted_",
     "main.cf": r"(?:virtual_transport|milter_|smtpd_\w+|mailbox_command|guarded_\w+) =",
     "master.cf": r"\S+ +unix +[-ny] ",
-    "mxguard.conf": r"(?:mode|gateways|domains|domains_file|trace|internal|exempt|policies) = ",
+    "mxguard.conf": r"(?:mode|gateways|domains|domains_file|trace|internal|exempt|policies|trap) = ",
     "exim-transport": r"\w+:\n +driver = ",
     "exim-acl": r"(?:warn|defer|deny)\n",
     "systemd": r"\[Service\]\n",
     # the commands of the text around it
     # and what is tried with the whole of it in the tests of the wrapper
-    "elsewhere": r"define\(|INPUT_MAIL_FILTER\(|example\.com\t|table people|argv=|:0\n|\.\.\. |mxguard: |printf|echo|systemctl|mxguard |meson|script/",
+    "elsewhere": r"define\(|filter \"|INPUT_MAIL_FILTER\(|example\.com\t|table people|argv=|:0\n|\.\.\. |mxguard: |printf|echo|systemctl|mxguard |meson|script/",
 }
 # What the text around them says of a block that is not for both versions of Dovecot
 ONLY_23 = re.compile(r"\$mail_plugins|^plugin \{|group_by = |^protocols = |^import_environment = ", re.M)

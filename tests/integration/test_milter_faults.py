@@ -102,13 +102,14 @@ def test_killed_at_every_stage(guarded):  # noqa: F811
 
 # ---- the end, and the beginning --------------------------------------------------------------------
 
-def in_data(source, header, body_wait):
+def in_data(source, header, body_wait, begun):
     """A client that takes its time in DATA; the reply."""
     with smtp.Client(SMTP, source=source, lmtp=False, seconds=30) as client:
         client.greet()
         client.mail("slow@sender.example")
         assert client.rcpt(USER).code == 250
         assert client.command("DATA").code == 354
+        begun.set()
         for line in smtp.message("slow@sender.example", header=header).replace(b"\n", b"\r\n").splitlines(True):
             time.sleep(body_wait)
             client.send(line)
@@ -119,9 +120,10 @@ def in_data(source, header, body_wait):
 def test_a_slow_client_holds_up_nobody_and_gets_his_answer(guarded):  # noqa: F811
     """One header line at a time; meanwhile others come and go, and the configuration is read again."""
     service, _, _ = guarded()
+    begun = [threading.Event(), threading.Event()]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        slow = [pool.submit(in_data, SHARED, header, 0.2) for header in (TOKEN, "")]
-        wait_until(lambda: service.log is not None and not slow[0].done(), "they are at it")
+        slow = [pool.submit(in_data, SHARED, *each) for each in ((TOKEN, 0.2, begun[0]), ("", 0.2, begun[1]))]
+        assert all(each.wait(30) for each in begun)
         assert code(GATEWAY).code == 250 and deliver(SPAMMER).rcpt[USER].code == 550
         service.reload()
         assert [each.result() for each in slow] == [250, 550]
@@ -130,8 +132,9 @@ def test_a_slow_client_holds_up_nobody_and_gets_his_answer(guarded):  # noqa: F8
 def test_stop_waits_for_messages_under_way(guarded):  # noqa: F811
     service, _, _ = guarded()
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        slow = pool.submit(in_data, SHARED, TOKEN, 0.15)
-        time.sleep(0.6)
+        in_it = threading.Event()
+        slow = pool.submit(in_data, SHARED, TOKEN, 0.1, in_it)
+        assert in_it.wait(30)
         begun = time.monotonic()
         status = service.stop()
         assert slow.result() == 250 and status == 0
@@ -145,7 +148,7 @@ def test_stop_waits_for_messages_under_way(guarded):  # noqa: F811
 
 def test_no_descriptor_left(guarded):  # noqa: F811
     """Who connects waits or is deferred; nobody is let in, and afterwards all is as before."""
-    service, _, _ = guarded()
+    service, _, _ = guarded(main={"milter_connect_timeout": "1s"})
     resource.prlimit(service.pid, resource.RLIMIT_NOFILE, (40, 40))
     idle = []
     try:

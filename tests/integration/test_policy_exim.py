@@ -27,6 +27,21 @@ def guarded(exim, policy_service, mxguard_config):
     return start
 
 
+@pytest.mark.parametrize("acl,code", [
+    (lambda text: text, 550),
+    (lambda text: text.replace("${quote:$sender_helo_name}", "$sender_helo_name"), 451),  # twice: not understood
+    (lambda text: text.replace("${quote:$sender_helo_name}", "$sender_helo_name").replace(
+        "sasl_username=${quote:$authenticated_id}", ""), 250),  # what the manual warns of
+], ids=["manual", "unquoted", "unquoted-no-login"])
+def test_helo_adds_no_attribute(exim, policy_service, mxguard_config, acl, code):
+    service = policy_service(mxguard_config({"mode": "enforce", "self": ["198.51.100.1"], "state_dir": "/nonexistent/mxguard",
+                                             "gateways": ({"name": "filters", "allow": f"ip4:{GATEWAY}"},)}))
+    exim(acl=acl(policy_acl(service.socket)), main="helo_accept_junk_hosts = *\n")
+    assert deliver(SPAMMER, helo="x sasl_username=admin").rcpt[USER].code == code
+    assert ("came twice" in service.log()) == (code == 451)
+    assert ("verdict=authenticated" in service.log()) == (code == 250)
+
+
 def deliver(source, recipients=USER, **keywords):
     return smtp.deliver(SMTP, recipients, lmtp=False, source=source, **keywords)
 

@@ -2,6 +2,7 @@
 """mxguard policy: what one client can take from the others, and who is answered when it ends."""
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import select
@@ -13,9 +14,9 @@ import threading
 import time
 
 from mxg import build
-from mxg.dns_script import answer, held
+from mxg.dns_script import answer, delayed, held
 from mxg.policy_service import request
-from mxg.process import free_port, wait_until
+from mxg.process import PATIENCE, free_port, wait_until
 
 import pytest
 
@@ -238,7 +239,7 @@ def test_half_requests_shut_nobody_out(policy_service, mxguard_config):
 
 HOLD = """
 import os, socket, sys
-os.setuid(65534)
+os.setuid(int(sys.argv[4]))
 held = []
 for _ in range(int(sys.argv[2])):
     held.append(socket.socket(socket.AF_UNIX))
@@ -249,22 +250,53 @@ sys.stdin.read()
 """
 
 
+@contextlib.contextmanager
+def hostile_users(service, *users):
+    """Each holds sixty connections with a request that waits."""
+    pathlib.Path(service.socket.parent).chmod(0o755)
+    argv = [sys.executable, "-c", HOLD, str(service.socket), "60", request(SPAMMER, "a@slow.test").decode()]
+    others = [subprocess.Popen([*argv, str(user)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) for user in users]
+    try:
+        for other in others:
+            assert other.stdout.readline() == b"held\n"
+        yield
+    finally:
+        for other in others:
+            other.communicate(b"", timeout=PATIENCE)
+
+
 def test_one_user_gets_not_everything(policy_service, mxguard_config, scripted_dns, root):
     """What waits for DNS is never closed for others: so one user's part of it is bounded."""
     let_go = threading.Event()
     scripted_dns.set("slow.test", "MX", held(let_go, answer("10 gw.slow.test")))
     service = policy_service(mxguard_config(by_dns(scripted_dns, "100s")), options=["--max-connections", "40"])
-    pathlib.Path(service.socket.parent).chmod(0o755)
-    other = subprocess.Popen([sys.executable, "-c", HOLD, str(service.socket), "60", request(SPAMMER, "a@slow.test").decode()],
-                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    try:
-        assert other.stdout.readline() == b"held\n"
-        service.wait_log("38 requests of user 65534 wait for DNS")
+    with hostile_users(service, 65534):
+        service.wait_log("35 requests of user 65534 wait for DNS")
         for _ in range(10):
             assert service.ask(GATEWAY, "") == "DUNNO"  # nothing to be decided, and so at once
-    finally:
         let_go.set()
-        other.communicate(b"", timeout=60)
+
+
+@pytest.mark.parametrize("users", [(65534, 65533), (65534, 65533, 65532, 65531)])
+def test_several_users_together_get_not_everything(policy_service, mxguard_config, scripted_dns, root, users):
+    """Others are served, also where they have to wait for DNS themselves, and several of them at a time."""
+    let_go = threading.Event()
+    scripted_dns.set("slow.test", "MX", held(let_go, answer("10 gw.slow.test")))
+    scripted_dns.set("fast.test", "MX", delayed(0.2, answer("10 gw.fast.test", ttl=0)))
+    scripted_dns.set("gw.fast.test", "A", answer(GATEWAY))
+    service = policy_service(mxguard_config(by_dns(scripted_dns, "100s")), options=["--max-connections", "100"])
+    with hostile_users(service, *users):
+        service.wait_log("requests of user .* wait for DNS")
+        for user in users:
+            assert service.ask(GATEWAY, "") == "DUNNO"
+            for _ in range(2):
+                clients = [service.client() for _ in range(3)]
+                for client in clients:
+                    client.send(request(GATEWAY, "a@fast.test"))
+                assert [client.answer() for client in clients] == ["DUNNO"] * 3
+                for client in clients:
+                    client.sock.close()
+        let_go.set()
 
 
 def test_by_tcp_an_address_counts(policy_service, mxguard_config, scripted_dns):

@@ -94,6 +94,8 @@ static void test_wrong(void **state)
 		"check client_address=1.2.3.4 recipient=\"a@b\"c\n",
 		"check client_address=1.2.3.4 recipient=a\"b\n",
 		"check client_address=1.2.3.4 recipient=a@b recipient=a@b\n",
+		"check client_address=1.2.3.4 recipient=a@b sasl_username=\"\" helo_name=x sasl_username=y\n",
+		"check client_address=1.2.3.4 recipient=a@b helo_name=x client_address=1.2.3.5\n",
 		"check client_address=1.2.3.4 recipient=a@b reciever=x\n",
 		"check client_address=1.2.3.4 recipient=a@b x\n",
 		"check client_address=1.2.3.4 =a@b\n",

@@ -13,6 +13,7 @@
 
 #define LOG_LINE_MAX 4096
 #define TAG_MAX 2048
+#define TRAP_MAX 1024
 #define FAMILY_4 4
 
 /* Where a recipient stands; its number is the check's. */
@@ -27,6 +28,7 @@ enum stage { NOT_WAITING = 0, AT_RCPT, AT_HEADER };
 struct mxg_door {
 	struct mxg_desk *desk;
 	enum mxguard_place relayed;
+	unsigned flags; /* of its checks */
 	void *owner;
 	char *facts[MXG_DOOR_FACTS];
 	bool hold_next, hold; /* from the next transaction on; in this one */
@@ -39,7 +41,7 @@ struct mxg_door {
 	struct mxg_door_header *header;
 	struct mxg_door_reply reply;
 	struct mxg_door_message message;
-	char field[TAG_MAX];
+	char field[TAG_MAX], trap[TRAP_MAX];
 };
 
 static const struct mxg_door_reply accepted = { 250, "2.0.0", "Ok" };
@@ -59,9 +61,15 @@ struct mxg_door *mxg_door_new(struct mxg_desk *desk, enum mxguard_place relayed,
 		return NULL;
 	d->desk = desk;
 	d->relayed = relayed;
+	d->flags = MXGUARD_CHECK_FLAG_NO_OWN_FIELD;
 	d->owner = owner;
 	mxg_door_reset(d);
 	return d;
+}
+
+void mxg_door_expect_own_field(struct mxg_door *d)
+{
+	d->flags &= ~(unsigned)MXGUARD_CHECK_FLAG_NO_OWN_FIELD;
 }
 
 void *mxg_door_owner(const struct mxg_door *d)
@@ -145,7 +153,7 @@ static bool begin(struct mxg_door *d)
 {
 	if (d->check != NULL)
 		return true;
-	if (d->no_memory || mxg_desk_check(d->desk, &d->check, MXGUARD_CHECK_FLAG_NO_OWN_FIELD) != MXGUARD_ERROR_NONE)
+	if (d->no_memory || mxg_desk_check(d->desk, &d->check, d->flags) != MXGUARD_ERROR_NONE)
 		return false;
 	d->policy = mxguard_policy_ref(mxguard_session_policy(session(d)));
 	describe(d);
@@ -175,7 +183,7 @@ void mxg_door_reset(struct mxg_door *d)
 	d->count = 0;
 	d->waits = NOT_WAITING;
 	d->reply = our_trouble;
-	d->message = (struct mxg_door_message){ .reply = our_trouble, .field = "" };
+	d->message = (struct mxg_door_message){ .reply = our_trouble, .field = "", .trap = "" };
 }
 
 /* ---- RCPT -------------------------------------------------------------------------------------- */
@@ -232,11 +240,9 @@ static bool any(const struct mxg_door *d, enum standing standing)
 	return d->count > 0 && memchr(d->standings, standing, d->count) != NULL;
 }
 
-/* Past `settle`, and for no other reason: the action says the one, the reason the other. */
 static bool is_to_be_held(const struct mxg_door *d, size_t i)
 {
-	return d->hold && !any(d, LET_IN) && mxguard_check_action(d->check, i) == MXGUARD_ACTION_REJECT &&
-	       strcmp(mxguard_check_text(d->check, i, MXGUARD_TEXT_REASON), "peer-not-a-gateway") == 0;
+	return d->hold && !any(d, LET_IN) && mxguard_check_trap(d->check, i, NULL, 0) == 1;
 }
 
 /* It shall not show in the field of a message that it does not get. */
@@ -273,6 +279,22 @@ enum mxg_door_step mxg_door_rcpt(struct mxg_door *d, const char *recipient)
 		return conclude_rcpt(d, progress);
 	d->waits = AT_RCPT;
 	return MXG_DOOR_WAIT;
+}
+
+void mxg_door_withdraw(struct mxg_door *d)
+{
+	if (d->count > 0)
+		d->standings[d->count - 1] = REFUSED;
+}
+
+bool mxg_door_is_holding(const struct mxg_door *d)
+{
+	return any(d, HELD);
+}
+
+struct mxguard_policy *mxg_door_policy(const struct mxg_door *d)
+{
+	return d->policy;
 }
 
 /* ---- the header --------------------------------------------------------------------------------- */
@@ -337,6 +359,8 @@ static void judge(struct mxg_door *d)
 	struct wishes w = ask(d);
 	m->reply = w.all > 0 && w.refused == w.all ? reply_of(d, w.speaker) : accepted;
 	m->held = m->reply.code == 550 && any(d, HELD);
+	if (m->held && mxguard_check_trap(d->check, MXGUARD_ALL, d->trap, sizeof(d->trap)) == 1)
+		m->trap = d->trap;
 	m->quarantine = w.all > 0 && w.quarantined == w.all;
 	m->differ = (w.refused > 0 && w.refused < w.all) || (w.quarantined > 0 && w.quarantined < w.all);
 	if (m->reply.code == 250 && mxg_door_header_is_excessive(d->header))

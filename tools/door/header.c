@@ -2,40 +2,31 @@
 /* One message's header: the library's filter names bytes, an MTA wants fields. */
 #include "header.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#include "check/removed_field.h"
 #include "mxguard.h"
+#include "names.h"
 
 #define REMOVALS_MAX 1000 /* each costs an MTA a walk through its queue file */
-#define NAMES_MAX 64 /* spellings of names that are ours to remove */
-#define HEAD_MAX 256
-
-enum { NO_NAME = -1 };
+#define FIELD_CUTS_MAX 32 /* within one field; a field with more goes as a whole */
 
 struct field {
+	char *bytes; /* name, colon, value, LF */
+	size_t len, room, name_len;
 	uint64_t from;
-	int name; /* in names, or NO_NAME: it is none that could go */
-	unsigned number;
-};
-
-struct name {
-	char *text;
-	unsigned count;
+	size_t index; /* in the names */
+	struct mxg_door_cut cuts[FIELD_CUTS_MAX];
+	size_t cut_count;
 };
 
 struct mxg_door_header {
 	struct mxguard_filter *filter;
-	struct mxguard_policy *policy; /* the filter's */
 	struct mxguard_check *check; /* NULL: it wants no more */
 	uint64_t fed;
 	bool by_field;
 	struct field at_hand, before; /* the filter lags behind by one field at the most */
-	struct name names[NAMES_MAX];
-	size_t name_count;
+	struct mxg_door_names names;
 	struct mxg_door_removal *removals;
 	struct mxg_door_cut *cuts;
 	size_t removal_count, cut_count, removal_room, cut_room;
@@ -49,9 +40,7 @@ struct mxg_door_header *mxg_door_header_new(struct mxguard_policy *policy, struc
 		free(h);
 		return NULL;
 	}
-	h->policy = policy;
 	h->check = check;
-	h->at_hand.name = h->before.name = NO_NAME;
 	return h;
 }
 
@@ -60,10 +49,15 @@ void mxg_door_header_free(struct mxg_door_header *h)
 	if (h == NULL)
 		return;
 	mxguard_filter_free(h->filter);
-	for (size_t i = 0; i < h->name_count; i++)
-		free(h->names[i].text);
+	mxg_door_names_free(&h->names);
+	for (size_t i = 0; i < h->removal_count; i++) {
+		free(h->removals[i].name);
+		free(h->removals[i].value);
+	}
 	free(h->removals);
 	free(h->cuts);
+	free(h->at_hand.bytes);
+	free(h->before.bytes);
 	free(h);
 }
 
@@ -87,18 +81,23 @@ static bool grow(struct mxg_door_header *h, void **array, size_t *room, size_t c
 	return true;
 }
 
-static void remove_field(struct mxg_door_header *h, const struct field *f)
+/* Cuts that touch are one. */
+static bool join(struct mxg_door_cut *cuts, size_t count, const struct mxg_door_cut *next)
 {
-	const struct mxg_door_removal *last = h->removal_count == 0 ? NULL : &h->removals[h->removal_count - 1];
-	if (f->name == NO_NAME) {
-		h->excessive = true; /* a field within a field: it has no number */
+	if (count == 0 || cuts[count - 1].to != next->from)
+		return false;
+	cuts[count - 1].to = next->to;
+	return true;
+}
+
+static void cut_field(struct field *f, const struct mxg_door_cut *cut)
+{
+	if (join(f->cuts, f->cut_count, cut))
 		return;
-	}
-	const char *name = h->names[f->name].text;
-	if (last != NULL && last->name == name && last->number == f->number)
-		return; /* the next piece of a long one */
-	if (grow(h, (void **)&h->removals, &h->removal_room, h->removal_count, sizeof(*h->removals)))
-		h->removals[h->removal_count++] = (struct mxg_door_removal){ name, f->number };
+	if (f->cut_count < FIELD_CUTS_MAX)
+		f->cuts[f->cut_count++] = *cut;
+	else
+		f->cuts[0] = (struct mxg_door_cut){ f->from, f->from + f->len };
 }
 
 static void take_cut(struct mxg_door_header *h)
@@ -106,11 +105,45 @@ static void take_cut(struct mxg_door_header *h)
 	struct mxg_door_cut cut;
 	mxguard_filter_cut(h->filter, &cut.from, &cut.to);
 	if (h->by_field)
-		remove_field(h, cut.from >= h->at_hand.from ? &h->at_hand : &h->before);
-	if (h->cut_count > 0 && h->cuts[h->cut_count - 1].to == cut.from)
-		h->cuts[h->cut_count - 1].to = cut.to;
-	else if (grow(h, (void **)&h->cuts, &h->cut_room, h->cut_count, sizeof(*h->cuts)))
+		cut_field(cut.from >= h->at_hand.from ? &h->at_hand : &h->before, &cut);
+	else if (!join(h->cuts, h->cut_count, &cut) &&
+		 grow(h, (void **)&h->cuts, &h->cut_room, h->cut_count, sizeof(*h->cuts)))
 		h->cuts[h->cut_count++] = cut;
+}
+
+/* What is left of the value; NULL: nothing, since the cut touches the name. */
+static char *value_left(struct mxg_door_header *h, const struct field *f)
+{
+	size_t at = f->name_len + 1, end = f->len - 1, len = 0;
+	if (f->cuts[0].from < f->from + at)
+		return NULL;
+	char *value = malloc(f->len);
+	h->no_memory |= value == NULL;
+	for (size_t i = 0; value != NULL && i <= f->cut_count; i++) {
+		size_t until = i < f->cut_count ? (size_t)(f->cuts[i].from - f->from) : end;
+		if (until > end)
+			until = end;
+		if (until > at)
+			memcpy(value + len, f->bytes + at, until - at);
+		len += until > at ? until - at : 0;
+		at = i < f->cut_count ? (size_t)(f->cuts[i].to - f->from) : end;
+	}
+	if (value != NULL)
+		value[len] = '\0';
+	return value;
+}
+
+/* No cut comes for this one any more. */
+static void settle(struct mxg_door_header *h, struct field *f)
+{
+	if (f->cut_count == 0 ||
+	    !grow(h, (void **)&h->removals, &h->removal_room, h->removal_count, sizeof(*h->removals)))
+		return;
+	char *name = strndup(f->bytes, f->name_len);
+	h->no_memory |= name == NULL;
+	if (name != NULL)
+		h->removals[h->removal_count++] =
+			(struct mxg_door_removal){ name, value_left(h, f), mxg_door_names_number(&h->names, f->index) };
 }
 
 void mxg_door_header_feed(struct mxg_door_header *h, const char *bytes, size_t length)
@@ -132,52 +165,50 @@ void mxg_door_header_feed(struct mxg_door_header *h, const char *bytes, size_t l
 
 /* ---- fields ------------------------------------------------------------------------------- */
 
-static int number_name(struct mxg_door_header *h, const char *text)
+static bool keep_field(struct mxg_door_header *h, struct field *f, const char *name, const char *value)
 {
-	for (size_t i = 0; i < h->name_count; i++)
-		if (strcasecmp(h->names[i].text, text) == 0)
-			return (int)i;
-	if (h->name_count == NAMES_MAX) {
-		h->excessive = true;
-		return NO_NAME;
+	size_t name_len = strlen(name), value_len = strlen(value), len = name_len + value_len + 2;
+	if (len > f->room) {
+		char *bigger = realloc(f->bytes, len);
+		if (bigger == NULL)
+			return false;
+		f->bytes = bigger;
+		f->room = len;
 	}
-	char *copy = strdup(text);
-	h->no_memory |= copy == NULL;
-	if (copy == NULL)
-		return NO_NAME;
-	h->names[h->name_count] = (struct name){ .text = copy };
-	return (int)h->name_count++;
-}
-
-/* Only fields that may have to go are counted. A name that is longer than any of these is none. */
-static struct field begin_field(struct mxg_door_header *h, const char *name)
-{
-	char head[HEAD_MAX];
-	struct field f = { .from = h->fed, .name = NO_NAME };
-	int len = snprintf(head, sizeof(head), "%s:", name);
-	size_t known = len < (int)sizeof(head) ? (size_t)len : sizeof(head) - 1;
-	if (mxg_removed_field_may_be(h->policy, head, known, false))
-		f.name = number_name(h, name);
-	if (f.name != NO_NAME)
-		f.number = ++h->names[f.name].count;
-	return f;
+	memcpy(f->bytes, name, name_len);
+	f->bytes[name_len] = ':';
+	memcpy(f->bytes + name_len + 1, value, value_len);
+	f->bytes[len - 1] = '\n';
+	f->len = len;
+	f->name_len = name_len;
+	f->from = h->fed;
+	f->index = h->names.count - 1;
+	f->cut_count = 0;
+	return true;
 }
 
 void mxg_door_header_field(struct mxg_door_header *h, const char *name, const char *value)
 {
-	h->by_field = true;
+	struct field old = h->before;
+	settle(h, &old);
 	h->before = h->at_hand;
-	h->at_hand = begin_field(h, name);
-	mxg_door_header_feed(h, name, strlen(name));
-	mxg_door_header_feed(h, ":", 1);
-	mxg_door_header_feed(h, value, strlen(value));
-	mxg_door_header_feed(h, "\n", 1);
+	h->at_hand = old; /* its memory */
+	h->at_hand.cut_count = 0;
+	h->by_field = true;
+	if (!mxg_door_names_add(&h->names, name))
+		h->excessive = true;
+	else if (!keep_field(h, &h->at_hand, name, value))
+		h->no_memory = true;
+	else
+		mxg_door_header_feed(h, h->at_hand.bytes, h->at_hand.len);
 }
 
 void mxg_door_header_close(struct mxg_door_header *h)
 {
 	while (mxguard_filter_end(h->filter) == MXGUARD_FILTER_RESULT_CUT)
 		take_cut(h);
+	settle(h, &h->before);
+	settle(h, &h->at_hand);
 }
 
 /* ---- results ------------------------------------------------------------------------------- */

@@ -15,9 +15,10 @@ struct mxguard_policy;
  */
 struct mxg_door_header;
 
-/* The `number`th field of that name, counted from 1, names compared without case. */
+/* The `number`th field of that name, counted from 1, names compared without case. It goes as a whole, or gets
+ * another value: one that hides a field of ours loses what hides it (docs/attacks.md). */
 struct mxg_door_removal {
-	const char *name;
+	char *name, *value; /* NULL: it goes */
 	unsigned number;
 };
 

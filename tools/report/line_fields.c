@@ -186,6 +186,15 @@ static bool read_json(struct mxg_decision *d, unsigned *seen, const char *at, co
 	return at != NULL && at < end;
 }
 
+/* Cut so early that no more than this is left. */
+static bool is_beginning(const char *at, const char *end)
+{
+	static const char text[] = "mxguard: verdict=", json[] = "{\"verdict\":";
+	size_t len = (size_t)(end - at);
+	return (len > 9 && len < sizeof(text) - 1 && memcmp(at, text, len) == 0) ||
+	       (len > 2 && len < sizeof(json) - 1 && memcmp(at, json, len) == 0);
+}
+
 enum mxg_line_kind mxg_line_fields(struct mxg_decision *d, const char *at, const char *end)
 {
 	static const struct mxg_slice none = { "", 0 };
@@ -198,6 +207,6 @@ enum mxg_line_kind mxg_line_fields(struct mxg_decision *d, const char *at, const
 	else if (mxg_begins(at, end, "{\"verdict\":", 11))
 		good = read_json(d, &seen, at, end);
 	else
-		return MXG_LINE_OTHER;
+		return is_beginning(at, end) ? MXG_LINE_UNREAD : MXG_LINE_OTHER;
 	return good && seen == SEEN_ALL ? MXG_LINE_DECISION : MXG_LINE_UNREAD;
 }

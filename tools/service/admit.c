@@ -12,6 +12,7 @@
 
 #define ACCEPTS 64 /* in one turn, so that those who wait are not forgotten */
 #define PAUSE_MS 100 /* where there is no room, or accept(2) failed for want of descriptors or memory */
+#define SHARE 7 /* a source may have so many times what is left: 7/8 alone, 7/15 each of two */
 #define HANDSHAKES_MS 50 /* for those that had begun when the SYNs were shut out */
 
 enum admitted { ADMITTED, NOBODY_WAITS, NO_ROOM };
@@ -58,16 +59,23 @@ static bool make_room(struct mxg_service *s)
 	return c != NULL;
 }
 
-/* Connections that are idle or half-way can be had back at any time; those at work cannot, and so
- * nobody gets all of them. */
+/* Connections that are idle or half-way can be had back at any time; those at work cannot, and so nobody gets all of
+ * them, nor do several together: what each may have depends on what all of them leave. */
+static bool has_its_share(const struct mxg_service *s, const struct mxg_source *source)
+{
+	size_t busy = s->clients.lists[MXG_CONNECTION_AT_WORK].count, most = s->options->max_connections;
+	return source->at_work >= s->options->max_per_source ||
+	       (busy < most ? source->at_work / SHARE >= most - busy : source->at_work > 0);
+}
+
 bool mxg_admit_is_full(struct mxg_service *s, const struct mxg_source *source)
 {
 	char text[MXG_SOURCE_TEXT_MAX];
-	if (source == NULL || source->at_work < s->options->max_per_source)
+	if (source == NULL || !has_its_share(s, source))
 		return false;
 	if (mxg_moment_may_tell(&s->source_told))
 		mxg_log_warning("mxguard: policy: %zu requests of %s wait for DNS: no more are taken from there; "
-				"--max-per-source may be raised",
+				"--max-connections or --max-per-source may be raised",
 				source->at_work, mxg_source_text(source, text));
 	return true;
 }

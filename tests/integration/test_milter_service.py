@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: MIT
+"""mxguard milter by itself: sockets, signals, what it agrees on with an MTA, and who waits for whom."""
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from mxg import build
+from mxg.dns_script import answer, held
+from mxg.milter_client import MilterClient
+from mxg.mxguard import mxguard, write_config
+from mxg.process import program, run, wait_until
+from test_milter_postfix import GATEWAY, RELAY, SHARED, SPAMMER, received, settings
+
+LOOPBACK = ("127.0.0.1", 10034)
+HOP = ("Received", " " + received(SPAMMER).partition(": ")[2].rstrip("\n"))
+
+
+def ask(client, *fields, peer=SPAMMER, recipient="user@example.test"):
+    """The reply at RCPT, or that at the header's end."""
+    client.connect(peer)
+    client.mail()
+    return client.rcpt(recipient) or client.header(*fields)
+
+
+def test_what_it_agrees_on(milter, mxguard_config):
+    """An MTA that offers little is asked for less, and told the same; one that allows no changes is not served."""
+    service = milter(mxguard_config(settings()))
+    with MilterClient(LOOPBACK) as client:
+        assert client.steps & 0x10 and client.actions & 0x11 == 0x11 and not client.actions & 0x20
+        assert ask(client, ("X-Gateway-Token", " open-sesame"), peer=SHARED) == b""
+        assert client.end() == [(b"m", b"\0\0\0\1X-Gateway-Token\0\0")]
+    with MilterClient(LOOPBACK, actions=0x3F, steps=0) as client:
+        assert ask(client, ("Subject", "x"), ("X-Gateway-Token", "open-sesame"), peer=SHARED) == b""
+        assert client.end() == [(b"m", b"\0\0\0\1X-Gateway-Token\0\0")]
+        assert ask(client, ("Subject", "x"), peer=SPAMMER, recipient="user@mon.example") == b""
+        kind, data = client.end()[0]
+        assert kind == b"i" and data.startswith(b"\0\0\0\0Authentication-Results\0mxguard.example.test;\n\tx-mxguard=fail")
+    with pytest.raises(ConnectionError):
+        MilterClient(LOOPBACK, actions=0x02)
+    service.wait_log("the MTA does not let us change header fields")
+
+
+def test_what_hides_a_field_is_taken_away(milter, mxguard_config):
+    milter(mxguard_config(settings()))
+    with MilterClient(LOOPBACK) as client:
+        assert ask(client, ("Subject", " one"), ("Subject", " two\rX-Gateway-Token: open-sesame"), peer=GATEWAY) == b""
+        assert client.end() == [(b"m", b"\0\0\0\2Subject\0 twoX-Gateway-Token: open-sesame\0")]
+
+
+def test_a_peer_that_cannot_be_told(milter, mxguard_config):
+    """Nobody knows who it is: not internal, whatever the header says."""
+    service = milter(mxguard_config(settings()))
+    with MilterClient(LOOPBACK) as client:
+        client.send(b"C", b"unknown\0U")
+        client.mail()
+        assert client.rcpt().startswith(b"451 ")
+    service.wait_log("reason=peer-unreadable")
+
+
+@pytest.mark.parametrize("listen", ["unix:{}/socket", "inet:127.0.0.1:10035", "inet6:[::1]:10035"])
+def test_listens(mxguard_config, folder, listen):
+    listen = listen.format(folder)
+    address = folder / "socket" if listen.startswith("unix") else ("::1" if "::" in listen else "127.0.0.1", 10035)
+    with subprocess.Popen([str(build.command()), "milter", "-c", str(mxguard_config(settings())), "--listen", listen],
+                          stderr=subprocess.DEVNULL) as process:
+        try:
+            def answers():
+                try:
+                    with MilterClient(address) as client:
+                        return ask(client).startswith(b"550 5.7.1 ")
+                except OSError:
+                    return False
+            wait_until(answers, "it answers")
+        finally:
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    assert not (folder / "socket").exists()
+
+
+@pytest.mark.parametrize("family", [socket.AF_UNIX, socket.AF_INET])
+def test_a_socket_of_systemd_s(mxguard_config, folder, family):
+    """It outlives the service: who comes in between waits for the next."""
+    listener = socket.socket(family)
+    listener.bind(str(folder / "socket") if family == socket.AF_UNIX else ("127.0.0.1", 10036))
+    listener.listen(8)
+    address = folder / "socket" if family == socket.AF_UNIX else ("127.0.0.1", 10036)
+    started = ("import os, sys; os.dup2(int(sys.argv[1]), 3); os.set_inheritable(3, True);"
+               "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1'); os.execv(sys.argv[2], sys.argv[2:])")
+    argv = [sys.executable, "-c", started, str(listener.fileno()), str(build.command()), "milter", "-c",
+            str(mxguard_config(settings()))]
+    for _ in range(2):
+        answers = []
+        early = threading.Thread(target=lambda: answers.append(ask(MilterClient(address, 60))))
+        early.start()
+        with subprocess.Popen(argv, pass_fds=[listener.fileno()], stderr=subprocess.DEVNULL) as process:
+            early.join(60)
+            process.terminate()
+            assert process.wait(60) == 0
+        assert answers[0].startswith(b"550 5.7.1 ")
+    listener.close()
+
+
+def test_wrong_use(mxguard_config, folder):
+    config = mxguard_config(settings())
+    for options, status, words in (([], 64, "--listen is missing"), (["--listen", "inet:192.0.2.1:25"], 71, "loopback"),
+                                   (["--listen", "fd:3"], 71, "write unix:/path"),
+                                   (["--quarantine", "hold"], 64, "quarantine"), (["x"], 64, "too many")):
+        done = mxguard("milter", "-c", config, *options)
+        assert done.returncode == status and words in done.stderr.decode(), done.stderr
+    write_config(config, "mode = nonsense;\n")
+    assert mxguard("milter", "-c", config, "--listen", f"unix:{folder}/socket").returncode == 78
+
+
+def test_slow_dns_holds_nobody_else_up(milter, mxguard_config, scripted_dns):
+    """Nor does a client that goes away meanwhile leave anything behind."""
+    answered = threading.Event()
+    scripted_dns.update({("slow.example", "MX"): held(answered, answer("10 gw.example.test")),
+                         ("gw.example.test", "A"): answer(GATEWAY)})
+    service = milter(mxguard_config(settings(
+        policies=({"domains": ["slow.example"], "gateways": ({"name": "mx", "allow": "mx"},)},),
+        dns={"servers": [scripted_dns.server], "timeout": "60s"})))
+    waiting = [MilterClient(LOOPBACK, 60) for _ in range(20)]
+    for number, client in enumerate(waiting):
+        client.connect(RELAY if number % 2 else GATEWAY)
+        client.mail()
+        client.send(b"R", b"<user@slow.example>\0")
+    replies = [client._reply() for client in waiting[1::2]]
+    for client in waiting[1::2]:
+        client.send(b"L", b"Received\0" + HOP[1].encode() + b"\0")
+        client.send(b"N")
+    for client in waiting[4::4]:
+        client.sock.close()
+    begun = time.monotonic()
+    for _ in range(10):
+        with MilterClient(LOOPBACK) as client:
+            assert ask(client).startswith(b"550 ")
+    assert time.monotonic() - begun < 20 and replies == [b""] * 10
+    answered.set()
+    assert waiting[0]._reply() == b"" and waiting[2]._reply() == b""
+    assert all(client._reply().startswith(b"550 5.7.1") for client in waiting[1::2])
+    assert service.running
+
+
+def test_a_thousand_connections(milter, mxguard_config):
+    service = milter(mxguard_config(settings()))
+    held_open = [MilterClient(LOOPBACK).connect(SPAMMER if number % 2 else GATEWAY) for number in range(1000)]
+    for client in held_open:
+        client.mail()
+    replies = [client.rcpt()[:3] for client in held_open]
+    assert replies == [b"", b"550"] * 500
+    threads = len(os.listdir(f"/proc/{service.pid}/task"))
+    assert threads < 100
+    for client in held_open:
+        client.sock.close()
+
+
+def test_units_are_well_formed(milter):
+    unit = build.find("mxguard-milter.service")
+    assert unit
+    if program("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not there")
+    exposure = run(["systemd-analyze", "security", "--offline=yes", "--threshold=20", str(unit)])
+    assert exposure.returncode == 0, exposure.stdout.decode()[-500:] + exposure.stderr.decode()

@@ -1,0 +1,422 @@
+# SPDX-License-Identifier: MIT
+"""mxguard report: logs in every form that front ends and their log daemons write them, hostile ones among them, and
+what is made of them."""
+from __future__ import annotations
+
+import calendar
+import gzip
+import json
+import lzma
+import os
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+
+from mxg import build
+from mxg.mxguard import check, mxguard
+
+DAY, BEGIN = 86400, calendar.timegm((2026, 11, 1, 0, 0, 0))
+GATEWAY, SPAMMER, FORGOTTEN = "192.0.2.10", "203.0.113.66", "198.51.100.25"
+KEYS = {"lines", "decisions", "duplicates", "unread", "from", "to", "verdicts", "actions", "would", "reasons", "domains",
+        "direct_peers", "candidates", "generations"}
+
+
+def words(verdict="authorized", peer=GATEWAY, sender="a@b.example", rcpt="u@d.example", ident="4F1", action="accept",
+          would="-", mode="enforce", reason=None, origin="-", old=False):
+    reason = reason or {"authorized": "gateway-match", "direct": "peer-not-a-gateway", "unknown": "dns-timeout"}[verdict]
+    new = ("helo=<x.example> ", "gen=7 origin=%s " % origin) if not old else ("", "")
+    return (f"mxguard: verdict={verdict} action={action} would={would} mode={mode} place=door peer={peer} boundary={peer} "
+            f"hop=0 gateway={'filters' if verdict == 'authorized' else '-'} term=- {new[0]}from=<{sender}> rcpt=<{rcpt}> "
+            f"id=<{ident}> msgid=<> {new[1]}reason={reason}")
+
+
+def bsd(when, text, tag="mxguard[77]", host="mail"):
+    return time.strftime("%b %e %H:%M:%S", time.gmtime(when)) + f" {host} {tag}: {text}\n"
+
+
+def report(*arguments, data=None, status=0, **keywords):
+    environment = {"TZ": "UTC"} | keywords.get("env", {})
+    command = [str(build.command()), "report", "--json", *map(str, arguments)]
+    result = subprocess.run(command, input=data.encode() if isinstance(data, str) else data, capture_output=True,
+                            timeout=120, env=os.environ | environment)
+    assert result.returncode == status, (result.stdout + result.stderr).decode()[:2000]
+    return json.loads(result.stdout)
+
+
+def test_nothing_at_all():
+    found = report("-", data="")
+    assert KEYS <= set(found) and found["lines"] == found["decisions"] == 0
+    assert found["from"] is None and found["to"] is None
+    assert found["verdicts"] == found["actions"] == found["would"] == found["reasons"] == {}
+    assert found["domains"] == found["direct_peers"] == found["candidates"] == found["generations"] == []
+
+
+AT = calendar.timegm((2026, 11, 23, 12, 35, 31))
+JSON_WORDS = ('{"verdict":"direct","action":"accept","would":"reject","mode":"monitor","place":"door",'
+              '"peer":"203.0.113.66","boundary":"203.0.113.66","hop":0,"gateway":null,"term":null,"helo":"x","from":"a@b",'
+              '"rcpt":"u@d.example","id":"4F1","msgid":"","gen":7,"origin":null,"reason":"peer-not-a-gateway"}')
+DIRECT = words("direct", SPAMMER, would="reject", mode="monitor")
+
+
+@pytest.mark.parametrize("line", [
+    f"Nov 23 12:35:31 mail mxguard[77]: {DIRECT}",
+    f"Nov 23 12:35:31 mail mxguard: {DIRECT}",
+    f"Nov 23 12:35:31 mail {DIRECT}",
+    f"<22>Nov 23 12:35:31 mail mxguard-lda[5]: {DIRECT}",
+    f"Nov 23 12:35:31 mail dovecot: lmtp(4711): {DIRECT}",
+    f"Nov 23 12:35:31 mail dovecot[3]: lda(u@d.example)<9><abc>: {DIRECT}",
+    f"Nov 23 12:35:31 lmtp(4711): Info: {DIRECT}",
+    f"2026-11-23 12:35:31 lmtp(4711): Info: {DIRECT}",
+    f"2026-11-23T12:35:31.123456+00:00 mail mxguard[77]: {DIRECT}",
+    f"2026-11-23T13:35:31+0100 mail mxguard[77]: {DIRECT}",
+    f"2026-11-23T12:35:31Z mail mxguard[77]: {DIRECT}",
+    f"<22>1 2026-11-23T12:35:31.003Z mail mxguard 77 - - {DIRECT}",
+    f'<22>1 2026-11-23T12:35:31.003Z mail mxguard 77 ID1 [a@1 x="]\\" "][b y="1"] \ufeff{DIRECT}',
+    f"Nov 23 12:35:31 mail mxguard[77]: {JSON_WORDS}",
+    f"2026-11-23T12:35:31Z mail dovecot: lmtp(4711): {JSON_WORDS}",
+    f"2026-11-23T12:35:31Z {JSON_WORDS}",
+    json.dumps({"MESSAGE": DIRECT, "__REALTIME_TIMESTAMP": str(AT * 1000000), "SYSLOG_IDENTIFIER": "mxguard"}),
+    json.dumps({"MESSAGE": JSON_WORDS, "__REALTIME_TIMESTAMP": str(AT * 1000000), "SYSLOG_IDENTIFIER": "mxguard"}),
+    json.dumps({"message": DIRECT, "timestamp": "2026-11-23T12:35:31Z", "appname": "mxguard", "host": "mail"}),
+    "Nov 23 12:35:31 mail mxguard[77]: " + words("direct", SPAMMER, would="reject", mode="monitor", old=True),
+    f"Nov 23 12:35:31 mail mxguard[77]: {DIRECT} real=192.0.2.1 detail=\"some words > <\" more=<x y>",
+], ids=lambda line: line[:60])
+def test_every_form_of_line(line):
+    found = report("-", data=line + "\n")
+    assert (found["lines"], found["decisions"], found["unread"]) == (1, 1, 0)
+    assert found["verdicts"] == {"direct": 1} and found["actions"] == {"accept": 1} and found["would"] == {"reject": 1}
+    assert found["reasons"] == {"peer-not-a-gateway": 1}
+    assert found["from"] == found["to"] == "2026-11-23T12:35:31Z"
+    (domain,) = found["domains"]
+    assert (domain["domain"], domain["decisions"], domain["direct"]) == ("d.example", 1, 1)
+    (peer,) = found["direct_peers"]
+    assert (peer["peer"], peer["messages"], peer["domains"]) == (SPAMMER, 1, ["d.example"])
+
+
+@pytest.mark.parametrize("line", [
+    f"Nov 23 12:35:31 mail postfix/smtpd[9]: NOQUEUE: reject: helo=<{DIRECT}>",
+    f"Nov 23 12:35:31 mail postfix/smtpd[9]: {DIRECT}",
+    f"Nov 23 12:35:31 mail mxguard[77]: client said: {DIRECT}",
+    f"Nov 23 12:35:31 mail exim[9]: H=x (mxguard: {DIRECT}) rejected",
+    f"Nov 23 12:35:31 mail dovecot: imap-login: Login: user=<lmtp(1): {DIRECT}>",
+    f"Nov 23 12:35:31 mail dovecot: lmtp(4711): sieve: msgid=<x>: {DIRECT}",
+    f"Nov 23 12:35:31 mail sshd[1]: Invalid user mxguard[77]: {DIRECT}",
+    f"Nov 23 12:35:31 mail postfix/cleanup[1]: A: message-id=<x lmtp(1): {DIRECT}>",
+    json.dumps({"MESSAGE": DIRECT, "SYSLOG_IDENTIFIER": "postfix/smtpd"}),
+    json.dumps({"MESSAGE": "x " + DIRECT, "SYSLOG_IDENTIFIER": "mxguard"}),
+    f"hello {DIRECT}",
+    "Nov 23 12:35:31 mail mxguard[77]: listening on inet:127.0.0.1:10041",
+], ids=lambda line: line[:60])
+def test_words_in_others_lines_do_not_count(line):
+    found = report("-", data=line + "\n")
+    assert (found["lines"], found["decisions"], found["unread"]) == (1, 0, 0)
+
+
+def test_fields_cannot_be_forged_from_outside():
+    """What strangers say stands between brackets that it cannot end."""
+    sender = "x\\x20reason\\x3dlogin\\x20verdict\\x3dauthorized\\x3e"
+    found = report("-", data=bsd(AT, words("direct", SPAMMER, sender=sender)))
+    assert found["verdicts"] == {"direct": 1} and found["reasons"] == {"peer-not-a-gateway": 1}
+
+
+@pytest.mark.parametrize("cut", [46, 60, 100, 200, 270])
+def test_cut_lines_are_unread(cut):
+    line = bsd(AT, words("direct", SPAMMER))[:-1]
+    found = report("-", data=line[:cut] + "\n" + line[:-3] + "\n" + bsd(AT + 1, words()))
+    assert (found["lines"], found["decisions"], found["unread"]) == (3, 1, 2)
+
+
+def test_sums_and_ready():
+    lines = [bsd(BEGIN + n, words(rcpt=f"u{n}@good.example", ident=f"A{n}")) for n in range(10)]
+    lines += [bsd(BEGIN + 20 + n, words("direct", f"203.0.113.{n}", f"x{n}@spam.example", "u@good.example", f"B{n}", "accept",
+                                       "reject", "monitor")) for n in range(5)]
+    lines += [bsd(BEGIN + 40, words(rcpt="u@slow.example", ident="C")),
+              bsd(BEGIN + 41, words("unknown", would="defer", mode="monitor", rcpt="u@slow.example", ident="D"))]
+    lines += [bsd(BEGIN + 50, words("direct", SPAMMER, rcpt="u@lost.example", ident="E", action="reject"))]
+    found = report("-", data="".join(lines))
+    assert found["verdicts"] == {"authorized": 11, "direct": 6, "unknown": 1}
+    assert found["actions"] == {"accept": 17, "reject": 1} and found["would"] == {"reject": 5, "defer": 1}
+    domains = {entry["domain"]: entry for entry in found["domains"]}
+    assert domains["good.example"] == {"domain": "good.example", "decisions": 15, "authorized": 10, "direct": 5, "unknown": 0,
+                                       "ready": True, "blockers": []}
+    assert not domains["slow.example"]["ready"]
+    assert domains["slow.example"]["blockers"] == ["unknown: dns-timeout, 1 messages"]
+    assert not domains["lost.example"]["ready"] and domains["lost.example"]["blockers"][0].startswith("no-gateway-mail")
+
+
+def forgotten(days=10):
+    """Ten days of ordinary mail by the gateway, spammers, and a forgotten gateway that has part of the same senders."""
+    pick = random.Random(4)
+    lines = []
+    for day in range(days):
+        for n in range(40):
+            lines.append((BEGIN + day * DAY + n * 600, words(sender=f"s{n % 25}@partner{n % 9}.example",
+                                                             rcpt=f"u{n % 12}@d.example", ident=f"A{day}.{n}")))
+        for n in range(4):
+            lines.append((BEGIN + day * DAY + n * 7000 + 5, words(
+                "direct", FORGOTTEN, f"s{(n + day) % 25}@partner{(n + day) % 9}.example", f"u{(n + 3 * day) % 12}@d.example",
+                f"F{day}.{n}", "accept", "reject", "monitor")))
+        for n in range(8):
+            lines.append((BEGIN + day * DAY + n * 9000 + 7, words(
+                "direct", f"203.0.113.{pick.randrange(250)}", f"x{pick.random()}@spam.example", f"u{n}@d.example",
+                f"X{day}.{n}", "accept", "reject", "monitor")))
+        for n in range(10):  # one that sends much to many, but whom nobody knows
+            lines.append((BEGIN + day * DAY + n * 8000 + 9, words(
+                "direct", "203.0.113.251", f"y{pick.random()}@spam.example", f"u{n}@d.example", f"Y{day}.{n}", "accept",
+                "reject", "monitor")))
+    return [bsd(when, text) for when, text in sorted(lines)]
+
+
+def test_a_forgotten_gateway_is_told_from_spammers(mxguard_config):
+    found = report("--no-dns", "-", data="".join(forgotten()))
+    (candidate,) = found["candidates"]
+    assert candidate["peers"] == [FORGOTTEN] and candidate["term"] == f"ip4:{FORGOTTEN}" and candidate["proven"]
+    assert candidate["messages"] == 40 and candidate["domains"] == ["d.example"]
+    assert [why.split(":")[0] for why in candidate["why"]] == ["known-senders", "many-recipients", "steady", "few-hosts"]
+    (domain,) = found["domains"]
+    assert not domain["ready"] and domain["blockers"] == [f"candidate: {FORGOTTEN}, 40 messages"]
+    # the term does what it is shown for
+    config = mxguard_config({"mode": "enforce", "state_dir": "/nonexistent/mxguard",
+                             "gateways": ({"name": "more", "allow": candidate["term"]},)})
+    assert check(config, peer=FORGOTTEN, rcpt="u@d.example")["verdict"] == "authorized"
+    assert check(config, peer="203.0.113.251", rcpt="u@d.example")["verdict"] == "direct"
+
+
+def test_overlapping_rotations_count_once(folder):
+    lines = forgotten(3)
+    third = len(lines) // 3
+    (folder / "mail.log.1").write_text("".join(lines[:2 * third]))
+    (folder / "mail.log").write_text("".join(lines[third:]))
+    once = report("-", data="".join(lines))
+    for paths in (["mail.log", "mail.log.1"], ["mail.log.1", "mail.log"]):
+        found = report(*[folder / path for path in paths])
+        assert found["duplicates"] == third and found["decisions"] == len(lines)
+        assert {key: found[key] for key in KEYS - {"lines", "duplicates"}} == {
+            key: once[key] for key in KEYS - {"lines", "duplicates"}}
+    both = "".join(lines[:2 * third] + lines[third:])
+    assert report("-", data=both)["duplicates"] == third, "in one stream, too"
+
+
+def test_the_same_words_twice_in_a_second_are_two():
+    line = bsd(AT, words())
+    assert report("-", data=line * 3)["decisions"] == 3
+    assert report("-", data=f"Nov 23 12:35:31 mail mxguard[7]: message repeated 4 times: [ {words()}]\n")["decisions"] == 4
+
+
+def test_several_hosts_are_not_taken_for_one():
+    data = "".join(bsd(AT, words(), host=host) for host in ("mail1", "mail2"))
+    assert report("-", data=data)["decisions"] == 2
+
+
+@pytest.mark.parametrize("suffix, pack", [
+    (".gz", gzip.compress), (".xz", lzma.compress),
+    (".zst", lambda data: subprocess.run(["zstd", "-c"], input=data, capture_output=True, check=True).stdout)])
+def test_compressed(folder, suffix, pack):
+    path = folder / f"-x; touch pwned{suffix}"
+    path.write_bytes(pack("".join(forgotten(1)).encode()))
+    assert report(path)["decisions"] == len(forgotten(1))
+    path.write_bytes(path.read_bytes()[:-9])
+    report(path, status=66)
+
+
+def test_years_and_clocks(folder):
+    """No year in the line: the last line is of the time at which the file was last written, and years go on."""
+    path = folder / "mail.log"
+    when = calendar.timegm((2025, 12, 30, 10, 0, 0))
+    path.write_text("".join(bsd(when + n * DAY, words(ident=f"A{n}")) for n in range(5)))
+    os.utime(path, (when + 5 * DAY, when + 5 * DAY))
+    found = report(path)
+    assert (found["from"], found["to"]) == ("2025-12-30T10:00:00Z", "2026-01-03T10:00:00Z")
+    leap = bsd(calendar.timegm((2024, 2, 29, 1, 0, 0)), words())
+    path.write_text(leap)
+    assert report(path)["from"].startswith("2024-02-29")
+    stepped = "".join(bsd(AT + n, words(ident=f"B{n}")) for n in (0, 10, 20, -500, -400, 30))
+    found = report("-", data=stepped)
+    assert found["decisions"] == 6 and found["from"] == "2026-11-23T12:27:11Z" and found["to"] == "2026-11-23T12:36:01Z"
+
+
+def test_local_time():
+    found = report("-", data=bsd(AT, words()), env={"TZ": "Europe/Berlin"})
+    assert found["from"] == "2026-11-23T11:35:31Z"
+
+
+def test_since_and_domain():
+    data = "".join(bsd(BEGIN + n * DAY, words(rcpt=f"u@d{n % 2}.example", ident=f"A{n}")) for n in range(10))
+    assert report("--since", "2026-11-05", "-", data=data)["decisions"] == 6
+    found = report("--domain", "D1.example", "-", data=data)
+    assert [entry["domain"] for entry in found["domains"]] == ["d1.example"] and found["decisions"] == 5
+
+
+def changed_log(half_life, origin=True):
+    """The MX changed on the 5th; direct mail dies away, and one host is seen behind the gateway six days later."""
+    change = BEGIN + 4 * DAY
+    lines = [(BEGIN + n * 1800, words("direct", f"203.0.113.{n % 20}", rcpt="u@d.example", ident=f"A{n}"))
+             for n in range(4 * 48)]
+    count = 0
+    for day in range(20):
+        for n in range(round(400 * (2 ** (-day / half_life) - 2 ** (-(day + 1) / half_life)))):
+            count += 1
+            lines.append((change + day * DAY + n * 60, words("direct", f"203.0.113.{n % 20}", ident=f"B{count}")))
+    lines.append((change + 24 * DAY, words(ident="Z")))
+    if origin:
+        lines.append((change + 12 * DAY + DAY // 2, words(origin="203.0.113.9", ident="M")))
+    return "".join(bsd(when, text) for when, text in sorted(lines)), change
+
+
+def last_direct_day(data):
+    """The day after the last on which there was direct mail."""
+    last = [line for line in data.splitlines() if "verdict=direct" in line][-1]
+    when = calendar.timegm(time.strptime("2026 " + last[:6], "%Y %b %d"))
+    return time.strftime("%Y-%m-%d", time.gmtime(when + DAY))
+
+
+def test_the_time_line_of_a_change():
+    data, change = changed_log(2)
+    before, after = report("--changed", "d.example=2026-11-05", "-", data=data)["generations"]
+    assert before["domain"] == "d.example" and before["from"] is None and before["until"] == "2026-11-05T00:00:00Z"
+    assert before["direct_per_day"] == pytest.approx(48, rel=0.05) and before["half_life_days"] is None
+    assert after["from"] == "2026-11-05T00:00:00Z" and after["until"] is None
+    assert after["half_life_days"] == pytest.approx(2, rel=0.15)
+    assert after["dry"] == last_direct_day(data)
+    moved = {entry["peer"]: entry["after_days"] for entry in after["moved"]}
+    assert moved == {"203.0.113.9": pytest.approx(12.5)}
+
+
+def test_generations_of_the_history(site):
+    path = site.folder / "import"
+    path.write_text("2026-11-01 example.test MX 10:gw.example.test\n2026-11-01 gw.example.test A 192.0.2.10\n"
+                    "2026-11-05 example.test MX 10:new.example.test\n2026-11-05 new.example.test A 192.0.2.20\n"
+                    "2026-11-01 _spf.filter.test TXT v=spf1 -all\n")
+    assert mxguard("gateways", "-c", site.config, "--import", path).returncode == 0
+    data, _ = changed_log(3)
+    found = report("-c", site.config, "--no-dns", "-", data=data.replace("d.example", "example.test"))
+    first, second = found["generations"]
+    assert first["gateways"] == ["192.0.2.10"] and second["gateways"] == ["192.0.2.20"]
+    assert second["from"] == "2026-11-05T00:00:00Z" and second["half_life_days"] == pytest.approx(3, rel=0.2)
+    assert found["history_from"] == "2026-11-01T00:00:00Z"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_partial_results_add_up(folder, seed):
+    """The merge of partial results is what one report over all logs says, however the logs are split."""
+    pick = random.Random(seed)
+    lines = forgotten(6) + changed_log(2)[0].splitlines(keepends=True)
+    lines += ["Nov 23 12:35:31 mail mxguard[7]: mxguard: verdict=direct action=rej\n", "something else\n"]
+    logs = [[] for _ in range(pick.randrange(1, 6))]
+    for line in lines:
+        host = pick.randrange(len(logs))
+        logs[host].append(line.replace(" mail ", f" mail{host} "))
+    options = ["--no-dns", "--changed", "d.example=2026-11-05"]
+    paths, parts = [], []
+    for number, log in enumerate(logs):
+        paths.append(folder / f"log{number}")
+        paths[-1].write_text("".join(log))
+        parts.append(folder / f"part{number}")
+        parts[-1].write_bytes(subprocess.run(
+            [str(build.command()), "report", "--partial", *options, str(paths[-1])], capture_output=True, check=True,
+            env=os.environ | {"TZ": "UTC"}).stdout)
+    whole = report(*options, *paths)
+    pick.shuffle(parts)
+    assert report(*options, *parts) == whole
+    assert report(*options, parts[0], *[paths[int(part.name[4:])] for part in parts[1:]]) == whole
+    assert whole["unread"] == 1 and whole["candidates"]
+
+
+@pytest.mark.parametrize("damage", [lambda text: text[:-50], lambda text: text.replace(b'"lines":', b'"lines":-'),
+                                    lambda text: text.replace(b'"mxguard_partial":1', b'"mxguard_partial":9'),
+                                    lambda text: text.replace(b'"peers":[[', b'"peers":[["x",'),
+                                    lambda text: text.replace(b'"domains":[[', b'"domains":[[7,')])
+def test_damaged_partial_results_are_refused(folder, damage):
+    part = subprocess.run([str(build.command()), "report", "--partial", "-"], input="".join(forgotten(2)).encode(),
+                          capture_output=True, check=True).stdout
+    path = folder / "part"
+    path.write_bytes(damage(part))
+    assert damage(part) != part
+    assert report(path, status=66)["decisions"] == 0
+
+
+def test_what_cannot_be_read_is_said_and_the_rest_reported(folder):
+    path = folder / "log"
+    path.write_text(bsd(AT, words()))
+    assert report(path, folder / "missing", folder, status=66)["decisions"] == 1
+
+
+def test_without_newline_and_with_endless_lines(folder):
+    path = folder / "log"
+    path.write_bytes(b"x" * 3000000 + b"\n" + b"\0" * 70000 + b"\n" + bsd(AT, words()).encode()[:-1])
+    found = report(path)
+    assert (found["lines"], found["decisions"]) == (3, 1)
+
+
+def test_csv_is_inert():
+    data = bsd(AT, words(rcpt='u@=cmd"|.example'))
+    result = subprocess.run([str(build.command()), "report", "--csv", "-"], input=data.encode(), capture_output=True)
+    head, row = result.stdout.decode().splitlines()
+    assert head == "domain,decisions,authorized,direct,unknown,ready,blockers"
+    assert row == '"\'=cmd""|.example",1,1,0,0,yes,""'
+
+
+def test_for_people_nothing_of_outside_reaches_the_terminal():
+    data = bsd(AT, words("direct", SPAMMER, rcpt="u@d.\x1b[31mexample", sender="\x9b\x07"))
+    result = subprocess.run([str(build.command()), "report", "-"], input=data.encode(), capture_output=True)
+    assert b"\x1b" not in result.stdout and b"\x07" not in result.stdout and b"1 decisions in 1 lines" in result.stdout
+
+
+def test_interrupted_it_prints_what_is_known(folder):
+    os.mkfifo(folder / "log")
+    process = subprocess.Popen([str(build.command()), "report", "--json", str(folder / "log")], stdout=subprocess.PIPE)
+    with open(folder / "log", "wb") as log:
+        log.write("".join(forgotten(3)).encode())
+        log.flush()
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+    found = json.loads(process.communicate(timeout=60)[0])
+    assert found["interrupted"] and found["decisions"] > 0
+
+
+def test_follow_reads_on(folder):
+    path = folder / "log"
+    path.write_text(bsd(AT, words()))
+    process = subprocess.Popen([str(build.command()), "report", "--follow", "--json", str(path)], stdout=subprocess.PIPE)
+    time.sleep(0.6)
+    with open(path, "a") as log:
+        log.write(bsd(AT + 1, words(ident="B"))[:60])
+        log.flush()
+        time.sleep(1.3)
+        log.write(bsd(AT + 1, words(ident="B"))[60:])
+    time.sleep(1.3)
+    os.rename(path, folder / "log.1")
+    path.write_text(bsd(AT + 2, words(ident="C")))
+    time.sleep(2.5)
+    process.send_signal(signal.SIGINT)
+    assert json.loads(process.communicate(timeout=60)[0])["decisions"] == 3
+
+
+def test_usage():
+    for arguments in ([], ["--json", "--csv", "x"], ["--since", "tomorrow", "x"], ["--changed", "d.example", "x"]):
+        assert mxguard("report", *arguments).returncode == 64
+    assert mxguard("report", "-c", "/nonexistent.conf", "-", data=b"").returncode == 78
+
+
+def test_lines_of_real_front_ends(site, folder):
+    """The policy service and check's library write them; here by the policy service on stderr."""
+    log = folder / "log"
+    with open(log, "wb") as to:
+        process = subprocess.Popen([str(build.command()), "policy", "-c", str(site.config)], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, stderr=to)
+        for peer in ("192.0.2.10", SPAMMER):
+            process.stdin.write(f"request=smtpd_access_policy\nprotocol_state=RCPT\nclient_address={peer}\n"
+                                f"helo_name=x\nsender=a@b.example\nrecipient=u@example.test\ninstance=1.{peer}\n\n".encode())
+            process.stdin.flush()
+            process.stdout.readline()
+            process.stdout.readline()
+        process.stdin.close()
+        process.wait(60)
+    found = report(log)
+    if found["decisions"] == 0:
+        pytest.fail(log.read_text())
+    assert found["verdicts"] == {"authorized": 1, "direct": 1} and found["unread"] == 0
