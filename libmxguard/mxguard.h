@@ -232,7 +232,8 @@ void mxguard_check_reset(struct mxguard_check *check);
  * is decided of two transactions mixed. They may be called one after the other without a look at
  * each result: the first failure is remembered until mxguard_check_reset(), and mxguard_check_run()
  * returns it. Not remembered are a peer that cannot be read, for which the check answers "unknown",
- * and what mxguard_check_override() and mxguard_check_add_recipient_name() refuse: look at these.
+ * and what is refused for one recipient, who is then decided without it: look at the results of
+ * mxguard_check_override() with an index, and of mxguard_check_add_recipient_name().
  */
 
 /* The host that connects: AF_INET or AF_INET6. NULL and AF_UNIX are "no peer". Other families:

@@ -115,6 +115,9 @@ enum mxg_boundary_state {
 	MXG_BOUNDARY_VERDICT /* boundary_outcome is final for every recipient */
 };
 
+/* What drives the check to its end (resolver/resolver.c); nothing in this folder looks at it. */
+struct mxg_job;
+
 /* Where a session keeps the check (resolver/era.c); nothing in this folder looks at it. */
 struct mxg_check_place {
 	struct mxg_era *era;
@@ -125,6 +128,7 @@ struct mxg_check_place {
 
 struct mxguard_check {
 	struct mxg_check_place kept;
+	struct mxg_job *job; /* NULL: no resolver's */
 	struct mxguard_policy *policy;
 	struct mxguard_snapshot *snapshot;
 	const struct mxg_history *past; /* NULL: of now. Else what stood at past_time comes from there */
@@ -219,6 +223,8 @@ bool mxg_check_ask(struct mxguard_check *check, int entry);
 struct mxg_recipient *mxg_check_new_recipient(struct mxguard_check *check);
 
 /* transaction.c */
+/* Setters may be chained: what failed first is what mxguard_check_run() returns. */
+int mxg_check_setter_failed(struct mxguard_check *check, int error);
 struct mxg_parsed {
 	const char *address, *domain;
 	size_t len, domain_len;

@@ -23,8 +23,8 @@ enum mxg_setting_place {
 	MXG_PLACE_HEADER = 1 << 5, /* `header` of such an entry */
 	MXG_PLACE_CERTIFICATE = 1 << 6, /* … and `certificate` */
 	MXG_PLACE_ORIGIN = 1 << 7,
-	MXG_PLACE_GATEWAY_ORIGIN = 1 << 8, /* `origin` of such an entry */
-	MXG_PLACE_TRAP = 1 << 9
+	MXG_PLACE_TRAP = 1 << 8,
+	MXG_PLACE_GATEWAY_ORIGIN = 1 << 9 /* `origin` of an entry */
 };
 
 /* What several of them expect. */

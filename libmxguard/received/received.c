@@ -2,6 +2,7 @@
 /* One Received field: which MTA wrote it, and what it says. */
 #include "received/received.h"
 
+#include "base/ascii.h"
 #include "received/clauses.h"
 
 #include <string.h>
@@ -207,16 +208,7 @@ static void fill_common(struct mxg_received *out, const struct mxg_clauses *c)
 	out->by = c->by;
 	out->protocol = c->protocol;
 	out->id = c->id;
-	struct mxg_slice to = c->recipient;
-	if (to.len > 2 && to.at[0] == '<' && to.at[to.len - 1] == '>')
-		to = (struct mxg_slice){ to.at + 1, to.len - 2 };
-	const char *at = to.len == 0 ? NULL : mxg_slice_find(to, '@');
-	if (at != NULL) {
-		struct mxg_slice user = { to.at, (size_t)(at - to.at) };
-		struct mxg_slice host = mxg_slice_skip(to, user.len + 1);
-		if (mxg_slice_is_word(user) && mxg_slice_is_word(host))
-			out->for_address = to;
-	}
+	out->recipient = c->recipient;
 	if (c->semicolon != NULL)
 		out->date_text = (struct mxg_slice){ c->semicolon + 1, (size_t)(c->end - c->semicolon - 1) };
 }
@@ -226,6 +218,20 @@ int64_t mxg_received_date(const struct mxg_received *r)
 	bool weekday;
 	return r->date_text.at == NULL ? 0
 				       : mxg_date_parse(r->date_text.at, r->date_text.at + r->date_text.len, &weekday);
+}
+
+struct mxg_slice mxg_received_for(const struct mxg_received *r)
+{
+	struct mxg_slice to = r->recipient;
+	if (to.len > 2 && to.at[0] == '<' && to.at[to.len - 1] == '>')
+		to = (struct mxg_slice){ to.at + 1, to.len - 2 };
+	const char *at = mxg_slice_find(to, '@');
+	if (at != NULL) {
+		struct mxg_slice user = { to.at, (size_t)(at - to.at) };
+		if (mxg_slice_is_word(user) && mxg_slice_is_word(mxg_slice_skip(to, user.len + 1)))
+			return to;
+	}
+	return (struct mxg_slice){ NULL, 0 };
 }
 
 static bool same_reading(const struct mxg_received *a, const struct mxg_received *b)
@@ -278,10 +284,8 @@ static const char *skip_name(const char *field, const char *end)
 	size_t n = sizeof(name) - 1;
 	if ((size_t)(end - field) <= n)
 		return NULL;
-	for (size_t i = 0; i < n; i++) {
-		if ((field[i] | 0x20) != name[i])
-			return NULL;
-	}
+	if (!mxg_ascii_is_word(field, name, n))
+		return NULL;
 	const char *at = field + n;
 	while (at < end && (*at == ' ' || *at == '\t'))
 		at++;

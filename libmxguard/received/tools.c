@@ -100,8 +100,11 @@ bool mxg_protocol_has_login(struct mxg_slice protocol)
 {
 	static const char *const names[] = { "ESMTPA",  "ESMTPSA",    "UTF8SMTPA",   "UTF8SMTPSA", "esmtpa",
 					     "esmtpsa", "utf8esmtpa", "utf8esmtpsa", "asmtp" };
+	/* all end with an A, or begin with one: most protocols are out at once */
+	if (protocol.len < 5 || ((protocol.at[protocol.len - 1] | 0x20) != 'a' && protocol.at[0] != 'a'))
+		return false;
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (protocol.len > 4 && protocol.at[0] == names[i][0] && mxg_slice_is(protocol, names[i]))
+		if (protocol.at[0] == names[i][0] && mxg_slice_is(protocol, names[i]))
 			return true;
 	}
 	return false;

@@ -148,8 +148,9 @@ static void remember(struct mxg_trace *t, const struct mxg_received *r)
 	copy_cut(t->hostname, sizeof(t->hostname), r->hostname);
 	copy_cut(t->by, sizeof(t->by), r->by);
 	copy_cut(t->protocol, sizeof(t->protocol), r->protocol);
-	if (r->for_address.len < sizeof(t->for_address))
-		copy_cut(t->for_address, sizeof(t->for_address), r->for_address);
+	struct mxg_slice to = mxg_received_for(r);
+	if (to.len < sizeof(t->for_address))
+		copy_cut(t->for_address, sizeof(t->for_address), to);
 }
 
 static void conclude_at(struct mxg_trace *t, enum mxg_trace_outcome outcome, const struct mxg_received *r)

@@ -4,8 +4,9 @@
  * what else a header holds. Once through the trace alone, once through a whole check under a
  * static policy (docs/design.md, "Budgets"), and once more with the origin: then the lower half of the
  * hops are the gateway's. "best" is what a busy machine disturbs least.
- * With "callgrind" as argument it only walks, so that instructions can be counted (valgrind
- * --tool=callgrind bench-trace callgrind); with "print" it shows the header of 12 hops.
+ * With "callgrind" as argument it only walks, with "callgrind-check" and "callgrind-origin" it only
+ * checks, so that instructions can be counted (valgrind --tool=callgrind bench-trace callgrind); with
+ * "print" it shows the header of 12 hops.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -171,9 +171,9 @@ static bool read_case(struct test_case *t, const char *path)
 
 static void free_case(struct test_case *t)
 {
-	char *all[] = { t->config,          t->message,     t->peer,       t->helo,   t->from,    t->login,
-			t->place,           t->certificate, t->load_error, t->issuer, t->subject, t->fingerprint,
-			t->key_fingerprint, t->credential };
+	char *all[] = { t->config,          t->message,    t->peer,       t->helo,    t->from,   t->login,
+			t->place,           t->load_error, t->credential, t->subject, t->issuer, t->fingerprint,
+			t->key_fingerprint, t->certificate };
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		free(all[i]);
 	for (size_t i = 0; i < t->rcpts; i++)

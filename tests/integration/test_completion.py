@@ -15,7 +15,7 @@ import pytest
 from mxg import build
 
 FOLDER = build.command().parent / "completion"
-SECTIONS = {"doctor": 8, "milter": 8, "policy": 8, "refresh": 8, "smtpd-filter": 8, "trap": 8}
+SECTIONS = {"doctor": 8, "milter": 8, "policy": 8, "refresh": 8, "report": 8, "smtpd-filter": 8, "trap": 8}
 
 
 def commands() -> list[str]:
@@ -83,7 +83,7 @@ def test_bash_has_them_all(words):
 
 def test_bash_commands():
     assert set(commands()) < set(bash("mxguard", ""))
-    assert bash("mxguard", "re") == ["refresh"]
+    assert bash("mxguard", "re") == ["refresh", "report"]
     assert bash("mxguard", "help", "che") == ["check"]
     assert bash("mxguard", "refresh", "--for") == ["--forget"]
 

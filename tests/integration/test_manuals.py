@@ -23,6 +23,7 @@ KINDS = {
     "mxguard.conf": r"(?:mode|gateways|domains|domains_file|trace|internal|exempt|policies|trap) = ",
     "exim-transport": r"\w+:\n +driver = ",
     "exim-acl": r"(?:warn|defer|deny)\n",
+    "exim-main": r"tls_\w+ = ",
     "systemd": r"\[Service\]\n",
     # the commands of the text around it
     # and what is tried with the whole of it in the tests of the wrapper
@@ -121,6 +122,10 @@ def check_exim_acl(exim, block):
     exim(acl=f"acl_check_rcpt:\n{block}  accept domains = +local_domains\n  deny\n")
 
 
+def check_exim_main(exim, block):
+    exim(main=block)
+
+
 def check_systemd(folder, block):
     """As a drop-in of the policy service's own unit."""
     if shutil.which("systemd-analyze") is None:
@@ -136,7 +141,7 @@ def check_systemd(folder, block):
 
 
 CHECKS = {"systemd": check_systemd, "dovecot": check_dovecot, "main.cf": check_main_cf, "master.cf": check_master_cf,
-          "mxguard.conf": check_mxguard_conf, "exim-transport": check_exim_transport, "exim-acl": check_exim_acl}
+          "mxguard.conf": check_mxguard_conf, "exim-transport": check_exim_transport, "exim-acl": check_exim_acl, "exim-main": check_exim_main}
 
 
 @pytest.mark.parametrize("block", blocks())

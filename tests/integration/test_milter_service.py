@@ -40,6 +40,7 @@ def test_what_it_agrees_on(milter, mxguard_config):
     with MilterClient(LOOPBACK, actions=0x3F, steps=0) as client:
         assert ask(client, ("Subject", "x"), ("X-Gateway-Token", "open-sesame"), peer=SHARED) == b""
         assert client.end() == [(b"m", b"\0\0\0\1X-Gateway-Token\0\0")]
+    with MilterClient(LOOPBACK, actions=0x3F, steps=0) as client:
         assert ask(client, ("Subject", "x"), peer=SPAMMER, recipient="user@mon.example") == b""
         kind, data = client.end()[0]
         assert kind == b"i" and data.startswith(b"\0\0\0\0Authentication-Results\0mxguard.example.test;\n\tx-mxguard=fail")
@@ -147,6 +148,8 @@ def test_slow_dns_holds_nobody_else_up(milter, mxguard_config, scripted_dns):
     assert waiting[0]._reply() == b"" and waiting[2]._reply() == b""
     assert all(client._reply().startswith(b"550 5.7.1") for client in waiting[1::2])
     assert service.running
+    for client in waiting:
+        client.sock.close()
 
 
 def test_a_thousand_connections(milter, mxguard_config):

@@ -10,8 +10,8 @@
 #include "../service/log.h"
 #include "base/address.h"
 #include "header.h"
+#include "metrics/metrics.h"
 
-#define LOG_LINE_MAX 4096
 #define TAG_MAX 2048
 #define TRAP_MAX 1024
 #define FAMILY_4 4
@@ -38,6 +38,7 @@ struct mxg_door {
 	unsigned char *standings; /* enum standing */
 	size_t count, room; /* of them */
 	enum stage waits;
+	int64_t began; /* of the step, mxg_metrics_now() */
 	struct mxg_door_header *header;
 	struct mxg_door_reply reply;
 	struct mxg_door_message message;
@@ -207,14 +208,13 @@ static struct mxg_door_reply reply_of(const struct mxg_door *d, size_t i)
 
 static void log_decision(const struct mxg_door *d, size_t i)
 {
-	char line[LOG_LINE_MAX];
-	mxguard_check_log_line(d->check, i, line, sizeof(line));
-	mxg_log_info("%s", line);
+	mxg_desk_decided(d->desk, d->check, i, d->began);
 }
 
 static enum mxg_door_step trouble(struct mxg_door *d, const char *what)
 {
 	mxg_log_error("mxguard: %s: %s: the client is to try again later", mxg_desk_who(d->desk), what);
+	mxg_metrics_trouble(mxg_desk_metrics(d->desk));
 	d->reply = our_trouble;
 	return MXG_DOOR_READY;
 }
@@ -272,6 +272,7 @@ static enum mxg_door_step conclude_rcpt(struct mxg_door *d, int progress)
 
 enum mxg_door_step mxg_door_rcpt(struct mxg_door *d, const char *recipient)
 {
+	d->began = mxg_metrics_now();
 	if (!begin(d) || !add_recipient(d, recipient))
 		return trouble(d, "out of memory");
 	int progress = mxguard_session_start(session(d), d->check, -1, d);
@@ -385,6 +386,7 @@ enum mxg_door_step mxg_door_header_end(struct mxg_door *d)
 {
 	if (header(d) == NULL)
 		return trouble(d, d->check == NULL ? "a message without a recipient" : "out of memory");
+	d->began = mxg_metrics_now();
 	mxg_door_header_close(d->header);
 	const char *message_id = mxg_door_header_message_id(d->header);
 	if (message_id != NULL)

@@ -137,6 +137,9 @@ static bool hand_over_listener(struct mxg_milter *m)
 		mxg_log_error("mxguard: milter: cannot begin: %s", strerror(errno));
 		return false;
 	}
+	m->shared.own_len = sizeof(m->shared.own);
+	if (getsockname(m->real, (struct sockaddr *)&m->shared.own, &m->shared.own_len) != 0)
+		m->shared.own_len = 0;
 	snprintf(name, sizeof(name), "fd:%d", m->listener->fd);
 	smfi_settimeout(MTA_TIMEOUT_S);
 	smfi_setbacklog(BACKLOG);

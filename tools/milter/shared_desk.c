@@ -67,13 +67,28 @@ static struct timespec deadline(const struct mxg_shared_desk *s)
 	return t;
 }
 
+/* libmilter's pool hands out several events at once to whoever is idle, and those that this thread was to
+ * take next would wait as long as it does. A connection, closed at once, makes it look for another thread. */
+static void stir_pool(const struct mxg_shared_desk *s)
+{
+	int fd = socket(s->own.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return;
+	int connected = connect(fd, (const struct sockaddr *)&s->own, s->own_len);
+	(void)connected; /* where it cannot, they wait */
+	close(fd);
+}
+
 /* A door that is reset defers. */
 void mxg_waiter_wait(struct mxg_waiter *w, struct mxg_shared_desk *s, enum mxg_door_step step)
 {
 	if (step != MXG_DOOR_WAIT)
 		return;
 	struct timespec until = deadline(s);
+	pthread_mutex_unlock(&s->lock);
 	mxg_shared_desk_wake(s);
+	stir_pool(s);
+	pthread_mutex_lock(&s->lock);
 	while (mxg_door_is_waiting(w->door))
 		if (pthread_cond_timedwait(&w->ready, &s->lock, &until) == ETIMEDOUT && mxg_door_is_waiting(w->door))
 			mxg_door_reset(w->door);

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/socket.h>
 
 #include "../door/door.h"
 
@@ -19,6 +20,8 @@ struct mxg_shared_desk {
 	int wake; /* eventfd: the main thread has something new to poll */
 	struct pollfd *polled;
 	size_t room;
+	struct sockaddr_storage own; /* where we are asked ourselves */
+	socklen_t own_len;
 };
 
 /* Who waits; the owner of his door. */
@@ -33,7 +36,7 @@ void mxg_shared_desk_wake(struct mxg_shared_desk *shared);
 
 bool mxg_waiter_init(struct mxg_waiter *waiter, struct mxg_shared_desk *shared, enum mxguard_place relayed);
 void mxg_waiter_end(struct mxg_waiter *waiter, struct mxg_shared_desk *shared);
-/* With the lock held, after a step: until the door has its answer. */
+/* With the lock held, after a step: until the door has its answer. Lets it go meanwhile. */
 void mxg_waiter_wait(struct mxg_waiter *waiter, struct mxg_shared_desk *shared, enum mxg_door_step step);
 
 /* The main thread's turn: sleeps until DNS, a wake or a signal comes, `limit_ms` at the most, and wakes

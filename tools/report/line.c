@@ -101,6 +101,26 @@ static enum mxg_line_kind read_wrapped(struct mxg_decision *out, const char *lin
 	return kind;
 }
 
+#define BEGINNING 64 /* time, host, program, and the first words */
+
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+	a = (a ^ b) * UINT64_C(0x9e3779b97f4a7c15);
+	return a ^ a >> 32;
+}
+
+/* Of all that two lines of two decisions can differ in; most of it has a hash already. */
+static uint64_t identity(const struct mxg_decision *d, const char *line, size_t len)
+{
+	uint64_t hash = mxg_line_hash(line, len < BEGINNING ? len : BEGINNING);
+	hash = mix(hash, d->rcpt_hash ^ len);
+	hash = mix(hash,
+		   d->sender_hash ^ (uint64_t)d->verdict << 8 ^ (uint64_t)d->action << 16 ^ (uint64_t)d->would << 24);
+	hash = mix(hash, mxg_line_hash(d->id.at, d->id.len));
+	hash = mix(hash, mxg_line_hash(d->boundary.at, d->boundary.len));
+	return mix(hash, mxg_line_hash(d->msgid.at, d->msgid.len));
+}
+
 static bool is_wrapped(const char *line, size_t len)
 {
 	return len > 20 && line[0] == '{' && memcmp(line, "{\"verdict\":", 11) != 0 &&
@@ -124,8 +144,8 @@ enum mxg_line_kind mxg_line_read(struct mxg_decision *out, const char *line, siz
 		out->time = found.time;
 	}
 	if (kind == MXG_LINE_DECISION) {
-		out->hash = mxg_line_hash(line, len);
 		mxg_line_prepare(out);
+		out->hash = identity(out, line, len);
 	}
 	return kind;
 }

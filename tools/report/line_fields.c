@@ -18,6 +18,10 @@ static bool read_verdict(struct mxg_slice s, uint8_t *out)
 		MXGUARD_VERDICT_INTERNAL,   MXGUARD_VERDICT_AUTHENTICATED, MXGUARD_VERDICT_EXEMPT,
 		MXGUARD_VERDICT_UNDECIDED,
 	};
+	if (IS(s, "authorized")) {
+		*out = MXGUARD_VERDICT_AUTHORIZED;
+		return true;
+	}
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		const char *name = mxguard_verdict_name(all[i]);
 		if (is(s, name, strlen(name))) {
@@ -117,8 +121,40 @@ static const char *read_value(const char *at, const char *end, struct mxg_slice 
 	return stop;
 }
 
+/* The keys of today in their order, so that most of a line is read without a search for what it is. What
+ * is otherwise is read one by one, from where the order ends. */
+static const struct {
+	const char *text;
+	size_t len, key;
+} order[] = {
+#define KEY(NAME) \
+	{ \
+		" " NAME "=", sizeof(NAME) + 1, sizeof(NAME) - 1 \
+	}
+	KEY("verdict"),  KEY("action"), KEY("would"),   KEY("mode"), KEY("place"),  KEY("peer"),
+	KEY("boundary"), KEY("hop"),    KEY("gateway"), KEY("term"), KEY("helo"),   KEY("from"),
+	KEY("rcpt"),     KEY("id"),     KEY("msgid"),   KEY("gen"),  KEY("origin"), KEY("reason"),
+#undef KEY
+};
+
+static bool read_in_order(struct mxg_decision *d, unsigned *seen, const char **at, const char *end)
+{
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		struct mxg_slice value, key = { order[i].text + 1, order[i].key };
+		if ((size_t)(end - *at) <= order[i].len || memcmp(*at, order[i].text, order[i].len) != 0)
+			return true;
+		const char *behind = read_value(*at + order[i].len, end, &value);
+		if (behind == NULL || !take_field(d, seen, key, value))
+			return false;
+		*at = behind;
+	}
+	return true;
+}
+
 static bool read_text(struct mxg_decision *d, unsigned *seen, const char *at, const char *end)
 {
+	if (!read_in_order(d, seen, &at, end))
+		return false;
 	while (at < end) {
 		struct mxg_slice key = { .at = at + 1 }, value;
 		if (*at != ' ')

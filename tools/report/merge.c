@@ -44,7 +44,9 @@ static void add_peer(struct mxg_report_state *into, const struct mxg_peer_state 
 		       !mxg_least_merge(&to->recipients, &p->recipients) || !mxg_least_merge(&to->days, &p->days);
 	if (p->sample_rank < to->sample_rank) {
 		to->sample_rank = p->sample_rank;
-		memcpy(to->sample, p->sample, sizeof(to->sample));
+		free(to->sample);
+		to->sample = p->sample == NULL ? NULL : strdup(p->sample);
+		into->nomem |= p->sample != NULL && to->sample == NULL;
 	}
 }
 

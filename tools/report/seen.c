@@ -3,9 +3,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define BACK 60 /* seconds that lines of one stretch may be out of order */
-#define CHUNK 65536 /* hashes */
+#define CHUNK 262144 /* hashes: as much as a large page holds */
 #define SECONDS 2 /* lines are put together by four seconds */
 
 /* The lines of one second (or four) in one stretch; `from` and `count` in the run of hashes. A second may have
@@ -159,9 +160,10 @@ static bool keep(struct mxg_seen *s, uint64_t hash)
 		if (chunks == NULL)
 			return false;
 		s->chunks = chunks;
-		chunks[s->chunk_count] = malloc(CHUNK * sizeof(uint64_t));
+		chunks[s->chunk_count] = aligned_alloc(CHUNK * sizeof(uint64_t), CHUNK * sizeof(uint64_t));
 		if (chunks[s->chunk_count] == NULL)
 			return false;
+		madvise(chunks[s->chunk_count], CHUNK * sizeof(uint64_t), MADV_HUGEPAGE); /* only faster */
 		s->chunk_count++;
 	}
 	s->chunks[s->lines / CHUNK][s->lines % CHUNK] = hash;

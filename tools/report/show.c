@@ -143,7 +143,7 @@ static void show_peers(const struct mxg_report_result *r, size_t top, FILE *to)
 	for (size_t i = 0; table != NULL && i < r->peer_count && i < top; i++) {
 		const struct mxg_peer_state *p = &r->state->peers[r->peers[i]];
 		const char *cells[] = { mxg_address_format(&p->address, address), count, day(p->first, first),
-					day(p->last, last), p->sample };
+					day(p->last, last), p->sample == NULL ? "" : p->sample };
 		number(count, p->messages);
 		mxg_table_add(table, MXG_PLAIN, cells);
 	}

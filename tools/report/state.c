@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "report/state.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -20,6 +21,7 @@ static void free_peer(struct mxg_peer_state *p)
 	mxg_least_free(&p->recipients);
 	mxg_least_free(&p->days);
 	free(p->domains);
+	free(p->sample);
 }
 
 void mxg_report_state_free(struct mxg_report_state *s)
@@ -52,19 +54,11 @@ void mxg_report_state_free(struct mxg_report_state *s)
 
 /* ---- tables --------------------------------------------------------------------------------------------- */
 
-static uint64_t domain_hash(const struct mxg_report_state *s, uint32_t i)
-{
-	return s->domains[i].hash;
-}
-
 static uint64_t address_hash(const struct mxg_address *a)
 {
-	return mxg_line_hash((const char *)a, sizeof(*a));
-}
-
-static uint64_t peer_hash(const struct mxg_report_state *s, uint32_t i)
-{
-	return address_hash(&s->peers[i].address);
+	uint64_t hash = mxg_address_half(a, 0) * UINT64_C(0x9e3779b97f4a7c15) ^ mxg_address_half(a, 1) ^ a->family;
+	hash = (hash ^ hash >> 32) * UINT64_C(0xff51afd7ed558ccd);
+	return hash ^ hash >> 29;
 }
 
 static uint64_t hash_of_pair(uint32_t domain, const struct mxg_address *host)
@@ -72,42 +66,39 @@ static uint64_t hash_of_pair(uint32_t domain, const struct mxg_address *host)
 	return address_hash(host) ^ domain * UINT64_C(0xff51afd7ed558ccd);
 }
 
-static uint64_t pair_hash(const struct mxg_report_state *s, uint32_t i)
-{
-	return hash_of_pair(s->pairs[i].domain, &s->pairs[i].host);
-}
-
 static uint64_t hash_of_day(uint32_t domain, int32_t day)
 {
 	return ((uint64_t)domain << 32 | (uint32_t)day) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
-static uint64_t day_hash(const struct mxg_report_state *s, uint32_t i)
+/* What stands in a slot above the number: it is also the place, so that a table can be made wider without a
+ * look at what it leads to. */
+static uint64_t tag_of(uint64_t hash)
 {
-	return hash_of_day(s->days[i].domain, s->days[i].day);
+	return (hash ^ hash >> 32) << 32;
 }
 
-static uint64_t mixed(uint64_t hash)
+static size_t place_of(const struct mxg_index *index, uint64_t tag)
 {
-	return hash ^ hash >> 32;
+	return (tag >> 32) & (index->room - 1);
 }
 
 /* Room for one more in the index; false where memory ran out. */
-static bool widen_index(struct mxg_report_state *s, struct mxg_index *index, size_t count,
-			uint64_t (*hash)(const struct mxg_report_state *, uint32_t))
+static bool widen_index(struct mxg_index *index, size_t count)
 {
 	if ((count + 1) * 2 <= index->room)
 		return true;
-	struct mxg_index wider = { .room = index->room == 0 ? 256 : index->room * 2 };
+	struct mxg_index wider = { .room = index->room == 0 ? 1024 : index->room * 4 };
 	wider.slots = calloc(wider.room, sizeof(*wider.slots));
 	if (wider.slots == NULL)
 		return false;
-	for (uint32_t i = 0; i < count; i++) {
-		uint64_t own = mixed(hash(s, i));
-		size_t at = own & (wider.room - 1);
+	for (size_t i = 0; i < index->room; i++) {
+		size_t at = place_of(&wider, index->slots[i]);
+		if (index->slots[i] == 0)
+			continue;
 		while (wider.slots[at] != 0)
 			at = (at + 1) & (wider.room - 1);
-		wider.slots[at] = (own & ~UINT64_C(0xffffffff)) | (i + 1);
+		wider.slots[at] = index->slots[i];
 	}
 	free(index->slots);
 	*index = wider;
@@ -117,23 +108,23 @@ static bool widen_index(struct mxg_report_state *s, struct mxg_index *index, siz
 /* Where to look: the next slot with the tag of the hash, or a free one, where *number is UINT32_MAX. */
 static size_t look(const struct mxg_index *index, uint64_t hash, size_t at, uint32_t *number)
 {
-	uint64_t own = mixed(hash);
+	uint64_t tag = tag_of(hash);
 	for (;; at++) {
 		uint64_t slot = index->slots[at & (index->room - 1)];
 		*number = (uint32_t)slot - 1;
-		if (slot == 0 || (slot ^ own) >> 32 == 0)
+		if (slot == 0 || (slot ^ tag) >> 32 == 0)
 			return at & (index->room - 1);
 	}
 }
 
 static size_t first_place(const struct mxg_index *index, uint64_t hash)
 {
-	return mixed(hash) & (index->room - 1);
+	return place_of(index, tag_of(hash));
 }
 
 static void occupy(struct mxg_index *index, size_t at, uint64_t hash, size_t count)
 {
-	index->slots[at] = (mixed(hash) & ~UINT64_C(0xffffffff)) | count;
+	index->slots[at] = tag_of(hash) | count;
 }
 
 static bool grow(void **items, size_t *room, size_t count, size_t size)
@@ -151,7 +142,7 @@ static bool grow(void **items, size_t *room, size_t count, size_t size)
 
 uint32_t mxg_state_domain(struct mxg_report_state *s, const char *name, size_t len, uint64_t hash)
 {
-	if (!widen_index(s, &s->domain_index, s->domain_count, domain_hash) ||
+	if (!widen_index(&s->domain_index, s->domain_count) ||
 	    !grow((void **)&s->domains, &s->domain_room, s->domain_count, sizeof(*s->domains))) {
 		s->nomem = true;
 		return UINT32_MAX;
@@ -173,6 +164,20 @@ uint32_t mxg_state_domain(struct mxg_report_state *s, const char *name, size_t l
 	s->domains[s->domain_count].watched = s->watch != NULL && s->watch(s->watch_context, copy);
 	occupy(&s->domain_index, at, hash, ++s->domain_count);
 	return (uint32_t)s->domain_count - 1;
+}
+
+static void index_peer(struct mxg_report_state *s, size_t i)
+{
+	uint64_t hash = address_hash(&s->peers[i].address);
+	uint32_t number;
+	if (!widen_index(&s->peer_index, i)) {
+		s->nomem = true;
+		return;
+	}
+	size_t at = look(&s->peer_index, hash, first_place(&s->peer_index, hash), &number);
+	while (number != UINT32_MAX)
+		at = look(&s->peer_index, hash, at + 1, &number);
+	occupy(&s->peer_index, at, hash, i + 1);
 }
 
 /* Where there are too many, those that sent least go: spammers' hosts mostly come once. */
@@ -198,8 +203,8 @@ static void thin_peers(struct mxg_report_state *s)
 	s->cut = true;
 	free(s->peer_index.slots);
 	s->peer_index = (struct mxg_index){ 0 };
-	while (s->peer_index.room < (kept + 1) * 2 && !s->nomem)
-		s->nomem |= !widen_index(s, &s->peer_index, kept, peer_hash);
+	for (size_t i = 0; i < kept && !s->nomem; i++)
+		index_peer(s, i);
 }
 
 uint32_t mxg_state_peer(struct mxg_report_state *s, const struct mxg_address *address)
@@ -207,7 +212,7 @@ uint32_t mxg_state_peer(struct mxg_report_state *s, const struct mxg_address *ad
 	uint64_t hash = address_hash(address);
 	if (s->peer_count == MXG_REPORT_PEERS)
 		thin_peers(s);
-	if (!widen_index(s, &s->peer_index, s->peer_count, peer_hash) ||
+	if (!widen_index(&s->peer_index, s->peer_count) ||
 	    !grow((void **)&s->peers, &s->peer_room, s->peer_count, sizeof(*s->peers))) {
 		s->nomem = true;
 		return UINT32_MAX;
@@ -228,7 +233,7 @@ uint32_t mxg_state_peer(struct mxg_report_state *s, const struct mxg_address *ad
 uint32_t mxg_state_pair(struct mxg_report_state *s, uint32_t domain, const struct mxg_address *host)
 {
 	uint64_t hash = hash_of_pair(domain, host);
-	if (!widen_index(s, &s->pair_index, s->pair_count, pair_hash) ||
+	if (!widen_index(&s->pair_index, s->pair_count) ||
 	    !grow((void **)&s->pairs, &s->pair_room, s->pair_count, sizeof(*s->pairs))) {
 		s->nomem = true;
 		return UINT32_MAX;
@@ -250,7 +255,7 @@ uint32_t mxg_state_pair(struct mxg_report_state *s, uint32_t domain, const struc
 uint32_t mxg_state_day(struct mxg_report_state *s, uint32_t domain, int32_t day)
 {
 	uint64_t hash = hash_of_day(domain, day);
-	if (!widen_index(s, &s->day_index, s->day_count, day_hash) ||
+	if (!widen_index(&s->day_index, s->day_count) ||
 	    !grow((void **)&s->days, &s->day_room, s->day_count, sizeof(*s->days))) {
 		s->nomem = true;
 		return UINT32_MAX;
@@ -373,21 +378,19 @@ static bool reason_of(struct mxg_report_state *s, struct mxg_slice reason, uint1
 	return true;
 }
 
-static void set_sample(struct mxg_peer_state *p, const struct mxg_decision *d)
+static bool set_sample(struct mxg_peer_state *p, const struct mxg_decision *d)
 {
-	size_t at = 0;
-	const struct mxg_slice parts[] = { d->from, d->rcpt, d->id.len > 0 ? d->id : d->msgid };
-	static const char *const names[] = { "from=<", "> rcpt=<", "> id=<" };
+	char text[MXG_SAMPLE_MAX];
 	if (d->hash >= p->sample_rank)
-		return;
+		return true;
+	const struct mxg_slice id = d->id.len > 0 ? d->id : d->msgid;
+	snprintf(text, sizeof(text), "from=<%.*s> rcpt=<%.*s> id=<%.*s>", (int)(d->from.len < 44 ? d->from.len : 44),
+		 d->from.at, (int)(d->rcpt.len < 44 ? d->rcpt.len : 44), d->rcpt.at, (int)(id.len < 40 ? id.len : 40),
+		 id.at);
+	free(p->sample);
+	p->sample = strdup(text);
 	p->sample_rank = d->hash;
-	for (size_t i = 0; i < 3; i++) {
-		size_t name = strlen(names[i]), len = parts[i].len < 50 ? parts[i].len : 50;
-		memcpy(p->sample + at, names[i], name);
-		memcpy(p->sample + at + name, parts[i].at, len);
-		at += name + len;
-	}
-	memcpy(p->sample + at, ">", 2);
+	return p->sample != NULL;
 }
 
 static void count_watched(struct mxg_report_state *s, const struct mxg_decision *d, uint32_t domain,
@@ -426,7 +429,7 @@ static void count_direct(struct mxg_report_state *s, const struct mxg_decision *
 		(d->sender_hash != 0 && !mxg_least_add(&p->senders, d->sender_hash)) ||
 		!mxg_least_add(&p->recipients, d->rcpt_hash) ||
 		(d->time > 0 && !mxg_least_add(&p->days, (uint64_t)(d->time / 86400) * UINT64_C(0x9e3779b97f4a7c15)));
-	set_sample(p, d);
+	s->nomem |= !set_sample(p, d);
 	if (s->domains[domain].watched)
 		count_watched(s, d, domain, &d->peer, true);
 }

@@ -47,7 +47,7 @@ struct mxg_peer_state {
 	bool more_domains; /* than MXG_PEER_DOMAINS */
 	struct mxg_least senders, recipients, days;
 	uint64_t sample_rank; /* of the sample's line: the smallest one stays */
-	char sample[MXG_SAMPLE_MAX];
+	char *sample; /* NULL: none */
 };
 
 /* A host and a watched domain: mail past the gateways, and through them. */
