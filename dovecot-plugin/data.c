@@ -151,22 +151,22 @@ int plugin_cmd_data(struct client *client, struct smtp_server_cmd_ctx *cmd, stru
 		    struct istream *data_input, uoff_t data_size)
 {
 	struct transaction *t = transaction_get(session_of(client));
-	bool decided;
+	bool wanted;
 	int ret = 1;
 
 	i_assert(t->trans == trans);
 	if (t->trouble != TROUBLE_NONE) /* no recipient was let through */
 		return fail_all(t, "4.3.5");
 	transaction_stop(t);
-	decided = all_decided(t);
-	if (header_scan(data_input, t->policy, decided ? NULL : t->check, t->pool, &t->header) < 0) {
+	wanted = !all_decided(t) || mxguard_check_wants_header(t->check) == 1;
+	if (header_scan(data_input, t->policy, wanted ? t->check : NULL, t->pool, &t->header) < 0) {
 		e_error(client->event, "mxguard: read(%s) failed: %s", i_stream_get_name(data_input),
 			i_stream_get_error(data_input));
 		return fail_all(t, "4.3.0");
 	}
 	if (t->header.message_id != NULL)
 		(void)mxguard_check_set_ids(t->check, NULL, t->header.message_id);
-	if (!decided)
+	if (wanted)
 		ret = decide_by_header(t);
 	if (ret < 0)
 		return fail_all(t, "4.3.0");

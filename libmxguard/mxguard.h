@@ -232,7 +232,8 @@ void mxguard_check_reset(struct mxguard_check *check);
  * is decided of two transactions mixed. They may be called one after the other without a look at
  * each result: the first failure is remembered until mxguard_check_reset(), and mxguard_check_run()
  * returns it. Not remembered are a peer that cannot be read, for which the check answers "unknown",
- * and what mxguard_check_override() and mxguard_check_add_recipient_name() refuse: look at these.
+ * and what is refused for one recipient, who is then decided without it: look at the results of
+ * mxguard_check_override() with an index, and of mxguard_check_add_recipient_name().
  */
 
 /* The host that connects: AF_INET or AF_INET6. NULL and AF_UNIX are "no peer". Other families:
@@ -317,6 +318,11 @@ int mxguard_check_header(struct mxguard_check *check, const void *bytes, size_t 
 /* No more is wanted, or no more comes: to be called before the check is run again.
  * MXGUARD_ERROR_NONE, _NOMEM or _STATE. */
 int mxguard_check_header_end(struct mxguard_check *check);
+
+/* 1 where all may be decided, and the header would yet tell who handed the message to the gateway
+ * (mxguard.conf(5), "origin"): feed it, end it, and run the check again, which may ask DNS. Nothing
+ * that is decided changes by it. Else 0. */
+int mxguard_check_wants_header(const struct mxguard_check *check);
 
 /* ---- check: for those with a DNS client of their own ------------------------------ */
 

@@ -163,6 +163,16 @@ static const char *would_name(const struct mxguard_check *check, size_t i)
 								    : "";
 }
 
+static json_t *origin_object(const struct mxguard_check *c, size_t i)
+{
+	char address[64];
+	snprintf(address, sizeof(address), "%s", log_value(c, i, "origin"));
+	if (address[0] == '\0')
+		return json_null();
+	return json_pack("{s:s, s:o, s:I}", "address", address, "helo", text_or_null(log_value(c, i, "origin_helo")),
+			 "hop", (json_int_t)strtoll(log_value(c, i, "origin_hop"), NULL, 10));
+}
+
 static int print_json(const struct request *q, const struct mxguard_check *c, size_t i)
 {
 	json_t *o = json_object();
@@ -181,6 +191,7 @@ static int print_json(const struct request *q, const struct mxguard_check *c, si
 	const char *gen = log_value(c, i, "gen");
 	json_object_set_new(o, "helo", text_or_null(log_value(c, i, "helo")));
 	json_object_set_new(o, "gen", gen[0] == '\0' ? json_null() : json_integer(strtoll(gen, NULL, 10)));
+	json_object_set_new(o, "origin", origin_object(c, i));
 	json_object_set_new(o, "recipient", json_string(mxguard_check_text(c, i, MXGUARD_TEXT_RECIPIENT)));
 	json_object_set_new(o, "steps", steps_array(c, i));
 	int failed = json_dumpf(o, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
@@ -234,6 +245,8 @@ static void print_people(const struct mxguard_check *c, size_t i)
 	print_row("helo", log_value(c, i, "helo"));
 	print_row("gateway", mxguard_check_text(c, i, MXGUARD_TEXT_GATEWAY));
 	print_row("term", mxguard_check_text(c, i, MXGUARD_TEXT_TERM));
+	print_row("origin", log_value(c, i, "origin"));
+	print_row("origin helo", log_value(c, i, "origin_helo"));
 	if (mxguard_check_reply_code(c, i) != 250)
 		printf("  %-14s %d %s %s\n", "reply", mxguard_check_reply_code(c, i),
 		       mxguard_check_text(c, i, MXGUARD_TEXT_STATUS), mxguard_check_text(c, i, MXGUARD_TEXT_REPLY));

@@ -16,7 +16,7 @@
 #define DEFAULT_CONNECTIONS 4096
 
 struct settings {
-	const char *config, *listen;
+	const char *config, *listen, *metrics;
 	long max_connections;
 	enum { QUARANTINE_TAG, QUARANTINE_MTA } quarantine;
 	enum { RELAYS_WAIT, RELAYS_QUEUE } relays;
@@ -55,6 +55,10 @@ static const struct mxg_option options[] = {
 	  "what internal relays do while we decide: wait (and pass a refusal\n"
 	  "on) or queue (they have taken the message: on_direct_queued holds)",
 	  .kind = MXG_OPTION_WORD, .field = offsetof(struct settings, relays), .words = relays },
+	{ 0, "metrics", "ADDRESS",
+	  "OpenMetrics for whoever scrapes, at /metrics: unix:/path,\n"
+	  "inet:127.0.0.1:port or inet:[::1]:port",
+	  .kind = MXG_OPTION_TEXT, .field = offsetof(struct settings, metrics) },
 	{ 0, "max-connections", "N", "of MTAs at one time (4096); more are sent away, and defer",
 	  .kind = MXG_OPTION_NUMBER, .field = offsetof(struct settings, max_connections), .min = 1, .max = 1000000 },
 	{ 0, "log", "WHERE", "stderr or syslog", .kind = MXG_OPTION_WORD, .field = offsetof(struct settings, log),
@@ -111,6 +115,8 @@ static int serve(const struct settings *s)
 	if (desk == NULL)
 		return status;
 	status = open_listener(s, &listener);
+	if (status == 0 && (status = mxg_desk_open_metrics(desk, s->metrics)) != 0)
+		mxg_listener_close(&listener);
 	if (status != 0) {
 		mxg_desk_free(desk);
 		return status;

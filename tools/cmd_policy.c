@@ -11,6 +11,7 @@
 #include "load.h"
 #include "options.h"
 #include "service/decider.h"
+#include "service/desk.h"
 #include "service/listener.h"
 #include "service/log.h"
 #include "service/service.h"
@@ -20,7 +21,7 @@
 #define NUMBER_MAX 1000000
 
 struct settings {
-	const char *config;
+	const char *config, *metrics;
 	const char *listen[MXG_LISTENERS_MAX];
 	size_t listen_count;
 	long max_connections, max_per_source;
@@ -40,6 +41,10 @@ static const struct mxg_option options[] = {
 	  "several times; systemd's sockets are taken by themselves",
 	  .kind = MXG_OPTION_LIST, .field = offsetof(struct settings, listen), .max = MXG_LISTENERS_MAX,
 	  .count = offsetof(struct settings, listen_count) },
+	{ 0, "metrics", "ADDRESS",
+	  "OpenMetrics for whoever scrapes, at /metrics: unix:/path,\n"
+	  "inet:127.0.0.1:port or inet:[::1]:port",
+	  .kind = MXG_OPTION_TEXT, .field = offsetof(struct settings, metrics) },
 	{ 0, "max-connections", "N", "at one time (4096); idle ones are closed for new ones", .kind = MXG_OPTION_NUMBER,
 	  .field = offsetof(struct settings, max_connections), .min = 1, .max = NUMBER_MAX },
 	{ 0, "max-per-source", "N",
@@ -121,8 +126,10 @@ static int serve(const struct settings *s)
 	struct mxg_decider *decider = mxg_decider_new(s->config, &status);
 	if (decider == NULL)
 		return status;
-	int count = open_listeners(s, listeners);
-	status = count < 0 ? EX_OSERR : 0;
+	status = mxg_desk_open_metrics(mxg_decider_desk(decider), s->metrics);
+	int count = status != 0 ? 0 : open_listeners(s, listeners);
+	if (count < 0)
+		status = EX_OSERR;
 	if (status == 0) {
 		struct mxg_service_options service = { .listeners = listeners,
 						       .listener_count = (size_t)count,

@@ -12,6 +12,8 @@
 #include "commands.h"
 #include "history_write.h"
 #include "load.h"
+#include "metrics/metrics.h"
+#include "metrics/refresh_file.h"
 #include "options.h"
 #include "refresh_report.h"
 #include "refresh_tell.h"
@@ -21,7 +23,7 @@
 #define EXIT_HELD 1 /* --strict, and there were alarms */
 
 struct request {
-	const char *config, *state_dir;
+	const char *config, *state_dir, *metrics_file;
 	const char *forget[NAMES_MAX], *accept[NAMES_MAX];
 	struct mxg_string_list forget_list, accept_list;
 	bool strict, quiet, json;
@@ -50,6 +52,8 @@ static const struct mxg_option options[] = {
 	  .field = offsetof(struct request, concurrency), .min = 1, .max = 4096 },
 	{ 0, "state-dir", "FOLDER", "instead of the configuration's state_dir", .kind = MXG_OPTION_TEXT,
 	  .field = offsetof(struct request, state_dir) },
+	{ 0, "metrics-file", "FILE", "leave figures there for node_exporter's textfile collector",
+	  .kind = MXG_OPTION_TEXT, .field = offsetof(struct request, metrics_file) },
 	{ 'q', "quiet", NULL, "say nothing but errors and alarms", .kind = MXG_OPTION_FLAG,
 	  .field = offsetof(struct request, quiet) },
 	{ 0, "json", NULL, "one JSON object, for scripts", .kind = MXG_OPTION_FLAG,
@@ -221,12 +225,17 @@ static int out_of_memory(void)
 
 static int refresh(struct mxg_refresh *run, const struct request *q, int folder)
 {
+	int64_t began = mxg_metrics_now();
 	struct mxguard_snapshot *before = open_before(run->policy, q->quiet);
 	int status = mxg_refresh_domains(run);
 	if (status == 0 && !mxg_store_init(&run->store, before, &q->forget_list, &q->accept_list))
 		status = out_of_memory();
-	if (status == 0)
+	bool begun = status == 0;
+	if (begun)
 		status = mxg_refresh_run(run) ? finish(run, q, folder) : out_of_memory();
+	if (q->metrics_file != NULL)
+		mxg_refresh_file_write(q->metrics_file, run->policy, begun ? run : NULL, status,
+				       (double)(mxg_metrics_now() - began) / 1e6);
 	for (size_t i = 0; run->domains != NULL && i < run->domain_count; i++)
 		if (!run->domains[i].shared)
 			free((void *)(uintptr_t)run->domains[i].name);

@@ -349,7 +349,21 @@ static const char *kind(const struct mxg_trace *t)
 	}
 }
 
-static void print_json(struct message *m)
+static json_t *origin(const struct mxguard_check *check)
+{
+	const char *key, *value, *host = "", *helo = "", *hop = "";
+	for (size_t n = 0; check != NULL && (value = mxguard_check_log_field(check, 0, n, &key)) != NULL; n++) {
+		host = strcmp(key, "origin") == 0 ? value : host;
+		helo = strcmp(key, "origin_helo") == 0 ? value : helo;
+		hop = strcmp(key, "origin_hop") == 0 ? value : hop;
+	}
+	if (host[0] == '\0')
+		return json_null();
+	return json_pack("{s:s, s:o, s:I}", "address", host, "helo", mxg_json_text(helo), "hop",
+			 (json_int_t)strtoll(hop, NULL, 10));
+}
+
+static void print_json(struct message *m, const struct mxguard_check *check)
 {
 	const struct mxg_trace *t = &m->trace;
 	bool peer = t->outcome == MXG_TRACE_EXTERNAL || t->outcome == MXG_TRACE_ORIGIN ||
@@ -364,6 +378,7 @@ static void print_json(struct message *m)
 	json_object_set_new(b, "hop", t->hop == 0 ? json_null() : json_integer((json_int_t)t->hop));
 	json_object_set_new(o, "file", mxg_json_text(m->file));
 	json_object_set_new(o, "boundary", b);
+	json_object_set_new(o, "origin", origin(check));
 	json_object_set(o, "hops", m->hops);
 	mxg_json_print(o);
 }
@@ -410,6 +425,14 @@ static void conclude_without_policy(const struct mxg_trace *t)
 	}
 }
 
+static void tell_origin(const struct mxguard_check *c)
+{
+	const char *key, *value;
+	for (size_t n = 0; (value = mxguard_check_log_field(c, 0, n, &key)) != NULL; n++)
+		if (strcmp(key, "origin") == 0 && value[0] != '\0')
+			printf("the gateway got it from %s.\n", value);
+}
+
 static void conclude_with_policy(const struct message *m, const struct mxguard_check *c)
 {
 	const char *peer = mxguard_check_text(c, 0, MXGUARD_TEXT_BOUNDARY_PEER);
@@ -417,6 +440,7 @@ static void conclude_with_policy(const struct message *m, const struct mxguard_c
 	case MXGUARD_VERDICT_AUTHORIZED:
 		printf("this message came through the gateway %s: %s handed it to %s.\n",
 		       mxguard_check_text(c, 0, MXGUARD_TEXT_GATEWAY), peer, place(&m->trace));
+		tell_origin(c);
 		break;
 	case MXGUARD_VERDICT_DIRECT:
 		printf("this message never passed a gateway: %s delivered it straight to %s.\n", peer,
@@ -433,36 +457,37 @@ static void conclude_with_policy(const struct message *m, const struct mxguard_c
 static struct mxguard_check *make_check(const struct request *q)
 {
 	struct mxguard_check *check = NULL;
-	if (q->session != NULL && !q->json)
+	if (q->session != NULL && (!q->json || q->policy->any_origin))
 		mxguard_session_check(q->session, &check, 0);
 	return check;
 }
 
-static void decide(const struct message *m, struct mxguard_check *check)
+static bool decide(const struct message *m, struct mxguard_check *check)
 {
 	const struct request *q = m->request;
 	const char *recipient = q->recipient != NULL ? q->recipient : m->trace.for_address;
 	mxguard_check_header_end(check);
 	mxguard_check_add_recipient(check, recipient, NULL);
 	if (mxguard_session_decide(q->session, check, NULL, NULL, -1) == MXGUARD_PROGRESS_DONE)
-		conclude_with_policy(m, check);
-	else
-		fputs(NAME ": out of memory\n", stderr);
+		return true;
+	fputs(NAME ": out of memory\n", stderr);
+	return false;
 }
 
 static void tell(struct message *m, struct mxguard_check *check, bool several)
 {
+	bool decided = check != NULL && decide(m, check);
 	if (m->hops != NULL) {
-		print_json(m);
+		print_json(m, decided ? check : NULL);
 		return;
 	}
 	if (several)
 		printf("%s%s%s\n", mxg_colour_begin(stdout, MXG_BOLD), m->file, mxg_colour_end(stdout));
 	if (mxg_table_rows(m->table) > 0)
 		mxg_table_print(m->table, stdout);
-	if (check != NULL)
-		decide(m, check);
-	else
+	if (decided)
+		conclude_with_policy(m, check);
+	else if (check == NULL)
 		conclude_without_policy(&m->trace);
 	if (several)
 		putchar('\n');

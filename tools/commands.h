@@ -25,5 +25,6 @@ MXG_COMMAND(policy);
 MXG_COMMAND(milter);
 MXG_COMMAND(doctor);
 MXG_COMMAND(trap);
+MXG_COMMAND(smtpd_filter);
 
 #endif

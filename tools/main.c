@@ -21,7 +21,7 @@ struct command {
 	const struct mxg_usage *usage;
 };
 
-#define COMMAND(NAME, SUMMARY) { #NAME, "mxguard " #NAME, SUMMARY, cmd_##NAME, &usage_##NAME },
+#define COMMAND(NAME, TEXT, SUMMARY) { TEXT, "mxguard " TEXT, SUMMARY, cmd_##NAME, &usage_##NAME },
 static const struct command commands[] = { MXG_COMMAND_LIST };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
@@ -32,7 +32,7 @@ static void print_help(FILE *to)
 	      "domain, or did it skip the filters?\n\n",
 	      to);
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
+		fprintf(to, "  %-12s %s\n", commands[i].name, commands[i].summary);
 	fputs("\n"
 	      "'mxguard COMMAND --help' says more about one of them; the manual is mxguard(1).\n"
 	      "With every command: --color=auto|always|never (NO_COLOR is honoured).\n"

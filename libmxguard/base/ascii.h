@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 /* Not ctype.h and strcasecmp(): the host's locale must have no say in what a record means
  * (in Turkish, "INCLUDE" and "include" differ). */
@@ -29,6 +31,26 @@ static inline bool mxg_ascii_is(const char *text, size_t len, const char *word)
 		if (word[i] == '\0' || mxg_ascii_lower(text[i]) != word[i])
 			return false;
 	return word[len] == '\0';
+}
+
+#define MXG_ASCII_ONES ((uint64_t)0x0101010101010101u)
+#define MXG_ASCII_HIGH (MXG_ASCII_ONES * 0x80)
+
+/* text[0..len), which holds no control bytes, and a word of `len` lower-case letters, digits and '-',
+ * in any case of text: eight bytes a step. */
+static inline bool mxg_ascii_is_word(const char *text, const char *word, size_t len)
+{
+	size_t i = 0;
+	for (uint64_t a, b; i + sizeof(a) <= len; i += sizeof(a)) {
+		memcpy(&a, text + i, sizeof(a));
+		memcpy(&b, word + i, sizeof(b));
+		if ((a | MXG_ASCII_ONES * 0x20) != b)
+			return false;
+	}
+	for (; i < len; i++)
+		if ((text[i] | 0x20) != word[i])
+			return false;
+	return true;
 }
 
 #endif

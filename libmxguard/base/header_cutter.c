@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/ascii.h"
+#include "base/block.h"
 
 /* Field by field: the room is the larger part, and holds nothing yet. */
 void mxg_header_init(struct mxg_header_cutter *c, char *room, size_t limit)
@@ -30,6 +31,22 @@ static bool is_envelope(const struct mxg_header_cutter *c)
 	       (c->len >= 6 && memcmp(c->bytes, ">From ", 6) == 0);
 }
 
+/* Whether all are visible ASCII: eight bytes a step. */
+static bool is_name(const char *s, size_t len)
+{
+	size_t i = 0;
+	for (uint64_t word; i + sizeof(word) <= len; i += sizeof(word)) {
+		memcpy(&word, s + i, sizeof(word));
+		uint64_t high = word | (word + MXG_ASCII_ONES) | ~(word + MXG_ASCII_ONES * (0x80 - '!'));
+		if ((high & MXG_ASCII_HIGH) != 0)
+			return false;
+	}
+	for (; i < len; i++)
+		if (s[i] <= ' ' || s[i] == 0x7f) /* 8-bit bytes are negative */
+			return false;
+	return true;
+}
+
 static enum mxg_header_kind kind_of(struct mxg_header_cutter *c, bool colon)
 {
 	size_t n = c->len - colon;
@@ -38,10 +55,7 @@ static enum mxg_header_kind kind_of(struct mxg_header_cutter *c, bool colon)
 	while (n > 0 && is_blank(c->bytes[n - 1]))
 		n--;
 	c->name_len = n;
-	for (size_t i = 0; i < n; i++)
-		if (c->bytes[i] <= ' ' || c->bytes[i] == 0x7f) /* 8-bit bytes are negative */
-			return MXG_HEADER_KIND_BROKEN;
-	return colon && n > 0 ? MXG_HEADER_KIND_FIELD : MXG_HEADER_KIND_BROKEN;
+	return colon && n > 0 && is_name(c->bytes, n) ? MXG_HEADER_KIND_FIELD : MXG_HEADER_KIND_BROKEN;
 }
 
 /* Points bytes and len to the field so far: `taken` bytes of the piece belong to it. */
@@ -79,14 +93,28 @@ static enum mxg_header_event begin_line(struct mxg_header_cutter *c, char last)
 	return MXG_HEADER_LINE;
 }
 
+/* The first colon or line feed; len: there is none. */
+static size_t find_head_end(const char *s, size_t len)
+{
+	size_t i = 0;
+	for (; len - i >= sizeof(mxg_block); i += sizeof(mxg_block)) {
+		mxg_block b = mxg_block_load(s + i);
+		size_t n = mxg_block_first((mxg_block)((b == ':') | (b == '\n')));
+		if (n < sizeof(mxg_block))
+			return i + n;
+	}
+	while (i < len && s[i] != ':' && s[i] != '\n')
+		i++;
+	return i;
+}
+
 /* Reads the first bytes of a line. */
 static enum mxg_header_event take_head(struct mxg_header_cutter *c, const char **bytes, size_t *len)
 {
 	const char *s = *bytes;
-	size_t before = c->start != NULL ? (size_t)(s - c->start) : c->used, most = MXG_HEADER_HEAD_MAX - before, i = 0;
+	size_t before = c->start != NULL ? (size_t)(s - c->start) : c->used, most = MXG_HEADER_HEAD_MAX - before;
 	most = most < *len ? most : *len;
-	while (i < most && s[i] != ':' && s[i] != '\n')
-		i++;
+	size_t i = find_head_end(s, most);
 	bool found = i < most;
 	i += found;
 	if (c->start == NULL)
@@ -100,20 +128,33 @@ static enum mxg_header_event take_head(struct mxg_header_cutter *c, const char *
 	return begin_line(c, c->bytes[c->len - 1]);
 }
 
+/* Behind the next line feed that no blank follows, or that ends what is at hand; NULL: there is none.
+ * Unless `folds`, behind the next line feed. */
+static const char *find_field_end(const char *at, const char *end, bool folds)
+{
+	for (; end - at > (ptrdiff_t)sizeof(mxg_block); at += sizeof(mxg_block)) {
+		unsigned feeds = mxg_block_mask((mxg_block)(mxg_block_load(at) == '\n'));
+		for (; feeds != 0; feeds &= feeds - 1) {
+			const char *behind = at + __builtin_ctz(feeds) + 1; /* before the end */
+			if (!folds || !is_blank(*behind))
+				return behind;
+		}
+	}
+	for (; at < end; at++)
+		if (*at == '\n' && (!folds || at + 1 == end || !is_blank(at[1])))
+			return at + 1;
+	return NULL;
+}
+
 /* The rest of a line, and the lines behind it that continue the field, as far as they are at hand. */
 static size_t rest_of_field(struct mxg_header_cutter *c, const char *s, size_t len)
 {
-	const char *lf;
-	size_t n = 0;
-	do {
-		lf = memchr(s + n, '\n', len - n);
-		n = lf == NULL ? len : (size_t)(lf + 1 - s);
-	} while (n < len && is_blank(s[n]) && c->kind != MXG_HEADER_KIND_ENVELOPE);
-	if (lf != NULL) {
-		c->state = MXG_HEADER_AFTER_LINE;
-		c->first_line = false;
-	}
-	return n;
+	const char *end = find_field_end(s, s + len, c->kind != MXG_HEADER_KIND_ENVELOPE);
+	if (end == NULL)
+		return len;
+	c->state = MXG_HEADER_AFTER_LINE;
+	c->first_line = false;
+	return (size_t)(end - s);
 }
 
 static enum mxg_header_event take_rest(struct mxg_header_cutter *c, const char **bytes, size_t *len)
@@ -210,5 +251,5 @@ enum mxg_header_event mxg_header_finish(struct mxg_header_cutter *c)
 
 bool mxg_header_is(const struct mxg_header_cutter *c, const char *name, size_t len)
 {
-	return c->kind == MXG_HEADER_KIND_FIELD && c->name_len == len && mxg_ascii_is(c->bytes, len, name);
+	return c->kind == MXG_HEADER_KIND_FIELD && c->name_len == len && mxg_ascii_is_word(c->bytes, name, len);
 }

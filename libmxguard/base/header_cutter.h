@@ -72,7 +72,7 @@ enum mxg_header_event mxg_header_next(struct mxg_header_cutter *cutter, const ch
 /* No more bytes will come: to be called until it says MXG_HEADER_END. */
 enum mxg_header_event mxg_header_finish(struct mxg_header_cutter *cutter);
 
-/* Whether the field's name is this one, in any case; `name` in lower case. */
+/* Whether the field's name is this one, in any case; `name`: lower-case letters, digits and '-'. */
 bool mxg_header_is(const struct mxg_header_cutter *cutter, const char *name, size_t len);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Which host handed the message to *us* (docs/design.md, "Boundary peer"): the peer, or what the trace shows
  * behind our own relays. */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,19 +98,23 @@ static void tell_hop(void *context, const struct mxg_trace_hop *hop)
 static void begin(struct mxguard_check *c, struct mxg_trace_reading *r)
 {
 	const struct mxguard_policy *p = c->policy;
+	bool peer_known = c->boundary_state == MXG_BOUNDARY_PEER;
 	const struct mxg_trace_rules rules = {
 		.internal = p->internal.items,
 		.internal_count = p->internal.count,
 		.origins = p->origins.items,
 		.origins_count = p->origins.count,
-		.belief = p->by_configured ? MXG_TRACE_NAMED : MXG_TRACE_FIRST_OR_NAMED,
+		/* where the peer is known, nothing says that the topmost field is ours, but its name */
+		.belief = p->by_configured || peer_known ? MXG_TRACE_NAMED : MXG_TRACE_FIRST_OR_NAMED,
 		.by = p->by.items,
 		.by_count = p->by.count,
 		.mta_mask = p->trace_mta,
 		.captured_only = true,
 		.submitted = (c->flags & MXGUARD_CHECK_FLAG_NO_OWN_FIELD) != 0 && c->peer.family == 0,
-		.want_first_date = c->place == MXGUARD_PLACE_QUEUED,
-		.on_hop = (c->flags & MXGUARD_CHECK_FLAG_STEPS) != 0 ? tell_hop : NULL,
+		.want_first_date = c->place == MXGUARD_PLACE_QUEUED || peer_known,
+		.every_field = peer_known,
+		.on_hop = (c->flags & MXGUARD_CHECK_FLAG_STEPS) != 0 && !peer_known ? tell_hop : NULL,
+		.on_field = p->any_origin ? mxg_origin_keep : NULL,
 		.context = c,
 	};
 	mxg_trace_init(&r->trace, &rules);
@@ -229,27 +234,44 @@ static bool wants_age(const struct mxguard_check *c)
 	return c->place == MXGUARD_PLACE_QUEUED && c->boundary_state == MXG_BOUNDARY_PEER && !c->age_read;
 }
 
+static bool wants_lower(const struct mxguard_check *c)
+{
+	return c->policy->any_origin && c->boundary_state == MXG_BOUNDARY_PEER && !c->below.ended;
+}
+
+/* Where the front end told the boundary peer, our MTA may have written fields above the gateway's all
+ * the same: they must then lead to that peer. */
+static void begin_origin(struct mxguard_check *c, const struct mxg_trace *t)
+{
+	if (c->hop > 0)
+		mxg_origin_begin(c, t->hop);
+	else if (t->outcome == MXG_TRACE_EXTERNAL && mxg_address_equal(&t->address, &c->boundary))
+		mxg_origin_begin(c, t->hop);
+	else
+		mxg_origin_begin(c, t->first_named ? UINT_MAX : 0);
+}
+
 int mxg_boundary_feed(struct mxguard_check *c, const char *bytes, size_t len)
 {
 	if (c->boundary_state == MXG_BOUNDARY_OPEN)
 		mxg_boundary_decide(c);
-	if (c->boundary_state != MXG_BOUNDARY_NEEDS_HEADER && !wants_age(c))
+	if (c->boundary_state != MXG_BOUNDARY_NEEDS_HEADER && !wants_age(c) && !wants_lower(c))
 		return 0;
 	struct mxg_trace_reading *r = reading(c);
 	if (r == NULL)
 		return MXGUARD_ERROR_NOMEM;
 	enum mxg_trace_feed fed = mxg_trace_feed(&r->trace, bytes, len);
 	read_age(c, &r->trace, fed == MXG_TRACE_DONE);
-	if (c->boundary_state == MXG_BOUNDARY_PEER)
-		return c->age_read ? 0 : 1;
-	return fed == MXG_TRACE_MORE ? 1 : mxg_boundary_end(c);
+	if (fed == MXG_TRACE_DONE)
+		return mxg_boundary_end(c);
+	return c->boundary_state == MXG_BOUNDARY_PEER && c->age_read && !wants_lower(c) ? 0 : 1;
 }
 
 int mxg_boundary_end(struct mxguard_check *c)
 {
 	if (c->boundary_state == MXG_BOUNDARY_OPEN)
 		mxg_boundary_decide(c);
-	if (c->boundary_state != MXG_BOUNDARY_NEEDS_HEADER && !wants_age(c))
+	if (c->boundary_state != MXG_BOUNDARY_NEEDS_HEADER && !wants_age(c) && !wants_lower(c))
 		return 0;
 	struct mxg_trace_reading *r = reading(c);
 	if (r == NULL)
@@ -258,7 +280,14 @@ int mxg_boundary_end(struct mxguard_check *c)
 	read_age(c, &r->trace, true);
 	if (c->boundary_state == MXG_BOUNDARY_NEEDS_HEADER)
 		finish(c, &r->trace);
+	if (wants_lower(c))
+		begin_origin(c, &r->trace);
 	return 0;
+}
+
+struct mxg_trace *mxg_boundary_spare_trace(struct mxguard_check *c)
+{
+	return &c->reading->trace;
 }
 
 void mxg_boundary_reset(struct mxguard_check *c)

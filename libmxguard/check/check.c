@@ -52,6 +52,9 @@ void mxguard_check_reset(struct mxguard_check *c)
 	c->past_cover = MXG_PAST_NOT_ASKED;
 	c->header_ended = c->age_read = false;
 	c->queued_since = 0;
+	c->below.first = c->below.last = NULL;
+	c->below.count = c->below.bytes = 0;
+	c->below.ended = false;
 	c->question_count = c->next_question = 0;
 	c->gave_up = c->out_of_memory = false;
 	c->setter_error = MXGUARD_ERROR_NONE;
@@ -133,14 +136,22 @@ static int domain_check(struct mxguard_check *c, const char *domain, size_t len,
 {
 	for (size_t i = c->domain_count; i-- > 0;) {
 		const struct mxg_domain_check *d = &c->domains[i];
-		if (d->ruleset == ruleset && d->domain_len == len && memcmp(d->domain, domain, len) == 0)
+		if (d->ruleset == ruleset && d->domain_len == len && d->client == NULL &&
+		    memcmp(d->domain, domain, len) == 0)
 			return (int)i;
 	}
+	return mxg_check_new_domain(c, domain, len, ruleset);
+}
+
+int mxg_check_new_domain(struct mxguard_check *c, const char *domain, size_t len, const struct mxg_ruleset *ruleset)
+{
 	if (!grow((void **)&c->domains, &c->domain_room, c->domain_count, sizeof(*c->domains))) {
 		c->out_of_memory = true;
 		return -1;
 	}
 	struct mxg_domain_check *d = &c->domains[c->domain_count];
+	d->client = NULL;
+	d->origin.state = MXG_ORIGIN_OPEN;
 	d->ruleset = ruleset;
 	d->domain = domain;
 	d->domain_len = len;
@@ -339,7 +350,7 @@ static void decide_recipient(struct mxguard_check *c, struct mxg_recipient *r)
 static bool any_dirty(const struct mxguard_check *c)
 {
 	for (size_t i = 0; i < c->domain_count; i++)
-		if (!c->domains[i].done && c->domains[i].dirty)
+		if (!c->domains[i].done && c->domains[i].dirty && c->domains[i].client == NULL)
 			return true;
 	return false;
 }
@@ -355,7 +366,7 @@ static bool all_decided(const struct mxguard_check *c)
 static bool waits_for_dns(const struct mxguard_check *c)
 {
 	for (size_t i = 0; i < c->domain_count; i++)
-		if (!c->domains[i].done && c->domains[i].waiting_count > 0)
+		if (!c->domains[i].done && c->domains[i].waiting_count > 0 && c->domains[i].client == NULL)
 			return true;
 	return false;
 }
@@ -375,7 +386,7 @@ int mxguard_check_run(struct mxguard_check *c, int64_t now)
 	if (c->out_of_memory)
 		return MXGUARD_ERROR_NOMEM;
 	if (all_decided(c))
-		return MXGUARD_PROGRESS_DONE;
+		return mxg_origin_run(c) ? MXGUARD_PROGRESS_DONE : MXGUARD_PROGRESS_NEED_DNS;
 	return waits_for_dns(c) ? MXGUARD_PROGRESS_NEED_DNS : MXGUARD_PROGRESS_NEED_HEADER;
 }
 

@@ -53,7 +53,9 @@ void mxg_pass_fail(struct mxg_pass *p, const struct mxg_gateway_term *term, enum
 static bool accept_match(const struct mxguard_check *c, const struct mxg_domain_check *d,
 			 const struct mxg_gateway_term *term, struct mxg_pass *p)
 {
-	if (mxg_pass_gateway(d, term)->certificate.set && !mxg_pass_certificate(c, d, term, p))
+	/* of whom a gateway's field names, only the address is known, and asked for */
+	bool bound = mxg_pass_gateway(d, term)->certificate.set && d->client == NULL;
+	if (bound && !mxg_pass_certificate(c, d, term, p))
 		return false;
 	switch (token_state(c, mxg_pass_gateway(d, term))) {
 	case TOKEN_HOLDS:
@@ -92,7 +94,8 @@ void mxg_pass_fixed(struct mxguard_check *c, struct mxg_domain_check *d, struct 
 {
 	const struct mxg_ruleset *r = d->ruleset;
 	size_t count;
-	const uint32_t *numbers = mxg_prefix_set_lookup(r->prefixes, &c->boundary, &count);
+	const uint32_t *numbers =
+		mxg_prefix_set_lookup(r->prefixes, d->client != NULL ? d->client : &c->boundary, &count);
 	p->addresses_seen = r->dns_count < r->term_count || r->certificate_count > 0;
 	for (size_t i = 0; i < count; i++) {
 		const struct mxg_gateway_term *term = &r->terms[numbers[i]];
@@ -101,7 +104,7 @@ void mxg_pass_fixed(struct mxguard_check *c, struct mxg_domain_check *d, struct 
 		p->match = term;
 		break;
 	}
-	if (r->certificate_count > 0)
+	if (r->certificate_count > 0 && d->client == NULL)
 		pass_certificates(c, d, p);
 }
 
@@ -246,9 +249,9 @@ static void fill_input(struct mxguard_check *c, const struct mxg_domain_check *d
 		       int64_t as_of)
 {
 	*in = (struct mxg_eval_input){
-		.peer = c->boundary,
+		.peer = d->client != NULL ? *d->client : c->boundary,
 		.sender = c->sender,
-		.helo = c->boundary_helo != NULL ? c->boundary_helo : "",
+		.helo = c->boundary_helo != NULL && d->client == NULL ? c->boundary_helo : "",
 		.receiver = c->policy->hostname,
 		.view = { .now = c->now, .as_of = as_of, .keep_stale = c->policy->keep_stale },
 		.insecure_macros = c->policy->insecure_client_macros,

@@ -15,6 +15,7 @@
 
 /* What one check consists of; shared by check*.c, boundary.c, decide*.c and report.c only. */
 
+struct mxg_trace;
 struct mxg_trace_reading;
 
 struct mxg_outcome {
@@ -35,8 +36,26 @@ enum mxg_standing {
 	MXG_STANDING_DOUBT /* the file cannot be read */
 };
 
+/* Who handed the message to the gateway (origin.c). */
+struct mxg_origin {
+	enum { MXG_ORIGIN_OPEN = 0, MXG_ORIGIN_NONE, MXG_ORIGIN_FOUND } state;
+	struct mxg_address address;
+	const char *helo;
+	unsigned hop;
+};
+
+/* A Received field below the boundary hop. */
+struct mxg_lower_field {
+	struct mxg_lower_field *next;
+	unsigned number;
+	size_t len;
+	char bytes[];
+};
+
 /* One domain under one ruleset: evaluated once, however many recipients it has. */
 struct mxg_domain_check {
+	const struct mxg_address *client; /* whom a gateway's field names is judged; NULL: the boundary peer */
+	struct mxg_origin origin; /* where the boundary peer is a gateway of the domain */
 	const struct mxg_ruleset *ruleset;
 	const char *domain; /* lower case, without trailing dot; "" where there is none */
 	size_t domain_len;
@@ -96,6 +115,9 @@ enum mxg_boundary_state {
 	MXG_BOUNDARY_VERDICT /* boundary_outcome is final for every recipient */
 };
 
+/* What drives the check to its end (resolver/resolver.c); nothing in this folder looks at it. */
+struct mxg_job;
+
 /* Where a session keeps the check (resolver/era.c); nothing in this folder looks at it. */
 struct mxg_check_place {
 	struct mxg_era *era;
@@ -106,6 +128,7 @@ struct mxg_check_place {
 
 struct mxguard_check {
 	struct mxg_check_place kept;
+	struct mxg_job *job; /* NULL: no resolver's */
 	struct mxguard_policy *policy;
 	struct mxguard_snapshot *snapshot;
 	const struct mxg_history *past; /* NULL: of now. Else what stood at past_time comes from there */
@@ -128,6 +151,11 @@ struct mxguard_check {
 	struct mxg_outcome boundary_outcome;
 	const char *for_address; /* anchored `for <…>` of the boundary hop; NULL: none */
 	bool header_ended;
+	struct {
+		struct mxg_lower_field *first, *last;
+		size_t count, bytes;
+		bool ended; /* all are there that are to be read */
+	} below;
 	bool age_read; /* the topmost field, for how long the message has waited: */
 	int64_t queued_since; /* 0: not known */
 	struct mxg_trace_reading *reading; /* made when the first header byte comes */
@@ -154,6 +182,8 @@ bool mxg_peer_is_internal(const struct mxguard_policy *policy, const struct mxg_
 void mxg_boundary_decide(struct mxguard_check *check);
 int mxg_boundary_feed(struct mxguard_check *check, const char *bytes, size_t len);
 int mxg_boundary_end(struct mxguard_check *check);
+/* Where a trace can be walked, once the boundary is known and the header is over. */
+struct mxg_trace *mxg_boundary_spare_trace(struct mxguard_check *check);
 void mxg_boundary_reset(struct mxguard_check *check);
 void mxg_boundary_free(struct mxguard_check *check);
 
@@ -161,6 +191,16 @@ void mxg_boundary_free(struct mxguard_check *check);
 /* By its number; one that is not decided for a number that does not exist. */
 const struct mxg_recipient *mxg_check_recipient(const struct mxguard_check *check, size_t index);
 const char *mxg_check_keep_result(const struct mxguard_check *check, const char *text);
+
+/* origin.c */
+/* Keeps a field for mxg_origin_run(); context is the check. */
+bool mxg_origin_keep(void *context, unsigned number, const char *field, size_t len);
+/* No more fields come; those up to hop `above` are not below the boundary. */
+void mxg_origin_begin(struct mxguard_check *check, unsigned above);
+/* False while it waits for DNS. Never changes what is decided. */
+bool mxg_origin_run(struct mxguard_check *check);
+/* NULL: there is none, or nobody has looked. */
+const struct mxg_origin *mxg_origin_of(const struct mxguard_check *check, const struct mxg_recipient *recipient);
 
 /* decide.c */
 void mxg_decide_domain(struct mxguard_check *check, struct mxg_domain_check *domain);
@@ -170,6 +210,9 @@ void mxg_conclude_recipient(struct mxguard_check *check, struct mxg_recipient *r
 			    const struct mxg_outcome *outcome, bool settling);
 
 /* check.c */
+/* A new one's number; -1: no memory. The others may move. */
+int mxg_check_new_domain(struct mxguard_check *check, const char *domain, size_t len,
+			 const struct mxg_ruleset *ruleset);
 const char *mxg_check_keep(struct mxguard_check *check, const char *text, size_t len);
 /* printf into the check's memory; NULL where there is none */
 const char *mxg_check_format(struct mxguard_check *check, const char *format, ...)
@@ -180,6 +223,8 @@ bool mxg_check_ask(struct mxguard_check *check, int entry);
 struct mxg_recipient *mxg_check_new_recipient(struct mxguard_check *check);
 
 /* transaction.c */
+/* Setters may be chained: what failed first is what mxguard_check_run() returns. */
+int mxg_check_setter_failed(struct mxguard_check *check, int error);
 struct mxg_parsed {
 	const char *address, *domain;
 	size_t len, domain_len;

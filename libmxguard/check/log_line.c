@@ -38,7 +38,9 @@ enum kind {
 	X(ORIGIN, "origin", WORD) \
 	X(REASON, "reason", WORD) \
 	X(REAL, "real", WORD) \
-	X(DETAIL, "detail", SENTENCE)
+	X(DETAIL, "detail", SENTENCE) \
+	X(ORIGIN_HELO, "origin_helo", TEXT) \
+	X(ORIGIN_HOP, "origin_hop", NUMBER)
 
 enum field {
 #define X(NAME, key, kind) NAME,
@@ -63,7 +65,7 @@ struct values {
 		size_t len;
 	} of[FIELD_COUNT];
 	char peer[MXG_ADDRESS_TEXT_MAX], boundary[MXG_ADDRESS_TEXT_MAX], real[MXG_ADDRESS_TEXT_MAX];
-	char hop[16], gen[24];
+	char origin[MXG_ADDRESS_TEXT_MAX], hop[16], gen[16], origin_hop[16];
 };
 
 static void set_bytes(struct values *v, enum field field, const char *text, size_t len)
@@ -106,12 +108,24 @@ static void set_decision(struct values *v, const struct mxguard_check *c, const 
 	}
 }
 
+static void set_origin(struct values *v, const struct mxguard_check *c, const struct mxg_recipient *r)
+{
+	const struct mxg_origin *o = mxg_origin_of(c, r);
+	if (o == NULL)
+		return;
+	set(v, ORIGIN, mxg_address_format(&o->address, v->origin));
+	set(v, ORIGIN_HELO, o->helo);
+	snprintf(v->origin_hop, sizeof(v->origin_hop), "%u", o->hop);
+	set(v, ORIGIN_HOP, v->origin_hop);
+}
+
 static void set_all(struct values *v, const struct mxguard_check *c, size_t index)
 {
 	const struct mxg_recipient *r = mxg_check_recipient(c, index);
 	memset(v->of, 0, sizeof(v->of));
 	set_decision(v, c, r);
 	set_hosts(v, c, index);
+	set_origin(v, c, r);
 	set(v, FROM, c->sender);
 	set_bytes(v, RCPT, r->address, r->address == NULL ? 0 : r->len);
 	set(v, ID, c->id);

@@ -38,11 +38,17 @@ static struct mxg_override *override_at(struct mxguard_check *c, size_t index)
 	return r->override;
 }
 
+/* What is wrong for one recipient is not what the others wait for. */
+static int refuse(struct mxguard_check *c, size_t index, int error)
+{
+	return index == MXGUARD_ALL ? mxg_check_setter_failed(c, error) : error;
+}
+
 int mxguard_check_override(struct mxguard_check *c, size_t index, const char *setting, const char *value, char *message,
 			   size_t size)
 {
 	if (setting == NULL || value == NULL || (index != MXGUARD_ALL && index >= c->recipient_count))
-		return MXGUARD_ERROR_INVALID;
+		return refuse(c, index, MXGUARD_ERROR_INVALID);
 	struct mxg_override *o = override_at(c, index);
 	const char *expected;
 	unsigned bit = 0;
@@ -54,5 +60,5 @@ int mxguard_check_override(struct mxguard_check *c, size_t index, const char *se
 		complain(message, size, setting, value, expected);
 	else
 		o->set |= bit;
-	return error;
+	return error == MXGUARD_ERROR_NONE ? error : refuse(c, index, error);
 }

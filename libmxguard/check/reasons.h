@@ -98,5 +98,7 @@ const char *mxg_reason_code(enum mxg_reason reason);
 const char *mxg_reason_sentence(enum mxg_reason reason);
 const char *mxg_reason_status(enum mxg_reason reason); /* of a deferral, RFC 3463 */
 enum mxg_reason_kind mxg_reason_kind(enum mxg_reason reason);
+/* Of a recipient's reason (check/report.c). */
+enum mxg_reason_kind mxg_check_reason_kind(const struct mxguard_check *check, size_t index);
 
 #endif

@@ -32,6 +32,11 @@ enum mxguard_mode mxguard_check_mode(const struct mxguard_check *c, size_t index
 	return mxg_check_recipient(c, index)->mode;
 }
 
+enum mxg_reason_kind mxg_check_reason_kind(const struct mxguard_check *c, size_t index)
+{
+	return mxg_reason_kind(mxg_check_recipient(c, index)->outcome.reason);
+}
+
 /* The hop counts where the boundary was looked for, not for an exempt recipient. */
 int mxguard_check_hop(const struct mxguard_check *c, size_t index)
 {

@@ -19,6 +19,11 @@ static const char *auth_result(const struct mxg_recipient *r)
 	}
 }
 
+static const struct mxg_origin *tagged_origin(const struct mxguard_check *c, const struct mxg_recipient *r)
+{
+	return c->policy->origin_tag ? mxg_origin_of(c, r) : NULL;
+}
+
 static bool wants_tag(const struct mxguard_check *c, const struct mxg_recipient *r)
 {
 	if (!r->decided || r->mode == MXGUARD_MODE_OFF)
@@ -30,7 +35,7 @@ static bool wants_tag(const struct mxguard_check *c, const struct mxg_recipient 
 	case MXG_TAG_ALWAYS:
 		return true;
 	case MXG_TAG_NOT_ACCEPTED:
-		return r->would != MXGUARD_ACTION_ACCEPT;
+		return r->would != MXGUARD_ACTION_ACCEPT || tagged_origin(c, r) != NULL;
 	case MXG_TAG_NEVER:
 		break;
 	}
@@ -72,6 +77,27 @@ static size_t worst_tagged(const struct mxguard_check *c)
 	return worst;
 }
 
+/* Names and literals; what else a client may say has no business in a field of ours. */
+static bool is_plain_helo(const char *helo)
+{
+	size_t len = strspn(helo, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_:[]");
+	return len > 0 && len <= 255 && helo[len] == '\0';
+}
+
+/* RFC 8601 section 2.3: what the gateway's own SMTP session was told. */
+static void put_origin(struct mxg_line *line, const struct mxg_origin *o)
+{
+	char address[MXG_ADDRESS_TEXT_MAX];
+	mxg_line_put(line, "\r\n\tsmtp.remote-ip=\"");
+	mxg_line_put(line, mxg_address_format(&o->address, address));
+	mxg_line_put(line, "\"");
+	if (!is_plain_helo(o->helo))
+		return;
+	mxg_line_put(line, "\r\n\tsmtp.helo=\"");
+	mxg_line_put(line, o->helo);
+	mxg_line_put(line, "\"");
+}
+
 int mxguard_check_tag(const struct mxguard_check *c, size_t index, char *buffer, size_t size)
 {
 	if (index == MXGUARD_ALL)
@@ -98,6 +124,8 @@ int mxguard_check_tag(const struct mxguard_check *c, size_t index, char *buffer,
 		mxg_line_put_neutered(&line, r->outcome.gateway->name, strlen(r->outcome.gateway->name), "\"\\", 200);
 		mxg_line_put(&line, "\"");
 	}
+	if (tagged_origin(c, r) != NULL)
+		put_origin(&line, tagged_origin(c, r));
 	mxg_line_put(&line, "\r\n");
 	return 1;
 }

@@ -14,8 +14,7 @@ static bool begun(const struct mxguard_check *c)
 	return c->boundary_state != MXG_BOUNDARY_OPEN;
 }
 
-/* Setters may be chained: what failed first is what mxguard_check_run() returns. */
-static int failed(struct mxguard_check *c, int error)
+int mxg_check_setter_failed(struct mxguard_check *c, int error)
 {
 	if (c->setter_error == MXGUARD_ERROR_NONE)
 		c->setter_error = error;
@@ -32,7 +31,7 @@ static int take_peer(struct mxguard_check *c, bool readable)
 int mxguard_check_set_peer(struct mxguard_check *c, const struct sockaddr *peer)
 {
 	if (begun(c))
-		return failed(c, MXGUARD_ERROR_STATE);
+		return mxg_check_setter_failed(c, MXGUARD_ERROR_STATE);
 	c->peer = (struct mxg_address){ 0 };
 	if (peer == NULL || peer->sa_family == AF_UNIX)
 		return take_peer(c, true);
@@ -42,7 +41,7 @@ int mxguard_check_set_peer(struct mxguard_check *c, const struct sockaddr *peer)
 int mxguard_check_set_peer_text(struct mxguard_check *c, const char *peer)
 {
 	if (begun(c))
-		return failed(c, MXGUARD_ERROR_STATE);
+		return mxg_check_setter_failed(c, MXGUARD_ERROR_STATE);
 	c->peer = (struct mxg_address){ 0 };
 	if (peer == NULL || peer[0] == '\0')
 		return take_peer(c, true);
@@ -52,7 +51,7 @@ int mxguard_check_set_peer_text(struct mxguard_check *c, const char *peer)
 int mxguard_check_set_peer_bytes(struct mxguard_check *c, const uint8_t *address, size_t length)
 {
 	if (begun(c))
-		return failed(c, MXGUARD_ERROR_STATE);
+		return mxg_check_setter_failed(c, MXGUARD_ERROR_STATE);
 	c->peer = (struct mxg_address){ 0 };
 	if (address == NULL || (length != 4 && length != 16))
 		return take_peer(c, false);
@@ -84,7 +83,7 @@ static int keep(struct mxguard_check *c, const char **field, const char *text, s
 int mxguard_check_set_helo(struct mxguard_check *c, const char *helo)
 {
 	if (begun(c))
-		return failed(c, MXGUARD_ERROR_STATE);
+		return mxg_check_setter_failed(c, MXGUARD_ERROR_STATE);
 	return keep(c, &c->helo, helo, helo == NULL ? 0 : strlen(helo));
 }
 
@@ -134,7 +133,7 @@ static bool names_somebody(const char *login)
 int mxguard_check_set_login(struct mxguard_check *c, const char *login)
 {
 	if (begun(c))
-		return failed(c, MXGUARD_ERROR_STATE);
+		return mxg_check_setter_failed(c, MXGUARD_ERROR_STATE);
 	return keep(c, &c->login, login, login == NULL || !names_somebody(login) ? 0 : strlen(login));
 }
 
@@ -153,7 +152,7 @@ int mxguard_check_set_sender(struct mxguard_check *c, const char *sender)
 {
 	size_t len;
 	if (begun(c))
-		return failed(c, MXGUARD_ERROR_STATE);
+		return mxg_check_setter_failed(c, MXGUARD_ERROR_STATE);
 	const char *bare = strip_brackets(sender, &len);
 	return keep(c, &c->sender, bare, len);
 }
@@ -161,9 +160,9 @@ int mxguard_check_set_sender(struct mxguard_check *c, const char *sender)
 int mxguard_check_set_place(struct mxguard_check *c, enum mxguard_place place)
 {
 	if (begun(c))
-		return failed(c, MXGUARD_ERROR_STATE);
+		return mxg_check_setter_failed(c, MXGUARD_ERROR_STATE);
 	if (place != MXGUARD_PLACE_DOOR && place != MXGUARD_PLACE_QUEUED)
-		return failed(c, MXGUARD_ERROR_INVALID);
+		return mxg_check_setter_failed(c, MXGUARD_ERROR_INVALID);
 	c->place = place;
 	return MXGUARD_ERROR_NONE;
 }
@@ -178,20 +177,20 @@ int mxguard_check_set_certificate(struct mxguard_check *c, const char *subject, 
 				  const char *fingerprint, const char *key_fingerprint, unsigned flags)
 {
 	if (begun(c))
-		return failed(c, MXGUARD_ERROR_STATE);
+		return mxg_check_setter_failed(c, MXGUARD_ERROR_STATE);
 	c->certificate = NULL;
 	if ((flags & ~(unsigned)(MXGUARD_CERTIFICATE_FLAG_VERIFIED | MXGUARD_CERTIFICATE_FLAG_SUBJECT_DN)) != 0)
-		return failed(c, MXGUARD_ERROR_INVALID);
+		return mxg_check_setter_failed(c, MXGUARD_ERROR_INVALID);
 	struct mxg_certificate *told = mxg_arena_take(&c->arena, sizeof(*told));
 	if (told == NULL)
-		return failed(c, MXGUARD_ERROR_NOMEM);
+		return mxg_check_setter_failed(c, MXGUARD_ERROR_NOMEM);
 	*told = (struct mxg_certificate){ .verified = (flags & MXGUARD_CERTIFICATE_FLAG_VERIFIED) != 0,
 					  .subject_is_dn = (flags & MXGUARD_CERTIFICATE_FLAG_SUBJECT_DN) != 0 };
 	mxg_fingerprint_read(&told->fingerprint, fingerprint);
 	mxg_fingerprint_read(&told->key, key_fingerprint);
 	if (keep_fact(c, &told->subject, subject) != MXGUARD_ERROR_NONE ||
 	    keep_fact(c, &told->issuer, issuer) != MXGUARD_ERROR_NONE)
-		return failed(c, MXGUARD_ERROR_NOMEM);
+		return mxg_check_setter_failed(c, MXGUARD_ERROR_NOMEM);
 	c->certificate = told;
 	return MXGUARD_ERROR_NONE;
 }
@@ -212,8 +211,8 @@ static void lower(char *to, const char *from, size_t len)
 		to[i] = mxg_ascii_lower(from[i]);
 }
 
-#define ONES ((uint64_t)0x0101010101010101u)
-#define HIGH (ONES * 0x80)
+#define ONES MXG_ASCII_ONES
+#define HIGH MXG_ASCII_HIGH
 
 /* Eight bytes at once, none of them above 0x7f: those in A-Z get bit 0x20. */
 static uint64_t lower_word(uint64_t word)
@@ -381,7 +380,7 @@ int mxguard_check_add_recipient(struct mxguard_check *c, const char *recipient, 
 {
 	struct path p;
 	if (recipient == NULL)
-		return failed(c, MXGUARD_ERROR_INVALID);
+		return mxg_check_setter_failed(c, MXGUARD_ERROR_INVALID);
 	struct mxg_recipient *r = mxg_check_new_recipient(c);
 	if (r == NULL || !parse_recipient(c, &p, recipient))
 		return MXGUARD_ERROR_NOMEM;

@@ -77,6 +77,9 @@ bool mxg_take_prefixes(struct mxg_policy_build *b, const struct mxg_setting *row
 /* Names; with ".suffix"es where allowed. */
 bool mxg_build_domains(struct mxg_policy_build *b, const config_setting_t *setting, bool suffixes,
 		       struct mxg_string_list *out);
+/* MTAs by name, into the mask; `names` may be NULL. */
+bool mxg_build_mtas(struct mxg_policy_build *b, const config_setting_t *setting, const char *expected, unsigned *mask,
+		    struct mxg_string_list *names);
 /* Ranges, behind those of `first`. */
 bool mxg_build_prefixes(struct mxg_policy_build *b, const config_setting_t *setting, const struct mxg_prefix *first,
 			size_t first_count, struct mxg_prefix_list *out);
@@ -98,6 +101,11 @@ bool mxg_take_servers(struct mxg_policy_build *b, const struct mxg_setting *row,
 		      const config_setting_t *setting);
 bool mxg_network_defaults(struct mxg_policy_build *b);
 bool mxg_own_names(struct mxg_policy_build *b); /* own_names.c; behind the defaults */
+
+/* ---- origin.c: `origin`, of the file or of an entry of `gateways` --------------------------------- */
+
+bool mxg_take_origin(struct mxg_policy_build *b, struct mxg_origin_rules *out, const config_setting_t *group,
+		     unsigned place);
 
 /* ---- gateways.c, token_value.c, certificate_value.c, blocks.c, hash.c ------------------------- */
 

@@ -149,9 +149,12 @@ static bool take_entry(struct mxg_policy_build *b, struct mxg_ruleset *rules, ui
 {
 	const config_setting_t *header = config_setting_get_member(entry, "header");
 	const config_setting_t *certificate = config_setting_get_member(entry, "certificate");
+	const config_setting_t *origin = config_setting_get_member(entry, "origin");
 	return take_name(b, rules, number, config_setting_get_member(entry, "name")) &&
 	       (header == NULL || mxg_take_token(b, &rules->gateways[number].token, header)) &&
 	       (certificate == NULL || mxg_take_certificate(b, &rules->gateways[number].certificate, certificate)) &&
+	       (origin == NULL ||
+		mxg_take_origin(b, &rules->gateways[number].origin, origin, MXG_PLACE_GATEWAY_ORIGIN)) &&
 	       take_terms(b, rules, number, config_setting_get_member(entry, "allow"));
 }
 

@@ -15,12 +15,29 @@
 enum mxg_log_format { MXG_LOG_TEXT = 0, MXG_LOG_JSON };
 enum mxg_tag { MXG_TAG_NEVER = 0, MXG_TAG_NOT_ACCEPTED, MXG_TAG_ALWAYS };
 
+struct mxg_prefix_list {
+	struct mxg_prefix *items;
+	size_t count;
+};
+
+struct mxg_string_list {
+	const char **items;
+	size_t count;
+};
+
 /* A second condition on an entry whose addresses are shared: a header field with a secret. */
 struct mxg_token {
 	const char *field; /* NULL: no condition */
 	const char *value_file; /* where `value` came from; NULL where given inline */
 	const char *value; /* NULL: the file could not be read (451/75 when needed) */
 	size_t value_len;
+};
+
+/* How to read the fields that gateways write (docs/design.md, "Origin"). */
+struct mxg_origin_rules {
+	struct mxg_string_list by; /* lower case, or ".suffix"; none: they are not read */
+	unsigned mta; /* mask, 0: the form must tell */
+	struct mxg_prefix_list internal; /* the gateway's own hosts that hand nothing to us */
 };
 
 /* What the client's TLS certificate must be. */
@@ -34,6 +51,7 @@ struct mxg_certificate_rule {
 struct mxg_gateway {
 	const char *name;
 	struct mxg_token token;
+	struct mxg_origin_rules origin; /* by.count 0: the policy's */
 	struct mxg_certificate_rule certificate;
 	size_t first_term, term_count; /* its terms in the ruleset, configuration order; none: the certificate alone */
 };
@@ -76,16 +94,6 @@ struct mxg_ruleset {
 	const char *reply_text; /* NULL: the reason's own */
 };
 
-struct mxg_prefix_list {
-	struct mxg_prefix *items;
-	size_t count;
-};
-
-struct mxg_string_list {
-	const char **items;
-	size_t count;
-};
-
 /* Where copies of what is refused are kept, and how many at the most. */
 struct mxg_trap_rules {
 	const char *directory; /* NULL: none are kept */
@@ -113,6 +121,9 @@ struct mxguard_policy {
 	uint64_t own_lengths; /* bit N: one of them has N bytes, modulo 64; all bits: there are suffixes */
 	unsigned trace_mta; /* mask for the trace reader, 0: the form must tell */
 	struct mxg_string_list trace_mta_names;
+	struct mxg_origin_rules origin;
+	bool origin_tag; /* the origin goes into the tag, which is written for its sake */
+	bool any_origin; /* here or in a gateway */
 	const char *authserv_id; /* default: this host's name */
 	const char *hostname; /* this host's name, for %{r} and defaults */
 	enum mxg_log_format log_format;

@@ -22,8 +22,14 @@ enum mxg_setting_place {
 	MXG_PLACE_GATEWAY = 1 << 4, /* an entry of `gateways` */
 	MXG_PLACE_HEADER = 1 << 5, /* `header` of such an entry */
 	MXG_PLACE_CERTIFICATE = 1 << 6, /* … and `certificate` */
-	MXG_PLACE_TRAP = 1 << 8
+	MXG_PLACE_ORIGIN = 1 << 7,
+	MXG_PLACE_TRAP = 1 << 8,
+	MXG_PLACE_GATEWAY_ORIGIN = 1 << 9 /* `origin` of an entry */
 };
+
+/* What several of them expect. */
+#define MXG_EXPECTED_BY "a domain name or .suffix"
+#define MXG_EXPECTED_MTA "an MTA's name, such as \"postfix\" or \"exim\"; mxguard.conf(5) lists them"
 
 enum mxg_override_number {
 #define X(UPPER, lower) MXG_OVERRIDE_NUMBER_##UPPER,

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "policy/build.h"
-#include "received/received.h"
 
 #define SECONDS "whole seconds up to a year, such as \"90s\", \"12h\" or \"2d\""
 #define EXEMPT "\"user@example.com\", or \"user@\" for every domain"
@@ -112,26 +111,7 @@ static bool take_nothing(struct mxg_policy_build *b, const struct mxg_setting *r
 
 static bool take_mta(struct mxg_policy_build *b, const struct mxg_setting *row, void *field, const config_setting_t *s)
 {
-	struct mxguard_policy *p = b->policy;
-	if (!mxg_build_is_list(s))
-		return mxg_build_unexpected(b, s, "a list of names, such as [ \"postfix\" ]");
-	size_t count = (size_t)config_setting_length(s);
-	p->trace_mta_names.items = mxg_build_take(b, count, sizeof(*p->trace_mta_names.items));
-	for (size_t i = 0; p->trace_mta_names.items != NULL && i < count; i++) {
-		const config_setting_t *one = config_setting_get_elem(s, (unsigned)i);
-		const char *word = mxg_build_string(b, one, row->expected);
-		if (word == NULL)
-			return false;
-		unsigned mask = mxg_mta_parse(word, strlen(word));
-		if (mask == 0)
-			return mxg_build_unexpected(b, one, row->expected);
-		p->trace_mta |= mask;
-		const char *copy = mxg_build_copy(b, word, strlen(word));
-		if (copy == NULL)
-			return false;
-		p->trace_mta_names.items[p->trace_mta_names.count++] = copy;
-	}
-	return p->trace_mta_names.items != NULL;
+	return mxg_build_mtas(b, s, row->expected, &b->policy->trace_mta, &b->policy->trace_mta_names);
 }
 
 static bool take_by(struct mxg_policy_build *b, const struct mxg_setting *row, void *field, const config_setting_t *s)
@@ -164,6 +144,12 @@ static bool take_trace(struct mxg_policy_build *b, const struct mxg_setting *row
 		       const config_setting_t *s)
 {
 	return mxg_settings_take(b, NULL, s, MXG_PLACE_TRACE);
+}
+
+static bool take_origin(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
+			const config_setting_t *s)
+{
+	return mxg_take_origin(b, field, s, MXG_PLACE_ORIGIN);
 }
 
 static bool take_dns(struct mxg_policy_build *b, const struct mxg_setting *row, void *field, const config_setting_t *s)
@@ -235,10 +221,14 @@ const struct mxg_setting mxg_settings[] = {
 	{ "per_hour", MXG_PLACE_TRAP, 0, POLICY(trap.per_hour), "a number from 1 to 1000000, without quotes", NULL,
 	  "500", NULL, NULL, take_per_hour },
 	{ "trace", MXG_PLACE_FILE, 0, 0, "a group { }", NULL, NULL, NULL, NULL, take_trace },
-	{ "mta", MXG_PLACE_TRACE, 0, 0,
-	  "an MTA's name, such as \"postfix\" or \"exim\"; mxguard.conf(5) lists them", NULL,
+	{ "mta", MXG_PLACE_TRACE, 0, 0, MXG_EXPECTED_MTA, NULL,
 	  "the form of the field tells", NULL, NULL, take_mta },
-	{ "by", MXG_PLACE_TRACE, 0, 0, "a domain name or .suffix", NULL, "this host's names", NULL, NULL, take_by },
+	{ "by", MXG_PLACE_TRACE, 0, 0, MXG_EXPECTED_BY, NULL, "this host's names", NULL, NULL, take_by },
+	{ "origin", MXG_PLACE_FILE, 0, POLICY(origin), "a group { }", NULL, NULL, NULL, NULL, take_origin },
+	{ "by", MXG_PLACE_ORIGIN, 0, 0, MXG_EXPECTED_BY, NULL, "none: the origin is not read", NULL, NULL, NULL },
+	{ "mta", MXG_PLACE_ORIGIN, 0, 0, MXG_EXPECTED_MTA, NULL, "the form of the field tells", NULL, NULL, NULL },
+	{ "internal", MXG_PLACE_ORIGIN, 0, 0, "a list of ranges", NULL, "loopback alone", NULL, NULL, NULL },
+	{ "tag", MXG_PLACE_ORIGIN, 0, 0, "true or false", NULL, "false", NULL, NULL, NULL },
 	{ "internal", MXG_PLACE_FILE, 0, POLICY(internal), "a list of ranges", NULL, "loopback alone", NULL, NULL,
 	  mxg_take_internal },
 	{ "origins", MXG_PLACE_FILE, 0, POLICY(origins), "a list of ranges", NULL, "[ \"127.0.0.0/8\", \"::1\" ]", NULL,
@@ -289,6 +279,11 @@ const struct mxg_setting mxg_settings[] = {
 	  "required without certificate", NULL, NULL, NULL },
 	{ "header", MXG_PLACE_GATEWAY, 0, 0, "a group { }", NULL, "no second condition", NULL, NULL, NULL },
 	{ "certificate", MXG_PLACE_GATEWAY, 0, 0, "a group { }", NULL, "no such condition", NULL, NULL, NULL },
+	{ "origin", MXG_PLACE_GATEWAY, 0, 0, "a group { }", NULL, "that of all gateways", NULL, NULL, NULL },
+	{ "by", MXG_PLACE_GATEWAY_ORIGIN, 0, 0, MXG_EXPECTED_BY, NULL, "required", NULL, NULL, NULL },
+	{ "mta", MXG_PLACE_GATEWAY_ORIGIN, 0, 0, MXG_EXPECTED_MTA, NULL, "the form of the field tells", NULL, NULL,
+	  NULL },
+	{ "internal", MXG_PLACE_GATEWAY_ORIGIN, 0, 0, "a list of ranges", NULL, "loopback alone", NULL, NULL, NULL },
 	{ "name", MXG_PLACE_HEADER, 0, 0, "a header field of its own, such as \"X-Gateway-Token\"", NULL, "required",
 	  NULL, NULL, NULL },
 	{ "value", MXG_PLACE_HEADER, 0, 0, "1 to 800 printable ASCII characters", NULL, "required without value_file",

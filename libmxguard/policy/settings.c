@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Settings taken by the table. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/nearest.h"
@@ -20,6 +21,20 @@ static const struct mxg_setting *find_row(const char *name, unsigned places)
 
 /* ---- unknown ones ------------------------------------------------------------------------------- */
 
+#define FEW 5 /* settings in a group: they are all named */
+
+/* "a, b or c" */
+static void list_names(char *out, size_t size, const char *const *names, size_t count)
+{
+	size_t at = 0;
+	for (size_t i = 0; i < count && at < size; i++)
+		at += (size_t)snprintf(out + at, size - at, "%s%s",
+				       i == 0           ? ""
+				       : i + 1 == count ? " or "
+							: ", ",
+				       names[i]);
+}
+
 static bool refuse(struct mxg_policy_build *b, const config_setting_t *s, unsigned place)
 {
 	const char *names[64] = { 0 }, *written = config_setting_name(s);
@@ -39,12 +54,11 @@ static bool refuse(struct mxg_policy_build *b, const config_setting_t *s, unsign
 	const char *nearest = mxg_nearest(written, names, known);
 	if (nearest != NULL)
 		return mxg_build_fail(b, s, "found an unknown setting; expected perhaps %s", nearest);
-	if (place == MXG_PLACE_HEADER || place == MXG_PLACE_CERTIFICATE)
-		return mxg_build_fail(b, s, "found an unknown setting; expected %s, %s or %s", names[0], names[1],
-				      names[2]);
-	if (place == MXG_PLACE_GATEWAY)
-		return mxg_build_fail(b, s, "found an unknown setting; expected %s, %s, %s or %s", names[0], names[1],
-				      names[2], names[3]);
+	if (known <= FEW) {
+		char list[200];
+		list_names(list, sizeof(list), names, known);
+		return mxg_build_fail(b, s, "found an unknown setting; expected %s", list);
+	}
 	return mxg_build_fail(b, s, "found an unknown setting; expected one of those in mxguard.conf(5)");
 }
 

@@ -29,18 +29,36 @@ static void skip_blanks(struct lexer *l)
 	l->at = at;
 }
 
-/* The first parenthesis or line feed; end if there is none. */
-static const char *find_nesting(const char *at, const char *end)
+/* What stands where the next nesting byte is: a parenthesis or a line's end. True at the one that
+ * closes the comment. */
+static inline bool step_nesting(char c, unsigned *depth, unsigned *line)
 {
+	if (c == '\n')
+		++*line;
+	else if (c == '(')
+		++*depth;
+	else
+		return --*depth == 0;
+	return false;
+}
+
+/* Where the comment at `at` closes; end if it does not. */
+static const char *find_close(const char *at, const char *end, unsigned *line)
+{
+	unsigned depth = 0;
 	for (; end - at >= 16; at += 16) {
 		mxg_block b = mxg_block_load(at);
-		size_t n = mxg_block_first((mxg_block)((b == '(') | (b == ')') | (b == '\n')));
-		if (n < 16)
-			return at + n;
+		unsigned stops = mxg_block_mask((mxg_block)((b == '(') | (b == ')') | (b == '\n')));
+		for (; stops != 0; stops &= stops - 1) {
+			const char *stop = at + __builtin_ctz(stops);
+			if (step_nesting(*stop, &depth, line))
+				return stop;
+		}
 	}
-	while (at < end && !mxg_byte_is(*at, MXG_BYTE_NEST))
-		at++;
-	return at;
+	for (; at < end; at++)
+		if (mxg_byte_is(*at, MXG_BYTE_NEST) && step_nesting(*at, &depth, line))
+			return at;
+	return end;
 }
 
 /* Comments nest (RFC 5322 section 3.2.2). Backslashes and quotes are not
@@ -48,28 +66,16 @@ static const char *find_nesting(const char *at, const char *end)
  * where one does, the parentheses do not add up and nothing is believed. */
 static bool read_comment(struct lexer *l, struct mxg_item *item)
 {
-	unsigned depth = 0;
-	const char *at = l->at, *end = l->end;
 	item->comment = true;
 	item->fresh = l->fresh;
 	item->line = l->line;
-	item->text.at = at + 1;
-	for (; at < end; at++) {
-		at = find_nesting(at, end);
-		if (at == end)
-			break;
-		if (*at == '\n')
-			l->line++;
-		else if (*at == '(')
-			depth++;
-		else if (--depth == 0)
-			break;
-	}
-	if (at == end)
+	item->text.at = l->at + 1;
+	const char *close = find_close(l->at, l->end, &l->line);
+	if (close == l->end)
 		return false;
-	item->text.len = (size_t)(at - item->text.at);
+	item->text.len = (size_t)(close - item->text.at);
 	item->last_line = l->line;
-	l->at = at + 1;
+	l->at = close + 1;
 	return true;
 }
 

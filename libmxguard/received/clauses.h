@@ -2,10 +2,10 @@
 #ifndef MXG_RECEIVED_CLAUSES_H
 #define MXG_RECEIVED_CLAUSES_H
 
-#include "received/received.h"
-
-#include <endian.h>
 #include <string.h>
+
+#include "base/block.h"
+#include "received/received.h"
 
 /*
  * A Received field cut at its anchors, from the left and without searching:
@@ -95,34 +95,6 @@ enum mxg_byte_class {
 
 extern const uint8_t mxg_byte_classes[256];
 
-/* Sixteen bytes at a time; the compiler makes vector instructions of it where
- * there are any. Each is all ones in the lanes that match. */
-typedef unsigned char mxg_block __attribute__((vector_size(16)));
-typedef signed char mxg_signed_block __attribute__((vector_size(16)));
-
-static inline mxg_block mxg_block_load(const char *at)
-{
-	mxg_block b;
-	memcpy(&b, at, sizeof(b));
-	return b;
-}
-
-/* The first lane that matches; 16 if none does. */
-static inline size_t mxg_block_first(mxg_block lanes)
-{
-#ifdef __SSE2__
-	typedef char block_of_char __attribute__((vector_size(16)));
-	unsigned mask = (unsigned)__builtin_ia32_pmovmskb128((block_of_char)lanes);
-	return mask == 0 ? 16 : (size_t)__builtin_ctz(mask);
-#else
-	uint64_t half[2];
-	memcpy(half, &lanes, sizeof(half));
-	if (half[0] != 0)
-		return (size_t)__builtin_ctzll(le64toh(half[0])) / 8;
-	return half[1] == 0 ? 16 : 8 + (size_t)__builtin_ctzll(le64toh(half[1])) / 8;
-#endif
-}
-
 static inline bool mxg_byte_is(char c, unsigned classes)
 {
 	return (mxg_byte_classes[(unsigned char)c] & classes) != 0;
@@ -179,6 +151,11 @@ bool mxg_slice_is_label(struct mxg_slice s);
 /* Whether anything but the address itself in the from clause has the shape of
  * an address: where the writer is not known, nobody can tell which is which. */
 bool mxg_other_address(const struct mxg_clauses *c, const struct mxg_address *address);
+
+/* Where no line begins with "by", a client's could be the one that was read, and
+ * what looks like an address behind the protocol (or behind the name, where
+ * none stands) the true one. */
+bool mxg_address_behind(const struct mxg_clauses *c);
 
 bool mxg_is_exim_id(struct mxg_slice id); /* groups of 6, 6 and 2 letters and digits; since 4.97 of 6, 11 and 4 */
 bool mxg_is_exim_protocol(struct mxg_slice protocol); /* in lower case */

@@ -224,7 +224,7 @@ bool mxg_grammar_exim(struct mxg_received *out, const struct mxg_clauses *c)
 	*out = (struct mxg_received){ .by = out->by,
 				      .protocol = out->protocol,
 				      .id = out->id,
-				      .for_address = out->for_address,
+				      .recipient = out->recipient,
 				      .date_text = out->date_text };
 	out->authenticated = mxg_protocol_has_login(c->protocol);
 	out->kind = MXG_RECEIVED_PEER;

@@ -50,36 +50,43 @@ static const char *look_at_line(struct mxg_lines *lines, const char *at, const c
 	return at;
 }
 
+/* A line's end and the first words of the next, which must be folded; NULL where it is not fit. */
+static const char *take_line_end(struct mxg_lines *lines, unsigned *crs, const char *at, const char *end)
+{
+	if (*at == '\r') {
+		++*crs;
+		if (++at == end || *at != '\n')
+			return NULL;
+	}
+	if (*crs != 0 && *crs != lines->count) /* of one kind */
+		return NULL;
+	if (++at == end)
+		return at;
+	return *at == ' ' || *at == '\t' ? look_at_line(lines, at, end) : NULL;
+}
+
 /* SP, HTAB and line ends of one kind are the only control bytes that a field
  * may hold; every line end but the last must begin a folded line. */
 bool mxg_lines_survey(struct mxg_lines *lines, const char *field, size_t len)
 {
-	const unsigned char *s = (const unsigned char *)field;
-	int crlf = -1;
+	const char *at = field, *end = field + len;
+	unsigned crs = 0;
 	*lines = (struct mxg_lines){ .count = 1 };
-	for (size_t i = 0; i < len;) {
-		i += plain_bytes(field + i, len - i);
-		if (i == len)
+	while (at < end) {
+		at += plain_bytes(at, (size_t)(end - at));
+		if (at == end)
 			break;
-		if (s[i] >= 0x80) {
-			size_t n = utf8_length(s + i, len - i);
-			if (n == 0)
+		if (*at == '\r' || *at == '\n') {
+			at = take_line_end(lines, &crs, at, end);
+			if (at == NULL)
 				return false;
-			i += n;
-		} else if (s[i] == '\r' || s[i] == '\n') {
-			int kind = s[i] == '\r';
-			if ((kind && (i + 1 == len || s[i + 1] != '\n')) || (crlf >= 0 && crlf != kind))
-				return false;
-			crlf = kind;
-			i += kind ? 2 : 1;
-			if (i < len && s[i] != ' ' && s[i] != '\t')
-				return false;
-			if (i < len)
-				i = (size_t)(look_at_line(lines, field + i, field + len) - field);
-		} else if ((s[i] < 0x20 && s[i] != '\t') || s[i] == 0x7f) {
-			return false;
+		} else if (*at == '\t') {
+			at++;
 		} else {
-			i++;
+			size_t n = utf8_length((const unsigned char *)at, (size_t)(end - at));
+			if (n == 0) /* so it is with every other control byte */
+				return false;
+			at += n;
 		}
 	}
 	return true;

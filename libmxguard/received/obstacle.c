@@ -11,7 +11,7 @@ static const char *in_bytes(const char *field, size_t len)
 		return "\"by\" begins more than one of its lines";
 	if (lines.from > 0)
 		return "one of its folded lines begins with \"from\"";
-	return "parentheses that do not add up, or a second \"by\"";
+	return "parentheses that do not add up, or a second \"by\" or semicolon";
 }
 
 /* What a grammar finds in the place of the address. */
@@ -45,6 +45,8 @@ static const char *in_clauses(const struct mxg_clauses *c)
 		return "it has no by clause";
 	if (c->late)
 		return "the first line ends behind \"from\"";
+	if (mxg_address_behind(c))
+		return "an address stands behind the protocol, on one line with \"by\"";
 	const char *found = in_from_clause(c);
 	if (found != NULL)
 		return found;

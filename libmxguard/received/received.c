@@ -2,6 +2,7 @@
 /* One Received field: which MTA wrote it, and what it says. */
 #include "received/received.h"
 
+#include "base/ascii.h"
 #include "received/clauses.h"
 
 #include <string.h>
@@ -207,16 +208,7 @@ static void fill_common(struct mxg_received *out, const struct mxg_clauses *c)
 	out->by = c->by;
 	out->protocol = c->protocol;
 	out->id = c->id;
-	struct mxg_slice to = c->recipient;
-	if (to.len > 2 && to.at[0] == '<' && to.at[to.len - 1] == '>')
-		to = (struct mxg_slice){ to.at + 1, to.len - 2 };
-	const char *at = to.len == 0 ? NULL : mxg_slice_find(to, '@');
-	if (at != NULL) {
-		struct mxg_slice user = { to.at, (size_t)(at - to.at) };
-		struct mxg_slice host = mxg_slice_skip(to, user.len + 1);
-		if (mxg_slice_is_word(user) && mxg_slice_is_word(host))
-			out->for_address = to;
-	}
+	out->recipient = c->recipient;
 	if (c->semicolon != NULL)
 		out->date_text = (struct mxg_slice){ c->semicolon + 1, (size_t)(c->end - c->semicolon - 1) };
 }
@@ -226,6 +218,20 @@ int64_t mxg_received_date(const struct mxg_received *r)
 	bool weekday;
 	return r->date_text.at == NULL ? 0
 				       : mxg_date_parse(r->date_text.at, r->date_text.at + r->date_text.len, &weekday);
+}
+
+struct mxg_slice mxg_received_for(const struct mxg_received *r)
+{
+	struct mxg_slice to = r->recipient;
+	if (to.len > 2 && to.at[0] == '<' && to.at[to.len - 1] == '>')
+		to = (struct mxg_slice){ to.at + 1, to.len - 2 };
+	const char *at = mxg_slice_find(to, '@');
+	if (at != NULL) {
+		struct mxg_slice user = { to.at, (size_t)(at - to.at) };
+		if (mxg_slice_is_word(user) && mxg_slice_is_word(mxg_slice_skip(to, user.len + 1)))
+			return to;
+	}
+	return (struct mxg_slice){ NULL, 0 };
 }
 
 static bool same_reading(const struct mxg_received *a, const struct mxg_received *b)
@@ -278,10 +284,8 @@ static const char *skip_name(const char *field, const char *end)
 	size_t n = sizeof(name) - 1;
 	if ((size_t)(end - field) <= n)
 		return NULL;
-	for (size_t i = 0; i < n; i++) {
-		if ((field[i] | 0x20) != name[i])
-			return NULL;
-	}
+	if (!mxg_ascii_is_word(field, name, n))
+		return NULL;
 	const char *at = field + n;
 	while (at < end && (*at == ' ' || *at == '\t'))
 		at++;
@@ -328,29 +332,6 @@ enum mxg_received_reason mxg_field_split(struct mxg_clauses *c, const char *fiel
 	return mxg_clauses_split(c, &lines, *value, *end) ? MXG_RECEIVED_READ : MXG_RECEIVED_NO_GRAMMAR;
 }
 
-/* Where no line begins with "by", a client's could be the one that was read, and what looks like an address behind
- * the protocol (or behind the name, where none stands) the true one. */
-static bool has_address_behind(const struct mxg_clauses *c)
-{
-	if (c->form != MXG_FORM_FROM || c->folded)
-		return false;
-	const char *at = c->protocol.len > 0 ? c->after_protocol.at : c->by.at + c->by.len, *open;
-	for (; (open = memchr(at, '[', (size_t)(c->end - at))) != NULL; at = open + 1) {
-		struct mxg_slice text = { open, (size_t)(c->end - open) }, name, rest;
-		struct mxg_address address;
-		if (mxg_host_read(text, &name, &address, &rest))
-			return true;
-	}
-	const struct mxg_items *items = c->protocol.len > 0 ? &c->tail : &c->after_by;
-	for (unsigned i = 0; i < items->count; i++) {
-		struct mxg_slice text = items->item[i].text;
-		struct mxg_address address;
-		if (mxg_address_parse(&address, text.at, text.len, MXG_ADDRESS_BARE))
-			return true;
-	}
-	return false;
-}
-
 bool mxg_received_parse(struct mxg_received *out, const char *field, size_t len, unsigned mta_mask)
 {
 	struct mxg_clauses c;
@@ -364,7 +345,7 @@ bool mxg_received_parse(struct mxg_received *out, const char *field, size_t len,
 	unsigned candidates = mxg_clauses_writers(&c);
 	if (c.late) /* the first line holds nothing of what it must */
 		candidates &= MXG_MTA_EXCHANGE | MXG_MTA_OTHER;
-	if (has_address_behind(&c))
+	if (mxg_address_behind(&c))
 		candidates = 0;
 	unsigned allowed = allowed_by(candidates, mta_mask, &c);
 	fill_common(out, &c);

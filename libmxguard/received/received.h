@@ -86,7 +86,7 @@ struct mxg_received {
 	struct mxg_slice by; /* who wrote the field; "" for qmail's and Haraka's markers */
 	struct mxg_slice protocol;
 	struct mxg_slice id;
-	struct mxg_slice for_address; /* of "for <...>", simple addresses only */
+	struct mxg_slice recipient; /* the word behind "for"; see mxg_received_for() */
 	struct mxg_slice date_text; /* behind the last semicolon; see mxg_received_date() */
 };
 
@@ -105,5 +105,8 @@ const char *mxg_received_obstacle(const char *field, size_t len, unsigned *nearl
 /* The date that the MTA wrote, in seconds since 1970; 0 if it is none. Read on
  * demand: most hops are only passed through. */
 int64_t mxg_received_date(const struct mxg_received *r);
+
+/* The address of "for <...>", where it is a simple one; else empty. On demand, too. */
+struct mxg_slice mxg_received_for(const struct mxg_received *r);
 
 #endif

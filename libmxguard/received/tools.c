@@ -100,8 +100,11 @@ bool mxg_protocol_has_login(struct mxg_slice protocol)
 {
 	static const char *const names[] = { "ESMTPA",  "ESMTPSA",    "UTF8SMTPA",   "UTF8SMTPSA", "esmtpa",
 					     "esmtpsa", "utf8esmtpa", "utf8esmtpsa", "asmtp" };
+	/* all end with an A, or begin with one: most protocols are out at once */
+	if (protocol.len < 5 || ((protocol.at[protocol.len - 1] | 0x20) != 'a' && protocol.at[0] != 'a'))
+		return false;
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (protocol.len > 4 && protocol.at[0] == names[i][0] && mxg_slice_is(protocol, names[i]))
+		if (protocol.at[0] == names[i][0] && mxg_slice_is(protocol, names[i]))
 			return true;
 	}
 	return false;
@@ -169,6 +172,27 @@ bool mxg_other_address(const struct mxg_clauses *c, const struct mxg_address *ad
 		if (run.len > 1 && is_address(run, &one) && !mxg_address_equal(&one, address))
 			return true;
 		at += run.len + 1;
+	}
+	return false;
+}
+
+bool mxg_address_behind(const struct mxg_clauses *c)
+{
+	if (c->form != MXG_FORM_FROM || c->folded)
+		return false;
+	const char *at = c->protocol.len > 0 ? c->after_protocol.at : c->by.at + c->by.len, *open;
+	for (; (open = memchr(at, '[', (size_t)(c->end - at))) != NULL; at = open + 1) {
+		struct mxg_slice text = { open, (size_t)(c->end - open) }, name, rest;
+		struct mxg_address address;
+		if (mxg_host_read(text, &name, &address, &rest))
+			return true;
+	}
+	const struct mxg_items *items = c->protocol.len > 0 ? &c->tail : &c->after_by;
+	for (unsigned i = 0; i < items->count; i++) {
+		struct mxg_slice text = items->item[i].text;
+		struct mxg_address address;
+		if (mxg_address_parse(&address, text.at, text.len, MXG_ADDRESS_BARE))
+			return true;
 	}
 	return false;
 }

@@ -129,6 +129,8 @@ static void copy_cut(char *to, size_t room, struct mxg_slice from)
 
 static void conclude(struct mxg_trace *t, enum mxg_trace_outcome outcome, enum mxg_trace_reason reason)
 {
+	if (outcome != MXG_TRACE_EXTERNAL && !t->rules.every_field)
+		t->rules.on_field = NULL;
 	t->outcome = outcome;
 	t->reason = reason;
 	t->hop = t->hops;
@@ -146,8 +148,9 @@ static void remember(struct mxg_trace *t, const struct mxg_received *r)
 	copy_cut(t->hostname, sizeof(t->hostname), r->hostname);
 	copy_cut(t->by, sizeof(t->by), r->by);
 	copy_cut(t->protocol, sizeof(t->protocol), r->protocol);
-	if (r->for_address.len < sizeof(t->for_address))
-		copy_cut(t->for_address, sizeof(t->for_address), r->for_address);
+	struct mxg_slice to = mxg_received_for(r);
+	if (to.len < sizeof(t->for_address))
+		copy_cut(t->for_address, sizeof(t->for_address), to);
 }
 
 static void conclude_at(struct mxg_trace *t, enum mxg_trace_outcome outcome, const struct mxg_received *r)
@@ -237,6 +240,20 @@ static void note_first(struct mxg_trace *t, const struct mxg_received *r, bool o
 	t->first_named = r->by.len > 0 && is_our_name(&t->rules, r->by, false);
 }
 
+static bool is_internal(const struct mxg_trace *t, const struct mxg_received *r, bool ours)
+{
+	if (t->rules.is_internal != NULL)
+		return ours && t->rules.is_internal(t->rules.context, &r->address);
+	return covered(t->rules.internal, t->rules.internal_count, &r->address);
+}
+
+static void pass_on(struct mxg_trace *t, const char *field, size_t len, bool too_long)
+{
+	bool wanted = t->rules.every_field || t->outcome != MXG_TRACE_PENDING;
+	if (wanted && (too_long || !t->rules.on_field(t->rules.context, t->hops, field, len)))
+		t->rules.on_field = NULL;
+}
+
 void mxg_trace_take_field(struct mxg_trace *t, const char *field, size_t len, bool too_long)
 {
 	struct mxg_received r;
@@ -246,12 +263,16 @@ void mxg_trace_take_field(struct mxg_trace *t, const char *field, size_t len, bo
 	if (t->hops > MXG_TRACE_HOPS_MAX)
 		return;
 	hop.number = ++t->hops;
+	if (t->rules.on_field != NULL)
+		pass_on(t, field, len, too_long);
+	if (t->outcome != MXG_TRACE_PENDING && !t->rules.all_hops)
+		return;
 	if (too_long)
 		r = (struct mxg_received){ .reason = MXG_RECEIVED_NO_GRAMMAR };
 	else
 		read_field(t, &r, field, len);
 	hop.ours = r.kind != MXG_RECEIVED_UNREADABLE && (t->submitted ? follows_submission(t, &r) : is_ours(t, &r));
-	hop.internal = covered(t->rules.internal, t->rules.internal_count, &r.address);
+	hop.internal = is_internal(t, &r, hop.ours);
 	if (t->hops == 1 && t->rules.want_first_date)
 		note_first(t, &r, hop.ours);
 	if (hop.believed)

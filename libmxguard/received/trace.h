@@ -48,6 +48,11 @@ struct mxg_trace_rules {
 	bool submitted; /* on this host, by nobody's connection: what stands on top must be ours */
 	bool want_first_date; /* of hop 1, for first_date */
 	bool all_hops; /* read on to the end of the header for on_hop's sake */
+	bool every_field; /* on_field gets those above the answer, too, and whatever the answer is */
+	/* In place of `internal`; asked about the client of each field that is ours, and no other. */
+	bool (*is_internal)(void *context, const struct mxg_address *client);
+	/* The fields below an EXTERNAL answer, unread; false: no more of them. */
+	bool (*on_field)(void *context, unsigned number, const char *field, size_t len);
 	void (*on_hop)(void *context, const struct mxg_trace_hop *hop); /* may be NULL */
 	void *context;
 };
@@ -106,6 +111,10 @@ struct mxg_trace {
 enum mxg_trace_feed { MXG_TRACE_MORE, MXG_TRACE_DONE };
 
 void mxg_trace_init(struct mxg_trace *t, const struct mxg_trace_rules *rules);
+
+/* In place of bytes: the next Received field; `too_long`: of more than MXG_TRACE_FIELD_MAX bytes, which
+ * are not there. */
+void mxg_trace_take_field(struct mxg_trace *t, const char *field, size_t len, bool too_long);
 
 /* Takes the next bytes of the message, from its very first on, in pieces of
  * any size; LF or CRLF; an mbox "From " line may stand first. DONE: the answer

@@ -4,15 +4,18 @@
 
 static bool is_done(const struct mxg_trace *t)
 {
-	return t->closed || (t->outcome != MXG_TRACE_PENDING && !t->rules.all_hops) || t->hops > MXG_TRACE_HOPS_MAX;
+	bool answered = t->outcome != MXG_TRACE_PENDING && !t->rules.all_hops && t->rules.on_field == NULL;
+	return t->closed || answered || t->hops > MXG_TRACE_HOPS_MAX;
 }
 
 static void take(struct mxg_trace *t, enum mxg_header_event event)
 {
 	switch (event) {
 	case MXG_HEADER_LINE:
-		if (t->cutter.kind == MXG_HEADER_KIND_BROKEN)
+		if (t->cutter.kind == MXG_HEADER_KIND_BROKEN) {
+			t->rules.on_field = NULL; /* where the header ends, nobody can tell */
 			mxg_trace_take_trouble(t, MXG_TRACE_UNREADABLE, MXG_TRACE_BROKEN_HEADER);
+		}
 		t->cutter.wanted = mxg_header_is(&t->cutter, "received", 8);
 		break;
 	case MXG_HEADER_FIELD:

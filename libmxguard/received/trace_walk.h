@@ -5,8 +5,6 @@
 #include "received/trace.h"
 
 /* Between trace_feed.c, which takes the fields out of the header, and trace.c, which judges. */
-/* A whole Received field; `too_long`: of more than MXG_TRACE_FIELD_MAX bytes, which are not there. */
-void mxg_trace_take_field(struct mxg_trace *t, const char *field, size_t len, bool too_long);
 void mxg_trace_take_end(struct mxg_trace *t); /* the header has ended */
 void mxg_trace_take_trouble(struct mxg_trace *t, enum mxg_trace_outcome outcome,
 			    enum mxg_trace_reason reason); /* unless there is an answer already */

@@ -102,7 +102,10 @@ static void take_out(struct mxg_query *query)
 /* Ends the question. What is asked by those who are told begins anew. */
 static void conclude(struct mxg_query *query, struct mxg_reply *reply)
 {
+	struct mxg_dns_counts *counts = query->driver->counts;
 	take_out(query);
+	if (counts != NULL && reply->kind == MXG_ANSWER_FAILED)
+		counts->failed[reply->failure]++;
 	while (query->waiters != NULL)
 		tell(query, query->waiters, reply);
 	free(reply->records.data);
@@ -126,6 +129,8 @@ static bool send_through(struct mxg_query *query, enum mxg_channel_use use)
 	}
 	query->tried |= 1u << use;
 	query->driver->sent++;
+	if (query->driver->counts != NULL)
+		query->driver->counts->sent++;
 	mxg_channel_send(channel, query->bytes, query->len, &query->call);
 	return true;
 }
@@ -168,6 +173,11 @@ static void on_reply(struct mxg_call *call, const uint8_t *bytes, size_t len, en
 		return;
 	mxg_reply_restrict(&reply, &query->driver->policy->reply_rules);
 	conclude(query, &reply);
+}
+
+void mxg_driver_count(struct mxg_driver *d, struct mxg_dns_counts *counts)
+{
+	d->counts = counts;
 }
 
 /* To join one that has been out for longer than a server may take would be to wait with it for

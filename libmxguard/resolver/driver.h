@@ -38,6 +38,17 @@ void mxg_driver_forget(struct mxg_waiter *waiter); /* it is not called any more 
 
 /* Whether some server is not on loopback: what it says can be forged on its way. */
 bool mxg_driver_asks_outside(struct mxg_driver *driver);
+/* What was asked, and what came of it. */
+#define MXG_DNS_FAILURES (MXG_DNS_NOT_RECORDED + 1)
+struct mxg_dns_counts {
+	uint64_t sent; /* questions, those that were asked again included */
+	uint64_t failed[MXG_DNS_FAILURES]; /* by enum mxg_dns_failure */
+};
+/* A session's, over all its configurations (session.c); it lives as long as the session. */
+struct mxguard_session;
+const struct mxg_dns_counts *mxg_session_dns_counts(const struct mxguard_session *session);
+/* From now on counted there as well; it must outlive the driver. */
+void mxg_driver_count(struct mxg_driver *driver, struct mxg_dns_counts *counts);
 uint64_t mxg_driver_sent(const struct mxg_driver *driver); /* questions, those that were asked again included */
 
 /* Fills up to `count` entries, returns how many there are. */

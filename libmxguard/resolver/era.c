@@ -7,6 +7,7 @@
 #include "check/internal.h"
 #include "policy/domains_file.h"
 #include "policy/policy.h"
+#include "resolver/resolver.h"
 
 #define SPARE_MAX 64
 
@@ -122,6 +123,8 @@ struct mxguard_resolver *mxg_era_resolver(struct mxg_era *era)
 {
 	if (era->resolver == NULL)
 		mxguard_resolver_new(&era->resolver, era->policy, 0);
+	if (era->resolver != NULL)
+		mxg_resolver_count(era->resolver, era->counts);
 	return era->resolver;
 }
 

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "mxguard.h"
+#include "resolver/driver.h"
 
 /*
  * What belongs to one reading of the configuration, and the checks that were made under it. It
@@ -19,6 +20,7 @@ struct mxg_era {
 	struct mxguard_check *spare; /* for the next transaction */
 	size_t spare_count;
 	size_t remarks; /* told */
+	struct mxg_dns_counts *counts; /* the session's */
 };
 
 /* As mxguard_policy_load(). */

@@ -35,6 +35,7 @@ struct mxg_driver {
 	struct mxg_servers *servers; /* the newest */
 	struct mxg_query *buckets[MXG_QUERY_BUCKETS];
 	uint64_t sent;
+	struct mxg_dns_counts *counts; /* NULL: nobody counts */
 	bool closing;
 };
 

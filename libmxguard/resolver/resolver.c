@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "check/internal.h"
 #include "check/questions.h"
 #include "resolver/clock.h"
 #include "resolver/driver.h"
@@ -19,24 +20,61 @@
 struct wait {
 	struct mxg_waiter waiter; /* first: the one is the other */
 	struct wait *next, **at; /* of its job */
-	struct job *job;
+	struct mxg_job *job;
 	size_t number;
 };
 
-struct job {
-	struct job *next;
+enum stage { WAITING, DIRTY /* a reply came: run it */, FINISHED, STAGES };
+
+/* Its check knows it, so that nothing here looks through all of them for each reply. */
+struct mxg_job {
+	struct mxg_job *next, **at; /* among those of its stage */
+	struct mxguard_resolver *resolver;
 	struct mxguard_check *check;
 	struct wait *waits;
 	int64_t deadline; /* mxg_monotonic_ms() */
-	bool dirty; /* a reply came: run it */
-	bool finished;
+	enum stage stage;
 };
 
 struct mxguard_resolver {
 	struct mxguard_policy *policy;
 	struct mxg_driver *driver;
-	struct job *jobs;
+	struct mxg_job *jobs[STAGES];
+	int64_t soonest; /* no job that waits has an earlier deadline */
 };
+
+/* ---- stages ---------------------------------------------------------------------------- */
+
+static void leave_stage(struct mxg_job *job)
+{
+	*job->at = job->next;
+	if (job->next != NULL)
+		job->next->at = job->at;
+}
+
+static void enter_stage(struct mxg_job *job, enum stage stage)
+{
+	struct mxg_job **list = &job->resolver->jobs[stage];
+	job->stage = stage;
+	job->next = *list;
+	job->at = list;
+	if (job->next != NULL)
+		job->next->at = &job->next;
+	*list = job;
+	if (stage == WAITING && job->deadline < job->resolver->soonest)
+		job->resolver->soonest = job->deadline;
+}
+
+static void move(struct mxg_job *job, enum stage stage)
+{
+	leave_stage(job);
+	enter_stage(job, stage);
+}
+
+void mxg_resolver_count(struct mxguard_resolver *r, struct mxg_dns_counts *counts)
+{
+	mxg_driver_count(r->driver, counts);
+}
 
 /* ---- questions ------------------------------------------------------------------------- */
 
@@ -52,11 +90,11 @@ static void on_reply(struct mxg_waiter *waiter, struct mxg_reply *reply)
 {
 	struct wait *w = (struct wait *)waiter;
 	mxg_check_take(w->job->check, w->number, reply, (int64_t)time(NULL));
-	w->job->dirty = true;
+	move(w->job, DIRTY);
 	end_wait(w);
 }
 
-static struct wait *new_wait(struct job *job, size_t number)
+static struct wait *new_wait(struct mxg_job *job, size_t number)
 {
 	struct wait *w = calloc(1, sizeof(*w));
 	if (w == NULL)
@@ -69,14 +107,14 @@ static struct wait *new_wait(struct job *job, size_t number)
 	return w;
 }
 
-static void tell_failure(struct job *job, size_t number, enum mxg_dns_failure why)
+static void tell_failure(struct mxg_job *job, size_t number, enum mxg_dns_failure why)
 {
 	struct mxg_reply none = { .kind = MXG_ANSWER_FAILED, .failure = why };
 	mxg_check_take(job->check, number, &none, (int64_t)time(NULL));
-	job->dirty = true;
+	move(job, DIRTY);
 }
 
-static void ask_all(struct mxguard_resolver *r, struct job *job, bool late)
+static void ask_all(struct mxguard_resolver *r, struct mxg_job *job, bool late)
 {
 	const struct mxg_question *question;
 	size_t number;
@@ -90,7 +128,7 @@ static void ask_all(struct mxguard_resolver *r, struct job *job, bool late)
 }
 
 /* Takes the job off everything it waits for; `why` is told to the check unless it is 0. */
-static void detach(struct job *job, enum mxg_dns_failure why)
+static void detach(struct mxg_job *job, enum mxg_dns_failure why)
 {
 	while (job->waits != NULL) {
 		struct wait *w = job->waits;
@@ -105,15 +143,15 @@ static void detach(struct job *job, enum mxg_dns_failure why)
 
 /* Runs the check as far as it goes now. Past its deadline every question counts as timed out,
  * so that it comes to an end. */
-static int run_job(struct mxguard_resolver *r, struct job *job)
+static int run_job(struct mxguard_resolver *r, struct mxg_job *job)
 {
 	int progress = MXGUARD_PROGRESS_NEED_DNS;
 	bool late = mxg_monotonic_ms() >= job->deadline;
 	if (late)
 		detach(job, MXG_DNS_TIMEOUT);
-	job->dirty = true;
-	for (int round = 0; job->dirty && round < ROUNDS_MAX; round++) {
-		job->dirty = false;
+	move(job, DIRTY);
+	for (int round = 0; job->stage == DIRTY && round < ROUNDS_MAX; round++) {
+		move(job, WAITING);
 		progress = mxguard_check_run(job->check, (int64_t)time(NULL));
 		if (progress == MXGUARD_PROGRESS_NEED_DNS)
 			ask_all(r, job, late);
@@ -122,73 +160,100 @@ static int run_job(struct mxguard_resolver *r, struct job *job)
 		progress = mxguard_check_give_up(job->check, (int64_t)time(NULL));
 	if (progress != MXGUARD_PROGRESS_NEED_DNS) {
 		detach(job, MXG_DNS_OK);
-		job->finished = true;
+		move(job, FINISHED);
 	}
 	return progress;
 }
 
-static struct job **find_job(struct mxguard_resolver *r, const struct mxguard_check *check)
+static struct mxg_job *job_of(const struct mxguard_resolver *r, const struct mxguard_check *check)
 {
-	struct job **at = &r->jobs;
-	while (*at != NULL && (*at)->check != check)
-		at = &(*at)->next;
-	return at;
+	return check != NULL && check->job != NULL && check->job->resolver == r ? check->job : NULL;
 }
 
-static void remove_job(struct job **at)
+static void remove_job(struct mxg_job *job)
 {
-	struct job *job = *at;
-	*at = job->next;
+	job->check->job = NULL;
+	leave_stage(job);
 	free(job);
+}
+
+static struct mxg_job *new_job(struct mxguard_resolver *r, struct mxguard_check *check)
+{
+	struct mxg_job *job = calloc(1, sizeof(*job));
+	if (job == NULL)
+		return NULL;
+	if (check->job != NULL) /* another resolver's until now */
+		mxg_resolver_cancel(check->job->resolver, check);
+	job->resolver = r;
+	job->check = check;
+	job->deadline = INT64_MAX;
+	check->job = job;
+	enter_stage(job, WAITING);
+	return job;
 }
 
 int mxg_resolver_start(struct mxguard_resolver *r, struct mxguard_check *check, int timeout_ms)
 {
-	struct job **at = find_job(r, check), *job = *at;
 	if (check == NULL || timeout_ms < -1)
 		return MXGUARD_ERROR_INVALID;
-	if (job == NULL) {
-		job = calloc(1, sizeof(*job));
-		if (job == NULL)
-			return MXGUARD_ERROR_NOMEM;
-		*at = job;
-		job->check = check;
-	}
-	job->finished = false;
+	struct mxg_job *job = job_of(r, check);
+	if (job == NULL)
+		job = new_job(r, check);
+	if (job == NULL)
+		return MXGUARD_ERROR_NOMEM;
 	job->deadline = mxg_monotonic_ms() + (timeout_ms < 0 ? r->policy->timeout_ms : timeout_ms);
 	int progress = run_job(r, job);
-	if (job->finished)
-		remove_job(find_job(r, check));
+	if (job->stage == FINISHED)
+		remove_job(job);
 	return progress;
 }
 
 void mxg_resolver_cancel(struct mxguard_resolver *r, struct mxguard_check *check)
 {
-	struct job **at = find_job(r, check);
-	if (*at == NULL)
+	struct mxg_job *job = job_of(r, check);
+	if (job == NULL)
 		return;
-	detach(*at, MXG_DNS_OK);
-	remove_job(at);
+	detach(job, MXG_DNS_OK);
+	remove_job(job);
 }
 
 struct mxguard_check *mxg_resolver_next(struct mxguard_resolver *r)
 {
-	for (struct job **at = &r->jobs; *at != NULL; at = &(*at)->next) {
-		if (!(*at)->finished)
-			continue;
-		struct mxguard_check *check = (*at)->check;
-		remove_job(at);
-		return check;
-	}
-	return NULL;
+	struct mxg_job *job = r->jobs[FINISHED];
+	if (job == NULL)
+		return NULL;
+	struct mxguard_check *check = job->check;
+	remove_job(job);
+	return check;
 }
 
-static void run_jobs(struct mxguard_resolver *r)
+/* Those whose time is up are to be run, too. */
+static void look_at_deadlines(struct mxguard_resolver *r)
 {
 	int64_t now = mxg_monotonic_ms();
-	for (struct job *job = r->jobs; job != NULL; job = job->next)
-		if (!job->finished && (job->dirty || now >= job->deadline))
-			run_job(r, job);
+	if (now < r->soonest)
+		return;
+	r->soonest = INT64_MAX;
+	for (struct mxg_job *next, *job = r->jobs[WAITING]; job != NULL; job = next) {
+		next = job->next;
+		if (now >= job->deadline)
+			move(job, DIRTY);
+		else if (job->deadline < r->soonest)
+			r->soonest = job->deadline;
+	}
+}
+
+/* Each that is dirty now, once: one that runs out of rounds is dirty still, and is left to the next turn. */
+static void run_jobs(struct mxguard_resolver *r)
+{
+	look_at_deadlines(r);
+	struct mxg_job *job, *now = r->jobs[DIRTY];
+	if (now == NULL)
+		return;
+	now->at = &now; /* off the list, where those stand that are dirty again */
+	r->jobs[DIRTY] = NULL;
+	while ((job = now) != NULL)
+		run_job(r, job);
 }
 
 /* ---- polling ----------------------------------------------------------------------------- */
@@ -200,15 +265,11 @@ size_t mxg_resolver_pollfds(const struct mxguard_resolver *r, struct pollfd *fds
 
 int mxg_resolver_timeout(const struct mxguard_resolver *r)
 {
-	int64_t now = mxg_monotonic_ms(), least = INT64_MAX;
-	for (const struct job *job = r->jobs; job != NULL; job = job->next) {
-		if (job->finished || job->dirty)
-			return 0;
-		if (job->deadline - now < least)
-			least = job->deadline - now;
-	}
-	if (least == INT64_MAX)
+	if (r->jobs[DIRTY] != NULL || r->jobs[FINISHED] != NULL)
+		return 0;
+	if (r->jobs[WAITING] == NULL)
 		return -1; /* whatever is still out, nobody waits for it */
+	int64_t least = r->soonest - mxg_monotonic_ms(); /* may be early: then it is looked again */
 	int channels = mxg_driver_timeout(r->driver);
 	least = channels >= 0 && channels < least ? channels : least;
 	return least < 0 ? 0 : (int)least;
@@ -231,10 +292,9 @@ int mxguard_resolver_run(struct mxguard_resolver *r, struct mxguard_check *check
 	while (progress == MXGUARD_PROGRESS_NEED_DNS) {
 		mxg_driver_wait(r->driver, mxg_resolver_timeout(r));
 		run_jobs(r);
-		struct job *job = *find_job(r, check);
-		if (job == NULL || !job->finished)
+		if (check->job == NULL || check->job->stage != FINISHED)
 			continue;
-		remove_job(find_job(r, check));
+		remove_job(check->job);
 		progress = mxguard_check_run(check, (int64_t)time(NULL));
 		if (progress == MXGUARD_PROGRESS_NEED_DNS)
 			progress = mxguard_check_give_up(check, (int64_t)time(NULL));
@@ -258,6 +318,7 @@ int mxguard_resolver_new(struct mxguard_resolver **resolver, struct mxguard_poli
 		return MXGUARD_ERROR_NOMEM;
 	}
 	r->policy = mxguard_policy_ref(policy);
+	r->soonest = INT64_MAX;
 	*resolver = r;
 	return MXGUARD_ERROR_NONE;
 }
@@ -266,8 +327,9 @@ void mxguard_resolver_free(struct mxguard_resolver *r)
 {
 	if (r == NULL)
 		return;
-	while (r->jobs != NULL)
-		mxg_resolver_cancel(r, r->jobs->check);
+	for (enum stage stage = WAITING; stage < STAGES; stage++)
+		while (r->jobs[stage] != NULL)
+			mxg_resolver_cancel(r, r->jobs[stage]->check);
 	mxg_driver_free(r->driver);
 	mxguard_policy_unref(r->policy);
 	free(r);

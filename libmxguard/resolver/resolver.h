@@ -3,10 +3,13 @@
 #define MXG_RESOLVER_H
 
 #include "mxguard.h"
+#include "resolver/driver.h"
 
 /* The resolver of mxguard.h, polled: many checks at once. A session does this for whoever is not
  * the library, over the resolvers of all its configurations. */
 
+/* As mxg_driver_count(). */
+void mxg_resolver_count(struct mxguard_resolver *resolver, struct mxg_dns_counts *counts);
 /* Runs the check and returns what mxguard_check_run() returned. After NEED_DNS it is under way until
  * _next or _cancel gives it back. timeout_ms: for the whole check from now on, -1 the policy's. */
 int mxg_resolver_start(struct mxguard_resolver *resolver, struct mxguard_check *check, int timeout_ms);

@@ -100,6 +100,7 @@ static void begin_era(struct mxguard_session *s, struct mxg_era *era)
 	if (era == NULL)
 		return;
 	era->older = s->eras;
+	era->counts = &s->counts;
 	s->eras = era;
 	if ((s->flags & MXGUARD_SESSION_FLAG_NO_SNAPSHOT) == 0) {
 		s->looked = mxg_monotonic_ms();
@@ -127,6 +128,11 @@ static int load(struct mxguard_session *s, const struct stat *mark, char *messag
 		begin_era(s, era);
 	mxg_session_retire(s);
 	return result;
+}
+
+const struct mxg_dns_counts *mxg_session_dns_counts(const struct mxguard_session *s)
+{
+	return &s->counts;
 }
 
 /* again: also where it was said before. */

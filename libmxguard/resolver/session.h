@@ -26,6 +26,7 @@ struct mxguard_session {
 	bool wrong; /* what was read last */
 	int64_t tried, looked; /* mxg_monotonic_ms(): configuration, snapshot */
 	struct mxg_notice configuration, snapshot;
+	struct mxg_dns_counts counts; /* over all eras */
 	char remark[MXG_NOTICE_MAX];
 	char path[];
 };

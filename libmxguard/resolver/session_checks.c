@@ -59,7 +59,9 @@ int mxguard_session_decide(struct mxguard_session *s, struct mxguard_check *chec
 	int64_t until = timeout_ms < 0 ? INT64_MAX : mxg_monotonic_ms() + timeout_ms;
 	int dns_ms = check->policy->timeout_ms;
 	int progress = ask(check, &dns_ms, until);
-	if (progress == MXGUARD_PROGRESS_NEED_HEADER && read_header != NULL) {
+	bool more = progress == MXGUARD_PROGRESS_NEED_HEADER ||
+		    (progress == MXGUARD_PROGRESS_DONE && mxguard_check_wants_header(check) == 1);
+	if (more && read_header != NULL) {
 		progress = read_header(context, check);
 		if (progress == MXGUARD_ERROR_NONE)
 			progress = mxguard_check_header_end(check);

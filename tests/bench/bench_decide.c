@@ -108,7 +108,7 @@ static void measure(size_t prefixes)
 int main(int argc, char **argv)
 {
 	if (argc > 1 && strcmp(argv[1], "callgrind") == 0) {
-		struct mxguard_policy *policy = make_policy(1000);
+		struct mxguard_policy *policy = make_policy(10);
 		struct mxguard_check *check = NULL;
 		mxguard_check_new(&check, policy, NULL, 0);
 		for (int i = 0; i < 10000; i++)

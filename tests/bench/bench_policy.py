@@ -7,6 +7,7 @@ include its own work, and "service CPU" is what the kernel charged to the servic
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import pathlib
 import selectors
@@ -92,6 +93,34 @@ def latency_table(service: PolicyService, title: str, recipient: str, count: int
     print(f"  pipelined     {count / seconds:10.0f}{'':20}{(cpu(service.pid) - before) / count * 1e6:6.1f}")
 
 
+class Unread(PolicyService):
+    """The same loop around somebody who answers DUNNO and has read nothing."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        super().__init__(folder, pathlib.Path("/nonexistent"))
+        self._daemon.argv = [str(build.folder() / "tests" / "bench" / "unread-policy"), f"unix:{self.socket}"]
+
+
+def beside_unread(folder: pathlib.Path, configs: dict[str, pathlib.Path], count: int, rounds: int = 5) -> None:
+    """Requests a second of the service's CPU time, of those of the same loop that reads nothing."""
+    print(f"\nRequests per second of CPU, of a service that answers DUNNO unread in the same loop ({rounds} x {count})")
+    with contextlib.ExitStack() as stack:
+        services = {name: stack.enter_context(PolicyService(folder / f"unread-{name}", config))
+                    for name, config in configs.items()}
+        services["unread"] = stack.enter_context(Unread(folder / "unread"))
+        used: dict[str, list[float]] = {name: [] for name in services}
+        for _ in range(rounds):
+            for name, service in services.items():
+                closed_loop(service, 10, 200, "user@example.test")
+                before = cpu(service.pid)
+                closed_loop(service, 10, count, "user@example.test")
+                used[name].append(cpu(service.pid) - before)
+    bare = statistics.median(used["unread"])
+    for name, times in used.items():
+        median = statistics.median(times)
+        print(f"  {name:10} {median / count * 1e6:6.1f} µs/request   {bare / median:5.2f}")
+
+
 def idle_memory(service: PolicyService) -> None:
     before = resident(service.pid)
     clients = [service.client() for _ in range(1000)]
@@ -171,7 +200,9 @@ def restarts(folder: pathlib.Path, service: PolicyService, wanted: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of everything")
-    part = 10 if parser.parse_args().quick else 1
+    parser.add_argument("--unread", action="store_true", help="beside a service that reads nothing, and no more")
+    options = parser.parse_args()
+    part = 10 if options.quick else 1
     with temporary_folder() as folder, ScriptedDns() as dns:
         dns.update({("example.test", "MX"): answer("10 gw.example.test", ttl=86400),
                     ("gw.example.test", "A"): answer(GATEWAY, ttl=86400),
@@ -185,6 +216,9 @@ def main() -> None:
             **common, "state_dir": str(folder / "state"), "gateways": ({"name": "mx", "allow": "mx"},)})
         refreshed = mxguard("refresh", "-c", kept)
         print(build.command(), "refresh:", refreshed.returncode, refreshed.stderr.decode()[-300:].strip())
+        if options.unread:
+            beside_unread(folder, {"static": static, "snapshot": kept}, 20000 // part)
+            return
         with PolicyService(folder / "a", static) as service:
             latency_table(service, "Static peers", "user@example.test", 20000 // part)
             idle_memory(service)
@@ -192,6 +226,7 @@ def main() -> None:
             restarts(folder, service, 20000 // part)
         with PolicyService(folder / "b", kept) as service:
             latency_table(service, "From the snapshot (mx)", "user@example.test", 20000 // part)
+        beside_unread(folder, {"static": static, "snapshot": kept}, 20000 // part)
         print("DNS questions by deliveries:", len(dns.asked()) - 3)
 
 

@@ -171,12 +171,11 @@ static bool read_case(struct test_case *t, const char *path)
 
 static void free_case(struct test_case *t)
 {
-	@ @ @ char *all[] = { t->config, t->message, t->peer,       t->helo,      t->from,
-			      t->login,  t->place,   t->load_error, t->credential };
-	== = char * all[] = { t->config,          t->message,     t->peer,      t->helo,   t->from,
-			      t->login,           t->place,       t->subject,   t->issuer, t->fingerprint,
-			      t->key_fingerprint, t->certificate, t->load_error };
-	@ @ @ for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) free(all[i]);
+	char *all[] = { t->config,          t->message,     t->peer,       t->helo,      t->from,
+			t->login,           t->place,       t->subject,    t->issuer,    t->fingerprint,
+			t->key_fingerprint, t->certificate, t->load_error, t->credential };
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		free(all[i]);
 	for (size_t i = 0; i < t->rcpts; i++)
 		free(t->rcpt[i]);
 	for (size_t i = 0; i < t->expects; i++)
@@ -530,7 +529,8 @@ static void run_check(struct test_case *t, struct mxguard_check *c)
 				fail("wants DNS, asks nothing");
 			questions += asked;
 			rounds++;
-		} else if (progress == MXGUARD_PROGRESS_NEED_HEADER && t->message != NULL) {
+		} else if (t->message != NULL &&
+			   (progress == MXGUARD_PROGRESS_NEED_HEADER || mxguard_check_wants_header(c) == 1)) {
 			feed_header(t, c);
 		} else if (progress == MXGUARD_PROGRESS_NEED_HEADER) {
 			mxguard_check_give_up(c, t->now);
@@ -542,6 +542,18 @@ static void run_check(struct test_case *t, struct mxguard_check *c)
 		fail("%lld rounds, expected %lld", rounds, t->rounds);
 	if (t->questions >= 0 && questions != t->questions)
 		fail("%lld questions, expected %lld", questions, t->questions);
+}
+
+/* Of the log line, what has no other way out; NULL: it is none of these. */
+static const char *line_field(const struct mxguard_check *c, size_t i, const char *wanted)
+{
+	const char *key, *value;
+	if (strncmp(wanted, "origin", 6) != 0 && strcmp(wanted, "helo") != 0)
+		return NULL;
+	for (size_t n = 0; (value = mxguard_check_log_field(c, i, n, &key)) != NULL; n++)
+		if (strcmp(key, wanted) == 0)
+			return value;
+	return NULL;
 }
 
 static const char *actual(const struct mxguard_check *c, size_t i, const char *key, char buf[32])
@@ -565,6 +577,9 @@ static const char *actual(const struct mxguard_check *c, size_t i, const char *k
 		return mxguard_action_name(mxguard_check_would(c, i));
 	if (strcmp(key, "mode") == 0)
 		return mxguard_mode_name(mxguard_check_mode(c, i));
+	const char *of_line = line_field(c, i, key);
+	if (of_line != NULL)
+		return of_line;
 	snprintf(buf, 32, "%d", strcmp(key, "hop") == 0 ? mxguard_check_hop(c, i) : mxguard_check_reply_code(c, i));
 	return buf;
 }

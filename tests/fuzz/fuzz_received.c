@@ -73,7 +73,7 @@ static void check(const char *field, size_t len, unsigned mask)
 	inside(r.by, field, len);
 	inside(r.protocol, field, len);
 	inside(r.id, field, len);
-	inside(r.for_address, field, len);
+	inside(mxg_received_for(&r), field, len);
 	inside(r.date_text, field, len);
 	require(readable == (r.kind != MXG_RECEIVED_UNREADABLE));
 	require(readable || (!r.authenticated && r.address.family == 0));

@@ -15,7 +15,7 @@ from mxg.mxguard import mxguard
 
 def commands() -> list[str]:
     text = mxguard("--help").stdout.decode()
-    return re.findall(r"^  ([a-z]+) +\S", text, re.M)
+    return re.findall(r"^  ([a-z-]+) +\S", text, re.M)
 
 
 def on_terminal(*arguments: str, **environment: str) -> str:

@@ -15,12 +15,12 @@ import pytest
 from mxg import build
 
 FOLDER = build.command().parent / "completion"
-SECTIONS = {"doctor": 8, "milter": 8, "policy": 8, "refresh": 8, "trap": 8}
+SECTIONS = {"doctor": 8, "milter": 8, "policy": 8, "refresh": 8, "smtpd-filter": 8, "trap": 8}
 
 
 def commands() -> list[str]:
     text = subprocess.run([build.command(), "--help"], capture_output=True, text=True).stdout
-    return re.findall(r"^  ([a-z]+) +\S", text, re.M)
+    return re.findall(r"^  ([a-z-]+) +\S", text, re.M)
 
 
 def programs() -> list[tuple[str, ...]]:

@@ -20,13 +20,14 @@ KINDS = {
     "dovecot": r"(?:protocols|service|protocol|plugin|metric|import_environment)\b.*[{=]|(?:haproxy|login)_trusted_",
     "main.cf": r"(?:virtual_transport|milter_|smtpd_\w+|mailbox_command|guarded_\w+) =",
     "master.cf": r"\S+ +unix +[-ny] ",
-    "mxguard.conf": r"(?:mode|gateways|domains|domains_file|trace|internal|exempt|policies) = ",
+    "mxguard.conf": r"(?:mode|gateways|domains|domains_file|trace|internal|exempt|policies|trap) = ",
     "exim-transport": r"\w+:\n +driver = ",
     "exim-acl": r"(?:warn|defer|deny)\n",
+    "exim-main": r"tls_\w+ = ",
     "systemd": r"\[Service\]\n",
     # the commands of the text around it
     # and what is tried with the whole of it in the tests of the wrapper
-    "elsewhere": r"define\(|INPUT_MAIL_FILTER\(|example\.com\t|table people|argv=|:0\n|\.\.\. |mxguard: |printf|echo|systemctl|mxguard |meson|script/",
+    "elsewhere": r"define\(|filter \"|INPUT_MAIL_FILTER\(|example\.com\t|table people|argv=|:0\n|\.\.\. |mxguard: |printf|echo|systemctl|mxguard |meson|script/",
 }
 # What the text around them says of a block that is not for both versions of Dovecot
 ONLY_23 = re.compile(r"\$mail_plugins|^plugin \{|group_by = |^protocols = |^import_environment = ", re.M)
@@ -121,6 +122,10 @@ def check_exim_acl(exim, block):
     exim(acl=f"acl_check_rcpt:\n{block}  accept domains = +local_domains\n  deny\n")
 
 
+def check_exim_main(exim, block):
+    exim(main=block)
+
+
 def check_systemd(folder, block):
     """As a drop-in of the policy service's own unit."""
     if shutil.which("systemd-analyze") is None:
@@ -136,7 +141,7 @@ def check_systemd(folder, block):
 
 
 CHECKS = {"systemd": check_systemd, "dovecot": check_dovecot, "main.cf": check_main_cf, "master.cf": check_master_cf,
-          "mxguard.conf": check_mxguard_conf, "exim-transport": check_exim_transport, "exim-acl": check_exim_acl}
+          "mxguard.conf": check_mxguard_conf, "exim-transport": check_exim_transport, "exim-acl": check_exim_acl, "exim-main": check_exim_main}
 
 
 @pytest.mark.parametrize("block", blocks())

@@ -40,6 +40,7 @@ static const char conf[] =
 	"  { domains = [ \"cloud.example\" ]; gateways = ( { name = \"cloud\";"
 	"    certificate = { subject = \"mail.filter.example\"; verified = true; }; } ); },"
 	"  { domains = [ \"asking.example\" ]; gateways = ( { name = \"mx\"; allow = \"mx\"; } ); } );"
+	"trap = { directory = \"/nonexistent/trap\"; };"
 	"dns = { servers = [ \"127.0.0.1:9\" ]; timeout = \"200ms\"; };";
 
 static char path[] = "/tmp/mxguard-door-XXXXXX";
@@ -397,8 +398,18 @@ static void test_what_is_held(void **state)
 	mxg_door_field(door, "Subject", " x");
 	assert_int_equal(end()->reply.code, 550);
 	assert_true(mxg_door_message(door)->held);
+	assert_string_equal(mxg_door_message(door)->trap, ""); /* somebody might want it */
+	mxg_door_mail(door, "<a@sender.example>");
+	assert_int_equal(rcpt("<b@example.com>"), 250);
+	assert_true(mxg_door_is_holding(door));
+	mxg_door_field(door, "Subject", " x");
+	assert_int_equal(end()->reply.code, 550);
+	assert_int_equal(strncmp(mxg_door_message(door)->trap, "X-Mxguard-Trap: peer=" SPAMMER ";", 30), 0);
+	mxg_door_mail(door, "<>");
+	assert_int_equal(rcpt("<b@example.com>"), 550); /* a bounce */
 	mxg_door_mail(door, "<a@sender.example>");
 	assert_int_equal(rcpt("<postmaster@example.com>"), 250);
+	assert_false(mxg_door_is_holding(door));
 	assert_int_equal(rcpt("<a@example.com>"), 550); /* somebody gets it already */
 	mxg_door_field(door, "Subject", " x");
 	assert_int_equal(end()->reply.code, 250);
@@ -406,6 +417,18 @@ static void test_what_is_held(void **state)
 	mxg_door_hold(door, false);
 	mxg_door_mail(door, "<a@sender.example>");
 	assert_int_equal(rcpt("<a@example.com>"), 550);
+}
+
+/* Who was let in here and refused by the MTA has no say in what becomes of the message. */
+static void test_whom_the_mta_refuses(void **state)
+{
+	(void)state;
+	connect_from(SHARED, DOOR);
+	assert_int_equal(rcpt("<a@example.com>"), 250);
+	assert_int_equal(rcpt("<postmaster@example.com>"), 250);
+	mxg_door_withdraw(door);
+	mxg_door_field(door, "Subject", " x");
+	assert_int_equal(end()->reply.code, 550);
 }
 
 int main(void)
@@ -424,6 +447,7 @@ int main(void)
 		cmocka_unit_test(test_excess),
 		cmocka_unit_test(test_who_needs_dns_waits),
 		cmocka_unit_test(test_what_is_held),
+		cmocka_unit_test(test_whom_the_mta_refuses),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

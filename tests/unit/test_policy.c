@@ -250,7 +250,8 @@ static const struct mistake mistakes[] = {
 	  "t.conf:1: gateways.certificate.finger: found an unknown setting; expected fingerprint, subject or "
 	  "verified" },
 	{ "gateways = ( { name = \"g\"; cert = { }; } );",
-	  "t.conf:1: gateways.cert: found an unknown setting; expected name, allow, header or certificate" },
+	  "t.conf:1: gateways.cert: found an unknown setting; expected name, allow, header, "
+	  "certificate or origin" },
 	/* names */
 	{ "domains = [ \"a.example\", \"b..example\" ];",
 	  "t.conf:1: domains: found \"b..example\"; expected a domain name" },

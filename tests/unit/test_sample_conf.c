@@ -84,7 +84,7 @@ static void test_with_all_settings(void **state)
 	char text[ROOM];
 	(void)state;
 	read_sample(text);
-	assert_int_equal(uncomment(text, is_any), 36);
+	assert_int_equal(uncomment(text, is_any), 37);
 	char *secret = strstr(text, "value_file = "); /* which is not on this machine */
 	assert_non_null(secret);
 	memcpy(secret, "value      = ", 13);

@@ -29,14 +29,16 @@ static void read_file(char text[ROOM], const char *path)
 /* As messages and the manual call it. */
 static void full_name(const struct mxg_setting *row, char out[64])
 {
-	const char *prefix = (row->places & MXG_PLACE_FILE) != 0          ? ""
-			     : (row->places & MXG_PLACE_DNS) != 0         ? "dns."
-			     : (row->places & MXG_PLACE_TRACE) != 0       ? "trace."
-			     : (row->places & MXG_PLACE_TRAP) != 0        ? "trap."
-			     : (row->places & MXG_PLACE_GATEWAY) != 0     ? "gateways."
-			     : (row->places & MXG_PLACE_HEADER) != 0      ? "gateways.header."
-			     : (row->places & MXG_PLACE_CERTIFICATE) != 0 ? "gateways.certificate."
-									  : "policies.";
+	const char *prefix = (row->places & MXG_PLACE_FILE) != 0             ? ""
+			     : (row->places & MXG_PLACE_DNS) != 0            ? "dns."
+			     : (row->places & MXG_PLACE_TRACE) != 0          ? "trace."
+			     : (row->places & MXG_PLACE_TRAP) != 0           ? "trap."
+			     : (row->places & MXG_PLACE_GATEWAY) != 0        ? "gateways."
+			     : (row->places & MXG_PLACE_HEADER) != 0         ? "gateways.header."
+			     : (row->places & MXG_PLACE_CERTIFICATE) != 0    ? "gateways.certificate."
+			     : (row->places & MXG_PLACE_ORIGIN) != 0         ? "origin."
+			     : (row->places & MXG_PLACE_GATEWAY_ORIGIN) != 0 ? "gateways.origin."
+									     : "policies.";
 	snprintf(out, 64, "%s%s", prefix, row->name);
 }
 

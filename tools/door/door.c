@@ -10,9 +10,10 @@
 #include "../service/log.h"
 #include "base/address.h"
 #include "header.h"
+#include "metrics/metrics.h"
 
-#define LOG_LINE_MAX 4096
 #define TAG_MAX 2048
+#define TRAP_MAX 1024
 #define FAMILY_4 4
 
 /* Where a recipient stands; its number is the check's. */
@@ -27,6 +28,7 @@ enum stage { NOT_WAITING = 0, AT_RCPT, AT_HEADER };
 struct mxg_door {
 	struct mxg_desk *desk;
 	enum mxguard_place relayed;
+	unsigned flags; /* of its checks */
 	void *owner;
 	char *facts[MXG_DOOR_FACTS];
 	bool hold_next, hold; /* from the next transaction on; in this one */
@@ -36,10 +38,11 @@ struct mxg_door {
 	unsigned char *standings; /* enum standing */
 	size_t count, room; /* of them */
 	enum stage waits;
+	int64_t began; /* of the step, mxg_metrics_now() */
 	struct mxg_door_header *header;
 	struct mxg_door_reply reply;
 	struct mxg_door_message message;
-	char field[TAG_MAX];
+	char field[TAG_MAX], trap[TRAP_MAX];
 };
 
 static const struct mxg_door_reply accepted = { 250, "2.0.0", "Ok" };
@@ -59,9 +62,15 @@ struct mxg_door *mxg_door_new(struct mxg_desk *desk, enum mxguard_place relayed,
 		return NULL;
 	d->desk = desk;
 	d->relayed = relayed;
+	d->flags = MXGUARD_CHECK_FLAG_NO_OWN_FIELD;
 	d->owner = owner;
 	mxg_door_reset(d);
 	return d;
+}
+
+void mxg_door_expect_own_field(struct mxg_door *d)
+{
+	d->flags &= ~(unsigned)MXGUARD_CHECK_FLAG_NO_OWN_FIELD;
 }
 
 void *mxg_door_owner(const struct mxg_door *d)
@@ -145,7 +154,7 @@ static bool begin(struct mxg_door *d)
 {
 	if (d->check != NULL)
 		return true;
-	if (d->no_memory || mxg_desk_check(d->desk, &d->check, MXGUARD_CHECK_FLAG_NO_OWN_FIELD) != MXGUARD_ERROR_NONE)
+	if (d->no_memory || mxg_desk_check(d->desk, &d->check, d->flags) != MXGUARD_ERROR_NONE)
 		return false;
 	d->policy = mxguard_policy_ref(mxguard_session_policy(session(d)));
 	describe(d);
@@ -175,7 +184,7 @@ void mxg_door_reset(struct mxg_door *d)
 	d->count = 0;
 	d->waits = NOT_WAITING;
 	d->reply = our_trouble;
-	d->message = (struct mxg_door_message){ .reply = our_trouble, .field = "" };
+	d->message = (struct mxg_door_message){ .reply = our_trouble, .field = "", .trap = "" };
 }
 
 /* ---- RCPT -------------------------------------------------------------------------------------- */
@@ -199,14 +208,13 @@ static struct mxg_door_reply reply_of(const struct mxg_door *d, size_t i)
 
 static void log_decision(const struct mxg_door *d, size_t i)
 {
-	char line[LOG_LINE_MAX];
-	mxguard_check_log_line(d->check, i, line, sizeof(line));
-	mxg_log_info("%s", line);
+	mxg_desk_decided(d->desk, d->check, i, d->began);
 }
 
 static enum mxg_door_step trouble(struct mxg_door *d, const char *what)
 {
 	mxg_log_error("mxguard: %s: %s: the client is to try again later", mxg_desk_who(d->desk), what);
+	mxg_metrics_trouble(mxg_desk_metrics(d->desk));
 	d->reply = our_trouble;
 	return MXG_DOOR_READY;
 }
@@ -232,11 +240,9 @@ static bool any(const struct mxg_door *d, enum standing standing)
 	return d->count > 0 && memchr(d->standings, standing, d->count) != NULL;
 }
 
-/* Past `settle`, and for no other reason: the action says the one, the reason the other. */
 static bool is_to_be_held(const struct mxg_door *d, size_t i)
 {
-	return d->hold && !any(d, LET_IN) && mxguard_check_action(d->check, i) == MXGUARD_ACTION_REJECT &&
-	       strcmp(mxguard_check_text(d->check, i, MXGUARD_TEXT_REASON), "peer-not-a-gateway") == 0;
+	return d->hold && !any(d, LET_IN) && mxguard_check_trap(d->check, i, NULL, 0) == 1;
 }
 
 /* It shall not show in the field of a message that it does not get. */
@@ -266,6 +272,7 @@ static enum mxg_door_step conclude_rcpt(struct mxg_door *d, int progress)
 
 enum mxg_door_step mxg_door_rcpt(struct mxg_door *d, const char *recipient)
 {
+	d->began = mxg_metrics_now();
 	if (!begin(d) || !add_recipient(d, recipient))
 		return trouble(d, "out of memory");
 	int progress = mxguard_session_start(session(d), d->check, -1, d);
@@ -273,6 +280,22 @@ enum mxg_door_step mxg_door_rcpt(struct mxg_door *d, const char *recipient)
 		return conclude_rcpt(d, progress);
 	d->waits = AT_RCPT;
 	return MXG_DOOR_WAIT;
+}
+
+void mxg_door_withdraw(struct mxg_door *d)
+{
+	if (d->count > 0)
+		d->standings[d->count - 1] = REFUSED;
+}
+
+bool mxg_door_is_holding(const struct mxg_door *d)
+{
+	return any(d, HELD);
+}
+
+struct mxguard_policy *mxg_door_policy(const struct mxg_door *d)
+{
+	return d->policy;
 }
 
 /* ---- the header --------------------------------------------------------------------------------- */
@@ -337,6 +360,8 @@ static void judge(struct mxg_door *d)
 	struct wishes w = ask(d);
 	m->reply = w.all > 0 && w.refused == w.all ? reply_of(d, w.speaker) : accepted;
 	m->held = m->reply.code == 550 && any(d, HELD);
+	if (m->held && mxguard_check_trap(d->check, MXGUARD_ALL, d->trap, sizeof(d->trap)) == 1)
+		m->trap = d->trap;
 	m->quarantine = w.all > 0 && w.quarantined == w.all;
 	m->differ = (w.refused > 0 && w.refused < w.all) || (w.quarantined > 0 && w.quarantined < w.all);
 	if (m->reply.code == 250 && mxg_door_header_is_excessive(d->header))
@@ -361,13 +386,15 @@ enum mxg_door_step mxg_door_header_end(struct mxg_door *d)
 {
 	if (header(d) == NULL)
 		return trouble(d, d->check == NULL ? "a message without a recipient" : "out of memory");
+	d->began = mxg_metrics_now();
 	mxg_door_header_close(d->header);
 	const char *message_id = mxg_door_header_message_id(d->header);
 	if (message_id != NULL)
 		(void)mxguard_check_set_ids(d->check, NULL, message_id);
+	bool over = all_decided(d) && mxguard_check_wants_header(d->check) == 0;
 	int progress = mxguard_check_header_end(d->check);
 	if (progress == MXGUARD_ERROR_NONE)
-		progress = all_decided(d) ? MXGUARD_PROGRESS_DONE : mxguard_session_start(session(d), d->check, -1, d);
+		progress = over ? MXGUARD_PROGRESS_DONE : mxguard_session_start(session(d), d->check, -1, d);
 	if (progress != MXGUARD_PROGRESS_NEED_DNS)
 		return conclude_message(d, progress);
 	d->waits = AT_HEADER;

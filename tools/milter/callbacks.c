@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 
 #include "../door/header.h"
+#include "../door/trapped.h"
+#include "../service/desk.h"
 #include "../service/log.h"
 #include "../service/moment.h"
 #include "../xtext.h"
@@ -27,7 +29,9 @@ struct connection {
 	struct mxg_waiter waiter;
 	unsigned long steps; /* SMFIP_…: what was agreed on */
 	bool may_quarantine;
+	bool sees_bodies; /* copies can be kept of what is refused */
 	bool in_transaction;
+	struct mxg_trapped trapped;
 };
 
 static struct connection *of(SMFICTX *ctx)
@@ -43,6 +47,7 @@ static sfsistat go_on(const struct connection *c, unsigned long no_reply)
 
 static void end_transaction(struct connection *c)
 {
+	mxg_trapped_discard(&c->trapped);
 	if (c->in_transaction)
 		atomic_fetch_sub(&the_milter->transactions, 1);
 	c->in_transaction = false;
@@ -85,6 +90,21 @@ static bool is_crowded(void)
 	return true;
 }
 
+/* shared.lock is held. */
+static bool has_trap(void)
+{
+	struct mxguard_policy *policy = mxguard_session_policy(mxg_desk_session(the_milter->shared.desk));
+	return policy != NULL && mxguard_policy_trap(policy) != NULL;
+}
+
+static bool wants_bodies(void)
+{
+	pthread_mutex_lock(&the_milter->shared.lock);
+	bool wanted = has_trap();
+	pthread_mutex_unlock(&the_milter->shared.lock);
+	return wanted;
+}
+
 static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps, unsigned long f2,
 			     unsigned long f3, unsigned long *wanted_actions, unsigned long *wanted_steps,
 			     unsigned long *wanted_f2, unsigned long *wanted_f3)
@@ -102,6 +122,9 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long 
 	c->may_quarantine = the_milter->quarantine && (actions & SMFIF_QUARANTINE) != 0;
 	c->steps = steps & (SMFIP_NOBODY | SMFIP_NODATA | SMFIP_NOUNKNOWN | SMFIP_HDR_LEADSPC | SMFIP_NR_CONN |
 			    SMFIP_NR_HELO | SMFIP_NR_MAIL | SMFIP_NR_HDR);
+	c->sees_bodies = wants_bodies();
+	if (c->sees_bodies)
+		c->steps &= ~(unsigned long)SMFIP_NOBODY;
 	*wanted_actions = ACTIONS | (c->may_quarantine ? SMFIF_QUARANTINE : 0) | (actions & SMFIF_SETSYMLIST);
 	*wanted_steps = c->steps;
 	*wanted_f2 = *wanted_f3 = 0;
@@ -197,6 +220,7 @@ static sfsistat on_mail(SMFICTX *ctx, char **arguments)
 	struct connection *c = of(ctx);
 	end_transaction(c);
 	pthread_mutex_lock(&the_milter->shared.lock);
+	mxg_door_hold(c->waiter.door, c->sees_bodies && has_trap());
 	mxg_door_mail(c->waiter.door, arguments[0]);
 	mxg_door_tell(c->waiter.door, MXG_DOOR_ID, value_of(ctx, "i"));
 	mxg_door_tell(c->waiter.door, MXG_DOOR_LOGIN, value_of(ctx, "{auth_authen}"));
@@ -249,6 +273,8 @@ static sfsistat on_field(SMFICTX *ctx, char *name, char *value)
 {
 	struct connection *c = of(ctx);
 	mxg_door_field(c->waiter.door, name, value);
+	if (mxg_door_is_holding(c->waiter.door))
+		mxg_trapped_field(&c->trapped, name, (c->steps & SMFIP_HDR_LEADSPC) != 0 ? "" : " ", value);
 	return go_on(c, SMFIP_NR_HDR);
 }
 
@@ -261,7 +287,15 @@ static sfsistat on_header_end(SMFICTX *ctx)
 	const struct mxg_door_message *m = mxg_door_message(c->waiter.door);
 	sfsistat status = m->held ? SMFIS_CONTINUE : answer(ctx, mxg_door_reply(c->waiter.door));
 	pthread_mutex_unlock(&the_milter->shared.lock);
+	if (m->held && m->trap[0] != '\0')
+		mxg_trapped_begin(&c->trapped, mxg_door_policy(c->waiter.door), m->trap, "milter");
 	return status;
+}
+
+static sfsistat on_body(SMFICTX *ctx, unsigned char *bytes, size_t length)
+{
+	mxg_trapped_bytes(&of(ctx)->trapped, (const char *)bytes, length);
+	return SMFIS_CONTINUE;
 }
 
 /* From the last one on: the numbers of those above stay what they are. */
@@ -307,6 +341,7 @@ static sfsistat on_message_end(SMFICTX *ctx)
 	struct connection *c = of(ctx);
 	const struct mxg_door_message *m = mxg_door_message(c->waiter.door);
 	sfsistat status = answer(ctx, &m->reply);
+	mxg_trapped_finish(&c->trapped, "milter");
 	if (m->reply.code == 250 && !change(ctx, c, m)) {
 		mxg_log_error("mxguard: milter: the MTA does not take the changes: the client is to try again later");
 		status = SMFIS_TEMPFAIL;
@@ -356,6 +391,7 @@ bool mxg_milter_register(struct mxg_milter *milter)
 		.xxfi_envrcpt = on_rcpt,
 		.xxfi_header = on_field,
 		.xxfi_eoh = on_header_end,
+		.xxfi_body = on_body,
 		.xxfi_eom = on_message_end,
 		.xxfi_abort = on_abort,
 		.xxfi_close = on_close,

@@ -9,6 +9,7 @@
 
 #include "desk.h"
 #include "log.h"
+#include "metrics/metrics.h"
 #include "mxguard.h"
 #include "tagged.h"
 
@@ -19,6 +20,7 @@
 struct mxg_pending {
 	struct mxguard_check *check;
 	void *owner;
+	int64_t began; /* mxg_metrics_now() */
 	char instance[]; /* "": none */
 };
 
@@ -53,6 +55,11 @@ void mxg_decider_free(struct mxg_decider *d)
 		return;
 	mxg_desk_free(d->desk);
 	free(d);
+}
+
+struct mxg_desk *mxg_decider_desk(const struct mxg_decider *d)
+{
+	return d->desk;
 }
 
 void mxg_decider_reload(struct mxg_decider *d)
@@ -105,48 +112,49 @@ static void fill(struct mxguard_check *check, const struct mxg_request *q)
 	mxguard_check_add_recipient(check, q->recipient, NULL);
 }
 
-static void reply_trouble(struct mxg_response *reply, const char *what)
+static void reply_trouble(const struct mxg_decider *d, struct mxg_response *reply, const char *what)
 {
 	reply->kind = MXG_RESPONSE_NOTHING;
+	mxg_metrics_trouble(mxg_desk_metrics(d->desk));
 	mxg_log_error("mxguard: policy: %s: no reply is given, so that the MTA defers", what);
 }
 
 /* Something of ours stands between the client and us: who the boundary peer is, only the
  * header tells, and the plugin or the wrapper will read it. */
-static void reply_internal(struct mxg_response *reply, const struct mxguard_check *check)
+static void reply_internal(const struct mxg_decider *d, struct mxg_response *reply, const struct mxguard_check *check)
 {
 	const char *peer = mxguard_check_text(check, 0, MXGUARD_TEXT_PEER);
 	bool judged = mxguard_check_text(check, 0, MXGUARD_TEXT_BOUNDARY_PEER)[0] != '\0';
 	reply->kind = MXG_RESPONSE_PASS;
+	mxg_metrics_left(mxg_desk_metrics(d->desk));
 	mxg_log_info("mxguard: policy: peer=%s is %s: rcpt=<%s> is decided after the header",
 		     peer[0] == '\0' ? "-" : peer, judged ? "a gateway if its header says so" : "internal",
 		     mxguard_check_text(check, 0, MXGUARD_TEXT_RECIPIENT));
 }
 
-static void reply_decided(struct mxg_decider *d, struct mxg_response *reply, const struct mxguard_check *check,
-			  const char *instance)
+static void reply_decided(struct mxg_decider *d, struct mxg_response *reply, const struct mxg_pending *p)
 {
-	char line[LOG_LINE_MAX], tag[TAG_MAX];
+	const struct mxguard_check *check = p->check;
+	char tag[TAG_MAX];
 	enum mxguard_action action = mxguard_check_action(check, 0);
-	mxguard_check_log_line(check, 0, line, sizeof(line));
-	mxg_log_info("%s", line);
+	mxg_desk_decided(d->desk, check, 0, p->began);
 	reply->kind = MXG_RESPONSE_PASS;
 	if (action == MXGUARD_ACTION_REJECT || action == MXGUARD_ACTION_DEFER)
 		mxg_response_refuse(reply, mxguard_check_reply_code(check, 0),
 				    mxguard_check_text(check, 0, MXGUARD_TEXT_STATUS),
 				    mxguard_check_text(check, 0, MXGUARD_TEXT_REPLY));
-	else if (mxguard_check_tag(check, 0, tag, sizeof(tag)) == 1 && mxg_tagged_first(&d->tagged, instance, tag))
+	else if (mxguard_check_tag(check, 0, tag, sizeof(tag)) == 1 && mxg_tagged_first(&d->tagged, p->instance, tag))
 		mxg_response_add(reply, tag);
 }
 
 static void make_reply(struct mxg_decider *d, struct mxg_response *reply, const struct mxg_pending *p, int progress)
 {
 	if (progress == MXGUARD_PROGRESS_DONE)
-		reply_decided(d, reply, p->check, p->instance);
+		reply_decided(d, reply, p);
 	else if (progress == MXGUARD_PROGRESS_NEED_HEADER)
-		reply_internal(reply, p->check);
+		reply_internal(d, reply, p->check);
 	else
-		reply_trouble(reply, progress == MXGUARD_ERROR_NOMEM ? "out of memory" : "the check cannot go on");
+		reply_trouble(d, reply, progress == MXGUARD_ERROR_NOMEM ? "out of memory" : "the check cannot go on");
 }
 
 /* Before RCPT, and after it with several recipients, there is none to decide about. */
@@ -169,6 +177,7 @@ static struct mxg_pending *new_pending(const char *instance, void *owner)
 	if (p == NULL)
 		return NULL;
 	p->check = NULL;
+	p->began = mxg_metrics_now();
 	p->owner = owner;
 	memcpy(p->instance, instance, len);
 	return p;
@@ -196,7 +205,7 @@ struct mxg_pending *mxg_decider_ask(struct mxg_decider *d, const struct mxg_requ
 		return NULL;
 	struct mxg_pending *p = new_pending(or_empty(q->instance), owner);
 	if (p == NULL) {
-		reply_trouble(reply, "out of memory");
+		reply_trouble(d, reply, "out of memory");
 		return NULL;
 	}
 	int progress = start(d, q, p);

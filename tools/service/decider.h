@@ -15,6 +15,8 @@ struct mxg_pending; /* one request that waits for DNS */
 
 /* NULL with a message on the log, and *status for exit(3). */
 struct mxg_decider *mxg_decider_new(const char *config, int *status);
+struct mxg_desk;
+struct mxg_desk *mxg_decider_desk(const struct mxg_decider *decider);
 void mxg_decider_free(struct mxg_decider *decider);
 /* Reads the configuration again. Where it is wrong, the old one stays, and the log says so. */
 void mxg_decider_reload(struct mxg_decider *decider);

@@ -6,13 +6,16 @@
 #include <sysexits.h>
 
 #include "log.h"
+#include "metrics/metrics.h"
 #include "mxguard.h"
 
 #define MESSAGE_MAX 1024
+#define LOG_LINE_MAX 4096
 
 struct mxg_desk {
 	struct mxguard_session *session;
 	const char *who;
+	struct mxg_metrics *metrics;
 };
 
 static void tell_notices(struct mxg_desk *d)
@@ -50,6 +53,7 @@ void mxg_desk_free(struct mxg_desk *d)
 {
 	if (d == NULL)
 		return;
+	mxg_metrics_close(d->metrics);
 	mxguard_session_free(d->session);
 	free(d);
 }
@@ -64,7 +68,38 @@ int mxg_desk_check(struct mxg_desk *d, struct mxguard_check **check, unsigned fl
 {
 	int result = mxguard_session_check(d->session, check, flags);
 	tell_notices(d);
+	mxg_metrics_observe(d->metrics, d->session);
 	return result;
+}
+
+int mxg_desk_open_metrics(struct mxg_desk *d, const char *spec)
+{
+	char message[MESSAGE_MAX];
+	if (spec == NULL)
+		return 0;
+	d->metrics = mxg_metrics_open(d->who, spec, message, sizeof(message));
+	if (d->metrics == NULL) {
+		mxg_log_error("mxguard: %s: %s", d->who, message);
+		return EX_OSERR;
+	}
+	mxg_metrics_observe(d->metrics, d->session);
+	return 0;
+}
+
+struct mxg_metrics *mxg_desk_metrics(const struct mxg_desk *d)
+{
+	return d->metrics;
+}
+
+void mxg_desk_decided(const struct mxg_desk *d, const struct mxguard_check *check, size_t index, int64_t began)
+{
+	char line[LOG_LINE_MAX];
+	mxguard_check_log_line(check, index, line, sizeof(line));
+	mxg_log_info("%s", line);
+	if (d->metrics == NULL)
+		return;
+	mxg_metrics_decided(d->metrics, check, index, mxg_metrics_now() - began);
+	mxg_metrics_observe(d->metrics, d->session); /* what was asked of DNS meanwhile */
 }
 
 struct mxguard_session *mxg_desk_session(const struct mxg_desk *d)

@@ -4,7 +4,9 @@
 
 #include <poll.h>
 #include <stddef.h>
+#include <stdint.h>
 
+struct mxg_metrics;
 struct mxguard_check;
 struct mxguard_session;
 
@@ -20,6 +22,13 @@ void mxg_desk_free(struct mxg_desk *desk);
 void mxg_desk_reload(struct mxg_desk *desk);
 /* A new check, or a negative enum mxguard_error. */
 int mxg_desk_check(struct mxg_desk *desk, struct mxguard_check **check, unsigned flags);
+
+/* Tells at `spec` what is counted, as long as the desk lives; NULL: nothing is. Signals that the service
+ * waits for must be blocked before. 0, or an exit status after a message on the log. */
+int mxg_desk_open_metrics(struct mxg_desk *desk, const char *spec);
+struct mxg_metrics *mxg_desk_metrics(const struct mxg_desk *desk); /* NULL: nothing is counted */
+/* A recipient is decided: it is logged and counted. began: mxg_metrics_now() when it was asked. */
+void mxg_desk_decided(const struct mxg_desk *desk, const struct mxguard_check *check, size_t index, int64_t began);
 
 struct mxguard_session *mxg_desk_session(const struct mxg_desk *desk);
 const char *mxg_desk_who(const struct mxg_desk *desk);

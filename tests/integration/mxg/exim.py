@@ -49,9 +49,11 @@ class Exim:
     def __init__(self, folder: pathlib.Path, *, address: str = "192.0.2.1", port: int = 25,
                  main: str = "", acl: str = DEFAULT_ACL, routers: str = "", transports: str = "",
                  authenticators: str = "", resolver: str | None = None,
-                 domains: str = "example.test", tls_hosts: str = "") -> None:
+                 domains: str = "example.test", tls_hosts: str = "",
+                 hostname: str = "mail.example.test") -> None:
         self.folder, self.address, self.port, self.domains = folder, address, port, domains
         self.main, self.acl, self.resolver, self.tls_hosts = main, acl, resolver, tls_hosts
+        self.hostname = hostname
         self.routers = routers or "all:\n  driver = accept\n  domains = +local_domains\n" \
                                   "  transport = file\n"
         self.transports = transports or \
@@ -121,7 +123,7 @@ exim_path = {self._exim}
 spool_directory = {self.folder}/spool
 log_file_path = {self.folder}/log/%s
 pid_file_path = {self.folder}/exim.pid
-primary_hostname = mail.example.test
+primary_hostname = {self.hostname}
 qualify_domain = example.test
 domainlist local_domains = {self.domains}
 hostlist relay_from = <; 127.0.0.1 ; ::1
