@@ -52,6 +52,7 @@ struct mxg_door_message {
 	bool quarantine; /* what is to be done for every recipient */
 	bool differ; /* recipients' answers differ: it goes on, and who delivers it decides once more */
 	bool held; /* refused only now, since somebody wanted to see it: mxg_door_hold() */
+	const char *trap; /* the field of a copy that is to be kept (mxguard_check_trap()); "": none */
 	const char *field; /* for the top, with CRLF (mxguard_check_tag()); "": none */
 	const struct mxg_door_header *header; /* what has to go */
 };
@@ -60,6 +61,8 @@ struct mxg_door_message {
  * MXGUARD_PLACE_DOOR where they pass our refusals on to a client that waits, MXGUARD_PLACE_QUEUED where they
  * have taken the message already. */
 struct mxg_door *mxg_door_new(struct mxg_desk *desk, enum mxguard_place relayed, void *owner);
+/* For MTAs that have written their own Received field on top of the header when they show it. */
+void mxg_door_expect_own_field(struct mxg_door *door);
 void *mxg_door_owner(const struct mxg_door *door);
 /* NULL is allowed. */
 void mxg_door_free(struct mxg_door *door);
@@ -73,6 +76,8 @@ void mxg_door_tell(struct mxg_door *door, enum mxg_door_fact fact, const char *t
 /* MAIL; ends what was before. */
 void mxg_door_mail(struct mxg_door *door, const char *sender);
 enum mxg_door_step mxg_door_rcpt(struct mxg_door *door, const char *recipient);
+/* The MTA itself has refused the last recipient. */
+void mxg_door_withdraw(struct mxg_door *door);
 /* The header of the message, by one or the other (see header.h). */
 void mxg_door_field(struct mxg_door *door, const char *name, const char *value);
 void mxg_door_bytes(struct mxg_door *door, const char *bytes, size_t length);
@@ -89,9 +94,13 @@ const struct mxg_door_reply *mxg_door_reply(const struct mxg_door *door);
 /* … of the header's end. */
 const struct mxg_door_message *mxg_door_message(const struct mxg_door *door);
 
-/* From the next MAIL on: recipients that would be refused for certain (`direct`, reason
- * peer-not-a-gateway) are let in, and the message is refused at its end, so that it can be seen. Who is
- * to get the message besides has to come again: refused is all of it or nothing. */
+/* From the next MAIL on: recipients whose message may be trapped (mxguard_check_trap()) are let in, and
+ * it is refused at its end, so that a copy can be kept. Who is to get the message besides has to come
+ * again: refused is all of it or nothing. */
 void mxg_door_hold(struct mxg_door *door, bool hold);
+/* Whether a recipient of this transaction was let in so. */
+bool mxg_door_is_holding(const struct mxg_door *door);
+/* What the transaction is judged by, until it is over. */
+struct mxguard_policy *mxg_door_policy(const struct mxg_door *door);
 
 #endif
