@@ -20,8 +20,12 @@ static sfsistat end_header(SMFICTX *ctx)
 
 int main(int argc, char **argv)
 {
-	struct smfiDesc filter = { .xxfi_name = argv[0], .xxfi_version = SMFI_VERSION, .xxfi_envfrom = go_on,
-				   .xxfi_envrcpt = go_on, .xxfi_header = take_field, .xxfi_eoh = end_header,
+	struct smfiDesc filter = { .xxfi_name = argv[0],
+				   .xxfi_version = SMFI_VERSION,
+				   .xxfi_envfrom = go_on,
+				   .xxfi_envrcpt = go_on,
+				   .xxfi_header = take_field,
+				   .xxfi_eoh = end_header,
 				   .xxfi_eom = end_header };
 	if (argc != 2 || smfi_register(filter) != MI_SUCCESS || smfi_setconn(argv[1]) != MI_SUCCESS)
 		return 1;

@@ -57,9 +57,9 @@ struct mxg_door_message {
 	const struct mxg_door_header *header; /* what has to go */
 };
 
-/* NULL: no memory. owner: whatever mxg_door_owner() is to return. relayed: what is behind internal
- * peers, MXGUARD_PLACE_DOOR where they pass our refusals on to a client that waits,
- * MXGUARD_PLACE_QUEUED where they have taken the message already. */
+/* NULL: no memory. owner: whatever mxg_door_owner() is to return. relayed: what is behind internal peers,
+ * MXGUARD_PLACE_DOOR where they pass our refusals on to a client that waits, MXGUARD_PLACE_QUEUED where they
+ * have taken the message already. */
 struct mxg_door *mxg_door_new(struct mxg_desk *desk, enum mxguard_place relayed, void *owner);
 /* For MTAs that have written their own Received field on top of the header when they show it. */
 void mxg_door_expect_own_field(struct mxg_door *door);

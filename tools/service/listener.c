@@ -49,8 +49,8 @@ static bool parse_port(const char *text, in_port_t *port)
 	return *end == '\0' && number > 0 && number < 65536;
 }
 
-/* "127.0.0.1:10033" or "[::1]:10033", the latter behind "inet:", too. The protocol proves nobody's identity: other hosts must
- * not ask. */
+/* "127.0.0.1:10033" or "[::1]:10033", the latter behind "inet:", too. The protocol proves nobody's
+ * identity: other hosts must not ask. */
 static const char *parse_inet(const char *text, union address *address, socklen_t *len)
 {
 	char host[64];
