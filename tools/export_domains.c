@@ -136,7 +136,7 @@ static void write_class(FILE *to, size_t number, const struct mxg_prefixes *pref
 	fputs(" {0.0.0.0/0 REJECT not an authorized gateway} {::/0 REJECT not an authorized gateway} }\n", to);
 }
 
-/* The whole address is looked up: an exact name does not stand for names below it. */
+/* The whole address is looked up: an exact name does not stand for names below it. main.cf writes $ twice. */
 static void put_recipients(void *to, const char *domain, size_t set, const struct mxg_prefixes *prefixes)
 {
 	const char *c = domain + (domain[0] == '*');
@@ -144,7 +144,7 @@ static void put_recipients(void *to, const char *domain, size_t set, const struc
 	fputs(domain[0] == '*' ? " {/@.+" : " {/@", to);
 	for (; *c != '\0'; c++)
 		fprintf(to, *c == '.' ? "\\%c" : "%c", *c);
-	fprintf(to, "$/ mxguard_set_%zu}", set + 1);
+	fprintf(to, "$$/ mxguard_set_%zu}", set + 1);
 }
 
 /* What a class holds stands in main.cf alone: access tables cannot name other tables (RESTRICTION_CLASS_README). */

@@ -113,6 +113,59 @@ def test_resubmitted(doctor):
     assert doctor(resubmitted="accept")[0]["resubmitted"] == "warning"
 
 
+@pytest.mark.parametrize("main, master", [
+    ({"content_filter": "scan:dummy"}, LINE),
+    ({}, LINE + "smtp inet n - n - - smtpd\n  -o content_filter=scan:[127.0.0.1]:10025\n"),
+    ({}, LINE + "smtp inet n - n - - smtpd\n  -o { content_filter = scan:dummy }\n")])
+def test_postfix_content_filter(doctor, main, master):
+    assert doctor(main, master)[0]["resubmission"] == "note" and "scan:" in doctor.text
+
+
+@pytest.mark.parametrize("master", [LINE, LINE + "smtp inet n - n - - smtpd\n  -o content_filter=\n",
+                                    LINE + "#smtp inet n - n - - smtpd -o content_filter=scan:dummy\n"])
+def test_no_content_filter(doctor, master):
+    assert "resubmission" not in doctor(None, master)[0]
+
+
+def resubmissions(result):
+    found = [json.loads(line) for line in result.stdout.decode().splitlines()]
+    return [each["text"] for each in found if each["check"] == "resubmission"]
+
+
+@pytest.mark.skipif(not exim.path(), reason="Exim is not unpacked")
+@pytest.mark.parametrize("transport, told", [
+    ("command = /usr/sbin/exim4 -oMr spam-scanned -bS\n  use_bsmtp", "command = /usr/sbin/exim4 -oMr spam-scanned -bS"),
+    ("command = /usr/bin/spamc -u $local_part -e /usr/sbin/sendmail -i $local_part", "command = /usr/bin/spamc"),
+    ("command = /usr/bin/delivery\n  transport_filter = /usr/bin/spamc -x", "transport_filter = /usr/bin/spamc -x"),
+    ("command = /usr/lib/dovecot/dovecot-lda -d $local_part", None)])
+def test_exim_filters(folder, mxguard_config, root, transport, told):
+    """What a real Exim says of its transports."""
+    mta = exim.Exim(folder / "exim", transports=f"file:\n  driver = pipe\n  {transport}\n  user = nobody\n")
+    mta._make_folders()
+    mta.write_config()
+    script = f"mount -t tmpfs none /usr/local/sbin && ln -s {exim.path()} /usr/local/sbin/exim4 && exec \"$@\""
+    result = run(mta._argv()[:-1] + ["unshare", "-m", "sh", "-c", script, "sh", str(build.command()), "doctor", "-c",
+                                     str(mxguard_config(settings())), "--exim", str(mta.config), "--no-dns", "--json"])
+    found = resubmissions(result)
+    assert len(found) == (told is not None), result
+    assert told is None or told in found[0] and "Exim hands mail" in found[0]
+
+
+@pytest.mark.parametrize("path, line, told", [
+    ("/home/vpopmail/etc/tcp.smtp", ':allow,QMAILQUEUE="/var/qmail/bin/qmail-scanner-queue.pl"', True),
+    ("/home/vpopmail/etc/tcp.smtp", '127.:allow,RELAYCLIENT=""', False),
+    ("/home/vpopmail/etc/tcp.smtp", '#:allow,QMAILQUEUE="/var/qmail/bin/simscan"', False),
+    ("/var/qmail/supervise/qmail-smtpd/run", 'QMAILQUEUE="/var/qmail/bin/simscan"; export QMAILQUEUE', True)])
+def test_qmail_queue(mxguard_config, root, path, line, told):
+    """Real files, at their places in a mount namespace."""
+    script = f'mount -t tmpfs none /{path.split("/")[1]} && mkdir -p "$(dirname {path})" && printf "%s\\n" "$LINE" >{path} && exec "$@"'
+    result = run(["unshare", "-m", "env", f"LINE={line}", "sh", "-c", script, "sh", str(build.command()), "doctor", "-c",
+                  str(mxguard_config(settings())), "--no-dns", "--json"])
+    found = [text for text in resubmissions(result) if "qmail" in text]
+    assert len(found) == told, result
+    assert not told or line[line.index("QMAILQUEUE"):] in found[0]
+
+
 def test_trusted_relays_are_fine(doctor):
     found, _ = doctor({"smtpd_authorized_xforward_hosts": "198.51.100.7", "mynetworks": "127.0.0.0/8 198.51.100.7 10.9.0.0/16"},
                       internal=["198.51.100.7"], origins=["127.0.0.0/8", "10.9.0.0/16"])

@@ -9,7 +9,8 @@ import pytest
 
 from mxg.dns_script import answer, nodata, nxdomain, servfail
 from mxg.mxguard import mxguard
-from mxg.process import program
+from mxg import smtp
+from mxg.process import program, wait_until
 
 GATEWAYS = [{"name": "static", "allow": "ip4:192.0.2.0/25 ip4:192.0.2.128/25 ip6:2001:db8:25::/48"},
             {"name": "mx", "allow": "mx"},
@@ -36,7 +37,7 @@ def config(folder, scripted_dns, mxguard_config):
 def export(config, *arguments: str, status: int = 0) -> tuple[str, str]:
     result = mxguard("export", "-c", config, *arguments)
     assert result.returncode == status, result.stderr
-    return result.stdout.decode(), result.stderr.decode()
+    return result.stdout.decode("latin-1" if "exim-cdb" in arguments else "utf-8"), result.stderr.decode()
 
 
 EXPECTED = ["192.0.2.0/24", "198.51.100.0/26", "198.51.100.96/27", "203.0.113.10/32",
@@ -141,7 +142,7 @@ def site_of(folder, scripted_dns, mxguard_config, sets: dict, **more):
                            "dns": {"servers": [scripted_dns.server], "timeout": "2s"}, "state_dir": str(folder / "state"), **more})
 
 
-FORMATS = ["postfix", "nftables", "exim", "exim-domains", "rspamd", "spamassassin", "plain", "json"]
+FORMATS = ["postfix", "postfix-domains", "nftables", "exim", "exim-domains", "exim-cdb", "rspamd", "spamassassin", "plain", "json"]
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -158,7 +159,7 @@ def test_an_empty_set_is_refused(folder, scripted_dns, mxguard_config, form, all
 @pytest.mark.parametrize("form", FORMATS)
 def test_sets_that_differ_are_not_merged(folder, scripted_dns, mxguard_config, form):
     config = site_of(folder, scripted_dns, mxguard_config, {"a.test": ["192.0.2.1"], "evil.test": ["203.0.113.66"]})
-    apart = form in ("json", "exim-domains")
+    apart = form in ("json", "exim-domains", "exim-cdb", "postfix-domains")
     text, errors = export(config, form, status=0 if apart else 64)
     assert apart or (text == "" and "a.test" in errors and "evil.test" in errors and "--merge" in errors)
     text, errors = export(config, "--merge", form)
@@ -240,6 +241,49 @@ def test_exim_by_domain(folder, scripted_dns, mxguard_config, exim):
         session = f"EHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<x@{domain}>\r\nQUIT\r\n".encode()
         replies = running.exim("-bh", address, data=session).stdout.decode().splitlines()
         assert replies[-2][:3] == ("250" if inside else "550"), (domain, address, replies)
+
+
+PEERS = {"a.test": "192.0.2.10", "evil.test": "203.0.113.66", "x.sub.test": "198.51.100.7"}
+
+
+def test_exim_cdb_by_domain(folder, scripted_dns, mxguard_config, exim):
+    config = site_of(folder, scripted_dns, mxguard_config, {name: [address] for name, address in list(PEERS.items())[:2]},
+                     policies=({"domains": [".sub.test"], "gateways": [{"name": "y", "allow": "ip4:198.51.100.7"}]},))
+    export(config, "-o", str(folder / "gw.cdb"), "exim-cdb")
+    running = exim(acl=f"acl_check_rcpt:\n  deny !hosts = ${{lookup{{$domain}}partial1-cdb{{{folder}/gw.cdb}}{{$value}}}}\n  accept\n")
+    for address in PEERS.values():
+        session = "EHLO c\r\nMAIL FROM:<>\r\n" + "".join(f"RCPT TO:<x@{domain}>\r\n" for domain in (*PEERS, "other.test"))
+        replies = running.exim("-bh", address, data=f"{session}QUIT\r\n".encode()).stdout.decode().splitlines()[-5:-1]
+        assert [reply[:3] for reply in replies] == ["250" if address == own else "550" for own in (*PEERS.values(), None)], replies
+
+
+def test_postfix_by_domain(folder, scripted_dns, mxguard_config, postfix):
+    """As the file itself proposes it; what stands behind it decides still."""
+    config = site_of(folder, scripted_dns, mxguard_config, {name: [address] for name, address in list(PEERS.items())[:2]},
+                     policies=({"domains": [".sub.test"], "gateways": [{"name": "y", "allow": "ip4:198.51.100.7"}]},))
+    running = postfix(main={"virtual_mailbox_domains": "a.test evil.test x.sub.test sub.test b.a.test full.test",
+                            "smtpd_restriction_classes": "$mxguard_sets", "mxguard_sets": "", "mxguard_recipients": "inline:{}",
+                            "smtpd_recipient_restrictions": "reject_unauth_destination,check_recipient_access,$mxguard_recipients"
+                            ",check_recipient_access,inline:{{full@a.test=REJECT full}}"})
+    export(config, "-o", str(folder / "mxguard.cf"), "postfix-domains")
+    proposed = next(line for line in (folder / "mxguard.cf").read_text().splitlines() if "postconf -e" in line)
+    command = proposed[proposed.index("sed"):proposed.index("postconf -e")] + f"postconf -c {running.config} -e"
+    subprocess.run(command.replace("FILE", str(folder / "mxguard.cf")), shell=True, check=True)
+    running.read_again()
+
+    def code(address: str, recipient: str) -> int:
+        with smtp.Client(("192.0.2.1", 25), source=address, lmtp=False) as client:
+            client.greet()
+            client.mail("s@sender.example")
+            return client.rcpt(recipient).code
+    wait_until(lambda: code(PEERS["evil.test"], "x@a.test") == 554, "it is reloaded")
+    for domain, own in PEERS.items():
+        for address in PEERS.values():
+            for recipient in (f"x@{domain}", f"X@{domain.upper()}"):
+                assert code(address, recipient) == (250 if address == own else 554), (domain, address)
+    for name in ("sub.test", "b.a.test"):  # no domain of ours is only part of a name
+        assert code("203.0.113.66", f"x@{name}") == 250
+    assert code(PEERS["a.test"], "full@a.test") == 554 and code(PEERS["a.test"], "x@elsewhere.example") == 554
 
 
 def test_unknown_format(config):

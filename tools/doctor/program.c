@@ -113,3 +113,22 @@ void mxg_program_words(const char *list, void (*word)(void *to, const char *word
 			word(to, each);
 	free(copy);
 }
+
+char *mxg_program_exim(const char *config, const char *what)
+{
+	static const char *const programs[] = { "exim4", "exim" };
+	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
+		const char *argv[6] = { programs[i] };
+		size_t n = 1;
+		if (config != NULL) {
+			argv[n++] = "-C";
+			argv[n++] = config;
+		}
+		argv[n++] = "-bP";
+		argv[n] = what;
+		char *output = mxg_program_output(argv);
+		if (output != NULL)
+			return output;
+	}
+	return NULL;
+}

@@ -8,6 +8,9 @@
  * not in PATH. NULL where it is not there, fails, or says more than 4 MiB; else free(3) it. */
 char *mxg_program_output(const char *const *argv);
 
+/* What `exim -bP WHAT` prints; config NULL: Exim's own. */
+char *mxg_program_exim(const char *config, const char *what);
+
 /* The value of "name = value" in such output, in memory of its own; NULL where it is not there. */
 char *mxg_program_setting(const char *output, const char *name);
 

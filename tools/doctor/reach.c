@@ -95,25 +95,6 @@ static void check_postfix(struct mxg_doctor *d, const char *setting)
 
 /* ---- Exim ---------------------------------------------------------------------------------- */
 
-static char *ask_exim(const struct mxg_doctor *d, const char *what)
-{
-	static const char *const programs[] = { "exim4", "exim" };
-	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
-		const char *argv[6] = { programs[i] };
-		size_t n = 1;
-		if (d->exim != NULL) {
-			argv[n++] = "-C";
-			argv[n++] = d->exim;
-		}
-		argv[n++] = "-bP";
-		argv[n] = what;
-		char *output = mxg_program_output(argv);
-		if (output != NULL)
-			return output;
-	}
-	return NULL;
-}
-
 struct exim_list {
 	struct mxg_names names;
 	char *hostname;
@@ -133,11 +114,11 @@ static void take_exim_item(struct exim_list *list, char *item)
 static void check_exim(struct mxg_doctor *d)
 {
 	struct exim_list list = { .names.doctor = d };
-	char *output = ask_exim(d, "+local_domains"), *name = NULL, *value = NULL, *item;
+	char *output = mxg_program_exim(d->exim, "+local_domains"), *name = NULL, *value = NULL, *item;
 	char separator[2] = ":";
 	if (output != NULL)
 		value = mxg_program_setting(output, "domainlist local_domains");
-	if (value != NULL && (name = ask_exim(d, "primary_hostname")) != NULL)
+	if (value != NULL && (name = mxg_program_exim(d->exim, "primary_hostname")) != NULL)
 		list.hostname = mxg_program_setting(name, "primary_hostname");
 	char *rest = value;
 	if (value != NULL && value[0] == '<' && value[1] != '\0') {

@@ -113,11 +113,7 @@ static bool is_filter(const char *line)
 
 static void check_exim(struct mxg_doctor *d)
 {
-	static const char *const names[] = { "exim4", "exim" };
-	char *output = NULL, *rest, *line;
-	for (size_t i = 0; output == NULL && i < sizeof(names) / sizeof(names[0]); i++)
-		output = mxg_program_output((const char *const[]){ names[i], "-bP", "transports", NULL });
-	rest = output;
+	char *output = mxg_program_exim(d->exim, "transports"), *rest = output, *line;
 	while (rest != NULL && (line = strsep(&rest, "\n")) != NULL) {
 		line += strspn(line, " \t");
 		if (is_filter(line))

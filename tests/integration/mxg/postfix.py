@@ -160,6 +160,9 @@ class Postfix:
     def reload(self) -> None:
         """write_config(), and have it read."""
         self.write_config()
+        self.read_again()
+
+    def read_again(self) -> None:
         count = self.log().count("reload -- version")
         self._daemon.signal(signal.SIGHUP)
         wait_until(lambda: self.log().count("reload -- version") > count, "Postfix reloads")

@@ -238,7 +238,7 @@ CHANGES = (
 )
 
 
-def random_ones(seed: int, count: int, user: str, domains: tuple[str, ...]) -> Iterator[Spelling]:
+def random_ones(seed: int | str, count: int, user: str, domains: tuple[str, ...]) -> Iterator[Spelling]:
     rng = random.Random(seed)
     for _ in range(count):
         text = f"{user}@{rng.choice(domains)}" if rng.random() < 0.9 else f"{rng.choice(domains)}!{user}"
