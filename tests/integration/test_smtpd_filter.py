@@ -118,6 +118,25 @@ def test_whom_smtpd_refuses_has_no_say(filtering):
     assert door.commit(SESSION).startswith(b"reject|550")
 
 
+def test_a_recipient_that_we_were_not_asked_for_takes_no_other_away(filtering):
+    door = filtering(policy(gateways=[SHARED], exempt=["postmaster@"]))
+    begin(door, "198.51.100.5")
+    assert door.rcpt(SESSION, USER) == b"proceed"
+    door.report("tx-rcpt", SESSION, "deadbeef", "ok", USER)
+    door.report("tx-rcpt", SESSION, "deadbeef", "permfail", "nobody@@")
+    assert door.data(SESSION, MESSAGE) == []
+    assert door.commit(SESSION).startswith(b"reject|550")
+
+
+def test_a_message_without_a_recipient_is_not_taken(filtering):
+    door = filtering()
+    begin(door, GATEWAY)
+    assert door.rcpt(SESSION, USER) == b"proceed"
+    door.report("tx-rcpt", SESSION, "deadbeef", "permfail", USER)
+    assert door.data(SESSION, MESSAGE) == []
+    assert door.commit(SESSION).startswith(b"reject|451")
+
+
 def test_sessions_do_not_wait_for_each_other(filtering, scripted_dns):
     """One of them asks a silent DNS, the others go on; then it is deferred."""
     scripted_dns.set("slow.test", "MX", timeout())

@@ -304,7 +304,7 @@ static struct mxg_door_header *header(struct mxg_door *d)
 {
 	if (d->header == NULL && d->check != NULL)
 		d->header = mxg_door_header_new(d->policy, d->check);
-	d->no_memory |= d->header == NULL;
+	d->no_memory |= d->check != NULL && d->header == NULL;
 	return d->header;
 }
 
@@ -376,6 +376,8 @@ static enum mxg_door_step conclude_message(struct mxg_door *d, int progress)
 		progress = mxguard_check_give_up(d->check, (int64_t)time(NULL));
 	if (progress < 0 || d->no_memory || mxg_door_header_is_short_of_memory(d->header))
 		return trouble(d, "out of memory");
+	if (!any(d, LET_IN) && !any(d, HELD)) /* whoever gets it, nobody has looked at him */
+		return trouble(d, "a message without a recipient");
 	d->message.header = d->header;
 	judge(d);
 	d->reply = d->message.reply;
