@@ -89,6 +89,17 @@ def test_message_passes_byte_for_byte_without_the_forged(filtering):
     assert door.commit(SESSION) == b"proceed"
 
 
+@pytest.mark.parametrize("line_break", [b"\r", b"\v", b"\xc2\x85", b"\xe2\x80\xa8"])
+def test_a_hidden_field_stays_within_the_one_around_it(filtering, line_break):
+    door = filtering()
+    begin(door, GATEWAY)
+    assert door.rcpt(SESSION, USER) == b"proceed"
+    found = door.data(SESSION, [b"X-A: b", b"..Subject: a" + line_break + FORGED, b"\tand" + line_break + FORGED, b"",
+                                b"x" + line_break + FORGED])
+    assert found == [b"X-A: b", b"..Subject: a" + FORGED, b"\tand" + FORGED, b"", b"x" + line_break + FORGED]
+    assert door.commit(SESSION) == b"proceed"
+
+
 def test_refused_by_its_header_at_the_end(filtering):
     door = filtering()
     for token, expected in ((b"s3cret", b"proceed"), (b"guess", b"reject|550 5.7.1 ")):
