@@ -426,7 +426,13 @@ enum mxguard_filter_result {
 	MXGUARD_FILTER_RESULT_BODY = 3 /* the header is over: the rest of the message stays as it is */
 };
 
-/* flags must be 0. MXGUARD_ERROR_NONE, _NOMEM or _INVALID. */
+enum mxguard_filter_flag {
+	/* The secrets of shared gateways stay: a plugin or wrapper behind the caller decides once more by
+	 * them, and removes them. */
+	MXGUARD_FILTER_FLAG_KEEP_SECRETS = 1 << 0
+};
+
+/* flags: enum mxguard_filter_flag. MXGUARD_ERROR_NONE, _NOMEM or _INVALID. */
 int mxguard_filter_new(struct mxguard_filter **filter, struct mxguard_policy *policy, unsigned flags);
 /* NULL is allowed. */
 void mxguard_filter_free(struct mxguard_filter *filter);

@@ -11,6 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests" / "
 from mxg import build, smtp  # noqa: E402
 from mxg.dns_real import RealDns  # noqa: E402
 from mxg.dovecot import Dovecot, Settings  # noqa: E402
+from mxg.milter_service import MilterService  # noqa: E402
 from mxg.mxguard import write_config  # noqa: E402
 from mxg.postfix import Postfix, lmtp_to  # noqa: E402
 from mxg.process import Daemon, free_port, listening_unix, temporary_folder  # noqa: E402
@@ -19,6 +20,8 @@ MAILBOX_SERVER = "192.0.2.1"
 GATEWAY = "198.51.100.10"
 PARTNER = "2001:db8:25::10"
 SPAMMER = "203.0.113.66"
+VENDOR = "198.51.100.77"
+TOKEN = "X-Gateway-Token: our-own-secret\n"
 USER = "alice@example.test"
 
 OLD_ZONE = f"""@ MX 10 mail
@@ -57,6 +60,7 @@ def configuration(folder: pathlib.Path, dns: RealDns, mode: str) -> pathlib.Path
 self = [ "{MAILBOX_SERVER}" ];
 gateways = (
   {{ name = "partner";    allow = "ip6:2001:db8:25::/48"; }},
+  {{ name = "cloud";      allow = "ip4:{VENDOR}"; header = {{ name = "X-Gateway-Token"; value = "our-own-secret"; }}; }},
   {{ name = "current-mx"; allow = "mx"; }}
 );
 dns = {{ servers = [ "{dns.server}" ]; timeout = "5s"; }};
@@ -181,6 +185,36 @@ def play_postfix(stage: Stage) -> None:
         service.stop()
 
 
+def play_milter(stage: Stage) -> None:
+    """The third act: a vendor's address alone proves nothing, for its other customers deliver from it, too."""
+    door = (MAILBOX_SERVER, 25)
+    service = MilterService(stage.folder / "milter", stage.config, port=free_port(), options=["--secrets=keep"])
+    postfix = Postfix(stage.folder / "postfix-milter", smtpd=[(*door, {})], main={
+        **lmtp_to(stage.dovecot.socket), "smtpd_milters": service.address, "milter_default_action": "tempfail"})
+    service.start()
+    try:
+        with postfix:
+            scene(f"(g) The third act: a cloud filter, {VENDOR}, that others rent, too. Ours writes our secret into the header.")
+            outcome = smtp.deliver(door, USER, smtp.message(recipient=USER, subject="from our own rules", header=TOKEN),
+                                   source=VENDOR, lmtp=False)
+            show(outcome)
+            expect("taken", outcome.final(USER).code == 250)
+            postfix.wait_empty()
+            stored = [each for each in stage.dovecot.messages(USER) if b"Subject: from our own rules" in each]
+            expect("delivered once; the plugin behind has looked at the secret, too, and removed it", len(stored) == 1 and b"our-own-secret" not in stored[0])
+
+            scene(f"(h) Another customer of the same vendor sends from the same address, {VENDOR}, past our filter's rules.")
+            outcome = smtp.deliver(door, USER, smtp.message(recipient=USER, subject="from another customer"),
+                                   source=VENDOR, lmtp=False)
+            show(outcome)
+            say(f"  milter's log: {service.log().strip().splitlines()[-1]}")
+            expect("let in at RCPT, and refused at the dot with 550 5.7.1",
+                   outcome.rcpt[USER].ok and outcome.final(USER).code == 550 and outcome.final(USER).enhanced == "5.7.1")
+            expect("nothing is queued", not postfix.waiting())
+    finally:
+        service.stop()
+
+
 def main() -> int:
     with temporary_folder("mxguard-demo-") as folder:
         folder.chmod(0o755)
@@ -188,9 +222,10 @@ def main() -> int:
         with stage.dns, stage.dovecot:
             play(stage)
             if stage.haproxy or not Postfix.available():
-                say("\nThe second act needs a private network, and Postfix: left out.")
+                say("\nThe second and third act need a private network, and Postfix: left out.")
             else:
                 play_postfix(stage)
+                play_milter(stage)
     say()
     if failures:
         say(f"{paint.red}{len(failures)} outcomes were not as promised.{paint.off}")

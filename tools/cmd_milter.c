@@ -20,6 +20,7 @@ struct settings {
 	long max_connections;
 	enum { QUARANTINE_TAG, QUARANTINE_MTA } quarantine;
 	enum { RELAYS_WAIT, RELAYS_QUEUE } relays;
+	enum { SECRETS_REMOVE, SECRETS_KEEP } secrets;
 	enum { LOG_STDERR, LOG_SYSLOG } log;
 };
 
@@ -32,6 +33,12 @@ static const struct mxg_option_word quarantines[] = {
 static const struct mxg_option_word relays[] = {
 	{ "wait", RELAYS_WAIT },
 	{ "queue", RELAYS_QUEUE },
+	{ NULL, 0 },
+};
+
+static const struct mxg_option_word secrets[] = {
+	{ "remove", SECRETS_REMOVE },
+	{ "keep", SECRETS_KEEP },
 	{ NULL, 0 },
 };
 
@@ -55,6 +62,10 @@ static const struct mxg_option options[] = {
 	  "what internal relays do while we decide: wait (and pass a refusal\n"
 	  "on) or queue (they have taken the message: on_direct_queued holds)",
 	  .kind = MXG_OPTION_WORD, .field = offsetof(struct settings, relays), .words = relays },
+	{ 0, "secrets", "WHAT",
+	  "what becomes of the secrets of shared gateways: remove, or keep (for a\n"
+	  "plugin or wrapper behind us, which needs them to decide, and removes them)",
+	  .kind = MXG_OPTION_WORD, .field = offsetof(struct settings, secrets), .words = secrets },
 	{ 0, "metrics", "ADDRESS",
 	  "OpenMetrics for whoever scrapes, at /metrics: unix:/path,\n"
 	  "inet:127.0.0.1:port or inet:[::1]:port",
@@ -121,6 +132,7 @@ static int serve(const struct settings *s)
 		mxg_desk_free(desk);
 		return status;
 	}
+	mxg_desk_keep_secrets(desk, s->secrets == SECRETS_KEEP);
 	milter.listener = &listener;
 	milter.relayed = s->relays == RELAYS_QUEUE ? MXGUARD_PLACE_QUEUED : MXGUARD_PLACE_DOOR;
 	milter.quarantine = s->quarantine == QUARANTINE_MTA;

@@ -15,12 +15,19 @@
 struct settings {
 	const char *config, *metrics;
 	enum { RELAYS_WAIT, RELAYS_QUEUE } relays;
+	enum { SECRETS_REMOVE, SECRETS_KEEP } secrets;
 	enum { LOG_STDERR, LOG_SYSLOG } log;
 };
 
 static const struct mxg_option_word relays[] = {
 	{ "wait", RELAYS_WAIT },
 	{ "queue", RELAYS_QUEUE },
+	{ NULL, 0 },
+};
+
+static const struct mxg_option_word secrets[] = {
+	{ "remove", SECRETS_REMOVE },
+	{ "keep", SECRETS_KEEP },
 	{ NULL, 0 },
 };
 
@@ -36,6 +43,10 @@ static const struct mxg_option options[] = {
 	  "what internal relays do while we decide: wait (and pass a refusal\n"
 	  "on) or queue (they have taken the message: on_direct_queued holds)",
 	  .kind = MXG_OPTION_WORD, .field = offsetof(struct settings, relays), .words = relays },
+	{ 0, "secrets", "WHAT",
+	  "what becomes of the secrets of shared gateways: remove, or keep (for a\n"
+	  "plugin or wrapper behind us, which needs them to decide, and removes them)",
+	  .kind = MXG_OPTION_WORD, .field = offsetof(struct settings, secrets), .words = secrets },
 	{ 0, "metrics", "ADDRESS",
 	  "OpenMetrics for whoever scrapes, at /metrics: unix:/path,\n"
 	  "inet:127.0.0.1:port or inet:[::1]:port",
@@ -66,6 +77,7 @@ int cmd_smtpd_filter(int argc, char **argv)
 	struct mxg_desk *desk = mxg_desk_new(s.config, "smtpd-filter", &status);
 	if (desk == NULL)
 		return status;
+	mxg_desk_keep_secrets(desk, s.secrets == SECRETS_KEEP);
 	status = mxg_desk_open_metrics(desk, s.metrics);
 	if (status != 0) {
 		mxg_desk_free(desk);

@@ -14,6 +14,7 @@
 
 struct mxguard_filter {
 	struct mxguard_policy *policy;
+	struct mxg_removed what;
 	struct mxg_header_cutter cutter;
 	struct mxg_hidden_field hidden;
 	bool judged, going; /* the field at hand: whose it is is known; it has to go */
@@ -33,12 +34,13 @@ struct mxguard_filter {
 int mxguard_filter_new(struct mxguard_filter **filter, struct mxguard_policy *policy, unsigned flags)
 {
 	*filter = NULL;
-	if (policy == NULL || flags != 0)
+	if (policy == NULL || (flags & ~(unsigned)MXGUARD_FILTER_FLAG_KEEP_SECRETS) != 0)
 		return MXGUARD_ERROR_INVALID;
 	*filter = malloc(sizeof(**filter));
 	if (*filter == NULL)
 		return MXGUARD_ERROR_NOMEM;
 	(*filter)->policy = mxguard_policy_ref(policy);
+	(*filter)->what = (struct mxg_removed){ policy, (flags & MXGUARD_FILTER_FLAG_KEEP_SECRETS) != 0 };
 	mxguard_filter_reset(*filter);
 	return MXGUARD_ERROR_NONE;
 }
@@ -93,7 +95,7 @@ static void begin_line(struct mxguard_filter *f)
 	if (f->top == UINT64_MAX)
 		f->top = c->from;
 	f->is_message_id = !f->has_message_id && mxg_header_is(c, "message-id", 10);
-	f->judged = !mxg_removed_field_may_be(f->policy, c->bytes, c->len, false);
+	f->judged = !mxg_removed_field_may_be(&f->what, c->bytes, c->len, false);
 	c->wanted = f->is_message_id || !f->judged;
 }
 
@@ -104,7 +106,7 @@ static void judge(struct mxguard_filter *f, bool too_long)
 	if (f->judged)
 		return;
 	f->judged = true;
-	f->going = f->holds_hidden || mxg_removed_field_is(f->policy, f->cutter.bytes, f->cutter.len, too_long);
+	f->going = f->holds_hidden || mxg_removed_field_is(&f->what, f->cutter.bytes, f->cutter.len, too_long);
 }
 
 /* Of the field that goes, what has come since the last cut. */
@@ -171,7 +173,7 @@ static int uncover(struct mxguard_filter *f)
 		f->cut_from = h->from;
 		f->cut_to = h->to;
 	}
-	mxg_hidden_field_next(&f->hidden, f->policy);
+	mxg_hidden_field_next(&f->hidden, &f->what);
 	return show ? MXGUARD_FILTER_RESULT_CUT : 0;
 }
 
@@ -194,7 +196,7 @@ static int feed_some(struct mxguard_filter *f, const char **at, size_t *left)
 	if (ahead == 0 && h->found)
 		return uncover(f);
 	if (!h->found && ahead < *left) {
-		mxg_hidden_field_look(h, f->policy, *at + ahead, *left - ahead < LOOK_MAX ? *left - ahead : LOOK_MAX);
+		mxg_hidden_field_look(h, &f->what, *at + ahead, *left - ahead < LOOK_MAX ? *left - ahead : LOOK_MAX);
 		ahead = (size_t)(h->offset - f->cutter.offset);
 	}
 	size_t some = ahead;

@@ -34,7 +34,7 @@ static size_t skip_breaks(const char *s, size_t len)
 }
 
 /* Whether the text is, or can still become, breaks and a name. */
-static bool may_be(struct mxg_hidden_field *h, const struct mxguard_policy *policy)
+static bool may_be(struct mxg_hidden_field *h, const struct mxg_removed *what)
 {
 	if (mxg_line_break(h->text, h->len) == 0)
 		return false;
@@ -45,7 +45,7 @@ static bool may_be(struct mxg_hidden_field *h, const struct mxguard_policy *poli
 	const char *name = h->text + run;
 	if (*name == ' ' || *name == '\t' || *name == '\n') /* no name, and a blank continues the field around it */
 		return false;
-	return mxg_removed_field_may_be(policy, name, h->len - run, h->text[h->len - 1] == '\n');
+	return mxg_removed_field_may_be(what, name, h->len - run, h->text[h->len - 1] == '\n');
 }
 
 /* Goes on at the next break in the text that is not among its first `at` bytes. */
@@ -66,10 +66,10 @@ static bool is_told(const struct mxg_hidden_field *h)
 	return last == ':' || last == '\n' || h->len == sizeof(h->text);
 }
 
-static void settle(struct mxg_hidden_field *h, const struct mxguard_policy *policy)
+static void settle(struct mxg_hidden_field *h, const struct mxg_removed *what)
 {
 	while (h->len > 0) {
-		if (may_be(h, policy)) {
+		if (may_be(h, what)) {
 			h->found = is_told(h);
 			return;
 		}
@@ -77,29 +77,28 @@ static void settle(struct mxg_hidden_field *h, const struct mxguard_policy *poli
 	}
 }
 
-void mxg_hidden_field_next(struct mxg_hidden_field *h, const struct mxguard_policy *policy)
+void mxg_hidden_field_next(struct mxg_hidden_field *h, const struct mxg_removed *what)
 {
 	h->found = false;
 	shift(h, (size_t)(h->to - h->from));
-	settle(h, policy);
+	settle(h, what);
 }
 
-static void add(struct mxg_hidden_field *h, const struct mxguard_policy *policy, char c)
+static void add(struct mxg_hidden_field *h, const struct mxg_removed *what, char c)
 {
 	if (h->len == 0)
 		h->from = h->offset;
 	h->text[h->len++] = c;
 	h->offset++;
-	settle(h, policy);
+	settle(h, what);
 }
 
-void mxg_hidden_field_look(struct mxg_hidden_field *h, const struct mxguard_policy *policy, const char *bytes,
-			   size_t len)
+void mxg_hidden_field_look(struct mxg_hidden_field *h, const struct mxg_removed *what, const char *bytes, size_t len)
 {
 	for (size_t i = 0; i < len && !h->found; i++) {
 		if (h->len == 0 && (!may_begin(bytes[i]) || (bytes[i] == '\r' && i + 1 < len && bytes[i + 1] == '\n')))
 			h->offset++;
 		else
-			add(h, policy, bytes[i]);
+			add(h, what, bytes[i]);
 	}
 }

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "base/header_cutter.h"
-#include "policy/policy.h"
+#include "check/removed_field.h"
 
 /*
  * A field inside another one. Lines end with LF here and in the mail system; but Python's email,
@@ -30,10 +30,10 @@ struct mxg_hidden_field {
 void mxg_hidden_field_init(struct mxg_hidden_field *hidden);
 
 /* Looks at bytes until one is found or all are used. */
-void mxg_hidden_field_look(struct mxg_hidden_field *hidden, const struct mxguard_policy *policy, const char *bytes,
+void mxg_hidden_field_look(struct mxg_hidden_field *hidden, const struct mxg_removed *what, const char *bytes,
 			   size_t len);
 
 /* What was found has been seen to; another one may end at the same byte. */
-void mxg_hidden_field_next(struct mxg_hidden_field *hidden, const struct mxguard_policy *policy);
+void mxg_hidden_field_next(struct mxg_hidden_field *hidden, const struct mxg_removed *what);
 
 #endif

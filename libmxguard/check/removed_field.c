@@ -73,8 +73,11 @@ static enum name name_of(const char *field, size_t len, const char *name)
 	return take_name(&c, name);
 }
 
-static bool any_token(const struct mxguard_policy *policy, const char *field, size_t len, bool cut_too)
+static bool any_token(const struct mxg_removed *what, const char *field, size_t len, bool cut_too)
 {
+	const struct mxguard_policy *policy = what->policy;
+	if (what->keeps_secrets)
+		return false;
 	for (size_t r = 0; r < policy->ruleset_count; r++)
 		for (size_t g = 0; g < policy->rulesets[r].gateway_count; g++) {
 			const char *name = policy->rulesets[r].gateways[g].token.field;
@@ -85,10 +88,10 @@ static bool any_token(const struct mxguard_policy *policy, const char *field, si
 	return false;
 }
 
-bool mxg_removed_field_may_be(const struct mxguard_policy *policy, const char *head, size_t len, bool whole)
+bool mxg_removed_field_may_be(const struct mxg_removed *what, const char *head, size_t len, bool whole)
 {
 	enum name is = name_of(head, len, RESULTS);
-	return is == SAME || (is == CUT && !whole) || any_token(policy, head, len, !whole);
+	return is == SAME || (is == CUT && !whole) || any_token(what, head, len, !whole);
 }
 
 /* ---- comments and blanks --------------------------------------------------------------------- */
@@ -270,9 +273,9 @@ static bool claims_to_be_ours(const char *id, const char *field, size_t len, boo
 	return value_is_ours(&c, id, too_long);
 }
 
-bool mxg_removed_field_is(const struct mxguard_policy *policy, const char *field, size_t len, bool too_long)
+bool mxg_removed_field_is(const struct mxg_removed *what, const char *field, size_t len, bool too_long)
 {
-	if (claims_to_be_ours(policy->authserv_id, field, len, too_long))
+	if (claims_to_be_ours(what->policy->authserv_id, field, len, too_long))
 		return true;
-	return (too_long || memchr(field, ':', len) != NULL) && any_token(policy, field, len, too_long);
+	return (too_long || memchr(field, ':', len) != NULL) && any_token(what, field, len, too_long);
 }

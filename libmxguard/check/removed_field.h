@@ -11,11 +11,16 @@
  * names another server stays.
  */
 
+struct mxg_removed {
+	const struct mxguard_policy *policy;
+	bool keeps_secrets; /* whoever comes behind us wants to see them, and removes them */
+};
+
 /* Whether a field that begins like this may be one; if not, the rest of it need not be looked at. `whole`: there is no
  * more of its name. */
-bool mxg_removed_field_may_be(const struct mxguard_policy *policy, const char *head, size_t len, bool whole);
+bool mxg_removed_field_may_be(const struct mxg_removed *what, const char *head, size_t len, bool whole);
 
 /* `too_long`: there is more of it. */
-bool mxg_removed_field_is(const struct mxguard_policy *policy, const char *field, size_t len, bool too_long);
+bool mxg_removed_field_is(const struct mxg_removed *what, const char *field, size_t len, bool too_long);
 
 #endif

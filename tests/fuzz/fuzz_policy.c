@@ -50,7 +50,7 @@ static void ask(const struct mxguard_policy *p)
 	mxg_policy_has_domain(p, domain, sizeof(domain) - 1);
 	for (size_t i = 0; mxguard_policy_warning(p, i) != NULL; i++)
 		require(strchr(mxguard_policy_warning(p, i), '\n') == NULL);
-	mxg_removed_field_is(p, domain, sizeof(domain) - 1, false);
+	mxg_removed_field_is(&(struct mxg_removed){ p, false }, domain, sizeof(domain) - 1, false);
 }
 
 /* ---- what libconfig made of it ----------------------------------------------------------------- */

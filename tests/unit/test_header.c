@@ -122,13 +122,13 @@ static void test_removed_fields(void **state)
 		char *exact = malloc(len); /* without a NUL: ASan sees a read behind it */
 		assert_non_null(exact);
 		memcpy(exact, rows[i].field, len);
-		if (mxg_removed_field_is(policy, exact, len, false) != rows[i].removed)
+		if (mxg_removed_field_is(&(struct mxg_removed){ policy, false }, exact, len, false) != rows[i].removed)
 			fail_msg("expected %d: %s", rows[i].removed, rows[i].field);
 		free(exact);
 	}
 	/* a NUL, as any other control */
 	static const char nul[] = AR "id\0.example.com; none\n";
-	assert_true(mxg_removed_field_is(policy, nul, sizeof(nul) - 1, false));
+	assert_true(mxg_removed_field_is(&(struct mxg_removed){ policy, false }, nul, sizeof(nul) - 1, false));
 }
 
 /* ---- all readers over the same headers ----------------------------------------------------------- */
@@ -371,7 +371,7 @@ static void test_wrong_use(void **state)
 	struct mxguard_filter *filter;
 	char buffer[8];
 	size_t used;
-	assert_int_equal(mxguard_filter_new(&filter, policy, 1), MXGUARD_ERROR_INVALID);
+	assert_int_equal(mxguard_filter_new(&filter, policy, 2), MXGUARD_ERROR_INVALID);
 	assert_null(filter);
 	assert_int_equal(mxguard_filter_new(&filter, NULL, 0), MXGUARD_ERROR_INVALID);
 	begin();
@@ -381,6 +381,35 @@ static void test_wrong_use(void **state)
 			 MXGUARD_ERROR_INVALID);
 	assert_int_equal(mxguard_filter_on_top(readers.filter, "12345", buffer, sizeof(buffer)), 5);
 	mxguard_filter_free(NULL);
+}
+
+/* Of a message with a result that claims to be ours and a secret, all that is cut. */
+static uint64_t cut_by(unsigned flags, const char *message)
+{
+	struct mxguard_filter *filter;
+	uint64_t all = 0, from, to;
+	size_t at = 0, used;
+	int result;
+	assert_int_equal(mxguard_filter_new(&filter, policy, flags), MXGUARD_ERROR_NONE);
+	do {
+		result = mxguard_filter_feed(filter, message + at, strlen(message) - at, &used);
+		at += used;
+		if (result == MXGUARD_FILTER_RESULT_CUT) {
+			mxguard_filter_cut(filter, &from, &to);
+			all += to - from;
+		}
+	} while (result == MXGUARD_FILTER_RESULT_CUT);
+	mxguard_filter_free(filter);
+	return all;
+}
+
+static void test_secrets_may_stay(void **state)
+{
+	static const char results[] = "Authentication-Results: id.example.com; x=pass\r\n", secret[] = TOKEN "\r\n";
+	char message[256];
+	snprintf(message, sizeof(message), "Subject: x\r\n%s%s\r\n", secret, results);
+	assert_int_equal(cut_by(0, message), strlen(results) + strlen(secret));
+	assert_int_equal(cut_by(MXGUARD_FILTER_FLAG_KEEP_SECRETS, message), strlen(results));
 }
 
 static int setup(void **state)
@@ -403,7 +432,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_removed_fields), cmocka_unit_test(test_every_reader_in_every_split),
 		cmocka_unit_test(test_long_fields),    cmocka_unit_test(test_top_and_message_id),
-		cmocka_unit_test(test_wrong_use),
+		cmocka_unit_test(test_wrong_use),      cmocka_unit_test(test_secrets_may_stay),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

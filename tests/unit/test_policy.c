@@ -885,7 +885,8 @@ static void test_removed_fields(void **context)
 	};
 	struct mxguard_policy *p = parse(everything);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		assert_int_equal(mxg_removed_field_is(p, cases[i].field, strlen(cases[i].field), false),
+		assert_int_equal(mxg_removed_field_is(&(struct mxg_removed){ p, false }, cases[i].field,
+						      strlen(cases[i].field), false),
 				 cases[i].removed);
 	mxguard_policy_unref(p);
 }

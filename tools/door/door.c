@@ -310,7 +310,7 @@ struct mxguard_policy *mxg_door_policy(const struct mxg_door *d)
 static struct mxg_door_header *header(struct mxg_door *d)
 {
 	if (d->header == NULL && d->check != NULL)
-		d->header = mxg_door_header_new(d->policy, d->check);
+		d->header = mxg_door_header_new(d->policy, d->check, mxg_desk_keeps_secrets(d->desk));
 	d->no_memory |= d->check != NULL && d->header == NULL;
 	return d->header;
 }

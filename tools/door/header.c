@@ -33,10 +33,12 @@ struct mxg_door_header {
 	bool excessive, no_memory;
 };
 
-struct mxg_door_header *mxg_door_header_new(struct mxguard_policy *policy, struct mxguard_check *check)
+struct mxg_door_header *mxg_door_header_new(struct mxguard_policy *policy, struct mxguard_check *check,
+					    bool keep_secrets)
 {
 	struct mxg_door_header *h = calloc(1, sizeof(*h));
-	if (h == NULL || mxguard_filter_new(&h->filter, policy, 0) != MXGUARD_ERROR_NONE) {
+	if (h == NULL || mxguard_filter_new(&h->filter, policy, keep_secrets ? MXGUARD_FILTER_FLAG_KEEP_SECRETS : 0) !=
+				 MXGUARD_ERROR_NONE) {
 		free(h);
 		return NULL;
 	}

@@ -28,7 +28,8 @@ struct mxg_door_cut {
 };
 
 /* check: where the header goes; policy: whose fields are removed. NULL: no memory. */
-struct mxg_door_header *mxg_door_header_new(struct mxguard_policy *policy, struct mxguard_check *check);
+struct mxg_door_header *mxg_door_header_new(struct mxguard_policy *policy, struct mxguard_check *check,
+					    bool keep_secrets);
 /* NULL is allowed. */
 void mxg_door_header_free(struct mxg_door_header *header);
 

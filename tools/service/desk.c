@@ -16,6 +16,7 @@ struct mxg_desk {
 	struct mxguard_session *session;
 	const char *who;
 	struct mxg_metrics *metrics;
+	bool keep_secrets;
 };
 
 static void tell_notices(struct mxg_desk *d)
@@ -100,6 +101,16 @@ void mxg_desk_decided(const struct mxg_desk *d, const struct mxguard_check *chec
 		return;
 	mxg_metrics_decided(d->metrics, check, index, mxg_metrics_now() - began);
 	mxg_metrics_observe(d->metrics, d->session); /* what was asked of DNS meanwhile */
+}
+
+void mxg_desk_keep_secrets(struct mxg_desk *d, bool keep)
+{
+	d->keep_secrets = keep;
+}
+
+bool mxg_desk_keeps_secrets(const struct mxg_desk *d)
+{
+	return d->keep_secrets;
 }
 
 struct mxguard_session *mxg_desk_session(const struct mxg_desk *d)

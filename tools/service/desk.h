@@ -3,6 +3,7 @@
 #define MXG_DESK_H
 
 #include <poll.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,10 @@ int mxg_desk_open_metrics(struct mxg_desk *desk, const char *spec);
 struct mxg_metrics *mxg_desk_metrics(const struct mxg_desk *desk); /* NULL: nothing is counted */
 /* A recipient is decided: it is logged and counted. began: mxg_metrics_now() when it was asked. */
 void mxg_desk_decided(const struct mxg_desk *desk, const struct mxguard_check *check, size_t index, int64_t began);
+
+/* Secrets of shared gateways stay in the header, for a plugin or wrapper that decides by them behind us. */
+void mxg_desk_keep_secrets(struct mxg_desk *desk, bool keep);
+bool mxg_desk_keeps_secrets(const struct mxg_desk *desk);
 
 struct mxguard_session *mxg_desk_session(const struct mxg_desk *desk);
 const char *mxg_desk_who(const struct mxg_desk *desk);
