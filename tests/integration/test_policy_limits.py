@@ -162,6 +162,9 @@ def test_an_inherited_queue_waits_for_the_next_service(folder, mxguard_config, f
         for client in clients:
             assert client.recv(4096).startswith(b"action=550 ")
             client.close()
+        with connect() as last:  # the first may have answered all of them, and the next is still on its way
+            last.sendall(request(GATEWAY))
+            assert last.recv(4096) == b"action=DUNNO\n\n"
     finally:
         service.terminate()
         assert service.wait(60) == 0

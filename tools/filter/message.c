@@ -131,26 +131,29 @@ static void pass_field(const struct mxg_filter_session *s, struct mxg_filter_out
 		pass_text(s, out, line, (size_t)(end - line));
 }
 
-/* From one cut to the next there are whole lines; should one end within a line, that line does. */
-static void pass_range(const struct mxg_filter_session *s, struct mxg_filter_output *out, size_t from, size_t to)
+/* What is cut may be a break within a line: what stands around it is one line then. */
+static void cut_out(struct mxg_filter_session *s, const struct mxg_door_message *m)
 {
-	while (from < to) {
-		const char *line = s->held + from, *end = memchr(line, '\n', to - from);
-		size_t length = end == NULL ? to - from : (size_t)(end - line);
-		pass_text(s, out, line, length);
-		from += length + 1;
+	size_t count, kept = 0, from = 0;
+	const struct mxg_door_cut *cuts = mxg_door_header_cuts(m->header, &count);
+	for (size_t i = 0; i < count && cuts[i].to <= s->held_length; i++) {
+		memmove(s->held + kept, s->held + from, cuts[i].from - from);
+		kept += cuts[i].from - from;
+		from = cuts[i].to;
 	}
+	memmove(s->held + kept, s->held + from, s->held_length - from);
+	s->held_length = kept + s->held_length - from;
 }
 
 static void pass_held(struct mxg_filter_session *s, struct mxg_filter_output *out, const struct mxg_door_message *m)
 {
-	size_t count, from = 0;
-	const struct mxg_door_cut *cuts = mxg_door_header_cuts(m->header, &count);
-	for (size_t i = 0; i < count && cuts[i].to <= s->held_length; i++) {
-		pass_range(s, out, from, cuts[i].from);
-		from = cuts[i].to;
+	cut_out(s, m);
+	for (size_t at = 0; at < s->held_length;) {
+		const char *line = s->held + at, *end = memchr(line, '\n', s->held_length - at);
+		size_t length = end == NULL ? s->held_length - at : (size_t)(end - line);
+		pass_text(s, out, line, length);
+		at += length + 1;
 	}
-	pass_range(s, out, from, s->held_length);
 }
 
 /* Nobody sees smtpd's quarantine: what its own filters call junk is told by this field. */
