@@ -70,7 +70,8 @@ static void skip_long_line(struct loop *l)
 static void read_input(struct loop *l)
 {
 	struct input *in = &l->input;
-	ssize_t n = read(STDIN_FILENO, in->bytes + in->length, LINE_MOST - in->length);
+	size_t room = in->length < LINE_MOST ? LINE_MOST - in->length : 0; /* never 0; gcc 14 cannot know */
+	ssize_t n = read(STDIN_FILENO, in->bytes + in->length, room);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
