@@ -108,6 +108,8 @@ static int read_options(struct job *job, int argc, char **argv)
 		return mxg_wrong_use(argv[0], "--json, --csv and --partial exclude each other");
 	if (job->follow && (job->journal || job->partial))
 		return mxg_wrong_use(argv[0], "--follow is for files, and not for --partial");
+	if (job->follow && argc - optind > MXG_REPORT_FOLLOWED_MAX)
+		return mxg_wrong_use(argv[0], "--follow is for 64 files at most");
 	if (job->top < 0)
 		job->top = job->json ? 1000 : 20;
 	return 0;

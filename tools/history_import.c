@@ -234,13 +234,19 @@ static void take_line(struct mxg_import *im, struct mxg_sweep *s, char *text, si
 	im->lines++;
 	if (text[blanks] == '\0' || text[blanks] == '#')
 		return;
-	if (strlen(text) != len)
-		good = wrong(im, "a NUL byte");
-	else if (text[blanks] == '{')
+	if (text[blanks] == '{')
 		good = take_json(im, s, text, len, line, now);
 	else
 		good = take_text(im, s, text, line, now);
 	if (!good && im->wrong++ == 0)
+		im->first_wrong = im->lines;
+}
+
+static void fail_line(struct mxg_import *im, const char *why)
+{
+	im->lines++;
+	wrong(im, why);
+	if (im->wrong++ == 0)
 		im->first_wrong = im->lines;
 }
 
@@ -252,15 +258,14 @@ static void read_lines(struct mxg_import *im, struct mxg_sweep *s, FILE *from, c
 	for (size_t len; mxg_sweep_ok(s) && fgets(text, MXG_IMPORT_LINE_MAX, from) != NULL;) {
 		len = strlen(text);
 		bool whole = len + 1 < MXG_IMPORT_LINE_MAX || text[len - 1] == '\n';
-		if (whole) {
+		if (whole && (len == 0 || (text[len - 1] != '\n' && !feof(from)))) {
+			fail_line(im, "a NUL byte");
+		} else if (whole) {
 			take_line(im, s, text, len, line, now);
 		} else {
 			for (int c = 0; c != '\n' && c != EOF;)
 				c = fgetc(from);
-			im->lines++;
-			wrong(im, "too long");
-			if (im->wrong++ == 0)
-				im->first_wrong = im->lines;
+			fail_line(im, "too long");
 		}
 		if (first_why == NULL && im->wrong > 0)
 			first_why = im->why;

@@ -291,6 +291,9 @@ static void write_lack(struct mxg_sweep *s, const struct asked *a, const struct 
 		first = first == 0 || seen->first < first ? seen->first : first;
 	s->line.time = first;
 	s->line.question = other;
+	s->line.imported = true;
+	s->line.doubtful = false;
+	s->line.ttl = 0;
 	s->line.kind = MXG_ANSWER_NODATA;
 	s->line.count = 0;
 	s->line.size = 0;

@@ -174,16 +174,16 @@ static bool is_named_as_gateway(const struct mxg_origin_rules *rules, const char
 static void take_origin(struct walk *w, const struct mxg_trace *t, unsigned hop)
 {
 	struct mxguard_check *c = w->check;
-	struct mxg_origin *o = &c->domains[w->domain].origin;
 	bool told = t->outcome == MXG_TRACE_EXTERNAL || t->outcome == MXG_TRACE_AUTHENTICATED;
-	o->state = MXG_ORIGIN_NONE;
+	c->domains[w->domain].origin.state = MXG_ORIGIN_NONE;
 	if (!told || w->doubt || t->address.family == 0 || is_gateways_own(w, &t->address) || w->doubt ||
 	    is_private(&t->address) || is_named_as_gateway(w->rules, t->hostname))
 		return;
 	const char *helo = mxg_arena_text(&c->arena, t->helo, strlen(t->helo));
 	if (helo == NULL)
 		return;
-	*o = (struct mxg_origin){ MXG_ORIGIN_FOUND, t->address, helo, hop };
+	/* not before: who has asked about a client may have moved the domains */
+	c->domains[w->domain].origin = (struct mxg_origin){ MXG_ORIGIN_FOUND, t->address, helo, hop };
 }
 
 /* False where it has to be walked again. */

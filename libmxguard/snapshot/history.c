@@ -78,7 +78,8 @@ static bool add_line(struct mxg_history *h, const char *line, size_t len, uint64
 {
 	struct line_at new = { .offset = offset, .len = (uint32_t)len };
 	char *end;
-	if (len < 10 || line[8] != ' ' || strtoul(line, &end, 16) != mxg_crc32(0, line + 9, len - 9) ||
+	/* strtoul() passes over blanks and line feeds, and might not stop where the buffer does */
+	if (len < 10 || line[8] != ' ' || line[0] < '0' || strtoul(line, &end, 16) != mxg_crc32(0, line + 9, len - 9) ||
 	    !find_key(line, len, &new.key)) {
 		h->damaged++;
 		return true;

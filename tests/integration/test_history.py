@@ -191,7 +191,7 @@ def test_refresh_is_not_overruled(site):
     "{}", "[]", "{", '{"rrname": 5}', "2026", "hello", "2026-01-01 example.test", "2026-01-01 example.test SOA x",
     "2026-13-01 example.test A 192.0.2.1", "2026-01-01 example.test A 192.0.2.1 x", "2026-01-01 a..b A 192.0.2.1",
     "2026-01-01 " + "a" * 300 + " A 192.0.2.1", "2026-01-01 example.test TXT v=spf2", "1 example.test A 192.0.2.1",
-    "2099-01-01 example.test A 192.0.2.1", "x" * 70000,
+    "2099-01-01 example.test A 192.0.2.1", "2026-01-01 example.test A 192.0.2.1\0, 192.0.2.2", "x" * 70000,
     cof("example.test", "A", "192.0.2.1", 5, 4), cof("example.test", "A", "192.0.2.1", -5, 4),
     cof("example.test", "A", "192.0.2.1", 5, 1 << 60), cof("example.test", "A", "2001:db8::1", 5, 6),
     cof("example.test", "MX", "10 ", 5, 6), cof("example.test", "A", {"a": 1}, 5, 6),

@@ -115,6 +115,14 @@ def test_words_in_others_lines_do_not_count(line):
     assert (found["lines"], found["decisions"], found["unread"]) == (1, 0, 0)
 
 
+def test_fields_behind_the_reason_are_passed_over():
+    """All that a front end writes there today."""
+    for text in (words(origin=FORGOTTEN) + ' real=127.0.0.1 detail="a = b" origin_helo=<x.example> origin_hop=2',
+                 words() + " new_field=1", JSON_WORDS[:-1] + ',"origin_helo":"x","origin_hop":2}'):
+        found = report("-", data=bsd(AT, text))
+        assert found["decisions"] == 1 and found["unread"] == 0
+
+
 def test_fields_cannot_be_forged_from_outside():
     """What strangers say stands between brackets that it cannot end."""
     sender = "x\\x20reason\\x3dlogin\\x20verdict\\x3dauthorized\\x3e"
@@ -203,7 +211,9 @@ def test_overlapping_rotations_count_once(folder):
 def test_the_same_words_twice_in_a_second_are_two():
     line = bsd(AT, words())
     assert report("-", data=line * 3)["decisions"] == 3
-    assert report("-", data=f"Nov 23 12:35:31 mail mxguard[7]: message repeated 4 times: [ {words()}]\n")["decisions"] == 4
+    for text in words(), words() + ' detail="a b"', JSON_WORDS:
+        found = report("-", data=f"Nov 23 12:35:31 mail mxguard[7]: message repeated 4 times: [ {text}]\n")
+        assert found["decisions"] == 4 and set(found["reasons"]) <= {"gateway-match", "peer-not-a-gateway"}
 
 
 def test_several_hosts_are_not_taken_for_one():
@@ -338,6 +348,78 @@ def test_damaged_partial_results_are_refused(folder, damage):
     assert report(path, status=66)["decisions"] == 0
 
 
+def partial(text, *options):
+    return subprocess.run([str(build.command()), "report", "--partial", *options, "-"],
+                          input=text if isinstance(text, bytes) else text.encode(), capture_output=True, check=True,
+                          env=os.environ | {"TZ": "UTC"}).stdout
+
+
+def test_partial_results_come_by_every_way(folder):
+    """From a pipe, packed, and several in one stream, as from a file."""
+    lines = forgotten(6)
+    logs = ["".join(lines[0::2]), "".join(line.replace(" mail ", " other ") for line in lines[1::2])]
+    paths, parts = [folder / "one", folder / "two"], [partial(log) for log in logs]
+    for path, log in zip(paths, logs):
+        path.write_text(log)
+    whole = report("--no-dns", *paths)
+    assert report("--no-dns", "-", data=parts[0] + parts[1]) == whole
+    (folder / "both").write_bytes(b"".join(parts))
+    assert report("--no-dns", folder / "both") == whole
+    (folder / "part.gz").write_bytes(gzip.compress(parts[0]))
+    (folder / "part.xz").write_bytes(lzma.compress(parts[1]))
+    assert report("--no-dns", folder / "part.gz", folder / "part.xz") == whole
+    assert report("--no-dns", "-", data=parts[0][:-9], status=66)["decisions"] == 0
+    assert report("--no-dns", "-", data=parts[0] + b"x", status=66)["decisions"] == report(paths[0])["decisions"]
+
+
+def test_what_is_damaged_in_a_log_does_not_damage_a_partial_result(folder):
+    """Bytes that no front end writes, times that are none: counted as far as they go, and added up as they were."""
+    log = b"".join(bsd(AT + n, words("direct", SPAMMER, rcpt="u@e.example", ident=str(n))).encode() for n in range(4))
+    for n, domain in enumerate((b"d\0.example", b"d\0.example", b"\xff\xfe.example", b"d\x1b.example")):
+        line = bsd(AT + n, words("direct", SPAMMER, rcpt="u@DOMAIN", sender="SENDER", ident=f"x{n}")).encode()
+        log = line.replace(b"DOMAIN", domain).replace(b"SENDER", b"\xe9@b") + log
+    log += ("1970-01-01T00:00:01+05:00 mail mxguard[7]: " + words() + "\n").encode()
+    log += json.dumps({"MESSAGE": words(ident="late"), "SYSLOG_IDENTIFIER": "mxguard",
+                       "__REALTIME_TIMESTAMP": "9" * 18 + "0"}).encode() + b"\n"
+    log += bsd(AT, words("direct", SPAMMER, reason="peer\xff")).encode("latin-1")
+    (folder / "log").write_bytes(log)
+    whole = report("--no-dns", folder / "log")
+    assert whole["decisions"] == 10 and whole["unread"] == 1
+    assert {d["domain"]: d["decisions"] for d in whole["domains"]} == {"e.example": 4, "(none)": 4, "d.example": 2}
+    assert whole["direct_peers"][0]["domains"] == ["(none)", "e.example"]
+    assert report("--no-dns", "-", data=partial(log)) == whole
+
+
+def test_partial_results_cannot_overflow(folder):
+    part = json.loads(partial("".join(forgotten(2))))
+    for damage in ({"lines": 2 ** 63 - 1}, {"decisions": 2 ** 53}):
+        assert report("-", data=json.dumps(part | damage, separators=(",", ":")), status=66)["decisions"] == 0
+    part["peers"][0][7] = [f"{0:016x}", f"{1:016x}", True]
+    (folder / "part").write_text(json.dumps(part, separators=(",", ":")))
+    peers = report("--no-dns", folder / "part", folder / "part")["direct_peers"]
+    assert max(peer["recipients"] for peer in peers) == 10 ** 15
+
+
+@pytest.mark.skipif("MXGUARD_VOLUME" not in os.environ, reason="262,144 hosts: only with MXGUARD_VOLUME")
+def test_too_many_hosts_that_all_sent_much(folder):
+    """Which of them go is found at once, however much all of them sent."""
+    part = json.loads(partial(bsd(AT, words("direct", SPAMMER))))
+    hosts = [f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}" for n in range(262144)]
+    part["peers"] = [[host, 2 ** 52 + n % 7, AT, AT, [0], False, [], [], [], "0" * 16, ""] for n, host in enumerate(hosts)]
+    text = json.dumps(part, separators=(",", ":"))
+    found = report("--no-dns", "--top", "3", "-", data=text + partial(bsd(AT, words("direct", SPAMMER))).decode())
+    assert not found["exact"] and found["direct_peers"][0]["messages"] == 2 ** 52 + 6
+
+
+def test_hosts_whose_clocks_differ_take_turns():
+    """Each line goes back in time: looking for lines that stood there before must not take ever longer."""
+    log = [bsd(AT - 90 * (n % 2), words(ident=str(n)), host=f"mail{n % 2}") for n in range(16000)]
+    began = os.times().children_user
+    found = report("-", data="".join(log))
+    assert found["decisions"] == 16000 and found["duplicates"] == 0
+    assert os.times().children_user - began < 30
+
+
 def test_what_cannot_be_read_is_said_and_the_rest_reported(folder):
     path = folder / "log"
     path.write_text(bsd(AT, words()))
@@ -397,6 +479,7 @@ def test_follow_reads_on(folder):
 
 
 def test_usage():
+    assert subprocess.run([str(build.command()), "report", "--follow", *["x"] * 65], capture_output=True).returncode == 64
     for arguments in ([], ["--json", "--csv", "x"], ["--since", "tomorrow", "x"], ["--changed", "d.example", "x"]):
         assert mxguard("report", *arguments).returncode == 64
     assert mxguard("report", "-c", "/nonexistent.conf", "-", data=b"").returncode == 78

@@ -89,6 +89,17 @@ def test_message_passes_byte_for_byte_without_the_forged(filtering):
     assert door.commit(SESSION) == b"proceed"
 
 
+@pytest.mark.parametrize("line_break", [b"\r", b"\v", b"\xc2\x85", b"\xe2\x80\xa8"])
+def test_a_hidden_field_stays_within_the_one_around_it(filtering, line_break):
+    door = filtering()
+    begin(door, GATEWAY)
+    assert door.rcpt(SESSION, USER) == b"proceed"
+    found = door.data(SESSION, [b"X-A: b", b"..Subject: a" + line_break + FORGED, b"\tand" + line_break + FORGED, b"",
+                                b"x" + line_break + FORGED])
+    assert found == [b"X-A: b", b"..Subject: a" + FORGED, b"\tand" + FORGED, b"", b"x" + line_break + FORGED]
+    assert door.commit(SESSION) == b"proceed"
+
+
 def test_refused_by_its_header_at_the_end(filtering):
     door = filtering()
     for token, expected in ((b"s3cret", b"proceed"), (b"guess", b"reject|550 5.7.1 ")):
@@ -116,6 +127,25 @@ def test_whom_smtpd_refuses_has_no_say(filtering):
     door.report("tx-rcpt", SESSION, "deadbeef", "permfail", "postmaster@example.test")
     door.data(SESSION, MESSAGE)
     assert door.commit(SESSION).startswith(b"reject|550")
+
+
+def test_a_recipient_that_we_were_not_asked_for_takes_no_other_away(filtering):
+    door = filtering(policy(gateways=[SHARED], exempt=["postmaster@"]))
+    begin(door, "198.51.100.5")
+    assert door.rcpt(SESSION, USER) == b"proceed"
+    door.report("tx-rcpt", SESSION, "deadbeef", "ok", USER)
+    door.report("tx-rcpt", SESSION, "deadbeef", "permfail", "nobody@@")
+    assert door.data(SESSION, MESSAGE) == []
+    assert door.commit(SESSION).startswith(b"reject|550")
+
+
+def test_a_message_without_a_recipient_is_not_taken(filtering):
+    door = filtering()
+    begin(door, GATEWAY)
+    assert door.rcpt(SESSION, USER) == b"proceed"
+    door.report("tx-rcpt", SESSION, "deadbeef", "permfail", USER)
+    assert door.data(SESSION, MESSAGE) == []
+    assert door.commit(SESSION).startswith(b"reject|451")
 
 
 def test_sessions_do_not_wait_for_each_other(filtering, scripted_dns):

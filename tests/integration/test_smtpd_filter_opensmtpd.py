@@ -65,6 +65,19 @@ def test_at_rcpt_and_at_the_end(door):
     assert re.search(r"mxguard: verdict=direct.*reason=peer-not-a-gateway", running.log())
 
 
+def test_a_recipient_that_nobody_can_read_takes_no_other_away(door):
+    """smtpd refuses it without asking us, and tells us only that."""
+    door()
+    with smtp.Client(SMTP, source="198.51.100.5", lmtp=False) as client:
+        client.greet()
+        client.mail("a@b.example")
+        assert client.rcpt(USER).ok
+        assert client.command("RCPT TO:<nobody@@>").code == 501
+        (reply,) = set(client.data(smtp.message(header="X-Gateway-Token: guess\n")).values())
+        assert reply.code == 550 and reply.enhanced == "5.7.1"
+    assert not door.stored()
+
+
 def test_several_recipients_and_transactions(door):
     door(policy(policies=({"domains": ["sender.example"], "mode": "off"},)))
     with smtp.Client(SMTP, source=SPAMMER, lmtp=False) as client:

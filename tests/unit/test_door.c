@@ -432,6 +432,32 @@ static void test_whom_the_mta_refuses(void **state)
 	assert_int_equal(end()->reply.code, 550);
 }
 
+/* Those whom the message's door has let in before do not get it on the word of those who come after. */
+static void test_what_nobody_waits_for(void **state)
+{
+	(void)state;
+	connect_from(SHARED, DOOR);
+	assert_int_equal(rcpt("<a@example.com>"), 250);
+	mxg_door_abandon(door);
+	assert_int_equal(rcpt("<postmaster@example.com>"), 451);
+	mxg_door_field(door, "Subject", " x");
+	assert_int_equal(end()->reply.code, 451);
+	mxg_door_mail(door, "<a@sender.example>");
+	assert_int_equal(rcpt("<postmaster@example.com>"), 250);
+	mxg_door_field(door, "Subject", " x");
+	assert_int_equal(end()->reply.code, 250);
+}
+
+static void test_nobody_is_left(void **state)
+{
+	(void)state;
+	connect_from(SHARED, DOOR);
+	assert_int_equal(rcpt("<postmaster@example.com>"), 250);
+	mxg_door_withdraw(door);
+	mxg_door_field(door, "Subject", " x");
+	assert_int_equal(end()->reply.code, 451);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -449,6 +475,8 @@ int main(void)
 		cmocka_unit_test(test_who_needs_dns_waits),
 		cmocka_unit_test(test_what_is_held),
 		cmocka_unit_test(test_whom_the_mta_refuses),
+		cmocka_unit_test(test_what_nobody_waits_for),
+		cmocka_unit_test(test_nobody_is_left),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

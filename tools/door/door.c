@@ -32,7 +32,7 @@ struct mxg_door {
 	void *owner;
 	char *facts[MXG_DOOR_FACTS];
 	bool hold_next, hold; /* from the next transaction on; in this one */
-	bool no_memory;
+	bool no_memory, abandoned;
 	struct mxguard_check *check; /* from the first RCPT on */
 	struct mxguard_policy *policy; /* the check's */
 	unsigned char *standings; /* enum standing */
@@ -154,7 +154,7 @@ static bool begin(struct mxg_door *d)
 {
 	if (d->check != NULL)
 		return true;
-	if (d->no_memory || mxg_desk_check(d->desk, &d->check, d->flags) != MXGUARD_ERROR_NONE)
+	if (d->no_memory || d->abandoned || mxg_desk_check(d->desk, &d->check, d->flags) != MXGUARD_ERROR_NONE)
 		return false;
 	d->policy = mxguard_policy_ref(mxguard_session_policy(session(d)));
 	describe(d);
@@ -182,9 +182,16 @@ void mxg_door_reset(struct mxg_door *d)
 	d->check = NULL;
 	d->policy = NULL;
 	d->count = 0;
+	d->abandoned = false;
 	d->waits = NOT_WAITING;
 	d->reply = our_trouble;
 	d->message = (struct mxg_door_message){ .reply = our_trouble, .field = "", .trap = "" };
+}
+
+void mxg_door_abandon(struct mxg_door *d)
+{
+	mxg_door_reset(d);
+	d->abandoned = true;
 }
 
 /* ---- RCPT -------------------------------------------------------------------------------------- */
@@ -274,7 +281,7 @@ enum mxg_door_step mxg_door_rcpt(struct mxg_door *d, const char *recipient)
 {
 	d->began = mxg_metrics_now();
 	if (!begin(d) || !add_recipient(d, recipient))
-		return trouble(d, "out of memory");
+		return trouble(d, d->abandoned ? "an answer did not come in time" : "out of memory");
 	int progress = mxguard_session_start(session(d), d->check, -1, d);
 	if (progress != MXGUARD_PROGRESS_NEED_DNS)
 		return conclude_rcpt(d, progress);
@@ -304,7 +311,7 @@ static struct mxg_door_header *header(struct mxg_door *d)
 {
 	if (d->header == NULL && d->check != NULL)
 		d->header = mxg_door_header_new(d->policy, d->check);
-	d->no_memory |= d->header == NULL;
+	d->no_memory |= d->check != NULL && d->header == NULL;
 	return d->header;
 }
 
@@ -376,6 +383,8 @@ static enum mxg_door_step conclude_message(struct mxg_door *d, int progress)
 		progress = mxguard_check_give_up(d->check, (int64_t)time(NULL));
 	if (progress < 0 || d->no_memory || mxg_door_header_is_short_of_memory(d->header))
 		return trouble(d, "out of memory");
+	if (!any(d, LET_IN) && !any(d, HELD)) /* whoever gets it, nobody has looked at him */
+		return trouble(d, "a message without a recipient");
 	d->message.header = d->header;
 	judge(d);
 	d->reply = d->message.reply;

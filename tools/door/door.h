@@ -84,6 +84,8 @@ void mxg_door_bytes(struct mxg_door *door, const char *bytes, size_t length);
 enum mxg_door_step mxg_door_header_end(struct mxg_door *door);
 /* The transaction is over, however it ended. */
 void mxg_door_reset(struct mxg_door *door);
+/* Nobody waits for it any longer: this transaction is deferred, those whom it has let in included. */
+void mxg_door_abandon(struct mxg_door *door);
 
 /* A door whose wait is over, NULL: there is none. */
 struct mxg_door *mxg_door_next(struct mxg_desk *desk);

@@ -41,6 +41,7 @@ static void connect(struct mxg_filter_events *e, const struct mxg_filter_line *l
 static void begin(struct mxg_filter_events *e, struct mxg_filter_session *s, const char *sender)
 {
 	mxg_filter_message_reset(s);
+	s->rcpt_open = false;
 	mxg_door_hold(s->door, mxguard_policy_trap(mxguard_session_policy(mxg_desk_session(e->desk))) != NULL);
 	mxg_door_mail(s->door, sender);
 }
@@ -63,8 +64,9 @@ static void report(struct mxg_filter_events *e, struct mxg_filter_session *s, co
 			begin(e, s, line->value);
 		break;
 	case MXG_FILTER_TX_RCPT:
-		if (!line->good)
+		if (!line->good && s->rcpt_open) /* smtpd refuses what it cannot read without asking us */
 			mxg_door_withdraw(s->door);
+		s->rcpt_open = false;
 		break;
 	case MXG_FILTER_TX_END:
 		mxg_filter_message_reset(s);
@@ -82,6 +84,7 @@ static void answer_rcpt(struct mxg_filter_events *e, struct mxg_filter_session *
 	char refusal[MXG_FILTER_REPLY_MAX];
 	mxg_filter_refusal(refusal, mxg_door_reply(s->door));
 	s->waits_for_rcpt = false;
+	s->rcpt_open = refusal[0] == '\0';
 	mxg_filter_answer(s, e->out, refusal);
 }
 

@@ -26,6 +26,7 @@ struct mxg_filter_session {
 	char id[MXG_FILTER_ID_MAX], token[MXG_FILTER_ID_MAX]; /* the token: of the request that waits */
 	bool token_first;
 	bool waits_for_rcpt;
+	bool rcpt_open; /* the last recipient was let in, and smtpd has not said whether it takes it, too */
 	struct mxg_door *door;
 	/* the message */
 	enum mxg_filter_stage stage;

@@ -79,7 +79,6 @@ static void stir_pool(const struct mxg_shared_desk *s)
 	close(fd);
 }
 
-/* A door that is reset defers. */
 void mxg_waiter_wait(struct mxg_waiter *w, struct mxg_shared_desk *s, enum mxg_door_step step)
 {
 	if (step != MXG_DOOR_WAIT)
@@ -91,7 +90,7 @@ void mxg_waiter_wait(struct mxg_waiter *w, struct mxg_shared_desk *s, enum mxg_d
 	pthread_mutex_lock(&s->lock);
 	while (mxg_door_is_waiting(w->door))
 		if (pthread_cond_timedwait(&w->ready, &s->lock, &until) == ETIMEDOUT && mxg_door_is_waiting(w->door))
-			mxg_door_reset(w->door);
+			mxg_door_abandon(w->door);
 }
 
 /* ---- the main thread -------------------------------------------------------------------------- */

@@ -276,16 +276,28 @@ static void run(struct reading *r)
 	pthread_join(thread, NULL);
 }
 
-static void read_stream(struct mxg_report_input *in, int fd, const char *path, int64_t latest)
+static void read_log(struct mxg_report_input *in, const struct mxg_beginning *b, const char *path, int64_t latest)
 {
-	struct reading *r = reading_new(in, fd, latest);
+	struct reading *r = reading_new(in, b->fd, latest);
 	mxg_seen_stretch(in->seen);
 	if (r != NULL) {
+		r->left = b->bytes;
+		r->left_len = b->len;
 		run(r);
 		if (r->error != 0)
 			complain(in, path, strerror(r->error));
 	}
 	reading_free(r);
+}
+
+static void read_stream(struct mxg_report_input *in, int fd, const char *path, int64_t latest)
+{
+	struct mxg_beginning b = { .fd = fd };
+	const char *why;
+	if (!mxg_partial_is_next(&b))
+		read_log(in, &b, path, latest);
+	else if (!mxg_partial_read_all(in->state, &b, &why))
+		complain(in, path, why);
 }
 
 /* ---- where it comes from -------------------------------------------------------------------------------------- */
@@ -346,23 +358,6 @@ static char *program_of(const char *path)
 	return ends_in(path, ".gz") ? gzip : ends_in(path, ".xz") ? xz : ends_in(path, ".zst") ? zstd : NULL;
 }
 
-static bool is_partial(int fd)
-{
-	char begins[sizeof(MXG_PARTIAL_BEGINS) - 1];
-	return pread(fd, begins, sizeof(begins), 0) == (ssize_t)sizeof(begins) &&
-	       memcmp(begins, MXG_PARTIAL_BEGINS, sizeof(begins)) == 0;
-}
-
-static void add_partial(struct mxg_report_input *in, int fd, const char *path)
-{
-	const char *why = "out of memory";
-	FILE *from = fdopen(dup(fd), "r");
-	if (from == NULL || !mxg_partial_read(in->state, from, &why))
-		complain(in, path, why);
-	if (from != NULL)
-		fclose(from);
-}
-
 static void read_open(struct mxg_report_input *in, int fd, const char *path)
 {
 	struct stat st;
@@ -371,8 +366,6 @@ static void read_open(struct mxg_report_input *in, int fd, const char *path)
 	int64_t latest = regular && st.st_mtime < in->now ? (int64_t)st.st_mtime : in->now;
 	if (program != NULL)
 		read_through(in, arguments, fd, path, latest);
-	else if (regular && is_partial(fd))
-		add_partial(in, fd, path);
 	else
 		read_stream(in, fd, path, latest);
 }
@@ -413,8 +406,6 @@ uint64_t mxg_report_size(char **paths, int count)
 }
 
 /* ---- files that grow --------------------------------------------------------------------------------------------- */
-
-#define FOLLOWED_MAX 64
 
 struct followed {
 	struct reading *reading;
@@ -466,8 +457,8 @@ static void go_on(struct mxg_report_input *in, struct followed *f)
 
 void mxg_report_follow(struct mxg_report_input *in, char **paths, int count, void (*told)(void *), void *context)
 {
-	struct followed followed[FOLLOWED_MAX] = { 0 };
-	count = count > FOLLOWED_MAX ? FOLLOWED_MAX : count;
+	struct followed followed[MXG_REPORT_FOLLOWED_MAX] = { 0 };
+	count = count > MXG_REPORT_FOLLOWED_MAX ? MXG_REPORT_FOLLOWED_MAX : count; /* its caller has refused more */
 	for (int i = 0; i < count; i++)
 		followed[i].path = paths[i];
 	while (!atomic_load(in->stop)) {

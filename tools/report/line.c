@@ -29,12 +29,21 @@ uint64_t mxg_line_hash(const char *bytes, size_t len)
 	return a ^ a >> 29;
 }
 
+/* All that stands in our lines; anything else was damaged on its way, or is not ours. */
+static bool is_plain(const char *at, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (at[i] <= ' ' || at[i] > '~')
+			return false;
+	return true;
+}
+
 /* The domain behind the last @, in lower case; "(none)" where there is none. */
 static void set_domain(struct mxg_decision *d)
 {
 	const char *at = memrchr(d->rcpt.at, '@', d->rcpt.len);
 	size_t len = at == NULL ? 0 : d->rcpt.len - (size_t)(at + 1 - d->rcpt.at);
-	if (len == 0 || len >= sizeof(d->domain)) {
+	if (len == 0 || len >= sizeof(d->domain) || !is_plain(at + 1, len)) {
 		memcpy(d->domain, "(none)", 6);
 		len = 6;
 	} else {
@@ -101,6 +110,7 @@ static enum mxg_line_kind read_wrapped(struct mxg_decision *out, const char *lin
 	return kind;
 }
 
+#define LATEST INT64_C(253402300800) /* the year 10000 */
 #define BEGINNING 64 /* time, host, program, and the first words */
 
 static uint64_t mix(uint64_t a, uint64_t b)
@@ -144,6 +154,7 @@ enum mxg_line_kind mxg_line_read(struct mxg_decision *out, const char *line, siz
 		out->time = found.time;
 	}
 	if (kind == MXG_LINE_DECISION) {
+		out->time = out->time < 0 || out->time >= LATEST ? 0 : out->time;
 		mxg_line_prepare(out);
 		out->hash = identity(out, line, len);
 	}

@@ -51,6 +51,15 @@ static bool read_action(struct mxg_slice s, uint8_t *out)
 
 /* ---- a field ------------------------------------------------------------------------------------------- */
 
+/* Codes are of these alone; what is damaged must not become a name of its own. */
+static bool is_code(struct mxg_slice s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((s.at[i] < 'a' || s.at[i] > 'z') && (s.at[i] < '0' || s.at[i] > '9') && s.at[i] != '-')
+			return false;
+	return s.len > 0 && s.len < 64;
+}
+
 enum { SEEN_VERDICT = 1, SEEN_ACTION = 2, SEEN_REASON = 4, SEEN_ALL = 7 };
 
 /* Keys that are not known are passed over: fields are only ever added. False: a value that no mxguard
@@ -82,7 +91,7 @@ static bool take_field(struct mxg_decision *d, unsigned *seen, struct mxg_slice 
 		if (IS(key, "reason")) {
 			*seen |= SEEN_REASON;
 			d->reason = value;
-			return value.len > 0 && value.len < 64;
+			return is_code(value);
 		}
 		if (IS(key, "origin"))
 			d->origin = value;
@@ -158,14 +167,13 @@ static bool read_text(struct mxg_decision *d, unsigned *seen, const char *at, co
 	while (at < end) {
 		struct mxg_slice key = { .at = at + 1 }, value;
 		if (*at != ' ')
-			return at[0] == ']' && d->repeat > 1;
+			return false;
 		at++;
-		while (at < end && *at >= 'a' && *at <= 'z')
+		while (at < end && ((*at >= 'a' && *at <= 'z') || *at == '_'))
 			at++;
 		key.len = (size_t)(at - key.at);
 		if (key.len == 0 || at + 1 >= end || *at != '=')
-			return (key.len == 0 && at < end && *at == ']' && d->repeat > 1) ||
-			       (*seen == SEEN_ALL && at == end && key.len == 0);
+			return *seen == SEEN_ALL && at == end && key.len == 0;
 		at = read_value(at + 1, end, &value);
 		if (at == NULL || !take_field(d, seen, key, value))
 			return false;
@@ -238,6 +246,8 @@ enum mxg_line_kind mxg_line_fields(struct mxg_decision *d, const char *at, const
 	bool good;
 	d->would = MXG_NO_WOULD;
 	d->reason = d->boundary = d->from = d->rcpt = d->id = d->msgid = d->origin = none;
+	if (d->repeat > 1 && end > at && end[-1] == ']') /* around all of "message repeated 3 times: [ …]" */
+		end--;
 	if (mxg_begins(at, end, "mxguard: verdict=", 17))
 		good = read_text(d, &seen, at + 8, end);
 	else if (mxg_begins(at, end, "{\"verdict\":", 11))

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "report/partial.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "check/reasons.h"
 
@@ -121,10 +123,13 @@ bool mxg_partial_write(const struct mxg_report_state *s, FILE *to)
 
 /* ---- reading: whoever hands it on may have damaged it ------------------------------------------------------- */
 
+/* No count is larger; so a thousand results add up to what 64 bits hold. */
 static bool get_number(const json_t *v, uint64_t *out)
 {
-	*out = json_is_integer(v) && json_integer_value(v) >= 0 ? (uint64_t)json_integer_value(v) : 0;
-	return json_is_integer(v) && json_integer_value(v) >= 0;
+	json_int_t n = json_integer_value(v); /* 0: it is none */
+	bool good = json_is_integer(v) && n >= 0 && n < INT64_C(1) << 53;
+	*out = good ? (uint64_t)n : 0;
+	return good;
 }
 
 static bool get_time(const json_t *v, int64_t *out)
@@ -317,5 +322,54 @@ bool mxg_partial_read(struct mxg_report_state *into, FILE *from, const char **wh
 		mxg_report_merge(into, s);
 	json_decref(o);
 	mxg_report_state_free(s);
+	return good;
+}
+
+/* ---- streams ------------------------------------------------------------------------------------------------- */
+
+bool mxg_partial_is_next(struct mxg_beginning *b)
+{
+	ssize_t n;
+	while (b->len < sizeof(b->bytes) && memcmp(b->bytes, MXG_PARTIAL_BEGINS, b->len) == 0) {
+		n = read(b->fd, b->bytes + b->len, sizeof(b->bytes) - b->len);
+		if (n <= 0)
+			return false;
+		b->len += (size_t)n;
+	}
+	return memcmp(b->bytes, MXG_PARTIAL_BEGINS, b->len) == 0;
+}
+
+static ssize_t read_on(void *cookie, char *buffer, size_t size)
+{
+	struct mxg_beginning *b = cookie;
+	size_t n = b->len - b->used < size ? b->len - b->used : size;
+	if (n == 0)
+		return read(b->fd, buffer, size);
+	memcpy(buffer, b->bytes + b->used, n);
+	b->used += n;
+	return (ssize_t)n;
+}
+
+static bool is_more(FILE *from)
+{
+	int c = getc(from);
+	while (c != EOF && isspace(c))
+		c = getc(from);
+	return c != EOF && ungetc(c, from) != EOF;
+}
+
+bool mxg_partial_read_all(struct mxg_report_state *into, struct mxg_beginning *b, const char **why)
+{
+	FILE *from = fopencookie(b, "r", (cookie_io_functions_t){ .read = read_on });
+	bool good = from != NULL;
+	*why = "out of memory";
+	while (good && is_more(from))
+		good = mxg_partial_read(into, from, why);
+	if (good && ferror(from)) {
+		*why = "cannot be read to its end";
+		good = false;
+	}
+	if (from != NULL)
+		fclose(from);
 	return good;
 }

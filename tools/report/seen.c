@@ -125,13 +125,15 @@ static uint64_t hash_at(const struct mxg_seen *s, size_t i)
 	return s->chunks[i / CHUNK][i % CHUNK];
 }
 
-/* How often a stretch has said it; the groups of one second are few. */
-static size_t times_said(const struct mxg_seen *s, uint32_t first, uint32_t stretch, uint64_t hash)
+/* How often the stretch of *g has said it. Stretches follow one another, and so do the groups of each: *g is
+ * then that of the next. */
+static size_t times_said(const struct mxg_seen *s, uint32_t *g, uint64_t hash)
 {
+	uint32_t stretch = s->groups[*g - 1].stretch;
 	size_t n = 0;
-	for (uint32_t g = first; g != 0; g = s->groups[g - 1].next) {
-		const struct group *group = &s->groups[g - 1];
-		for (size_t i = 0; group->stretch == stretch && i < group->count; i++)
+	for (; *g != 0 && s->groups[*g - 1].stretch == stretch; *g = s->groups[*g - 1].next) {
+		const struct group *group = &s->groups[*g - 1];
+		for (size_t i = 0; i < group->count; i++)
 			n += hash_at(s, group->from + i) == hash;
 	}
 	return n;
@@ -140,16 +142,11 @@ static size_t times_said(const struct mxg_seen *s, uint32_t first, uint32_t stre
 /* Whether another stretch has said it more often than this one until now. */
 static bool is_known(const struct mxg_seen *s, uint64_t hash)
 {
-	uint32_t first = *slot_of(s->slots, s->slot_room, s->groups, s->groups[s->open - 1].second), last = 0;
-	size_t own = times_said(s, first, s->stretch, hash);
-	for (uint32_t g = first; g != 0; g = s->groups[g - 1].next) {
-		uint32_t stretch = s->groups[g - 1].stretch;
-		if (stretch == s->stretch || stretch == last)
-			continue;
-		last = stretch;
-		if (times_said(s, first, stretch, hash) > own)
+	uint32_t g = *slot_of(s->slots, s->slot_room, s->groups, s->groups[s->open - 1].second);
+	size_t own = times_said(s, &g, hash); /* the newest groups are those of the open one's stretch */
+	while (g != 0)
+		if (times_said(s, &g, hash) > own)
 			return true;
-	}
 	return false;
 }
 

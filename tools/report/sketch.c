@@ -57,7 +57,8 @@ uint64_t mxg_least_count(const struct mxg_least *s)
 	if (!s->full)
 		return s->count;
 	double share = (double)mxg_least_items(s)[s->count - 1] / 18446744073709551616.0;
-	return (uint64_t)((double)(s->count - 1) / share + 0.5);
+	double estimate = (double)(s->count - 1) / share;
+	return estimate < 1e15 ? (uint64_t)(estimate + 0.5) : UINT64_C(1000000000000000); /* damaged */
 }
 
 void mxg_least_free(struct mxg_least *s)

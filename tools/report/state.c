@@ -180,18 +180,28 @@ static void index_peer(struct mxg_report_state *s, size_t i)
 	occupy(&s->peer_index, at, hash, i + 1);
 }
 
+/* The smallest count that at least a quarter of the peers do not exceed. */
+static uint64_t least_messages(const struct mxg_report_state *s)
+{
+	uint64_t low = 1, high = UINT64_MAX;
+	while (low < high) {
+		uint64_t middle = low + (high - low) / 2;
+		size_t over = 0;
+		for (size_t i = 0; i < s->peer_count; i++)
+			over += s->peers[i].messages > middle;
+		if (over > s->peer_count * 3 / 4)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 /* Where there are too many, those that sent least go: spammers' hosts mostly come once. */
 static void thin_peers(struct mxg_report_state *s)
 {
-	uint64_t least = 1;
-	size_t kept;
-	do {
-		kept = 0;
-		for (size_t i = 0; i < s->peer_count; i++)
-			kept += s->peers[i].messages > least;
-		least += kept > s->peer_count * 3 / 4;
-	} while (kept > s->peer_count * 3 / 4);
-	kept = 0;
+	uint64_t least = least_messages(s);
+	size_t kept = 0;
 	for (size_t i = 0; i < s->peer_count; i++) {
 		if (s->peers[i].messages > least) {
 			s->peers[kept++] = s->peers[i];
@@ -387,6 +397,8 @@ static bool set_sample(struct mxg_peer_state *p, const struct mxg_decision *d)
 	snprintf(text, sizeof(text), "from=<%.*s> rcpt=<%.*s> id=<%.*s>", (int)(d->from.len < 44 ? d->from.len : 44),
 		 d->from.at, (int)(d->rcpt.len < 44 ? d->rcpt.len : 44), d->rcpt.at, (int)(id.len < 40 ? id.len : 40),
 		 id.at);
+	for (char *c = text; *c != '\0'; c++)
+		*c = *c < ' ' || *c > '~' ? '?' : *c; /* of a damaged line: JSON would not take it */
 	free(p->sample);
 	p->sample = strdup(text);
 	p->sample_rank = d->hash;
