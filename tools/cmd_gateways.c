@@ -103,7 +103,8 @@ static json_t *range_object(const struct mxg_ruleset *ruleset, const struct mxg_
 	return o;
 }
 
-static void print_json(const struct mxg_ruleset *ruleset, const struct mxg_flat *flat, const char *domain, int64_t at)
+static void print_json(const struct mxg_ruleset *ruleset, const struct mxg_flat *flat, const char *domain, int64_t at,
+		       const struct mxguard_snapshot *snapshot)
 {
 	json_t *ranges = json_array(), *gaps = json_array();
 	for (size_t i = 0; i < flat->count; i++)
@@ -133,6 +134,8 @@ static void print_json(const struct mxg_ruleset *ruleset, const struct mxg_flat 
 	if (at != 0)
 		json_object_set_new(o, "at", mxg_json_time(at));
 	json_object_set_new(o, "too_wide", mxg_json_text(flat->present.wide));
+	json_object_set_new(o, "generation",
+			    snapshot == NULL ? json_null() : json_integer(mxg_snapshot_generation(snapshot)));
 	mxg_json_print(o);
 }
 
@@ -195,7 +198,8 @@ static void print_alarms(const struct mxg_flat *flat)
 		printf("too wide to authorize anybody: %s\n", flat->present.wide);
 }
 
-static int print_people(const struct mxg_ruleset *ruleset, const struct mxg_flat *flat, const char *domain, int64_t now)
+static int print_people(const struct mxg_ruleset *ruleset, const struct mxg_flat *flat, const char *domain, int64_t now,
+			const struct mxguard_snapshot *snapshot)
 {
 	static const char *const headings[] = { "ADDRESS", "ENTRY", "LEARNED", "STATE", "TERM", "VIA", NULL };
 	struct mxg_table *table = mxg_table_new(headings);
@@ -217,6 +221,8 @@ static int print_people(const struct mxg_ruleset *ruleset, const struct mxg_flat
 		printf("not a list of addresses: entry %s: whoever shows its certificate\n",
 		       certificate_entry(ruleset, i)->name);
 	print_alarms(flat);
+	if (snapshot != NULL)
+		printf("snapshot: generation %u\n", mxg_snapshot_generation(snapshot));
 	return result;
 }
 
@@ -241,8 +247,8 @@ static int show(struct mxg_flattener *f, struct mxg_flat *flat, const struct req
 	for (size_t i = 0; q->at != 0 && i < flat->count; i++)
 		flat->ranges[i].range.expires = 0; /* a TTL of then says nothing */
 	if (q->json)
-		print_json(ruleset, flat, domain, q->at);
-	else if (print_people(ruleset, flat, domain, f->now) != 0)
+		print_json(ruleset, flat, domain, q->at, f->snapshot);
+	else if (print_people(ruleset, flat, domain, f->now, f->snapshot) != 0)
 		return EX_TEMPFAIL;
 	if (!flat->incomplete)
 		return 0;

@@ -15,6 +15,7 @@
 #include "metrics/metrics.h"
 #include "metrics/refresh_file.h"
 #include "options.h"
+#include "refresh_fetch.h"
 #include "refresh_report.h"
 #include "refresh_tell.h"
 #include "snapshot_write.h"
@@ -23,10 +24,10 @@
 #define EXIT_HELD 1 /* --strict, and there were alarms */
 
 struct request {
-	const char *config, *state_dir, *metrics_file;
+	const char *config, *state_dir, *metrics_file, *publish, *fetch;
 	const char *forget[NAMES_MAX], *accept[NAMES_MAX];
 	struct mxg_string_list forget_list, accept_list;
-	bool strict, quiet, json;
+	bool strict, quiet, json, force;
 	long concurrency;
 };
 
@@ -54,6 +55,12 @@ static const struct mxg_option options[] = {
 	  .field = offsetof(struct request, state_dir) },
 	{ 0, "metrics-file", "FILE", "leave figures there for node_exporter's textfile collector",
 	  .kind = MXG_OPTION_TEXT, .field = offsetof(struct request, metrics_file) },
+	{ 0, "publish", "FILE", "then put the snapshot that stands there, for other hosts", .kind = MXG_OPTION_TEXT,
+	  .field = offsetof(struct request, publish) },
+	{ 0, "fetch", "FILE", "ask nothing: take what another host has published, if it is sound",
+	  .kind = MXG_OPTION_TEXT, .field = offsetof(struct request, fetch) },
+	{ 0, "force", NULL, "--fetch also what has lost more than a fifth of domains or names", .kind = MXG_OPTION_FLAG,
+	  .field = offsetof(struct request, force) },
 	{ 'q', "quiet", NULL, "say nothing but errors and alarms", .kind = MXG_OPTION_FLAG,
 	  .field = offsetof(struct request, quiet) },
 	{ 0, "json", NULL, "one JSON object, for scripts", .kind = MXG_OPTION_FLAG,
@@ -69,14 +76,22 @@ const struct mxg_usage usage_refresh = {
 	.after = "Exit status: 0 done; 1 done, but there are alarms (--strict); 75 done, but some names\n"
 		 "gave no answer and keep their old ones, or nothing could be done now (another refresh\n"
 		 "runs, DNS is dead); 73 or 74 the snapshot cannot be written, the old one stays;\n"
+		 "--fetch: 65 torn, damaged, older or shrunk, 75 not there, 77 not trusted, 78 made for\n"
+		 "other gateways; the old one stays;\n"
 		 "64 wrong use; 78 wrong configuration, or done, but domains_file has wrong lines, or no\n"
 		 "domain is listed whose records an enforced policy asks for.\n"
 		 "Example: mxguard refresh --forget relay.filter.example",
 };
 
+static bool asks(const struct request *q)
+{
+	return q->strict || q->accept_list.count > 0 || q->forget_list.count > 0 || q->concurrency != 0 ||
+	       q->publish != NULL;
+}
+
 static int read_options(struct request *q, int argc, char **argv)
 {
-	*q = (struct request){ .config = MXG_DEFAULT_CONFIG, .concurrency = 64 };
+	*q = (struct request){ .config = MXG_DEFAULT_CONFIG };
 	q->forget_list.items = q->forget;
 	q->accept_list.items = q->accept;
 	int status = mxg_read_options(&usage_refresh, argc, argv, q);
@@ -84,6 +99,12 @@ static int read_options(struct request *q, int argc, char **argv)
 		return status;
 	if (optind < argc)
 		return mxg_wrong_use(argv[0], "'%s' is an argument too many", argv[optind]);
+	if (q->force && q->fetch == NULL)
+		return mxg_wrong_use(argv[0], "--force belongs to --fetch");
+	if (q->fetch != NULL && asks(q))
+		return mxg_wrong_use(argv[0], "--fetch asks nothing: --strict, --accept, --forget, --concurrency and "
+					      "--publish belong to the host that does");
+	q->concurrency = q->concurrency == 0 ? 64 : q->concurrency;
 	return 0;
 }
 
@@ -208,12 +229,18 @@ static int finish(struct mxg_refresh *run, const struct request *q, int folder)
 		status = no_dns(run, error, sizeof(error));
 	else
 		status = write_snapshot(run, folder, error, sizeof(error));
+	struct mxg_published published = { .file = q->publish };
+	int carried = q->publish == NULL ? 0 : mxg_refresh_publish(run->policy, folder, &published);
 	if (q->json)
-		mxg_refresh_print_json(run, &f, status == 0 ? NULL : error);
+		mxg_refresh_print_json(run, &f, &published, status == 0 ? NULL : error);
 	else if (status == 0 && !q->quiet)
 		mxg_refresh_print_sum(run, &f);
+	if (carried == 0 && q->publish != NULL && !q->json && !q->quiet)
+		printf("published: generation %u\n", published.facts.generation);
 	if (status == 0)
 		status = check_written(run->policy);
+	if (status == 0)
+		status = carried;
 	return status != 0 ? status : outcome(run, &f);
 }
 
@@ -248,6 +275,38 @@ static int refresh(struct mxg_refresh *run, const struct request *q, int folder)
 	return status;
 }
 
+static int refresh_new(const struct mxguard_policy *policy, const struct request *q, int folder)
+{
+	struct mxg_refresh *run = calloc(1, sizeof(*run));
+	struct mxg_history_writer *history = malloc(sizeof(*history));
+	int status;
+	if (run != NULL && history != NULL) {
+		*run = (struct mxg_refresh){ .policy = policy,
+					     .now = mxg_wall_clock(),
+					     .strict = q->strict,
+					     .quiet = q->quiet,
+					     .concurrency = (size_t)q->concurrency,
+					     .history = history };
+		status = refresh(run, q, folder);
+	} else {
+		status = out_of_memory();
+	}
+	free(history);
+	free(run);
+	return status;
+}
+
+static int fetch(const struct mxguard_policy *policy, const struct request *q, int folder)
+{
+	const struct mxg_fetch ask = { .file = q->fetch, .force = q->force, .quiet = q->quiet, .json = q->json };
+	int64_t began = mxg_metrics_now();
+	int status = mxg_refresh_fetch(policy, folder, &ask);
+	if (q->metrics_file != NULL)
+		mxg_refresh_file_write(q->metrics_file, policy, NULL, status,
+				       (double)(mxg_metrics_now() - began) / 1e6);
+	return status;
+}
+
 int cmd_refresh(int argc, char **argv)
 {
 	struct request q;
@@ -264,21 +323,7 @@ int cmd_refresh(int argc, char **argv)
 	umask(022);
 	status = lock(policy, &folder, &lock_fd);
 	if (status == 0) {
-		struct mxg_refresh *run = calloc(1, sizeof(*run));
-		struct mxg_history_writer *history = malloc(sizeof(*history));
-		if (run != NULL && history != NULL) {
-			*run = (struct mxg_refresh){ .policy = policy,
-						     .now = mxg_wall_clock(),
-						     .strict = q.strict,
-						     .quiet = q.quiet,
-						     .concurrency = (size_t)q.concurrency,
-						     .history = history };
-			status = refresh(run, &q, folder);
-		} else {
-			status = out_of_memory();
-		}
-		free(history);
-		free(run);
+		status = q.fetch != NULL ? fetch(policy, &q, folder) : refresh_new(policy, &q, folder);
 		close(folder);
 		close(lock_fd);
 	}

@@ -9,7 +9,8 @@
 
 /* `mxguard refresh`: refresh_store.c (what is known about each question), refresh_alarms.c (what is
  * odd about an answer), refresh_run.c (asks until every domain is walked), refresh_versions.c
- * (history, and the writing), refresh_report.c and refresh_tell.c (who hears of it), cmd_refresh.c. */
+ * (history, and the writing), refresh_report.c and refresh_tell.c (who hears of it), refresh_publish.c,
+ * refresh_fetch.c and refresh_recall.c (from host to host), cmd_refresh.c. */
 
 #define MXG_NEAR_LIMIT 8
 
@@ -63,6 +64,8 @@ void mxg_item_reply(struct mxg_item *item, struct mxg_reply *reply, bool strict)
 bool mxg_item_alarm(struct mxg_item *item, unsigned alarm, bool strict);
 /* refresh_alarms.c; the reply is in */
 void mxg_item_judge(struct mxg_item *item, bool strict);
+/* Nothing is asked: what its snapshot tells is all there is. known: the alarms of the one before. */
+void mxg_item_recall(struct mxg_item *item, unsigned known);
 #define MXG_ALARM_TEXT_MAX (MXG_ALARM_NAMES_MAX + 60)
 void mxg_item_alarm_text(const struct mxg_item *item, char text[MXG_ALARM_TEXT_MAX]); /* "emptied (0, before 1)" */
 bool mxg_item_has_alarm(const struct mxg_item *item);

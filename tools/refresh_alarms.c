@@ -118,6 +118,22 @@ void mxg_item_judge(struct mxg_item *item, bool strict)
 	}
 }
 
+void mxg_item_recall(struct mxg_item *item, unsigned known)
+{
+	const struct mxg_answer *stands = mxg_item_current(item), *new = item->refused, *old = stands;
+	if (new == NULL) {
+		new = stands;
+		old = item->old_count > 1 ? &item->old[1] : NULL;
+	}
+	item->state = MXG_ITEM_REPLIED;
+	item->reply.kind = MXG_ANSWER_FAILED;
+	item->keep_old = item->refused != NULL;
+	item->alarms = (uint8_t)((stands == NULL ? 0 : stands->alarms) | (new == NULL ? 0 : new->alarms));
+	item->known_alarms = (uint8_t)known;
+	item->old_size = old == NULL ? 0 : measure(item->type, old).size;
+	item->new_size = new == NULL ? 0 : measure(item->type, new).size;
+}
+
 bool mxg_item_alarm(struct mxg_item *item, unsigned alarm, bool strict)
 {
 	const struct mxg_answer *old = mxg_item_current(item);

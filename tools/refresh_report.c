@@ -61,19 +61,23 @@ static json_t *item_object(const struct mxg_item *item)
 	return json_pack("{s:s, s:s}", "name", mxg_item_name(item, name), "type", mxg_dns_type_name(item->type));
 }
 
+json_t *mxg_alarm_json(const struct mxg_item *item)
+{
+	json_t *o = item_object(item);
+	json_object_set_new(o, "alarms", mxg_json_alarms(item->alarms));
+	json_object_set_new(o, "before", json_integer((json_int_t)item->old_size));
+	json_object_set_new(o, "now", json_integer((json_int_t)item->new_size));
+	json_object_set_new(o, "kept_old", json_boolean(item->keep_old));
+	return o;
+}
+
 static void items_to_json(const struct mxg_refresh *run, json_t *alarms, json_t *failures)
 {
 	struct mxg_item *item = NULL;
 	size_t at = 0;
 	while (mxg_store_each(&run->store, &at, &item)) {
-		if (mxg_item_has_alarm(item)) {
-			json_t *o = item_object(item);
-			json_object_set_new(o, "alarms", mxg_json_alarms(item->alarms));
-			json_object_set_new(o, "before", json_integer((json_int_t)item->old_size));
-			json_object_set_new(o, "now", json_integer((json_int_t)item->new_size));
-			json_object_set_new(o, "kept_old", json_boolean(item->keep_old));
-			json_array_append_new(alarms, o);
-		}
+		if (mxg_item_has_alarm(item))
+			json_array_append_new(alarms, mxg_alarm_json(item));
 		if (is_failure(item)) {
 			json_t *o = item_object(item);
 			json_object_set_new(o, "why", json_string(failure_name(item->reply.failure)));
@@ -83,7 +87,21 @@ static void items_to_json(const struct mxg_refresh *run, json_t *alarms, json_t 
 	}
 }
 
-void mxg_refresh_print_json(const struct mxg_refresh *run, const struct mxg_refresh_figures *f, const char *error)
+static json_t *published_object(const struct mxg_published *p)
+{
+	char sum[MXG_CHECKSUM_TEXT_MAX];
+	if (p->file == NULL)
+		return json_null();
+	json_t *o = json_pack("{s:b, s:o, s:o}", "written", p->error[0] == '\0', "error", mxg_json_text(p->error),
+			      "file", mxg_json_text(p->file));
+	bool known = p->error[0] == '\0';
+	json_object_set_new(o, "generation", known ? json_integer(p->facts.generation) : json_null());
+	json_object_set_new(o, "checksum", known ? json_string(mxg_checksum_text_of(&p->facts, sum)) : json_null());
+	return o;
+}
+
+void mxg_refresh_print_json(const struct mxg_refresh *run, const struct mxg_refresh_figures *f,
+			    const struct mxg_published *published, const char *error)
 {
 	json_t *alarms = json_array(), *failures = json_array(), *live = json_array(), *self = json_array();
 	items_to_json(run, alarms, failures);
@@ -93,12 +111,12 @@ void mxg_refresh_print_json(const struct mxg_refresh *run, const struct mxg_refr
 	for (size_t i = 0; i < run->domain_count; i++)
 		if (run->domains[i].mx_is_self)
 			json_array_append_new(self, json_string(run->domains[i].name));
-	mxg_json_print(json_pack("{s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "written",
-				 error == NULL, "error", mxg_json_text(error), "domains", (json_int_t)f->domains,
-				 "questions", (json_int_t)f->questions, "sent",
-				 (json_int_t)mxg_driver_sent(run->driver), "changed", (json_int_t)f->changed, "kept",
-				 (json_int_t)(f->held + f->failures), "stored", (json_int_t)run->written, "alarms",
-				 alarms, "failures", failures, "live_terms", live, "mx_is_self", self));
+	mxg_json_print(json_pack(
+		"{s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "written", error == NULL, "error",
+		mxg_json_text(error), "domains", (json_int_t)f->domains, "questions", (json_int_t)f->questions, "sent",
+		(json_int_t)mxg_driver_sent(run->driver), "changed", (json_int_t)f->changed, "kept",
+		(json_int_t)(f->held + f->failures), "stored", (json_int_t)run->written, "alarms", alarms, "failures",
+		failures, "live_terms", live, "mx_is_self", self, "published", published_object(published)));
 }
 
 /* ---- people ----------------------------------------------------------------------------- */

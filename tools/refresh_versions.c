@@ -139,6 +139,7 @@ void mxg_refresh_write(struct mxg_refresh *run, struct mxg_writer *writer)
 		if (!run->domains[i].shared)
 			mxg_writer_domain(writer, run->domains[i].name);
 	writer->after = run->store.before == NULL ? 0 : mxg_snapshot_generation(run->store.before);
+	mxg_policy_gateways_hash(run->policy, writer->gateways);
 	carry_over(run);
 	while (!run->nomem && mxg_store_each(&run->store, &at, &item))
 		write_item(run, writer, item);

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "snapshot_file.h"
+
 #define LOCK_FILE "refresh.lock"
 #define TEMPORARY ".snapshot.cdb."
 
@@ -61,22 +63,28 @@ static void add(struct mxg_writer *w, const uint8_t *key, size_t key_len, const 
 		note(w);
 }
 
-bool mxg_writer_open(struct mxg_writer *w, int folder)
+int mxg_state_temporary(int folder, char name[MXG_STATE_NAME_MAX])
 {
-	static const uint8_t header[MXG_SNAPSHOT_HEADER_SIZE];
 	uint64_t number;
-	*w = (struct mxg_writer){ .folder = folder, .fd = -1 };
 	remove_leftovers(folder);
 	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
 		number = (uint64_t)getpid();
-	snprintf(w->name, sizeof(w->name), TEMPORARY "%016llx", (unsigned long long)number);
-	w->fd = openat(folder, w->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	snprintf(name, MXG_STATE_NAME_MAX, TEMPORARY "%016llx", (unsigned long long)number);
+	return openat(folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+}
+
+bool mxg_writer_open(struct mxg_writer *w, int folder)
+{
+	static const uint8_t header[MXG_SNAPSHOT_HEADER_SIZE], whole[MXG_SNAPSHOT_WHOLE_SIZE];
+	*w = (struct mxg_writer){ .folder = folder };
+	w->fd = mxg_state_temporary(folder, w->name);
 	if (w->fd < 0) {
 		note(w);
 		return false;
 	}
 	cdb_make_start(&w->cdb, w->fd);
 	add(w, (const uint8_t *)"H", 1, header, sizeof(header)); /* first, so that its place is known */
+	add(w, (const uint8_t *)"C", 1, whole, sizeof(whole)); /* … and so is that of this */
 	return w->error == 0;
 }
 
@@ -179,14 +187,30 @@ static bool fill_header(struct mxg_writer *w, const uint8_t hash[32], int64_t no
 		mxg_put32(h + MXG_SNAPSHOT_AT_BUCKET_CRC + i * 4, crc);
 	}
 	mxg_put32(h + MXG_SNAPSHOT_AT_CRC, mxg_crc32(0, h, MXG_SNAPSHOT_AT_CRC));
-	return pwrite(w->fd, h, sizeof(h), MXG_CDB_TABLE_SIZE + 8 + 1) == (ssize_t)sizeof(h);
+	return pwrite(w->fd, h, sizeof(h), MXG_SNAPSHOT_HEADER_AT) == (ssize_t)sizeof(h);
 }
 
-static bool to_disk(struct mxg_writer *w)
+/* Last of all, since it is over everything. */
+static bool fill_checksum(struct mxg_writer *w)
+{
+	struct stat st;
+	uint8_t sum[MXG_CHECKSUM_BYTES];
+	return pwrite(w->fd, w->gateways, sizeof(w->gateways), MXG_SNAPSHOT_WHOLE_AT + MXG_SNAPSHOT_WHOLE_GATEWAYS) ==
+		       (ssize_t)sizeof(w->gateways) &&
+	       fstat(w->fd, &st) == 0 && mxg_snapshot_file_sum(w->fd, (uint64_t)st.st_size, sum) &&
+	       pwrite(w->fd, sum, sizeof(sum), MXG_SNAPSHOT_WHOLE_AT) == (ssize_t)sizeof(sum);
+}
+
+bool mxg_state_put(int folder, int fd, const char *name)
 {
 	errno = 0;
-	return fchmod(w->fd, 0644) == 0 && fsync(w->fd) == 0 &&
-	       renameat(w->folder, w->name, w->folder, MXG_SNAPSHOT_FILE) == 0;
+	return fchmod(fd, 0644) == 0 && fsync(fd) == 0 && renameat(folder, name, folder, MXG_SNAPSHOT_FILE) == 0;
+}
+
+/* A file system that cannot do it has told nothing of the content. */
+bool mxg_state_sync(int folder)
+{
+	return fsync(folder) == 0 || errno == EINVAL || errno == EROFS;
 }
 
 bool mxg_writer_commit(struct mxg_writer *w, const uint8_t hash[32], int64_t now)
@@ -194,14 +218,13 @@ bool mxg_writer_commit(struct mxg_writer *w, const uint8_t hash[32], int64_t now
 	errno = 0;
 	if (cdb_make_finish(&w->cdb) != 0)
 		note(w);
-	if (w->error == 0 && !fill_header(w, hash, now))
+	if (w->error == 0 && (!fill_header(w, hash, now) || !fill_checksum(w)))
 		note(w);
-	if (w->error == 0 && !to_disk(w))
+	if (w->error == 0 && !mxg_state_put(w->folder, w->fd, w->name))
 		note(w);
 	if (w->error == 0)
 		w->name[0] = '\0'; /* it is the snapshot now */
-	/* the name itself; a file system that cannot do it has told nothing of the content */
-	if (w->error == 0 && fsync(w->folder) != 0 && errno != EINVAL && errno != EROFS)
+	if (w->error == 0 && !mxg_state_sync(w->folder))
 		note(w);
 	if (w->name[0] != '\0')
 		unlinkat(w->folder, w->name, 0);

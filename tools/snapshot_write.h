@@ -5,8 +5,11 @@
 #include <cdb.h>
 #include <stdbool.h>
 
+#include "base/checksum.h"
 #include "dns/answers.h"
 #include "snapshot/format.h"
+
+#define MXG_STATE_NAME_MAX 64
 
 /*
  * Writing a snapshot: to a temporary file beside the real one, which takes its place when all
@@ -15,9 +18,10 @@
  */
 struct mxg_writer {
 	int folder, fd;
-	char name[64]; /* of the temporary file */
+	char name[MXG_STATE_NAME_MAX]; /* of the temporary file */
 	struct cdb_make cdb;
 	uint32_t domains, questions;
+	uint8_t gateways[MXG_CHECKSUM_BYTES]; /* mxg_policy_gateways_hash() */
 	uint32_t after; /* the generation that this one follows; 0: none is known */
 	int error; /* errno of the first failure, 0: none */
 };
@@ -26,6 +30,13 @@ struct mxg_writer {
  * descriptor and the directory's in *folder; -1 with errno, EWOULDBLOCK where another refresh
  * holds it. */
 int mxg_state_lock(const char *state_dir, int *folder);
+
+/* A file of its own beside the snapshot, open; -1 with errno. Whoever holds the lock alone has one, so that
+ * those of killed runs are removed first. */
+int mxg_state_temporary(int folder, char name[MXG_STATE_NAME_MAX]);
+/* It becomes the snapshot when its bytes are on the disk; then the folder. False with errno. */
+bool mxg_state_put(int folder, int fd, const char *name);
+bool mxg_state_sync(int folder);
 
 /* False with w->error. folder stays the caller's. Leftovers are removed first. */
 bool mxg_writer_open(struct mxg_writer *w, int folder);

@@ -7,6 +7,7 @@
 
 #include "mxguard.h"
 #include "dns/message.h"
+#include "base/checksum.h"
 #include "base/prefix_set.h"
 #include "spf/terms.h"
 
@@ -80,6 +81,7 @@ struct mxg_ruleset {
 	struct mxg_prefix_set *prefixes; /* ip4 and ip6 terms; an item's number is the term's */
 	size_t dns_count; /* the other terms: numbers, ascending */
 	uint32_t *dns_terms;
+	struct mxg_checksum asks; /* of them */
 	size_t certificate_count; /* of entries without terms, whose certificate makes a gateway of any address: */
 	struct mxg_gateway_term *certificate_terms; /* … terms that stand for them, in no other list */
 	bool by_recipient; /* one of them is */
@@ -104,7 +106,7 @@ struct mxg_trap_rules {
 struct mxguard_policy {
 	atomic_uint refs;
 	const char *path;
-	uint8_t hash[32]; /* over the settings that decide what a snapshot must hold: policy_hash.c */
+	uint8_t hash[32]; /* over the settings that decide what a snapshot must hold: hash.c */
 	size_t ruleset_count; /* [0] is the default */
 	struct mxg_ruleset *rulesets;
 	struct mxg_domain_map *map; /* recipient domain → ruleset index */
@@ -145,6 +147,9 @@ struct mxguard_policy {
 /* The ruleset that governs a domain (exact, then the longest .suffix, then the default).
  * domain: lower-case ASCII, no trailing dot. No allocation. */
 const struct mxg_ruleset *mxg_policy_ruleset(const struct mxguard_policy *policy, const char *domain, size_t len);
+
+/* Of all terms and conditions, by what they say: neither paths nor the order of entries and blocks count. */
+void mxg_policy_gateways_hash(const struct mxguard_policy *policy, uint8_t out[MXG_CHECKSUM_BYTES]);
 
 /* Whether the domain is listed in `domains` (inline only). */
 bool mxg_policy_has_domain(const struct mxguard_policy *policy, const char *domain, size_t len);

@@ -8,7 +8,7 @@
 /*
  * The bytes of a snapshot. It is a cdb (https://cr.yp.to/cdb.html: a table of 256 pairs
  * (position, slots), then records, then the hash tables; little-endian), so that any cdb tool
- * can list it. Our own numbers in it are big-endian. Three kinds of record, told apart by the
+ * can list it. Our own numbers in it are big-endian. Four kinds of record, told apart by the
  * first byte of the key:
  *
  *   "H"                       the header, exactly one; MXG_SNAPSHOT_HEADER_SIZE bytes:
@@ -18,6 +18,10 @@
  *      68  number of questions (4)                  72  CRC of the first 2,048 bytes (4)
  *      76  CRC of each of the 256 hash tables (4 each)
  *    1100  CRC of all that precedes (4)
+ *   "C"                       directly behind the header, exactly one; MXG_SNAPSHOT_WHOLE_SIZE bytes:
+ *       0  checksum of the whole file but for these bytes (32)
+ *      32  hash of the gateways that it was made for (32)
+ *                             Deliveries do not read it; it is for files that were carried.
  *   "D" domain                a local domain, a lower-case A-label; value: CRC (4)
  *   "Q" type (2) wire name    the versions of an answer, newest first; value: CRC (4), number
  *                             of versions (1), and each version:
@@ -49,6 +53,13 @@ enum {
 	MXG_SNAPSHOT_AT_BUCKET_CRC = 76,
 	MXG_SNAPSHOT_AT_CRC = 1100,
 	MXG_SNAPSHOT_HEADER_SIZE = 1104
+};
+
+enum {
+	MXG_SNAPSHOT_HEADER_AT = MXG_CDB_TABLE_SIZE + 8 + 1, /* its value, in the file */
+	MXG_SNAPSHOT_WHOLE_AT = MXG_SNAPSHOT_HEADER_AT + MXG_SNAPSHOT_HEADER_SIZE + 8 + 1, /* the value of "C" */
+	MXG_SNAPSHOT_WHOLE_GATEWAYS = 32,
+	MXG_SNAPSHOT_WHOLE_SIZE = 64
 };
 
 enum {

@@ -85,7 +85,7 @@ def test_bash_commands():
     assert set(commands()) < set(bash("mxguard", ""))
     assert bash("mxguard", "re") == ["refresh", "report"]
     assert bash("mxguard", "help", "che") == ["check"]
-    assert bash("mxguard", "refresh", "--for") == ["--forget"]
+    assert bash("mxguard", "refresh", "--forg") == ["--forget"]
 
 
 def test_bash_values(tmp_path, monkeypatch):

@@ -627,6 +627,40 @@ static void assert_hash(const char *a, const char *b, bool same)
 	mxguard_policy_unref(q);
 }
 
+/* Hosts share a snapshot where the same are gateways. */
+static void assert_gateways(const char *a, const char *b, bool same)
+{
+	struct mxguard_policy *p = parse(a), *q = parse(b);
+	uint8_t of_a[MXG_CHECKSUM_BYTES], of_b[MXG_CHECKSUM_BYTES];
+	mxg_policy_gateways_hash(p, of_a);
+	mxg_policy_gateways_hash(q, of_b);
+	assert_int_equal(memcmp(of_a, of_b, sizeof(of_a)) == 0, same);
+	mxguard_policy_unref(p);
+	mxguard_policy_unref(q);
+}
+
+#define ONE_BLOCK(DOMAIN, ALLOW) "policies = ( " BLOCK(DOMAIN, ALLOW)
+#define ONE_MORE(DOMAIN, ALLOW) ", " BLOCK(DOMAIN, ALLOW) " );"
+#define BLOCK(DOMAIN, ALLOW) \
+	"{ domains = [ \"" DOMAIN ".example\" ]; gateways = ( { name = \"g\"; allow = \"" ALLOW "\"; } ); }"
+
+static void test_gateways_hash(void **context)
+{
+	assert_gateways(everything, everything, true);
+	assert_gateways(GATEWAY("mx"), "# other words\n" GATEWAY("mx") "mode = \"enforce\"; domains_file = \"/a\";",
+			true);
+	assert_gateways(GATEWAY("mx"), GATEWAY("mx ip4:192.0.2.1"), false);
+	assert_gateways(GATEWAY("ip4:192.0.2.2"), GATEWAY("ip4:192.0.2.1"), false);
+	assert_gateways(GATEWAY("mx"),
+			"gateways = ( { name = \"g\"; allow = \"mx\"; certificate = { subject = \"a\"; verified = "
+			"true; }; } );",
+			false);
+	assert_gateways("gateways = ( { name = \"a\"; allow = \"mx\"; }, { name = \"b\"; allow = \"a\"; } );",
+			"gateways = ( { name = \"b\"; allow = \"a\"; }, { name = \"a\"; allow = \"mx\"; } );", true);
+	assert_gateways(ONE_BLOCK("a", "mx") ONE_MORE("b", "a"), ONE_BLOCK("b", "a") ONE_MORE("a", "mx"), true);
+	assert_gateways(ONE_BLOCK("a", "mx") ONE_MORE("b", "a"), ONE_BLOCK("a", "a") ONE_MORE("b", "mx"), false);
+}
+
 static void test_hash(void **context)
 {
 	assert_hash(everything, everything, true);
@@ -641,6 +675,10 @@ static void test_hash(void **context)
 	assert_hash(GATEWAY("mx"), GATEWAY("a"), false);
 	assert_hash(GATEWAY("mx"), GATEWAY("mx") "domains = [ \"a.example\" ];", false);
 	assert_hash(GATEWAY("mx"), GATEWAY("mx") "domains_file = \"/a\";", false);
+	assert_hash(GATEWAY("mx") "domains_file = \"/b\";", GATEWAY("mx") "domains_file = \"/a\";", true);
+	assert_hash("domains = [ \"a.example\", \"b.example\" ];", "domains = [ \"b.example\", \"a.example\" ];", true);
+	assert_hash(ONE_BLOCK("a", "mx") ONE_MORE("b", "a"), ONE_BLOCK("b", "a") ONE_MORE("a", "mx"), true);
+	assert_hash(ONE_BLOCK("a", "mx") ONE_MORE("b", "a"), ONE_BLOCK("a", "a") ONE_MORE("b", "mx"), false);
 	assert_hash(GATEWAY("mx"), GATEWAY("mx") "policies = ( { domains = [ \"a.example\" ]; } );", false);
 	assert_hash(GATEWAY("mx"), GATEWAY("mx") "dns = { require_dnssec = true; };", false);
 }
@@ -906,6 +944,7 @@ int main(void)
 		cmocka_unit_test(test_blocks),
 		cmocka_unit_test(test_domains),
 		cmocka_unit_test(test_exempt),
+		cmocka_unit_test(test_gateways_hash),
 		cmocka_unit_test(test_hash),
 		cmocka_unit_test(test_bom),
 		cmocka_unit_test(test_locale),
