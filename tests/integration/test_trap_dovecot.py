@@ -8,6 +8,7 @@ import re
 import pytest
 
 from mxg import smtp
+from mxg.dovecot import version
 from mxg.mxguard import write_config
 from mxg.process import run, wait_until
 from mxg.trap import Trap, small_disk
@@ -16,6 +17,9 @@ from test_dovecot_rcpt import GATEWAY, LMTP, OTHER, SPAMMER, USER, line, policy,
 HOSTILE = (b"Received: from x (y [1.2.3.4]) by z\r\n\tid 1\r\nX-Mxguard-Trap: forged\r\nsubject:folded\r\n \t \r\n"
            b"Authentication-Results: mxguard.example.test; x-mxguard=pass\r\n\r\n"
            b"8-bit \xff\xfe\r\n.leading dot\r\nlong " + b"x" * 5000 + b"\r\n" * 3)
+
+
+ON_A_DISK = ("full", "share", "read-only")
 
 
 @pytest.fixture
@@ -139,7 +143,7 @@ def test_full_by_quota(server, trap, setting, value, line, lines, fit):
 
 @contextlib.contextmanager
 def disk(trap, kind):
-    if kind in ("full", "share", "read-only"):
+    if kind in ON_A_DISK:
         with small_disk(trap.path, "256k" if kind == "full" else "4m"):
             if kind == "full":
                 (trap.path / "filler").write_bytes(b"x" * 150_000)
@@ -170,6 +174,8 @@ def disk(trap, kind):
 def test_broken_changes_no_reply(server, folder):
     kinds = ["full", "share", "read-only", "readable by others", "a link", "a file", "in a folder for all",
              "another's parts", "linked ledger"]
+    if version() >= (2, 4):  # these run in a mount namespace of their own, and see no file system that is mounted later
+        kinds = [kind for kind in kinds if kind not in ON_A_DISK]
     running = server(policy())
     for number, kind in enumerate(kinds):
         trap = Trap(folder / kind.replace(" ", "-").replace("'", "") / "trap")
