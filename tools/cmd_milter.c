@@ -9,6 +9,7 @@
 #include "milter/milter.h"
 #include "options.h"
 #include "service/desk.h"
+#include "service/door_options.h"
 #include "service/listener.h"
 #include "service/log.h"
 
@@ -19,32 +20,14 @@ struct settings {
 	const char *config, *listen, *metrics;
 	long max_connections;
 	enum { QUARANTINE_TAG, QUARANTINE_MTA } quarantine;
-	enum { RELAYS_WAIT, RELAYS_QUEUE } relays;
-	enum { SECRETS_REMOVE, SECRETS_KEEP } secrets;
-	enum { LOG_STDERR, LOG_SYSLOG } log;
+	enum mxguard_place relays;
+	enum mxg_secrets secrets;
+	enum mxg_log_place log;
 };
 
 static const struct mxg_option_word quarantines[] = {
 	{ "tag", QUARANTINE_TAG },
 	{ "mta", QUARANTINE_MTA },
-	{ NULL, 0 },
-};
-
-static const struct mxg_option_word relays[] = {
-	{ "wait", RELAYS_WAIT },
-	{ "queue", RELAYS_QUEUE },
-	{ NULL, 0 },
-};
-
-static const struct mxg_option_word secrets[] = {
-	{ "remove", SECRETS_REMOVE },
-	{ "keep", SECRETS_KEEP },
-	{ NULL, 0 },
-};
-
-static const struct mxg_option_word logs[] = {
-	{ "stderr", LOG_STDERR },
-	{ "syslog", LOG_SYSLOG },
 	{ NULL, 0 },
 };
 
@@ -58,22 +41,12 @@ static const struct mxg_option options[] = {
 	  "where a message is to be put aside: tag (the field tells, and who\n"
 	  "delivers acts on it) or mta (the MTA's own quarantine)",
 	  .kind = MXG_OPTION_WORD, .field = offsetof(struct settings, quarantine), .words = quarantines },
-	{ 0, "relays", "WHAT",
-	  "what internal relays do while we decide: wait (and pass a refusal\n"
-	  "on) or queue (they have taken the message: on_direct_queued holds)",
-	  .kind = MXG_OPTION_WORD, .field = offsetof(struct settings, relays), .words = relays },
-	{ 0, "secrets", "WHAT",
-	  "what becomes of the secrets of shared gateways: remove, or keep (for a\n"
-	  "plugin or wrapper behind us, which needs them to decide, and removes them)",
-	  .kind = MXG_OPTION_WORD, .field = offsetof(struct settings, secrets), .words = secrets },
-	{ 0, "metrics", "ADDRESS",
-	  "OpenMetrics for whoever scrapes, at /metrics: unix:/path,\n"
-	  "inet:127.0.0.1:port or inet:[::1]:port",
-	  .kind = MXG_OPTION_TEXT, .field = offsetof(struct settings, metrics) },
+	MXG_OPTION_RELAYS(struct settings),
+	MXG_OPTION_SECRETS(struct settings),
+	MXG_OPTION_METRICS(struct settings),
 	{ 0, "max-connections", "N", "of MTAs at one time (4096); more are sent away, and defer",
 	  .kind = MXG_OPTION_NUMBER, .field = offsetof(struct settings, max_connections), .min = 1, .max = 1000000 },
-	{ 0, "log", "WHERE", "stderr or syslog", .kind = MXG_OPTION_WORD, .field = offsetof(struct settings, log),
-	  .words = logs },
+	MXG_OPTION_LOG(struct settings, "stderr or syslog"),
 };
 
 const struct mxg_usage usage_milter = {
@@ -88,7 +61,9 @@ const struct mxg_usage usage_milter = {
 
 static int read_options(struct settings *s, int argc, char **argv)
 {
-	*s = (struct settings){ .config = MXG_DEFAULT_CONFIG, .max_connections = DEFAULT_CONNECTIONS };
+	*s = (struct settings){ .config = MXG_DEFAULT_CONFIG,
+				.relays = MXGUARD_PLACE_DOOR,
+				.max_connections = DEFAULT_CONNECTIONS };
 	int status = mxg_read_options(&usage_milter, argc, argv, s);
 	if (status != 0)
 		return status;
@@ -132,9 +107,9 @@ static int serve(const struct settings *s)
 		mxg_desk_free(desk);
 		return status;
 	}
-	mxg_desk_keep_secrets(desk, s->secrets == SECRETS_KEEP);
+	mxg_desk_keep_secrets(desk, s->secrets == MXG_SECRETS_KEEP);
 	milter.listener = &listener;
-	milter.relayed = s->relays == RELAYS_QUEUE ? MXGUARD_PLACE_QUEUED : MXGUARD_PLACE_DOOR;
+	milter.relayed = s->relays;
 	milter.quarantine = s->quarantine == QUARANTINE_MTA;
 	milter.max_connections = s->max_connections;
 	return mxg_milter_run(&milter, desk);
@@ -146,7 +121,7 @@ int cmd_milter(int argc, char **argv)
 	int status = read_options(&s, argc, argv);
 	if (status != 0)
 		return status < 0 ? 0 : status;
-	mxg_log_open(s.log == LOG_SYSLOG);
+	mxg_log_open(s.log == MXG_LOG_SYSLOG);
 	if (!mxg_milter_block_signals()) {
 		mxg_log_error("mxguard: milter: the signals cannot be set up");
 		return EX_OSERR;

@@ -12,6 +12,7 @@
 #include "options.h"
 #include "service/decider.h"
 #include "service/desk.h"
+#include "service/door_options.h"
 #include "service/listener.h"
 #include "service/log.h"
 #include "service/service.h"
@@ -25,13 +26,7 @@ struct settings {
 	const char *listen[MXG_LISTENERS_MAX];
 	size_t listen_count;
 	long max_connections, max_per_source;
-	enum { LOG_BY_ITSELF, LOG_STDERR, LOG_SYSLOG } log;
-};
-
-static const struct mxg_option_word logs[] = {
-	{ "stderr", LOG_STDERR },
-	{ "syslog", LOG_SYSLOG },
-	{ NULL, 0 },
+	enum mxg_log_place log;
 };
 
 static const struct mxg_option options[] = {
@@ -41,20 +36,15 @@ static const struct mxg_option options[] = {
 	  "several times; systemd's sockets are taken by themselves",
 	  .kind = MXG_OPTION_LIST, .field = offsetof(struct settings, listen), .max = MXG_LISTENERS_MAX,
 	  .count = offsetof(struct settings, listen_count) },
-	{ 0, "metrics", "ADDRESS",
-	  "OpenMetrics for whoever scrapes, at /metrics: unix:/path,\n"
-	  "inet:127.0.0.1:port or inet:[::1]:port",
-	  .kind = MXG_OPTION_TEXT, .field = offsetof(struct settings, metrics) },
+	MXG_OPTION_METRICS(struct settings),
 	{ 0, "max-connections", "N", "at one time (4096); idle ones are closed for new ones", .kind = MXG_OPTION_NUMBER,
 	  .field = offsetof(struct settings, max_connections), .min = 1, .max = NUMBER_MAX },
 	{ 0, "max-per-source", "N",
 	  "requests of one local user, or one address by TCP, that wait for\n"
 	  "DNS at one time, where its share of all is not less anyway",
 	  .kind = MXG_OPTION_NUMBER, .field = offsetof(struct settings, max_per_source), .min = 1, .max = NUMBER_MAX },
-	{ 0, "log", "WHERE",
-	  "stderr or syslog; by itself: stderr, but syslog where stderr is\n"
-	  "the MTA's connection, as under spawn(8)",
-	  .kind = MXG_OPTION_WORD, .field = offsetof(struct settings, log), .words = logs },
+	MXG_OPTION_LOG(struct settings, "stderr or syslog; by itself: stderr, but syslog where stderr is\n"
+					"the MTA's connection, as under spawn(8)"),
 };
 
 const struct mxg_usage usage_policy = {
@@ -92,7 +82,7 @@ static bool stderr_is_the_connection(void)
 
 static void open_log(const struct settings *s)
 {
-	mxg_log_open(s->log == LOG_SYSLOG || (s->log == LOG_BY_ITSELF && stderr_is_the_connection()));
+	mxg_log_open(s->log == MXG_LOG_SYSLOG || (s->log == MXG_LOG_BY_ITSELF && stderr_is_the_connection()));
 }
 
 /* How many listeners there are, or -1 after a message. */

@@ -8,31 +8,14 @@
 #include <unistd.h>
 
 #include "snapshot/format.h"
-
-static bool read_at(int fd, void *buffer, size_t len, uint64_t at)
-{
-	uint8_t *p = buffer;
-	while (len > 0) {
-		ssize_t n = pread(fd, p, len, (off_t)at);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n == 0)
-			errno = 0;
-		if (n <= 0)
-			return false;
-		p += n;
-		at += (uint64_t)n;
-		len -= (size_t)n;
-	}
-	return true;
-}
+#include "snapshot/snapshot.h"
 
 static bool add_range(int fd, struct mxg_checksum *sum, uint64_t at, uint64_t end)
 {
 	uint8_t piece[65536];
 	while (at < end) {
 		size_t n = end - at < sizeof(piece) ? (size_t)(end - at) : sizeof(piece);
-		if (!read_at(fd, piece, n, at))
+		if (!mxg_snapshot_read_fd(fd, piece, n, at))
 			return false;
 		mxg_checksum_bytes(sum, piece, n);
 		at += n;
@@ -78,7 +61,7 @@ bool mxg_snapshot_file_head(int fd, struct mxg_snapshot_file *out, char *why, si
 	uint8_t h[MXG_SNAPSHOT_HEADER_SIZE];
 	struct stat st;
 	*out = (struct mxg_snapshot_file){ 0 };
-	if (fstat(fd, &st) != 0 || !read_at(fd, h, sizeof(h), MXG_SNAPSHOT_HEADER_AT))
+	if (fstat(fd, &st) != 0 || !mxg_snapshot_read_fd(fd, h, sizeof(h), MXG_SNAPSHOT_HEADER_AT))
 		return refuse_errno(why, size);
 	if (memcmp(h, MXG_SNAPSHOT_MAGIC, 8) != 0)
 		return refuse(why, size, "is not a snapshot, or damaged");
@@ -101,7 +84,7 @@ bool mxg_snapshot_file_read(int fd, struct mxg_snapshot_file *out, char *why, si
 	uint8_t record[1 + MXG_SNAPSHOT_WHOLE_SIZE], sum[MXG_CHECKSUM_BYTES];
 	if (!mxg_snapshot_file_head(fd, out, why, size))
 		return false;
-	if (!read_at(fd, record, sizeof(record), MXG_SNAPSHOT_WHOLE_AT - 1))
+	if (!mxg_snapshot_read_fd(fd, record, sizeof(record), MXG_SNAPSHOT_WHOLE_AT - 1))
 		return refuse_errno(why, size);
 	if (record[0] != 'C')
 		return refuse(why, size, "has no checksum: it is damaged, or of an earlier version of mxguard");

@@ -13,15 +13,15 @@
 
 #define SLOTS_AT_ONCE 16 /* of 8 bytes: at a load of one half, hardly ever a second read */
 
-bool mxg_snapshot_read_at(const struct mxguard_snapshot *s, void *buffer, size_t len, uint64_t at)
+bool mxg_snapshot_read_fd(int fd, void *buffer, size_t len, uint64_t at)
 {
 	uint8_t *p = buffer;
-	if (at > s->size || len > s->size - at)
-		return false;
 	while (len > 0) {
-		ssize_t n = pread(s->fd, p, len, (off_t)at);
+		ssize_t n = pread(fd, p, len, (off_t)at);
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n == 0)
+			errno = 0;
 		if (n <= 0)
 			return false;
 		p += n;
@@ -29,6 +29,11 @@ bool mxg_snapshot_read_at(const struct mxguard_snapshot *s, void *buffer, size_t
 		len -= (size_t)n;
 	}
 	return true;
+}
+
+bool mxg_snapshot_read_at(const struct mxguard_snapshot *s, void *buffer, size_t len, uint64_t at)
+{
+	return at <= s->size && len <= s->size - at && mxg_snapshot_read_fd(s->fd, buffer, len, at);
 }
 
 /* ---- cdb ---------------------------------------------------------------------------- */

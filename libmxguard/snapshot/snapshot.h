@@ -39,4 +39,7 @@ uint32_t mxg_snapshot_generation(const struct mxguard_snapshot *snapshot);
 
 int64_t mxg_snapshot_written(const struct mxguard_snapshot *snapshot); /* seconds since the epoch */
 
+/* All `len` bytes at `at`. False: errno tells why, 0 where the file ends before. */
+bool mxg_snapshot_read_fd(int fd, void *buffer, size_t len, uint64_t at);
+
 #endif

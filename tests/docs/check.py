@@ -9,6 +9,9 @@ import pathlib
 import re
 import sys
 
+sys.dont_write_bytecode = True
+import tree  # noqa: E402
+
 SOURCES = {".c", ".h", ".py", ".build", ".md", ".case", ".map", ".conf", ""}
 CITATION = re.compile(r'docs/(\w+)\.md`?,((?:(?:,|\band\b|[\s*#])*"[^"\n]*(?:\n[\s*#]*[^"\n]*)?")+)')
 TEST = re.compile(r"`(tests/[^`]*)`")
@@ -72,10 +75,8 @@ def citations(path):
 
 
 def source_files(top):
-    for path in top.rglob("*"):
-        inside = path.relative_to(top).parts
-        hidden = any(part.startswith((".", "build")) for part in inside[:-1])
-        if not hidden and path.suffix in SOURCES and path.is_file() and path != pathlib.Path(__file__).resolve():
+    for path in tree.files(top):
+        if path.suffix in SOURCES and path != pathlib.Path(__file__).resolve():
             yield path
 
 

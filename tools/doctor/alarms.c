@@ -4,7 +4,7 @@
 
 #include "doctor.h"
 #include "snapshot/format.h"
-#include "snapshot/snapshot.h"
+#include "snapshot_alarms.h"
 
 #define ALARMS_MAX 50 /* refresh tells of all of them */
 
@@ -21,25 +21,23 @@ static void tell_alarm(struct mxg_doctor *d, const struct mxg_question *q, unsig
 							      : "it was taken");
 }
 
+struct counted {
+	struct mxg_doctor *doctor;
+	size_t count;
+};
+
+static void on_alarm(void *context, const struct mxg_question *q, unsigned alarms, bool held)
+{
+	struct counted *c = context;
+	if (c->count++ < ALARMS_MAX)
+		tell_alarm(c->doctor, q, alarms, held);
+}
+
 void mxg_doctor_alarms(struct mxg_doctor *d)
 {
-	const struct mxguard_snapshot *snapshot = mxguard_session_snapshot(d->session);
-	struct mxg_answers *table = mxg_answers_new();
-	struct mxg_question q;
-	uint64_t at = 0;
-	size_t count = 0;
-	while (snapshot != NULL && table != NULL && mxg_snapshot_next(snapshot, &at, &q)) {
-		bool held;
-		mxg_answers_clear(table);
-		int entry = mxg_answers_entry(table, &q.name, q.type);
-		if (entry < 0 || mxg_snapshot_load(snapshot, table, entry) != MXG_SNAPSHOT_FOUND)
-			continue;
-		unsigned alarms = mxg_snapshot_alarms(table, entry, &held);
-		if ((alarms != 0 || held) && count++ < ALARMS_MAX)
-			tell_alarm(d, &q, alarms, held);
-	}
-	if (count > ALARMS_MAX)
+	struct counted c = { d, 0 };
+	(void)mxg_snapshot_alarms_walk(mxguard_session_snapshot(d->session), on_alarm, &c);
+	if (c.count > ALARMS_MAX)
 		mxg_finding_add(&d->findings, MXG_FINDING_WARNING, "alarm", NULL, "… and %zu alarms more",
-				count - ALARMS_MAX);
-	mxg_answers_free(table);
+				c.count - ALARMS_MAX);
 }

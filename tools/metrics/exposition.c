@@ -2,9 +2,9 @@
 /* Metrics as text. */
 #include "metrics/exposition.h"
 
-#include "dns/answers.h"
 #include "mxguard.h"
 #include "snapshot/snapshot.h"
+#include "snapshot_alarms.h"
 
 static const char *suffix(enum mxg_metric_type type)
 {
@@ -70,22 +70,15 @@ void mxg_exposition_alarms(struct mxg_exposition *out, const struct mxg_alarm_co
 			     "Those of them whose new answer is held back until it is accepted.", (double)count->held);
 }
 
+static void count_alarm(void *context, const struct mxg_question *question, unsigned alarms, bool held)
+{
+	struct mxg_alarm_count *count = context;
+	count->alarms++;
+	count->held += held;
+}
+
 bool mxg_alarms_count(const struct mxguard_snapshot *snapshot, struct mxg_alarm_count *count)
 {
-	struct mxg_answers *table = mxg_answers_new();
-	struct mxg_question q;
-	uint64_t at = 0;
 	*count = (struct mxg_alarm_count){ 0, 0 };
-	while (table != NULL && snapshot != NULL && mxg_snapshot_next(snapshot, &at, &q)) {
-		bool held;
-		mxg_answers_clear(table);
-		int entry = mxg_answers_entry(table, &q.name, q.type);
-		if (entry < 0 || mxg_snapshot_load(snapshot, table, entry) != MXG_SNAPSHOT_FOUND)
-			continue;
-		unsigned alarms = mxg_snapshot_alarms(table, entry, &held);
-		count->alarms += alarms != 0 || held;
-		count->held += held;
-	}
-	mxg_answers_free(table);
-	return table != NULL;
+	return mxg_snapshot_alarms_walk(snapshot, count_alarm, count);
 }
