@@ -64,6 +64,86 @@ def test_a_peer_that_cannot_be_told(milter, mxguard_config):
         client.mail()
         assert client.rcpt().startswith(b"451 ")
     service.wait_log("reason=peer-unreadable")
+    with MilterClient(LOOPBACK) as client:  # of whom the MTA has said nothing at all
+        client.mail()
+        assert client.rcpt().startswith(b"451 ")
+
+
+def test_nothing_of_one_message_counts_for_the_next(milter, mxguard_config):
+    """A secret in a header, and a login, end with what they stood in, however that ended."""
+    milter(mxguard_config(settings()))
+    token, none = ("X-Gateway-Token", " open-sesame"), ("Subject", " x")
+    for ends in ("commit", "abort", "abort in the header", "nothing"):
+        with MilterClient(LOOPBACK) as client:
+            client.connect(SHARED)
+            client.mail()
+            assert client.rcpt() == b""
+            if ends in ("commit", "abort"):
+                assert client.header(token) == b""
+            else:
+                client.send(b"L", b"X-Gateway-Token\0open-sesame\0")
+                client._go_on(b"L")
+            if ends == "commit":
+                client.end()
+            elif ends != "nothing":
+                client.send(b"A")
+            client.mail()
+            assert client.rcpt() == b"" and client.header(none).startswith(b"550 "), ends
+    for first in (b"H", b"K"):  # after another HELO, and for the next client on the MTA's connection
+        with MilterClient(LOOPBACK) as client:
+            client.connect(SPAMMER)
+            client.mail(**{"{auth_authen}": "joe"})
+            if first == b"K":
+                client.send(b"K")
+                client.connect(SPAMMER)
+            else:
+                client.send(b"H", b"again.example\0")
+                client._go_on(b"H")
+            client.mail()
+            assert client.rcpt().startswith(b"550 "), first
+
+
+@pytest.mark.parametrize("options", [(), ("--secrets=keep",)])
+def test_a_secret_that_is_only_like_it(milter, mxguard_config, options):
+    """Folded within, in a comment, quoted, encoded, hidden in another field: none. One of several is enough, and all go."""
+    milter(mxguard_config(settings()), options=options)
+    for value in (" open-\n sesame", " open-sesame (c)", " (c) open-sesame", ' "open-sesame"', " OPEN-SESAME", " open-sesamex", "",
+                  " =?utf-8?q?open-sesame?=", " open-sesame, x", " x\n open-sesame", " open-sesame\rX-Gateway-Token: x"):
+        with MilterClient(LOOPBACK) as client:
+            assert ask(client, ("X-Gateway-Token", value), peer=SHARED).startswith(b"550 "), value
+    with MilterClient(LOOPBACK) as client:
+        assert ask(client, ("Subject", " x\rX-Gateway-Token: open-sesame"), peer=SHARED).startswith(b"550 ")
+    for values in ((" x", " open-sesame"), (" open-sesame", " x")):
+        with MilterClient(LOOPBACK) as client:
+            assert ask(client, *(("X-Gateway-Token", value) for value in values), peer=SHARED) == b""
+            assert len(client.end()) == (0 if options else 2)
+
+
+FINGERPRINT = ":".join(["AB"] * 32)
+
+
+@pytest.mark.parametrize("told,match", [
+    ({"cert_subject": "mail.filter.example", "cert_issuer": "x"}, True),                         # Postfix
+    ({"cn_subject": "mail.filter.example", "cert_subject": "/CN=mail.filter.example", "verify": "OK"}, True),  # sendmail
+    *(({"cn_subject": "mail.filter.example", "cert_subject": "/CN=mail.filter.example", "verify": verify}, False)
+      for verify in ("FAIL", "NO", "NONE", "", "ok", "OK ")),
+    ({"cn_subject": "mail.filter.example", "cert_subject": "/CN=mail.filter.example"}, False),   # sendmail, told to say less
+    ({"cn_subject": "mail.filter.example"}, False), ({"cn_subject": "mail.filter.example", "cert_issuer": "x"}, False),
+    ({"cert_subject": "/CN=mail.filter.example", "verify": "OK"}, False),
+    ({"cert_subject": "/O=x/CN=mail.filter.example", "verify": "OK"}, False),
+    ({"cn_subject": "customer.example", "cert_subject": "mail.filter.example", "verify": "OK"}, False),
+    ({"cn_subject": "mail.filter.example+00", "cert_subject": "/CN=x", "verify": "OK"}, False),
+    ({"cert_fp": FINGERPRINT, "verify": "FAIL"}, True), ({"cert_fp": FINGERPRINT + ":AB"}, False),
+    ({"cert_fp": FINGERPRINT[:47], "verify": "OK"}, False), ({"cert_fp": FINGERPRINT, "tls_version": ""}, False)])
+def test_certificates(milter, mxguard_config, told, match):
+    """What Postfix and sendmail may say of a certificate, and what of it makes a gateway."""
+    entries = [{"name": "subject", "certificate": {"subject": "mail.filter.example", "verified": True}},
+               {"name": "key", "certificate": {"fingerprint": "ab" * 32}}]
+    milter(mxguard_config(settings(gateways=entries)))
+    with MilterClient(LOOPBACK) as client:
+        client.connect(SPAMMER)
+        client.mail(**{f"{{{name}}}": value for name, value in {"tls_version": "TLSv1.3", **told}.items()})
+        assert (client.rcpt() == b"") is match
 
 
 @pytest.mark.parametrize("listen", ["unix:{}/socket", "inet:127.0.0.1:10035", "inet6:[::1]:10035"])

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from mxg import policy_service as asking
 from mxg import smtp
 from mxg.certificates import Authority, fingerprint, key_fingerprint
 from mxg.exim import policy_acl
@@ -179,6 +180,13 @@ def test_request_of_hostile_words(policy_service, mxguard_config):
                              (f"/CN={NAME}", "direct"), (f"CN={NAME}", "direct"), ("", "direct"), (" ", "direct")):
         service.ask(ANYWHERE, ccert_subject=subject, ccert_issuer="x", ccert_fingerprint="", encryption_protocol="TLSv1.3")
         assert f"verdict={verdict} " in last(service), subject
+    for told, verdict in (("1", "authorized"), ("0", "direct"), ("", "direct"), ("no", "direct")):  # who tells it is believed
+        service.ask(ANYWHERE, ccert_subject=NAME, ccert_issuer="x", encryption_protocol="TLSv1.3", tls_certificate_verified=told)
+        assert f"verdict={verdict} " in last(service), told
+    with service.client() as client:  # the second of two is no answer, and nobody's name
+        client.send(asking.request(ANYWHERE, ccert_subject="customer.example", encryption_protocol="TLSv1.3")[:-1]
+                    + f"ccert_subject={NAME}\n\n".encode())
+        assert client.answer() == ""
     service.ask(ANYWHERE, ccert_subject=NAME, encryption_protocol="")
     assert "verdict=direct " in last(service)
     service.ask(ANYWHERE)

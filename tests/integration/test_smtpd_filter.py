@@ -77,6 +77,17 @@ def test_addresses(filtering):
     assert door.rcpt(OTHER, USER) == b"proceed"  # the header tells
 
 
+@pytest.mark.parametrize("name", [f"x|pass|{GATEWAY}:1|192.0.2.1:25", "x|pass|local|", "x|pass|unix:/y|z", "|||"])
+def test_a_reverse_name_with_bars(filtering, name):
+    """The reverse name is the client's to choose: it writes no field of smtpd's line by it."""
+    door = filtering()
+    door.report("link-connect", SESSION, name, "pass", "203.0.113.66:40000", "192.0.2.1:25")
+    door.report("link-identify", SESSION, "EHLO", "client.example")
+    door.mail(SESSION, "a@b.example")
+    assert door.rcpt(SESSION, USER).startswith(b"reject|451 ")
+    assert "said what cannot be read" in door.log_path.read_text()
+
+
 def test_message_passes_byte_for_byte_without_the_forged(filtering):
     door = filtering(policy(tag="always"))
     begin(door, GATEWAY)

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from mxg import build, smtp
-from mxg.dns_script import answer, timeout
+from mxg.dns_script import ScriptedDns, answer, timeout
 from mxg.process import wait_until
 from mxg.trap import Trap
 from test_dovecot_rcpt import GATEWAY, SPAMMER, USER, policy
@@ -238,3 +238,13 @@ def test_trap(door, folder):
     trap.path.chmod(0o755)
     done = deliver(content=content)
     assert done.rcpt[USER].ok and done.final(USER).code == 550 and len(trap.files()) == 1
+
+
+@pytest.mark.parametrize("name", [f"x|pass|{GATEWAY}:1|192.0.2.1:25", "x|pass|local|192.0.2.1:25", "x|pass|unix:|y"])
+def test_a_reverse_name_with_bars_in_it(door, name):
+    """Whoever owns the reverse zone writes no field of smtpd's line by it."""
+    with ScriptedDns(port=53) as dns:
+        dns.set("66.113.0.203.in-addr.arpa", "PTR", name)
+        door()
+        assert deliver().rcpt[USER].code in (451, 550)
+        assert ("66.113.0.203.in-addr.arpa", "PTR") in dns.asked()

@@ -53,13 +53,14 @@ static int version_of(const char *text)
 
 /* ---- reports ------------------------------------------------------------------------------------- */
 
-/* rdns|fcrdns|src|dest; src is "address:port", "[address]:port" or "unix:/path". */
+/* rdns|fcrdns|src|dest; src is "address:port", "[address]:port" or "unix:/path". More than four fields are a
+ * reverse name with bars in it, and that name is the client's to choose. */
 static bool take_source(struct mxg_filter_line *line, struct rest *r)
 {
 	next(r);
 	next(r);
 	char *src = next(r);
-	if (src == NULL || r->at == NULL)
+	if (src == NULL || next(r) == NULL || r->at != NULL)
 		return false;
 	char *colon = strrchr(src, ':');
 	bool local = strncmp(src, "unix:", 5) == 0 || strcmp(src, "local") == 0;

@@ -119,6 +119,7 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long 
 	if (c == NULL || smfi_setpriv(ctx, c) != MI_SUCCESS)
 		return SMFIS_REJECT;
 	atomic_fetch_add(&the_milter->connections, 1);
+	mxg_door_tell(c->waiter.door, MXG_DOOR_PEER, "unknown"); /* until the MTA tells it */
 	c->may_quarantine = the_milter->quarantine && (actions & SMFIF_QUARANTINE) != 0;
 	c->steps = steps & (SMFIP_NOBODY | SMFIP_NODATA | SMFIP_NOUNKNOWN | SMFIP_HDR_LEADSPC | SMFIP_NR_CONN |
 			    SMFIP_NR_HELO | SMFIP_NR_MAIL | SMFIP_NR_HDR);
@@ -195,15 +196,21 @@ static void tell_name(SMFICTX *ctx, struct mxg_door *door, enum mxg_door_fact fa
 	}
 }
 
-/* Without TLS there is none. sendmail says in {verify} how it went; Postfix tells a certificate's names
- * only if it has verified it. */
+/* Postfix tells a certificate's names, the bare ones, only if it has verified it; sendmail tells them of any. */
+static bool is_told_by_postfix(SMFICTX *ctx)
+{
+	const char *subject = value_of(ctx, "{cert_subject}"), *issuer = value_of(ctx, "{cert_issuer}");
+	if (value_of(ctx, "{cn_subject}") != NULL || value_of(ctx, "{cn_issuer}") != NULL)
+		return false;
+	return (is_told(subject) && subject[0] != '/') || (is_told(issuer) && issuer[0] != '/');
+}
+
+/* Without TLS there is none. sendmail says in {verify} how it went, unless it has been told to say less. */
 static void tell_certificate(SMFICTX *ctx, struct mxg_door *door)
 {
 	bool tls = is_told(value_of(ctx, "{tls_version}"));
 	const char *verify = value_of(ctx, "{verify}");
-	bool verified = verify != NULL
-				? strcmp(verify, "OK") == 0
-				: is_told(value_of(ctx, "{cert_subject}")) || is_told(value_of(ctx, "{cert_issuer}"));
+	bool verified = verify != NULL ? strcmp(verify, "OK") == 0 : is_told_by_postfix(ctx);
 	tell_name(ctx, door, MXG_DOOR_CERTIFICATE_SUBJECT, "{cn_subject}", "{cert_subject}");
 	tell_name(ctx, door, MXG_DOOR_CERTIFICATE_ISSUER, "{cn_issuer}", "{cert_issuer}");
 	mxg_door_tell(door, MXG_DOOR_CERTIFICATE_FINGERPRINT, value_of(ctx, "{cert_fp}"));

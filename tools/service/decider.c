@@ -80,14 +80,14 @@ static bool says_yes(const char *text)
 }
 
 /* Postfix names subject and issuer of a certificate that it has verified, and of no other. Exim says
- * by itself whether it has, and has the whole name. */
+ * by itself whether it has, and has the whole name. Who says it is believed. */
 static void fill_certificate(struct mxguard_check *check, const struct mxg_request *q)
 {
 	bool is_dn = q->ccert_subject == NULL && q->tls_peerdn != NULL;
 	const char *subject = is_dn ? q->tls_peerdn : q->ccert_subject;
-	bool verified = says_yes(q->tls_certificate_verified) ||
-			(q->form == MXG_REQUEST_POSTFIX &&
-			 (or_empty(q->ccert_subject)[0] != '\0' || or_empty(q->ccert_issuer)[0] != '\0'));
+	bool verified = q->form == MXG_REQUEST_POSTFIX && q->tls_certificate_verified == NULL
+				? or_empty(q->ccert_subject)[0] != '\0' || or_empty(q->ccert_issuer)[0] != '\0'
+				: says_yes(q->tls_certificate_verified);
 	if (q->encryption_protocol != NULL && q->encryption_protocol[0] == '\0')
 		mxguard_check_set_certificate(check, "", "", "", "", 0); /* without TLS there is none */
 	else if (subject != NULL || q->ccert_fingerprint != NULL || q->ccert_pubkey_fingerprint != NULL)
