@@ -196,23 +196,23 @@ static void tell_name(SMFICTX *ctx, struct mxg_door *door, enum mxg_door_fact fa
 }
 
 /* Without TLS there is none. sendmail says in {verify} how it went; Postfix tells a certificate's names
- * only if it has verified it. */
+ * only if it has verified it, so that a name which it does not tell is none. */
 static void tell_certificate(SMFICTX *ctx, struct mxg_door *door)
 {
 	bool tls = is_told(value_of(ctx, "{tls_version}"));
 	const char *verify = value_of(ctx, "{verify}");
-	bool verified = verify != NULL
-				? strcmp(verify, "OK") == 0
-				: is_told(value_of(ctx, "{cert_subject}")) || is_told(value_of(ctx, "{cert_issuer}"));
+	bool named = is_told(value_of(ctx, "{cert_subject}")) || is_told(value_of(ctx, "{cert_issuer}"));
+	bool verified = verify != NULL ? strcmp(verify, "OK") == 0 : named;
 	tell_name(ctx, door, MXG_DOOR_CERTIFICATE_SUBJECT, "{cn_subject}", "{cert_subject}");
 	tell_name(ctx, door, MXG_DOOR_CERTIFICATE_ISSUER, "{cn_issuer}", "{cert_issuer}");
 	mxg_door_tell(door, MXG_DOOR_CERTIFICATE_FINGERPRINT, value_of(ctx, "{cert_fp}"));
 	mxg_door_tell(door, MXG_DOOR_CERTIFICATE_VERIFIED, tls && verified ? "yes" : NULL);
-	if (tls)
-		return;
-	mxg_door_tell(door, MXG_DOOR_CERTIFICATE_SUBJECT, "");
-	mxg_door_tell(door, MXG_DOOR_CERTIFICATE_ISSUER, "");
-	mxg_door_tell(door, MXG_DOOR_CERTIFICATE_FINGERPRINT, "");
+	if (!tls)
+		mxg_door_tell(door, MXG_DOOR_CERTIFICATE_FINGERPRINT, "");
+	if (!tls || (verify == NULL && !named)) {
+		mxg_door_tell(door, MXG_DOOR_CERTIFICATE_SUBJECT, "");
+		mxg_door_tell(door, MXG_DOOR_CERTIFICATE_ISSUER, "");
+	}
 }
 
 static sfsistat on_mail(SMFICTX *ctx, char **arguments)
