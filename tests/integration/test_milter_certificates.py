@@ -12,7 +12,7 @@ from test_milter_postfix import SENDER, SMTP, USER, guarded as by_postfix  # noq
 from test_milter_sendmail import guarded as by_sendmail  # noqa: F401
 from test_policy_certificates import ANYWHERE, NAME, entry, issued, settings  # noqa: F401
 
-NOBODY = ("forged", "customer", "slash", "comma", "longer", "unnamed")
+NOBODY = ("forged", "customer", "slash", "comma", "longer", "unnamed", "twice")
 
 
 def say(certificate=None, tls=True, source=ANYWHERE):
@@ -30,9 +30,9 @@ def say(certificate=None, tls=True, source=ANYWHERE):
 
 @pytest.fixture
 def postfix_told(by_postfix, issued):  # noqa: F811
-    def start(*gateways):
+    def start(*gateways, **main):
         certificate, key = issued["server"]
-        return by_postfix(settings(*gateways), main={
+        return by_postfix(settings(*gateways), main={**main,
             "smtpd_tls_security_level": "may", "smtpd_tls_ask_ccert": "yes", "smtpd_tls_cert_file": str(certificate),
             "smtpd_tls_key_file": str(key), "smtpd_tls_CAfile": str(issued["authority"])})[0]
     return start
@@ -40,7 +40,7 @@ def postfix_told(by_postfix, issued):  # noqa: F811
 
 @pytest.fixture
 def sendmail_told(by_sendmail, issued):  # noqa: F811
-    def start(*gateways):
+    def start(*gateways, features="define(`confCERT_FINGERPRINT_ALGORITHM', `sha256')"):
         certificate, key = issued["server"]
         key.chmod(0o600)
         return by_sendmail(settings(*gateways), features=f"""\
@@ -48,7 +48,7 @@ define(`confSERVER_CERT', `{certificate}')
 define(`confSERVER_KEY', `{key}')
 define(`confCACERT', `{issued["authority"]}')
 define(`confCACERT_PATH', `{issued["authority"].parent}')
-define(`confCERT_FINGERPRINT_ALGORITHM', `sha256')""")[0]
+{features}""")[0]
     return start
 
 
@@ -75,3 +75,25 @@ def test_fingerprint_by_postfix(postfix_told, issued):  # noqa: F811
     service = postfix_told(entry(fingerprint=fingerprint(issued["gateway"])))
     assert say(issued["gateway"]).code == 550
     assert "reason=certificate-not-told" in service.log()
+
+
+def test_fingerprint_of_another_digest_by_sendmail(sendmail_told, issued):  # noqa: F811
+    """What it takes by itself."""
+    service = sendmail_told(entry(fingerprint=fingerprint(issued["gateway"])), features="")
+    assert say(issued["gateway"]).code == 550
+    assert "reason=certificate-not-told" in service.log()
+
+
+def test_lists_of_macros_count_for_others(postfix_told, issued):  # noqa: F811
+    """The milter asks by itself."""
+    postfix_told(entry(subject=NAME, verified=True),
+                 **{f"milter_{place}_macros": "j" for place in ("connect", "helo", "mail", "rcpt", "end_of_header")})
+    assert say(issued["gateway"]).code == 250
+    assert say(issued["customer"]).code == 550
+
+
+def test_lists_of_macros_count_for_others_in_sendmail(sendmail_told, issued):  # noqa: F811
+    sendmail_told(entry(subject=NAME, verified=True), features="\n".join(
+        f"define(`confMILTER_MACROS_{place}', `j')" for place in ("CONNECT", "HELO", "ENVFROM", "ENVRCPT", "EOH")))
+    assert say(issued["gateway"]).code == 250
+    assert say(issued["customer"]).code == 550
