@@ -10,7 +10,7 @@ import pytest
 
 from mxg import postfix as postfix_config
 from mxg import smtp
-from mxg.dns_script import answer, delayed, refused, servfail, timeout
+from mxg.dns_script import answer, delayed, garbage, refused, servfail, timeout, truncated, wrong_id
 from mxg.mxguard import write_config
 from mxg.process import wait_until
 from mxg.sink import LmtpSink
@@ -255,15 +255,21 @@ def test_ipv6(guarded):
         assert done.final(USER).code == wanted
 
 
-@pytest.mark.parametrize("trouble", [timeout(), servfail(), refused(), delayed(5, servfail())], ids=["silent", "servfail",
-                                                                                        "refused", "slow"])
+TROUBLES = {"silent": timeout(), "servfail": servfail(), "refused": refused(), "slow": delayed(5, servfail()),
+            "garbage": garbage(), "short": garbage(b"\0" * 3), "other id": wrong_id(answer("10 gw.example.test")),
+            "shut": truncated(answer("10 gw.example.test"), tcp="close"),
+            "no name": answer(b"\0\x0a\x3fgw"), "loop": answer(b"\0\x0a\xc0\xff")}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)
 def test_dns_trouble(guarded, scripted_dns, trouble):
     scripted_dns.default = trouble
-    guarded(settings(gateways=({"name": "mx", "allow": "mx"},),
+    service, _, _ = guarded(settings(gateways=({"name": "mx", "allow": "mx"},),
                      dns={"servers": [scripted_dns.server], "timeout": "1s"}))
     reply = deliver(SPAMMER).rcpt[USER]
     assert (reply.code, reply.enhanced) == (451, "4.4.3")
     assert code(RELAY, received(SPAMMER)).code == 451
+    assert service.running
 
 
 def test_slow_dns_answers_in_the_end(guarded, scripted_dns):

@@ -196,7 +196,8 @@ static void tell_name(SMFICTX *ctx, struct mxg_door *door, enum mxg_door_fact fa
 	}
 }
 
-/* Postfix tells a certificate's names, the bare ones, only if it has verified it; sendmail tells them of any. */
+/* Postfix tells a certificate's names, the bare ones, only if it has verified it, so that a name which it
+ * does not tell is none; sendmail tells them of any. */
 static bool is_told_by_postfix(SMFICTX *ctx)
 {
 	const char *subject = value_of(ctx, "{cert_subject}"), *issuer = value_of(ctx, "{cert_issuer}");
@@ -215,11 +216,12 @@ static void tell_certificate(SMFICTX *ctx, struct mxg_door *door)
 	tell_name(ctx, door, MXG_DOOR_CERTIFICATE_ISSUER, "{cn_issuer}", "{cert_issuer}");
 	mxg_door_tell(door, MXG_DOOR_CERTIFICATE_FINGERPRINT, value_of(ctx, "{cert_fp}"));
 	mxg_door_tell(door, MXG_DOOR_CERTIFICATE_VERIFIED, tls && verified ? "yes" : NULL);
-	if (tls)
-		return;
-	mxg_door_tell(door, MXG_DOOR_CERTIFICATE_SUBJECT, "");
-	mxg_door_tell(door, MXG_DOOR_CERTIFICATE_ISSUER, "");
-	mxg_door_tell(door, MXG_DOOR_CERTIFICATE_FINGERPRINT, "");
+	if (!tls)
+		mxg_door_tell(door, MXG_DOOR_CERTIFICATE_FINGERPRINT, "");
+	if (!tls || (verify == NULL && !named)) {
+		mxg_door_tell(door, MXG_DOOR_CERTIFICATE_SUBJECT, "");
+		mxg_door_tell(door, MXG_DOOR_CERTIFICATE_ISSUER, "");
+	}
 }
 
 static sfsistat on_mail(SMFICTX *ctx, char **arguments)

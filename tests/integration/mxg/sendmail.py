@@ -26,7 +26,7 @@ from .saslauthd import Saslauthd
 OPTIONS = {"QUEUE_LA": "10000", "REFUSE_LA": "10000", "DELAY_LA": "0",
            "DOMAIN_NAME": "mail.example.test", "AUTH_MECHANISMS": "PLAIN", "DEF_USER_ID": "nobody:nogroup", "TO_IDENT": "0",
            "TO_QUEUERETURN": "5d", "DONT_PROBE_INTERFACES": "True",
-           "DONT_BLAME_SENDMAIL": "GroupWritableDirPathSafe,MapInUnsafeDirPath,RunProgramInUnsafeDirPath,"
+           "DONT_BLAME_SENDMAIL": "TrustStickyBit,GroupWritableDirPathSafe,MapInUnsafeDirPath,RunProgramInUnsafeDirPath,"
                                  "ForwardFileInUnsafeDirPath,IncludeFileInUnsafeDirPath"}
 FILES = {"QUEUE_DIR": "queue", "ALIAS_FILE": "aliases", "STATUS_FILE": "statistics", "confPID_FILE": "pid",
          "confSERVICE_SWITCH_FILE": "switch"}
