@@ -67,7 +67,7 @@ const struct mxg_usage usage_check = {
 	.options = options,
 	.count = sizeof(options) / sizeof(options[0]),
 	.after = "Exit status: 0 accept or tag, 1 quarantine or reject, 75 defer or cannot tell,\n"
-		 "64 wrong use, 78 wrong configuration.\n"
+		 "64 wrong use, 66 or 74 the message cannot be read, 78 wrong configuration.\n"
 		 "Example: mxguard check --peer 203.0.113.66 --rcpt alice@example.com",
 };
 
@@ -78,11 +78,15 @@ static int read_options(struct request *q, int argc, char **argv)
 	if (status != 0)
 		return status;
 	if (optind < argc)
-		return mxg_wrong_use(NAME, "there is an argument too many");
+		return mxg_wrong_use(NAME, "'%s' is an argument too many", argv[optind]);
 	if (q->recipient_count == 0)
 		return mxg_wrong_use(NAME, "--rcpt is missing");
 	if (q->peer == NULL)
 		return mxg_wrong_use(NAME, "--peer is missing ('' means: no peer)");
+	if (q->message != NULL && strcmp(q->message, "-") != 0 && access(q->message, R_OK) != 0) {
+		fprintf(stderr, "mxguard check: %s: %s\n", q->message, strerror(errno));
+		return EX_NOINPUT;
+	}
 	return 0;
 }
 

@@ -130,7 +130,7 @@ int cmd_doctor(int argc, char **argv)
 	if (status != 0)
 		return status < 0 ? 0 : status;
 	if (optind < argc)
-		return mxg_wrong_use(NAME, "there is an argument too many");
+		return mxg_wrong_use(NAME, "'%s' is an argument too many", argv[optind]);
 	status = examine(&s, &s.doctor);
 	mxg_findings_clear(&s.doctor.findings);
 	mxguard_session_free(s.doctor.session);

@@ -83,8 +83,9 @@ static int read_options(struct request *q, int argc, char **argv)
 	while (names[count] != NULL)
 		count++;
 	const char *near = mxg_nearest(argv[optind], names, count);
-	return mxg_wrong_use(argv[0], "there is no format '%s'%s%s", argv[optind],
-			     near == NULL ? "" : "; did you mean ", near == NULL ? "" : near);
+	return mxg_wrong_use(argv[0], "there is no format '%s'%s%s%s", argv[optind],
+			     near == NULL ? "" : "; did you mean '", near == NULL ? "" : near,
+			     near == NULL ? "" : "'?");
 }
 
 /* ---- collecting --------------------------------------------------------------------------- */

@@ -221,6 +221,8 @@ static int print_people(const struct mxg_ruleset *ruleset, const struct mxg_flat
 		printf("not a list of addresses: entry %s: whoever shows its certificate\n",
 		       certificate_entry(ruleset, i)->name);
 	print_alarms(flat);
+	if (flat->count == 0 && flat->present.gap_count == 0 && ruleset->certificate_count == 0 && !flat->incomplete)
+		printf("no address is authorized for %s\n", domain);
 	if (snapshot != NULL)
 		printf("snapshot: generation %u\n", mxg_snapshot_generation(snapshot));
 	return result;

@@ -66,7 +66,7 @@ static int read_options(struct settings *s, int argc, char **argv)
 	if (status != 0)
 		return status;
 	if (optind < argc)
-		return mxg_wrong_use(NAME, "there is an argument too many");
+		return mxg_wrong_use(NAME, "'%s' is an argument too many", argv[optind]);
 	return 0;
 }
 

@@ -45,7 +45,7 @@ int cmd_smtpd_filter(int argc, char **argv)
 	if (status != 0)
 		return status < 0 ? 0 : status;
 	if (optind < argc)
-		return mxg_wrong_use(NAME, "there is an argument too many");
+		return mxg_wrong_use(NAME, "'%s' is an argument too many", argv[optind]);
 	mxg_log_open(s.log == MXG_LOG_SYSLOG);
 	struct mxg_desk *desk = mxg_desk_new(s.config, "smtpd-filter", &status);
 	if (desk == NULL)

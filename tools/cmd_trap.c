@@ -233,7 +233,7 @@ static int read_action(const struct settings *s, int argc, char **argv)
 	if (optind >= argc)
 		return mxg_wrong_use(NAME, "what to do is missing: list, feed or purge");
 	if (optind + 1 < argc)
-		return mxg_wrong_use(NAME, "there is an argument too many");
+		return mxg_wrong_use(NAME, "'%s' is an argument too many", argv[optind + 1]);
 	const char *action = argv[optind];
 	size_t known = 0;
 	for (; actions()[known] != NULL && strcmp(actions()[known], action) != 0; known++)

@@ -137,8 +137,10 @@ static bool refuse_syntax(struct mxg_policy_build *b, const config_t *config)
 	if (what != NULL && strstr(what, "array") != NULL)
 		return mxg_build_fail_line(b, line,
 					   "found values of different types in one list; expected strings only");
-	return mxg_build_fail_line(b, line, "found a syntax error in or before \"%.*s%s\"; expected name = value;", len,
-				   p, dots);
+	return mxg_build_fail_line(b, line,
+				   "found a syntax error in or before \"%.*s%s\"; expected name = value; with text in "
+				   "quotes and no comma at the end of a list",
+				   len, p, dots);
 }
 
 /* libconfig leaves the thread in the global locale, whatever it was in. */

@@ -56,7 +56,9 @@ def test_version():
     (["nonsense"], "there is no command"), (["--color=pink", "check"], "--color"),
     (["refresh", "--strikt"], "did you mean '--strict'"), (["refresh", "-c"], "-c needs a value"),
     (["refresh", "-Z"], "there is no option '-Z'"), (["refresh", "--concurrency", "1x"], "number"),
-    (["gateways"], "a domain is missing"), (["export"], "the format is missing")])
+    (["gateways"], "a domain is missing"), (["export"], "the format is missing"),
+    (["export", "postfixx"], "did you mean 'postfix'?"), (["check", "stray"], "'stray' is an argument too many"),
+    (["trap", "list", "stray"], "'stray' is an argument too many")])
 def test_wrong_use(arguments, said):
     result = mxguard(*arguments)
     assert result.returncode == 64 and said in result.stderr.decode()

@@ -31,7 +31,8 @@ static const struct mistake mistakes[] = {
 	/* syntax and libconfig's traps */
 	{ "mode = \"off\"\nmode = \"monitor\";",
 	  "t.conf:2: found \"mode = \"monitor\";\", a setting for the second time; expected each once" },
-	{ "\nmode \"off\";", "t.conf:2: found a syntax error in or before \"mode \"off\";\"; expected name = value;" },
+	{ "\nmode \"off\";", "t.conf:2: found a syntax error in or before \"mode \"off\";\"; expected name = value; "
+			     "with text in quotes and no comma at the end of a list" },
 	{ "exempt = [ \"a@\", 1 ];", "t.conf:1: found values of different types in one list; expected strings only" },
 	{ "mode = \"off\";\n@include \"/etc\"\n", "t.conf:2: found @include; expected all settings in this file" },
 	{ "mode = \"off\"; @include \"/etc\"\n", "t.conf:1: found @include; expected all settings in this file" },
@@ -58,11 +59,14 @@ static const struct mistake mistakes[] = {
 	/* what libconfig refuses itself */
 	{ "dns = { timeout = \"1s\";\n timeout = \"2s\"; };",
 	  "t.conf:2: found \"timeout = \"2s\"; };\", a setting for the second time; expected each once" },
-	{ "mode = \"off\";\ngarbage", "t.conf:3: found a syntax error in or before \"\"; expected name = value;" },
-	{ "mode = \"off\";\n}", "t.conf:2: found a syntax error in or before \"}\"; expected name = value;" },
-	{ "mode = \"off\";\n5", "t.conf:2: found a syntax error in or before \"5\"; expected name = value;" },
-	{ "exempt = [ \"a@\", ];",
-	  "t.conf:1: found a syntax error in or before \"exempt = [ \"a@\", ];\"; expected name = value;" },
+	{ "mode = \"off\";\ngarbage", "t.conf:3: found a syntax error in or before \"\"; expected name = value; with "
+				      "text in quotes and no comma at the end of a list" },
+	{ "mode = \"off\";\n}", "t.conf:2: found a syntax error in or before \"}\"; expected name = value; with text "
+				"in quotes and no comma at the end of a list" },
+	{ "mode = \"off\";\n5", "t.conf:2: found a syntax error in or before \"5\"; expected name = value; with text "
+				"in quotes and no comma at the end of a list" },
+	{ "exempt = [ \"a@\", ];", "t.conf:1: found a syntax error in or before \"exempt = [ \"a@\", ];\"; expected "
+				   "name = value; with text in quotes and no comma at the end of a list" },
 	/* types */
 	{ "mode = 1;", "t.conf:1: mode: found an integer; expected \"off\", \"monitor\" or \"enforce\"" },
 	{ "dns = { timeout = 99999999999999999999; };",

@@ -67,7 +67,9 @@ static void check_domain(struct mxg_doctor *d, struct mxguard_policy *probe, str
 					"the MX of %s names this server: no filter stands in front of it", domain);
 		else if (mxguard_check_verdict(check, 0) == MXGUARD_VERDICT_UNKNOWN)
 			mxg_finding_add(&d->findings, MXG_FINDING_NOTE, "mx", NULL, "the MX of %s: %s", domain,
-					mxguard_check_text(check, 0, MXGUARD_TEXT_EXPLANATION));
+					strcmp(reason, "no-gateway-published") == 0
+						? "it names no host with an address: a term mx authorizes nobody"
+						: mxguard_check_text(check, 0, MXGUARD_TEXT_EXPLANATION));
 	}
 	mxguard_check_free(check);
 }

@@ -79,9 +79,11 @@ static void check_plugin(struct mxg_doctor *d, const char *protocol, const char 
 	if (loaded)
 		mxg_doctor_certificate_queued(d, who);
 	else if (plugins != NULL)
-		mxg_finding_add(&d->findings, MXG_FINDING_NOTE, "dovecot-plugin",
-				"mail_plugins = $mail_plugins mxguard, where this protocol delivers mail",
-				"Dovecot does not load the plugin in protocol %s", name);
+		mxg_finding_add(
+			&d->findings, MXG_FINDING_NOTE, "dovecot-plugin",
+			"where this protocol delivers mail, mail_plugins = $mail_plugins mxguard; in Dovecot 2.4 "
+			"mail_plugins { mxguard = yes }",
+			"Dovecot does not load the plugin in protocol %s", name);
 	free(plugins);
 }
 
@@ -90,7 +92,8 @@ void mxg_doctor_dovecot(struct mxg_doctor *d)
 	struct network_list trusted = { .count = 0 }, haproxy = { .count = 0 };
 	char *networks = ask(d, NULL, "login_trusted_networks"), *proxies = ask(d, NULL, "haproxy_trusted_networks");
 	if (networks == NULL) {
-		mxg_finding_add(&d->findings, MXG_FINDING_NOTE, "dovecot", NULL,
+		mxg_finding_add(&d->findings, d->dovecot != NULL ? MXG_FINDING_WARNING : MXG_FINDING_NOTE, "dovecot",
+				NULL,
 				"Dovecot's configuration cannot be read, or it is not "
 				"installed");
 		free(proxies);

@@ -237,8 +237,8 @@ void mxg_doctor_postfix(struct mxg_doctor *d)
 	struct postfix p = { .doctor = d, .main = ask(d, NULL) };
 	p.master = p.main == NULL ? NULL : ask(d, "-M");
 	if (p.main == NULL || p.master == NULL) {
-		mxg_finding_add(&d->findings, MXG_FINDING_NOTE, "postfix", NULL,
-				"Postfix's configuration cannot be read, or it is not installed");
+		mxg_finding_add(&d->findings, d->postfix != NULL ? MXG_FINDING_WARNING : MXG_FINDING_NOTE, "postfix",
+				NULL, "Postfix's configuration cannot be read, or it is not installed");
 	} else {
 		check_master(&p);
 		each_word(&p, "smtpd_authorized_xforward_hosts", check_forwarder);

@@ -114,6 +114,9 @@ static bool is_filter(const char *line)
 static void check_exim(struct mxg_doctor *d)
 {
 	char *output = mxg_program_exim(d->exim, "transports"), *rest = output, *line;
+	if (output == NULL && d->exim != NULL)
+		mxg_finding_add(&d->findings, MXG_FINDING_WARNING, "exim", NULL,
+				"Exim's configuration cannot be read, or it is not installed");
 	while (rest != NULL && (line = strsep(&rest, "\n")) != NULL) {
 		line += strspn(line, " \t");
 		if (is_filter(line))

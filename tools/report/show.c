@@ -77,6 +77,9 @@ static void show_sums(const struct mxg_report_result *r, FILE *to)
 	char from[MXG_TIME_MAX], until[MXG_TIME_MAX];
 	fprintf(to, "%" PRIu64 " decisions in %" PRIu64 " lines%s\n", s->decisions, s->lines,
 		r->interrupted ? ", interrupted: this is what was seen so far" : "");
+	if (s->decisions == 0)
+		fputs("none: these are not the logs of a front end, or it has decided nothing that was asked for\n",
+		      to);
 	if (s->from != 0)
 		fprintf(to, "from %s to %s\n", mxg_time_format(s->from, from), mxg_time_format(s->to, until));
 	if (s->duplicates > 0)
