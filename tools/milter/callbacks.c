@@ -218,7 +218,7 @@ static void tell_certificate(SMFICTX *ctx, struct mxg_door *door)
 	mxg_door_tell(door, MXG_DOOR_CERTIFICATE_VERIFIED, tls && verified ? "yes" : NULL);
 	if (!tls)
 		mxg_door_tell(door, MXG_DOOR_CERTIFICATE_FINGERPRINT, "");
-	if (!tls || (verify == NULL && !named)) {
+	if (!tls || (verify == NULL && !verified)) {
 		mxg_door_tell(door, MXG_DOOR_CERTIFICATE_SUBJECT, "");
 		mxg_door_tell(door, MXG_DOOR_CERTIFICATE_ISSUER, "");
 	}
