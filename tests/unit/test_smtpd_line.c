@@ -84,19 +84,21 @@ static void test_cut_lines(void **state)
 
 static void test_none(void **state)
 {
-	static const char *const wrong[] = { "",
-					     "|",
-					     "nonsense",
-					     "config",
-					     "report",
-					     "report|",
-					     "filter|0.7|1|smtp-in|rcpt-to|ab",
-					     "filter|0.7|1|smtp-in|rcpt-to|ab|cd",
-					     "filter|0.7|1|smtp-in|rcpt-to|xyz|cd|a",
-					     "report|0.7|1|smtp-in|link-connect|ab|a|b|192.0.2.1:25",
-					     "report|0.7|1|smtp-in|link-connect|ab|a|pass|192.0.2.1:1|192.0.2.1:25|pass|192.0.2.7:4|192.0.2.1:25",
-					     "report|0.7|1|smtp-in|link-connect|ab|a|pass|local||pass|192.0.2.7:4|192.0.2.1:25",
-					     "report|0.7|1|smtp-in|tx-mail|0123456789012345678901234567890123|a|ok|b" };
+	static const char *const wrong[] = {
+		"",
+		"|",
+		"nonsense",
+		"config",
+		"report",
+		"report|",
+		"filter|0.7|1|smtp-in|rcpt-to|ab",
+		"filter|0.7|1|smtp-in|rcpt-to|ab|cd",
+		"filter|0.7|1|smtp-in|rcpt-to|xyz|cd|a",
+		"report|0.7|1|smtp-in|link-connect|ab|a|b|192.0.2.1:25",
+		"report|0.7|1|smtp-in|link-connect|ab|a|pass|192.0.2.1:1|192.0.2.1:25|pass|192.0.2.7:4|192.0.2.1:25",
+		"report|0.7|1|smtp-in|link-connect|ab|a|pass|local||pass|192.0.2.7:4|192.0.2.1:25",
+		"report|0.7|1|smtp-in|tx-mail|0123456789012345678901234567890123|a|ok|b"
+	};
 	(void)state;
 	for (size_t i = 0; i < COUNT(wrong); i++) {
 		char text[200];
