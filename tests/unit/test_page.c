@@ -96,10 +96,10 @@ static void write_page(FILE *to, const void *hostile)
 	mxg_page_begin(&page, to, hostile, hostile, 0);
 	mxg_page_say(&page, "bad", "%s", (const char *)hostile);
 	mxg_page_fact(&page, hostile, "%s", (const char *)hostile);
-	mxg_page_table(&page, json_pack("{s:s}", "title", hostile));
+	mxg_page_begin_rows(&page, json_pack("{s:s}", "title", hostile));
 	mxg_page_row(&page, json_pack("[s]", hostile));
 	mxg_page_row(&page, json_pack("[s]", hostile));
-	mxg_page_table_end(&page);
+	mxg_page_end_rows(&page);
 	mxg_page_part(&page, json_pack("{s:s}", "part", hostile));
 	mxg_page_end(&page);
 }

@@ -113,13 +113,13 @@ void mxg_page_part(struct mxg_page *p, json_t *part)
 	json_decref(part);
 }
 
-void mxg_page_table(struct mxg_page *p, json_t *table)
+void mxg_page_begin_rows(struct mxg_page *p, json_t *part)
 {
 	begin_part(p);
 	fputc('{', p->to);
-	mxg_page_put_fields(p->to, table);
+	mxg_page_put_fields(p->to, part);
 	fputs(",\"rows\":[", p->to);
-	json_decref(table);
+	json_decref(part);
 	p->rows = 0;
 }
 
@@ -130,9 +130,24 @@ void mxg_page_row(struct mxg_page *p, json_t *row)
 	json_decref(row);
 }
 
-void mxg_page_table_end(struct mxg_page *p)
+void mxg_page_end_rows(struct mxg_page *p)
 {
 	fputs("]}", p->to);
+}
+
+json_t *mxg_page_new_table(const char *id, const char *title, const char *note, const struct mxg_page_column *columns,
+			   int most_first)
+{
+	json_t *list = json_array();
+	for (; columns->title != NULL; columns++)
+		json_array_append_new(list, json_pack("{s:s, s:s}", "title", columns->title, "kind",
+						      columns->kind == NULL ? "text" : columns->kind));
+	json_t *table = json_pack("{s:s, s:s, s:s, s:o}", "part", "table", "id", id, "title", title, "columns", list);
+	if (note != NULL)
+		json_object_set_new(table, "note", json_string(note));
+	if (most_first >= 0)
+		json_object_set_new(table, "sort", json_pack("[i, s]", most_first, "descending"));
+	return table;
 }
 
 void mxg_page_end(struct mxg_page *p)

@@ -50,10 +50,17 @@ void mxg_page_fact(struct mxg_page *page, const char *name, const char *format, 
 
 /* Takes the reference, as the next ones do. */
 void mxg_page_part(struct mxg_page *page, json_t *part);
-/* A table whose rows come one by one, so that however many take no memory; it has no "rows". */
-void mxg_page_table(struct mxg_page *page, json_t *table);
+/* A part whose "rows" come one by one, so that however many take no memory. */
+void mxg_page_begin_rows(struct mxg_page *page, json_t *part);
 void mxg_page_row(struct mxg_page *page, json_t *row);
-void mxg_page_table_end(struct mxg_page *page);
+void mxg_page_end_rows(struct mxg_page *page);
+
+/* A table without its rows. most_first: the column that it is sorted by at first; -1: as the rows come. */
+struct mxg_page_column {
+	const char *title, *kind; /* title NULL: the end; kind NULL: "text" */
+};
+json_t *mxg_page_new_table(const char *id, const char *title, const char *note, const struct mxg_page_column *columns,
+			   int most_first);
 
 void mxg_page_end(struct mxg_page *page);
 

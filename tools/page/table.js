@@ -21,7 +21,7 @@ class Table {
 	build(heading) {
 		this.body = make("tbody");
 		this.heads = this.part.columns.map((column, number) => make("th",
-			{ scope: "col", class: kindOf(column).right ? "n" : null, title: column.note },
+			{ scope: "col", class: kindOf(column).right ? "n" : column.kind ?? "text", title: column.note },
 			button(column.title, () => this.sortBy(number))));
 		this.status = make("span", { class: "count", role: "status" });
 		this.back = button("previous", () => this.turn(-PAGE), { "aria-label": `previous rows of ${heading.text}` });
