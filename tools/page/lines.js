@@ -74,7 +74,7 @@ class Lines {
 		this.items = this.byDomain.get(shown) ?? [];
 		const others = this.byDomain.size - 1;
 		this.about.textContent = this.items.length === 0 ? `no time line of ${shown} is known` :
-			`of ${shown}` + (domain === null && others > 0 ? `; ${count(others)} more domains have one: choose above` : "");
+			`of ${shown}` + (domain === null && others > 0 ? `; ${others === 1 ? "one more domain has" : `${count(others)} more domains have`} one: choose above` : "");
 		this.plot.element.hidden = this.items.length === 0;
 		this.marks = marksOf(this.items);
 		this.refresh();
@@ -147,7 +147,8 @@ class Lines {
 		this.items.forEach((item, number) => {
 			const from = item.from ? Math.max(left, x(Date.parse(item.from))) : left;
 			const until = item.until ? Math.max(from, x(Date.parse(item.until))) : plot.width;
-			const text = `${number + 1}: ${item.gateways.length} ${item.gateways.length === 1 ? "gateway" : "gateways"}`;
+			const known = item.gateways.length;
+			const text = `${number + 1}: ${known === 0 ? "gateways not known" : known === 1 ? "1 gateway" : `${count(known)} gateways`}`;
 			plot.svg.append(draw("rect", { class: "band", x: from, y: ABOVE - 4, width: until - from, height: ROW + 2 }));
 			const short = until - from > text.length * 7 + 8 ? text : until - from > 16 ? String(number + 1) : "";
 			plot.svg.append(draw("text", { x: from + 4, y: ABOVE + 9 }, short));
