@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The zone's names have the octets of IPv4 or the nibbles of IPv6, last one first. The two meet: 2.0.0.1 is 1.0.0.2, and
- * 2001:db8:: ends in 1.0.0.2, too. "*.0.0.2" for 2.0.0.0/24 would stand for all of 200x::/12. So a wildcard whose labels
- * could all be nibbles gets names below it, one for each nibble: where a name exists, the wildcard above it says nothing
- * of what lies below (RFC 4592). A wildcard of IPv6 has four labels at least: no address of IPv4 has more.
+ * The zone's names have the octets of IPv4 or the nibbles of IPv6, last one first. The two meet: 2.0.0.1 is 1.0.0.2,
+ * and 2001:db8:: ends in 1.0.0.2, too. "*.0.0.2" for 2.0.0.0/24 would stand for all of 200x::/12. So a wildcard whose
+ * labels could all be nibbles gets names below it, one for each nibble: where a name exists, the wildcard above it says
+ * nothing of what lies below (RFC 4592). A wildcard of IPv6 has four labels at least: no address of IPv4 has more.
  */
 #include "export_zone.h"
 
@@ -23,7 +23,7 @@
 
 /* ---- what it says of itself -------------------------------------------------------------------- */
 
-/* As it may stand in a zone: what has a meaning there, such as a blank, a semicolon or a backslash, is in no host's name. */
+/* What has a meaning in a zone, such as a blank, a semicolon or a backslash, is in no host's name. */
 static bool is_name(const char *text)
 {
 	struct mxg_name name;
