@@ -32,13 +32,9 @@ static int open_policy(struct mxguard_policy **policy, const char *config)
 	return error == MXGUARD_ERROR_NOMEM ? EX_TEMPFAIL : EX_CONFIG;
 }
 
-int mxg_suggest_open(struct mxg_suggest *s, const char *config, const char *catalogue)
+int mxg_suggest_begin(struct mxg_suggest *s, struct mxguard_policy *policy, const char *catalogue)
 {
-	*s = (struct mxg_suggest){ 0 };
-	int status = open_policy(&s->policy, config);
-	if (status != 0)
-		return status;
-	s->catalogue = mxg_catalogue_open(catalogue);
+	*s = (struct mxg_suggest){ .policy = mxguard_policy_ref(policy), .catalogue = mxg_catalogue_open(catalogue) };
 	if (s->catalogue == NULL)
 		return EX_CONFIG;
 	mxg_address_parse(&s->loopback, "::1", 3, MXG_ADDRESS_BARE);
@@ -46,6 +42,17 @@ int mxg_suggest_open(struct mxg_suggest *s, const char *config, const char *cata
 		s->own_count = 0;
 	s->driver = mxg_driver_new(s->policy, MXG_DRIVER_DEADLINES);
 	return s->driver == NULL ? EX_TEMPFAIL : 0;
+}
+
+int mxg_suggest_open(struct mxg_suggest *s, const char *config, const char *catalogue)
+{
+	struct mxguard_policy *policy = NULL;
+	*s = (struct mxg_suggest){ 0 };
+	int status = open_policy(&policy, config);
+	if (status == 0)
+		status = mxg_suggest_begin(s, policy, catalogue);
+	mxguard_policy_unref(policy);
+	return status;
 }
 
 void mxg_suggest_close(struct mxg_suggest *s)

@@ -54,6 +54,8 @@ struct mxg_suggest {
 /* config NULL: none, that is, the system's resolver and this host's addresses. catalogue: as of
  * mxg_catalogue_open(). 0, or an exit status after a message. */
 int mxg_suggest_open(struct mxg_suggest *suggest, const char *config, const char *catalogue);
+/* The same with a policy that is there, which is referenced. */
+int mxg_suggest_begin(struct mxg_suggest *suggest, struct mxguard_policy *policy, const char *catalogue);
 void mxg_suggest_close(struct mxg_suggest *suggest);
 
 /* The MX hosts alone, and whose they are. out->failed: DNS does not say. */
