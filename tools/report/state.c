@@ -140,6 +140,21 @@ static bool grow(void **items, size_t *room, size_t count, size_t size)
 	return true;
 }
 
+/* Names are kept in lower case. */
+static bool is_name(const struct mxg_domain_state *d, const char *name, size_t len, uint64_t hash)
+{
+	return d->hash == hash && d->len == len &&
+	       (memcmp(d->name, name, len) == 0 || strncasecmp(d->name, name, len) == 0);
+}
+
+static char *lower_copy(const char *name, size_t len)
+{
+	char *copy = strndup(name, len);
+	for (char *c = copy; c != NULL && *c != '\0'; c++)
+		*c = (char)(*c | (*c >= 'A' && *c <= 'Z' ? 0x20 : 0));
+	return copy;
+}
+
 uint32_t mxg_state_domain(struct mxg_report_state *s, const char *name, size_t len, uint64_t hash)
 {
 	if (!widen_index(&s->domain_index, s->domain_count) ||
@@ -149,12 +164,10 @@ uint32_t mxg_state_domain(struct mxg_report_state *s, const char *name, size_t l
 	}
 	uint32_t number;
 	size_t at = look(&s->domain_index, hash, first_place(&s->domain_index, hash), &number);
-	for (; number != UINT32_MAX; at = look(&s->domain_index, hash, at + 1, &number)) {
-		const struct mxg_domain_state *d = &s->domains[number];
-		if (d->hash == hash && d->len == len && memcmp(d->name, name, len) == 0)
+	for (; number != UINT32_MAX; at = look(&s->domain_index, hash, at + 1, &number))
+		if (is_name(&s->domains[number], name, len, hash))
 			return number;
-	}
-	char *copy = s->domain_count < MXG_REPORT_DOMAINS ? strndup(name, len) : NULL;
+	char *copy = s->domain_count < MXG_REPORT_DOMAINS ? lower_copy(name, len) : NULL;
 	if (copy == NULL) {
 		s->cut |= s->domain_count >= MXG_REPORT_DOMAINS;
 		s->nomem |= s->domain_count < MXG_REPORT_DOMAINS;
@@ -458,7 +471,7 @@ static void count_authorized(struct mxg_report_state *s, const struct mxg_decisi
 
 static void count_domain(struct mxg_report_state *s, const struct mxg_decision *d, uint16_t reason)
 {
-	uint32_t domain = mxg_state_domain(s, d->domain, d->domain_len, d->domain_hash);
+	uint32_t domain = mxg_state_domain(s, d->domain.at, d->domain.len, d->domain_hash);
 	if (domain == UINT32_MAX)
 		return;
 	unsigned enforced = d->would == MXG_NO_WOULD ? d->action : d->would;
