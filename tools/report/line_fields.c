@@ -14,7 +14,7 @@ __attribute__((always_inline)) static inline bool is(struct mxg_slice s, const c
 static bool read_verdict(struct mxg_slice s, uint8_t *out)
 {
 	static const enum mxguard_verdict all[] = {
-		MXGUARD_VERDICT_UNKNOWN,       MXGUARD_VERDICT_INTERNAL, MXGUARD_VERDICT_EXEMPT,
+		MXGUARD_VERDICT_UNKNOWN,       MXGUARD_VERDICT_INTERNAL,  MXGUARD_VERDICT_EXEMPT,
 		MXGUARD_VERDICT_AUTHENTICATED, MXGUARD_VERDICT_UNDECIDED,
 	};
 	if (IS(s, "authorized") || IS(s, "direct")) { /* nearly all of them */
@@ -118,7 +118,8 @@ static bool take_field(struct mxg_decision *d, unsigned *seen, struct mxg_slice 
 /* ---- text ------------------------------------------------------------------------------------------------- */
 
 /* "<…>", "\"…\"" or up to the blank; NULL: it is cut. */
-__attribute__((always_inline)) static inline const char *read_value(const char *at, const char *end, struct mxg_slice *out)
+__attribute__((always_inline)) static inline const char *read_value(const char *at, const char *end,
+								    struct mxg_slice *out)
 {
 	char close = *at == '<' ? '>' : *at == '"' ? '"' : ' ';
 	at += close != ' ';
@@ -134,8 +135,7 @@ static bool read_in_order(struct mxg_decision *d, unsigned *seen, const char **a
 	struct mxg_slice passed;
 #define NEXT(NAME, SLICE, GOOD) \
 	do { \
-		if (!mxg_begins(*at, end, " " NAME "=", sizeof(NAME) + 1) || \
-		    *at + sizeof(NAME) + 1 == end) \
+		if (!mxg_begins(*at, end, " " NAME "=", sizeof(NAME) + 1) || *at + sizeof(NAME) + 1 == end) \
 			return true; \
 		const char *behind = read_value(*at + sizeof(NAME) + 1, end, &(SLICE)); \
 		if (behind == NULL || !(GOOD)) \
