@@ -90,7 +90,7 @@ static void leave(struct mxg_walk_rules *rules, const char *folder, const char *
 	if (is_of_the_store(name) || is_in_tmp(folder))
 		return;
 	if (rules->left++ == 0)
-		snprintf(rules->left_sample, sizeof(rules->left_sample), "%s", path);
+		snprintf(rules->left_sample, sizeof(rules->left_sample), "%.255s", path);
 }
 
 static bool is_message_folder(const char *path)
@@ -132,7 +132,7 @@ static bool leave_own(struct mxg_walk_rules *rules, int parent, const char *name
 	if (rules->all_folders || !mxg_own_folder(name) || may_be_user(parent, name))
 		return false;
 	if (rules->own++ == 0)
-		snprintf(rules->own_sample, sizeof(rules->own_sample), "%s", path);
+		snprintf(rules->own_sample, sizeof(rules->own_sample), "%.255s", path);
 	return true;
 }
 
