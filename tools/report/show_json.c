@@ -139,7 +139,7 @@ static json_t *peer_object(const struct mxg_report_state *s, const struct mxg_pe
 	json_t *o = json_object();
 	json_object_set_new(o, "peer", address(&p->address));
 	json_object_set_new(o, "messages", number(p->messages));
-	json_object_set_new(o, "domains", domain_names(s, p->domains, p->domain_count));
+	json_object_set_new(o, "domains", domain_names(s, mxg_peer_domains(p), p->domain_count));
 	json_object_set_new(o, "domain_count", number(p->domain_count));
 	json_object_set_new(o, "senders", number(mxg_least_count(&p->senders)));
 	json_object_set_new(o, "recipients", number(mxg_least_count(&p->recipients)));

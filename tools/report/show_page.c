@@ -268,9 +268,9 @@ static json_t *peer_row(const uint32_t *places, const struct mxg_peer_state *p)
 {
 	char address[MXG_ADDRESS_TEXT_MAX];
 	return json_pack("[s, I, o, I, I, o, o, o]", mxg_address_format(&p->address, address), (json_int_t)p->messages,
-			 domain_places(places, p->domains, p->domain_count), (json_int_t)mxg_least_count(&p->senders),
-			 (json_int_t)mxg_least_count(&p->recipients), mxg_json_time(p->first), mxg_json_time(p->last),
-			 mxg_json_text(p->sample));
+			 domain_places(places, mxg_peer_domains(p), p->domain_count),
+			 (json_int_t)mxg_least_count(&p->senders), (json_int_t)mxg_least_count(&p->recipients),
+			 mxg_json_time(p->first), mxg_json_time(p->last), mxg_json_text(p->sample));
 }
 
 static void put_peers(const struct mxg_report_result *r, const uint32_t *places, struct mxg_page *page)

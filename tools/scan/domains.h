@@ -31,7 +31,7 @@ struct mxg_scan_domains *mxg_scan_domains_new(void); /* NULL: out of memory */
 void mxg_scan_domains_free(struct mxg_scan_domains *domains);
 void mxg_scan_domains_add(struct mxg_scan_domains *domains, const struct mxg_tally_message *message);
 
-/* When all workers are done: those with most messages first, in memory of `domains`. NULL: out of memory. */
+/* When all workers are done: those with most messages first, in memory of their own. NULL: out of memory. */
 const struct mxg_scan_domain *const *mxg_scan_domains_sort(struct mxg_scan_domains *domains, size_t *count);
 bool mxg_scan_domains_cut(const struct mxg_scan_domains *domains); /* something had no room */
 uint64_t mxg_scan_domain_messages(const struct mxg_scan_domain *domain);

@@ -90,7 +90,7 @@ static void leave(struct mxg_walk_rules *rules, const char *folder, const char *
 	if (is_of_the_store(name) || is_in_tmp(folder))
 		return;
 	if (rules->left++ == 0)
-		snprintf(rules->left_sample, sizeof(rules->left_sample), "%s", path);
+		snprintf(rules->left_sample, sizeof(rules->left_sample), "%.255s", path);
 }
 
 static bool is_message_folder(const char *path)
