@@ -51,6 +51,7 @@ struct reader {
 	struct mxg_name owner; /* the end of the CNAME chain so far */
 	uint32_t ttl;
 	unsigned chain;
+	bool sts; /* the question is for an MTA-STS record */
 };
 
 /* A name at *p that must end within `end`; moves *p behind it. */
@@ -149,7 +150,7 @@ static bool add_address(struct mxg_rrset *set, const struct record *rec, size_t 
 
 static bool add_name(const struct reader *r, struct mxg_rrset *set, const struct record *rec, size_t before)
 {
-	uint8_t item[2 + 255];
+	uint8_t item[6 + 255];
 	struct mxg_name name;
 	if (rec->len <= before || !whole_name(r, rec->data + before, rec->len - before, &name))
 		return false;
@@ -181,14 +182,28 @@ static size_t join_strings(const uint8_t *data, size_t len, uint8_t *out, size_t
 	return used;
 }
 
-static bool add_text(struct mxg_rrset *set, const struct record *rec)
+/* RFC 8461 §3.1 */
+static bool is_sts(const struct reader *r, const char *text, size_t len)
+{
+	return r->sts && len >= 7 && memcmp(text, "v=STSv1", 7) == 0;
+}
+
+static bool asks_for_sts(const struct mxg_question *question)
+{
+	static const uint8_t label[] = "\x08_mta-sts";
+	return question->name.len > sizeof(label) && memcmp(question->name.wire, label, sizeof(label) - 1) == 0;
+}
+
+static bool add_text(const struct reader *r, struct mxg_rrset *set, const struct record *rec)
 {
 	uint8_t text[MXG_RRSET_MAX];
 	size_t total;
 	if (!measure_strings(rec->data, rec->len, &total))
 		return false;
 	size_t len = join_strings(rec->data, rec->len, text, sizeof(text));
-	return !is_spf((const char *)text, len) || (total == len && add_item(set, text, len));
+	if (!is_spf((const char *)text, len) && !is_sts(r, (const char *)text, len))
+		return true;
+	return total == len && add_item(set, text, len);
 }
 
 static bool add_record(const struct reader *r, struct mxg_rrset *set, const struct record *rec)
@@ -202,8 +217,12 @@ static bool add_record(const struct reader *r, struct mxg_rrset *set, const stru
 		return add_name(r, set, rec, 2);
 	case MXG_DNS_PTR:
 		return add_name(r, set, rec, 0);
+	case MXG_DNS_SRV:
+		return add_name(r, set, rec, 6);
+	case MXG_DNS_TLSA: /* RFC 6698 §2.1: three numbers, then the data */
+		return rec->len > 3 && add_item(set, rec->data, rec->len);
 	case MXG_DNS_TXT:
-		return add_text(set, rec);
+		return add_text(r, set, rec);
 	default:
 		return false;
 	}
@@ -366,7 +385,7 @@ static bool is_reply(struct reader *r, const struct mxg_question *question)
 
 bool mxg_dns_reply_parse(struct mxg_reply *out, const struct mxg_question *question, const uint8_t *reply, size_t len)
 {
-	struct reader r = { .owner = question->name, .ttl = 0x7fffffff };
+	struct reader r = { .owner = question->name, .ttl = 0x7fffffff, .sts = asks_for_sts(question) };
 	struct rest rest;
 	*out = (struct mxg_reply){ 0 };
 	if (len < 12 || len > 65535 || ns_initparse(reply, (int)len, &r.msg) < 0 || !is_reply(&r, question) ||
@@ -431,6 +450,10 @@ const char *mxg_dns_type_name(uint16_t type)
 		return "TXT";
 	case MXG_DNS_PTR:
 		return "PTR";
+	case MXG_DNS_SRV:
+		return "SRV";
+	case MXG_DNS_TLSA:
+		return "TLSA";
 	default:
 		return "?";
 	}

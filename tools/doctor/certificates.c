@@ -60,14 +60,7 @@ static bool is_empty(const char *main, const char *name)
 /* As Postfix itself makes it of compatibility_level. */
 static char *expanded(const struct mxg_doctor *d, const char *name)
 {
-	const char *argv[7] = { "postconf", "-xh" };
-	size_t n = 2;
-	if (d->postfix != NULL) {
-		argv[n++] = "-c";
-		argv[n++] = d->postfix;
-	}
-	argv[n] = name;
-	char *value = mxg_program_output(argv);
+	char *value = mxg_program_postfix(d->postfix, "postconf", (const char *const[]){ "-xh", name, NULL });
 	if (value != NULL)
 		value[strcspn(value, "\n")] = '\0';
 	return value;

@@ -9,19 +9,8 @@
 
 static char *ask(const struct mxg_doctor *d, const char *protocol, const char *setting)
 {
-	const char *argv[9] = { "doveconf" };
-	size_t n = 1;
-	if (d->dovecot != NULL) {
-		argv[n++] = "-c";
-		argv[n++] = d->dovecot;
-	}
-	if (protocol != NULL) {
-		argv[n++] = "-f";
-		argv[n++] = protocol;
-	}
-	argv[n++] = "-h";
-	argv[n] = setting;
-	char *text = mxg_program_output(argv);
+	const char *const all[] = { "-h", setting, NULL }, *const one[] = { "-f", protocol, "-h", setting, NULL };
+	char *text = mxg_program_dovecot(d->dovecot, protocol == NULL ? all : one);
 	if (text != NULL)
 		text[strcspn(text, "\n")] = '\0';
 	return text;

@@ -16,14 +16,7 @@ struct postfix {
 
 static char *ask(const struct mxg_doctor *d, const char *option)
 {
-	const char *argv[5] = { "postconf" };
-	size_t n = 1;
-	if (d->postfix != NULL) {
-		argv[n++] = "-c";
-		argv[n++] = d->postfix;
-	}
-	argv[n] = option;
-	return mxg_program_output(argv);
+	return mxg_program_postfix(d->postfix, "postconf", (const char *const[]){ option, NULL });
 }
 
 /* "SUBJECT rest of the sentence" */

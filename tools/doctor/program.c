@@ -114,6 +114,32 @@ void mxg_program_words(const char *list, void (*word)(void *to, const char *word
 	free(copy);
 }
 
+#define OPTIONS_MOST 8
+
+/* PROGRAM [-c CONFIG] OPTION… */
+static char *ask_with_config(const char *program, const char *config, const char *const *options)
+{
+	const char *argv[OPTIONS_MOST + 4] = { program };
+	size_t n = 1;
+	if (config != NULL) {
+		argv[n++] = "-c";
+		argv[n++] = config;
+	}
+	for (size_t i = 0; options[i] != NULL && i < OPTIONS_MOST; i++)
+		argv[n++] = options[i];
+	return mxg_program_output(argv);
+}
+
+char *mxg_program_postfix(const char *folder, const char *program, const char *const *options)
+{
+	return ask_with_config(program, folder, options);
+}
+
+char *mxg_program_dovecot(const char *config, const char *const *options)
+{
+	return ask_with_config("doveconf", config, options);
+}
+
 char *mxg_program_exim(const char *config, const char *what)
 {
 	static const char *const programs[] = { "exim4", "exim" };

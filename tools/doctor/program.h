@@ -11,6 +11,11 @@ char *mxg_program_output(const char *const *argv);
 /* What `exim -bP WHAT` prints; config NULL: Exim's own. */
 char *mxg_program_exim(const char *config, const char *what);
 
+/* What a program of Postfix (postconf, postmap) prints, or doveconf; folder or config NULL: its own. The
+ * options end with NULL. */
+char *mxg_program_postfix(const char *folder, const char *program, const char *const *options);
+char *mxg_program_dovecot(const char *config, const char *const *options);
+
 /* The value of "name = value" in such output, in memory of its own; NULL where it is not there. */
 char *mxg_program_setting(const char *output, const char *name);
 

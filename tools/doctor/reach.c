@@ -23,15 +23,8 @@ static void take_word(void *to, const char *word);
 static void take_table(struct list *list, const char *table)
 {
 	const struct mxg_doctor *d = list->names.doctor;
-	const char *argv[6] = { "postmap" };
-	size_t n = 1;
-	if (d->postfix != NULL) {
-		argv[n++] = "-c";
-		argv[n++] = d->postfix;
-	}
-	argv[n++] = "-s";
-	argv[n] = table;
-	char *output = mxg_program_output(argv), *rest = output, *line;
+	char *output = mxg_program_postfix(d->postfix, "postmap", (const char *const[]){ "-s", table, NULL }), *line;
+	char *rest = output;
 	while (output != NULL && (line = strsep(&rest, "\n")) != NULL) {
 		line[strcspn(line, " \t")] = '\0';
 		if (strchr(line, '@') == NULL)
@@ -75,17 +68,9 @@ static void take_word(void *to, const char *word)
 static void check_postfix(struct mxg_doctor *d, const char *setting)
 {
 	struct list list = { .names.doctor = d };
-	const char *argv[7] = { "postconf" };
 	char where[64];
-	size_t n = 1;
-	if (d->postfix != NULL) {
-		argv[n++] = "-c";
-		argv[n++] = d->postfix;
-	}
-	argv[n++] = "-x"; /* $myhostname and the like are put in */
-	argv[n++] = "-h";
-	argv[n] = setting;
-	char *value = mxg_program_output(argv);
+	/* $myhostname and the like are put in */
+	char *value = mxg_program_postfix(d->postfix, "postconf", (const char *const[]){ "-x", "-h", setting, NULL });
 	if (value != NULL)
 		mxg_program_words(value, take_word, &list);
 	snprintf(where, sizeof(where), "Postfix (%s)", setting);
@@ -197,15 +182,8 @@ static void tell_username_format(struct mxg_doctor *d, const char *format)
 
 static void check_dovecot(struct mxg_doctor *d)
 {
-	const char *argv[5] = { "doveconf" };
-	size_t n = 1;
-	if (d->dovecot != NULL) {
-		argv[n++] = "-c";
-		argv[n++] = d->dovecot;
-	}
-	argv[n++] = "-h";
-	argv[n] = "auth_username_format";
-	char *format = mxg_program_output(argv);
+	const char *const options[] = { "-h", "auth_username_format", NULL };
+	char *format = mxg_program_dovecot(d->dovecot, options);
 	if (format != NULL)
 		format[strcspn(format, "\n")] = '\0';
 	if (format != NULL && format[0] != '\0' && !keeps_domain(format))
