@@ -6,20 +6,15 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "base/grow.h"
 #include "policy/domains_file.h"
 
 #define MESSAGES_MAX 20 /* about wrong lines */
 
 bool mxg_domain_names_add(struct mxg_domain_names *n, const char *name)
 {
-	if (n->count == n->room) {
-		size_t room = n->room == 0 ? 64 : n->room * 2;
-		const char **items = reallocarray(n->items, room, sizeof(*items));
-		if (items == NULL)
-			return false;
-		n->items = items;
-		n->room = room;
-	}
+	if (!mxg_grow(&n->items, &n->room, n->count, sizeof(*n->items)))
+		return false;
 	char *copy = strdup(name);
 	if (copy != NULL)
 		n->items[n->count++] = copy;
