@@ -49,11 +49,12 @@ static void take_targets(struct mxg_audit_job *job, const struct mxg_reply *repl
 			mxg_audit_name_add(job, &target, leak);
 }
 
-static void take_mx(struct mxg_audit_job *job, const struct mxg_reply *reply)
+/* depth: above 0 an SPF record asks for it. */
+static void take_mx(struct mxg_audit_job *job, const struct mxg_reply *reply, unsigned depth)
 {
 	if (reply->kind == MXG_ANSWER_RECORDS)
-		take_targets(job, reply, 2, MXG_LEAK_MX);
-	else if (reply->kind != MXG_ANSWER_FAILED && job->domain != NULL)
+		take_targets(job, reply, 2, depth > 0 ? MXG_LEAK_SPF : MXG_LEAK_MX);
+	else if (reply->kind != MXG_ANSWER_FAILED && depth == 0)
 		mxg_audit_name_add(job, &job->name, MXG_LEAK_MX); /* RFC 5321 §5.1 */
 }
 
@@ -84,7 +85,7 @@ static void on_record(struct mxg_asking *asking, const struct mxg_question *q, c
 	if (reply->kind == MXG_ANSWER_FAILED)
 		mxg_audit_failed(job->audit, q, reply);
 	if (q->type == MXG_DNS_MX)
-		take_mx(job, reply);
+		take_mx(job, reply, r->depth);
 	else if (reply->kind == MXG_ANSWER_RECORDS && q->type == MXG_DNS_SRV)
 		take_targets(job, reply, 6, MXG_LEAK_SRV);
 	else if (reply->kind == MXG_ANSWER_RECORDS && q->type == MXG_DNS_PTR)

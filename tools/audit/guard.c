@@ -95,6 +95,23 @@ static bool knows_owners(const struct mxg_guards *g)
 	return true;
 }
 
+static bool runs(const struct mxg_guards *g, const struct mxg_server_kind *kind)
+{
+	for (size_t i = 0; i < g->listeners.count; i++)
+		if (strcmp(g->listeners.items[i].program, kind->program) == 0)
+			return true;
+	return false;
+}
+
+/* Whoever does not listen need not be asked, but for Dovecot, to whom others hand on by a local socket. */
+static bool is_wanted(const struct mxg_guards *g, const struct mxg_server_kind *kind)
+{
+	bool wanted = !knows_owners(g) || runs(g, kind);
+	for (size_t i = 0; kind == &mxg_server_dovecot && i < KINDS; i++)
+		wanted |= runs(g, kinds[i]);
+	return wanted;
+}
+
 /* A server that runs and whose configuration cannot be read: what it lets in is not known. */
 static void read_server(struct mxg_guards *g, struct mxg_audit *audit, const struct mxg_server_kind *kind,
 			const char *option)
@@ -113,6 +130,8 @@ static void read_server(struct mxg_guards *g, struct mxg_audit *audit, const str
 					      kind->program, l->port, config == NULL ? "it cannot be read" : config);
 		told |= s == NULL || s->state == NULL;
 	}
+	if (!asked_for && !is_wanted(g, kind))
+		return;
 	struct server *s = find_server(g, kind, option);
 	if (s != NULL && (asked_for || !knows_owners(g)))
 		s->runs = true;

@@ -106,15 +106,16 @@ struct mxg_past *mxg_past_read(struct mxg_audit *audit)
 	    MXGUARD_ERROR_NONE) {
 		past->history = NULL;
 		mxg_audit_failed_text(audit, "old MX records: %s", message);
+	} else if (mxg_history_damaged(past->history) > 0) {
+		mxg_audit_failed_text(audit, "old MX records: %zu lines of the history are damaged",
+				      mxg_history_damaged(past->history));
+		read_states(past);
 	} else if (mxg_history_is_empty(past->history)) {
 		fprintf(stderr,
 			"mxguard audit: note: there is no history in %s yet, so old MX records are not known; mxguard "
 			"refresh begins it\n",
 			audit->policy->state_dir);
 	} else {
-		if (mxg_history_damaged(past->history) > 0)
-			mxg_audit_failed_text(audit, "old MX records: %zu lines of the history are damaged",
-					      mxg_history_damaged(past->history));
 		read_states(past);
 	}
 	if (!past->nomem)

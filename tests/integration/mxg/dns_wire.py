@@ -108,6 +108,9 @@ def encode_data(kind: str, data: str | bytes) -> bytes:
     if kind == "MX":
         preference, exchange = data.split()
         return struct.pack("!H", int(preference)) + encode_name(exchange)
+    if kind == "SRV":
+        *numbers, target = data.split()
+        return struct.pack("!3H", *map(int, numbers)) + encode_name(target)
     if kind in ("TXT", "SPF"):
         return txt(data)
     if kind == "SOA":
