@@ -17,12 +17,13 @@
 #include "commands.h"
 #include "load.h"
 #include "options.h"
+#include "output_file.h"
 
 #define EXIT_UNGUARDED 1
 #define RCPT_MOST 500
 
 struct request {
-	const char *config, *names, *probe, *rcpt;
+	const char *config, *names, *probe, *rcpt, *html;
 	struct mxg_guard_sources sources;
 	long rate, concurrency;
 	bool json, quiet;
@@ -52,6 +53,8 @@ static const struct mxg_option options[] = {
 	  .field = offsetof(struct request, sources.opensmtpd) },
 	{ 0, "sendmail", "FILE", "sendmail.cf (/etc/mail/sendmail.cf)", .kind = MXG_OPTION_TEXT,
 	  .field = offsetof(struct request, sources.sendmail) },
+	{ 0, "html", "FILE", "one self-contained page as well", .kind = MXG_OPTION_TEXT,
+	  .field = offsetof(struct request, html) },
 	{ 'q', "quiet", NULL, "no progress bar", .kind = MXG_OPTION_FLAG, .field = offsetof(struct request, quiet) },
 	{ 0, "json", NULL, "one JSON object a line, for scripts", .kind = MXG_OPTION_FLAG,
 	  .field = offsetof(struct request, json) },
@@ -59,14 +62,14 @@ static const struct mxg_option options[] = {
 
 const struct mxg_usage usage_audit = {
 	.synopsis = "[-c CONF] [OPTION]… [DOMAIN…]\n"
-		    "       mxguard audit --probe HOST:PORT --rcpt ADDRESS",
+		    "       mxguard audit --probe HOST:PORT --rcpt ADDRESS [--json]",
 	.about = "Looks for the names by which mail can still reach this host past the gateways, for the\n"
 		 "domains given or for all of the configuration's, and says what guards the ports there.",
 	.options = options,
 	.count = sizeof(options) / sizeof(options[0]),
 	.after = "Exit status: 0 nothing unguarded answers; 1 something does; 75 something could not be asked,\n"
-		 "or found out, and nothing unguarded was seen; 64 wrong use; 66 FILE cannot be read; 78 wrong\n"
-		 "configuration.\n"
+		 "or found out, and nothing unguarded was seen; 64 wrong use; 65 and 66 the file of --names is\n"
+		 "wrong or cannot be read; 73 the page cannot be written; 78 wrong configuration.\n"
 		 "Example: mxguard audit --json example.com",
 	.arguments = MXG_ARGUMENTS_OTHER,
 };
@@ -173,10 +176,22 @@ static int outcome(const struct mxg_audit *audit)
 	return audit->failures > 0 || audit->unknown > 0 ? EX_TEMPFAIL : 0;
 }
 
+static bool write_page(const struct mxg_show *show, const struct mxg_audit *audit, const struct request *q)
+{
+	struct mxg_output_file output;
+	if (mxg_output_open(&output, q->html)) {
+		mxg_show_page(show, audit, q->config, mxg_wall_clock(), output.file);
+		if (mxg_output_finish(&output))
+			return true;
+	}
+	fprintf(stderr, "mxguard audit: %s: %s\n", q->html, output.why);
+	return false;
+}
+
 static int run(struct mxg_audit *audit, const struct request *q, int argc, char **argv)
 {
 	struct mxg_show show;
-	if (!mxg_show_begin(&show, q->json))
+	if (!mxg_show_begin(&show, q->json, q->html != NULL))
 		return no_memory();
 	audit->row = mxg_show_row;
 	audit->failure = mxg_show_failure;
@@ -188,6 +203,8 @@ static int run(struct mxg_audit *audit, const struct request *q, int argc, char 
 		status = look(audit, q);
 	if (status == 0)
 		status = outcome(audit);
+	if (audit->policies != NULL && q->html != NULL && !write_page(&show, audit, q))
+		status = EX_CANTCREAT;
 	if (!mxg_show_end(&show, status != EX_USAGE && status != EX_NOINPUT && status != EX_DATAERR))
 		status = EX_TEMPFAIL;
 	clear(audit);
@@ -224,7 +241,7 @@ static int probe(const struct request *q)
 		return mxg_wrong_use("mxguard audit", "--rcpt takes an address, not '%s'", q->rcpt);
 	if (!mxg_probe_target(&probe, q->probe))
 		return mxg_wrong_use("mxguard audit", "--probe takes HOST:PORT, not '%s'", q->probe);
-	if (!mxg_show_begin(&show, q->json))
+	if (!mxg_show_begin(&show, q->json, false))
 		return no_memory();
 	enum mxg_probe_result result = mxg_probe_run(&probe, q->rcpt);
 	snprintf(advice, sizeof(advice), "%s: %s", results[result].says, probe.reply);
@@ -249,6 +266,8 @@ int cmd_audit(int argc, char **argv)
 		return status < 0 ? 0 : status;
 	if ((q.probe == NULL) != (q.rcpt == NULL))
 		return mxg_wrong_use(argv[0], "--probe and --rcpt belong together");
+	if (q.probe != NULL && (q.html != NULL || q.names != NULL))
+		return mxg_wrong_use(argv[0], "--probe asks one host: --html and --names do not go with it");
 	if (q.probe != NULL && optind < argc)
 		return mxg_wrong_use(argv[0], "--probe asks that host alone: '%s' is an argument too many",
 				     argv[optind]);

@@ -17,6 +17,7 @@
 MXG_COMMAND(audit);
 MXG_COMMAND(check);
 MXG_COMMAND(trace);
+MXG_COMMAND(suggest);
 MXG_COMMAND(report);
 MXG_COMMAND(scan);
 MXG_COMMAND(refresh);

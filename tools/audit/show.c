@@ -7,13 +7,16 @@
 #include "json.h"
 #include "text.h"
 
-#define FAILURES_TOLD 20
+#define FAILURES_TOLD 20 /* on stderr */
+#define FAILURES_SHOWN 1000 /* on the page */
 
-bool mxg_show_begin(struct mxg_show *s, bool json)
+bool mxg_show_begin(struct mxg_show *s, bool json, bool page)
 {
 	static const char *const headings[] = { "DOMAIN", "NAME",  "ADDRESS", "PORT",   "GUARD",
 						"LEAK",   "SINCE", "UNTIL",   "ADVICE", NULL };
 	*s = (struct mxg_show){ .json = json, .table = json ? NULL : mxg_table_new(headings) };
+	s->rows = page ? json_array() : NULL;
+	s->told = page ? json_array() : NULL;
 	return json || s->table != NULL;
 }
 
@@ -64,6 +67,8 @@ static void put_people(struct mxg_show *s, const struct mxg_audit_row *row)
 void mxg_show_row(void *show, const struct mxg_audit_row *row)
 {
 	struct mxg_show *s = show;
+	if (s->rows != NULL)
+		s->failed |= json_array_append_new(s->rows, mxg_show_page_row(row)) != 0;
 	if (s->json)
 		put_json(s, row);
 	else
@@ -74,7 +79,10 @@ void mxg_show_failure(void *show, const char *text)
 {
 	struct mxg_show *s = show;
 	char clean[1500];
-	if (++s->failures > FAILURES_TOLD)
+	s->failures++;
+	if (s->told != NULL && s->failures <= FAILURES_SHOWN)
+		json_array_append_new(s->told, mxg_json_text(text));
+	if (s->failures > FAILURES_TOLD)
 		return;
 	mxg_text_clean(clean, sizeof(clean), text, strlen(text), NULL);
 	fprintf(stderr, "mxguard audit: could not ask: %s\n", clean);
@@ -91,5 +99,7 @@ bool mxg_show_end(struct mxg_show *s, bool table)
 			puts("No name leads to this host.");
 	}
 	mxg_table_free(s->table);
+	json_decref(s->rows);
+	json_decref(s->told);
 	return !s->failed;
 }
