@@ -273,7 +273,7 @@ int cmd_audit(int argc, char **argv)
 				     argv[optind]);
 	if (q.probe != NULL)
 		return probe(&q);
-	status = mxg_open_session(&session, q.config, 0);
+	status = mxg_open_session(&session, q.config, MXGUARD_SESSION_FLAG_NO_SNAPSHOT);
 	if (status != 0)
 		return status;
 	struct mxg_audit audit = { .policy = mxguard_session_policy(session) };

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import resource
+import socketserver
+import ssl
+import threading
 import time
 
 import pytest
 
+from mxg import build
+from mxg.certificates import Authority
 from mxg.dns_script import answer, nxdomain, servfail
 from mxg.dns_wire import encode_name
 from mxg.mxguard import mxguard
+from mxg.process import run, with_files
 
 OURS, OURS6, OTHER = "192.0.2.1", "2001:db8::1", "198.51.100.9"  # the first two are the interface's own
 KEYS = ["domain", "name", "address", "leak", "since", "until", "port", "guard", "advice"]
@@ -20,26 +28,30 @@ class Audit:
     """Runs the command by a scripted DNS, in which a name that is not there does not exist."""
 
     def __init__(self, folder, dns, write_config) -> None:
-        self.dns, self.write_config = dns, write_config
+        self.dns, self.write_config, self.mounts = dns, write_config, {}
         self.state = folder / "state"
         self.state.mkdir(mode=0o755)
         dns.default = nxdomain()
         dns.update({("example.test", "MX"): "10 gw.filter.test", ("gw.filter.test", "A"): OTHER})
 
     def config(this, /, **more):
-        return this.write_config({"mode": "enforce", "domains": ["example.test"], "state_dir": str(this.state),
-                                  "gateways": [{"name": "mx", "allow": "mx"}],
-                                  "trace": {"by": ["localhost"]},
-                                  "dns": {"servers": [this.dns.server], "timeout": "2s"}, **more})
+        settings = {"mode": "enforce", "domains": ["example.test"], "state_dir": str(this.state),
+                    "gateways": [{"name": "mx", "allow": "mx"}], "trace": {"by": ["localhost"]},
+                    "dns": {"servers": [this.dns.server], "timeout": "2s"}, **more}
+        return this.write_config({key: value for key, value in settings.items() if value is not None})
 
     def run(this, /, *arguments, **more):
         """Rows; status and text stay behind."""
-        result = mxguard("audit", "-c", this.config(**more), "--json", *arguments)
+        result = this.command("audit", "-c", this.config(**more), "--json", *arguments)
         this.status, this.text = result.returncode, result.stderr.decode()
         this.raw = result.stdout
         rows = [json.loads(line) for line in result.stdout.splitlines()]
         assert all(list(row) == KEYS for row in rows)
         return rows
+
+    def command(self, *arguments):
+        argv = [str(build.command()), *map(str, arguments)]
+        return run(with_files(argv, self.mounts), seconds=3600)
 
     def leaks(this, /, *arguments, **more):
         return {(row["name"], row["leak"], row["address"]) for row in this.run(*arguments, **more)}
@@ -233,9 +245,92 @@ def test_wrong_names_file(audit, folder):
     assert audit.status == 65 and "names:2" in audit.text
 
 
+TRUSTED = "/etc/ssl/certs/ca-certificates.crt"
+POLICY = "version: STSv1\r\nmode: enforce\r\nmx: in.example.test\r\nmx: *.pool.example.test\r\nmax_age: 604800\r\n"
+
+
+class PolicyServer:
+    """HTTPS at mta-sts.example.test; `text` is what it says, after a status line."""
+
+    def __init__(self, pair) -> None:
+        self.text, self.asked = f"HTTP/1.0 200 OK\r\n\r\n{POLICY}", []
+        server = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self):
+                server.asked.append(self.rfile.readline().split()[1].decode())
+                self.wfile.write(server.text.encode())
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*pair)
+        socketserver.ThreadingTCPServer.allow_reuse_address = True
+        self._server = socketserver.ThreadingTCPServer((OTHER, 443), Handler, bind_and_activate=True)
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def stop(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def test_mta_sts(audit, folder, root):
+    """The policy is fetched by HTTPS from the address that DNS gives, and only believed if it is vouched for."""
+    if not os.path.exists(TRUSTED):
+        pytest.skip("there is no list of authorities")
+    authority = Authority(folder / "ca")
+    server = PolicyServer(authority.issue("mta-sts", "/CN=mta-sts.example.test"))
+    audit.dns.update({("_mta-sts.example.test", "TXT"): "v=STSv1; id=1;", ("mta-sts.example.test", "A"): OTHER,
+                      ("in.example.test", "A"): OURS, ("a.pool.example.test", "A"): OURS})
+    (folder / "names").write_text("a.pool\n")
+    try:
+        audit.run()
+        assert audit.status == 75 and "MTA-STS policy of example.test" in audit.text  # a stranger's certificate
+        audit.mounts = {TRUSTED: authority.path}
+        found = audit.leaks("--names", folder / "names")
+        assert audit.status == 0, audit.text
+        assert found >= {("in.example.test", "mta-sts", OURS), ("a.pool.example.test", "mta-sts", OURS)}
+        assert set(server.asked) == {"/.well-known/mta-sts.txt"}
+        for text, trouble in (("HTTP/1.0 404 Not Found\r\n\r\n", "404"), ("HTTP/1.0 200 OK\r\n\r\nhello", "no policy"),
+                              (f"HTTP/1.0 301 Moved\r\nLocation: https://{OURS}/\r\n\r\n", "301"),
+                              ("HTTP/1.0 200 OK\r\n\r\n" + "x" * 70000, "policy")):
+            server.text = text
+            assert audit.run() == [] or audit.status == 75, text[:40]
+            assert audit.status == 75 and trouble in audit.text, (text[:40], audit.text)
+    finally:
+        server.stop()
+
+
+def test_page(audit, folder):
+    """--html beside the rows: the same names in a page, hostile ones as text."""
+    evil = "<script>alert(1)</script>.example.test"
+    audit.dns.update({("mail.example.test", "A"): OURS, ("gate.example.test", "A"): servfail(),
+                      ("example.test", "MX"): answer(b"\0\x0a" + encode_name(evil)),
+                      (evil, "A"): OURS})
+    rows = audit.run("--html", folder / "page.html")
+    page = (folder / "page.html").read_text()
+    assert audit.status == 75 and {"mail.example.test"} < {row["name"] for row in rows}
+    assert "mail.example.test" in page and "gate.example.test A: SERVFAIL" in page
+    assert "Nothing unguarded was seen" in page and "<script>alert" not in page
+    audit.run("--html", "/nonexistent/page.html")
+    assert audit.status == 73
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not os.environ.get("MXGUARD_VOLUME"), reason="set MXGUARD_VOLUME to the number of domains")
-def test_volume(audit):
-    """MXGUARD_VOLUME=100000: a shared MX of ours, everything else is not there."""
+def test_volume(audit, real_dns, folder, capsys):
+    """MXGUARD_VOLUME=100000: each domain has a shared MX and, one in ten, a name that leads here."""
     count = int(os.environ["MXGUARD_VOLUME"])
-    (audit.state.parent / "domains").write_text("".join(f"d{n}.example\n" for n in range(count)))
+    zone = "".join(f"d{n} MX 10 gw.filter.test.\n" + (f"mail.d{n} A {OURS}\n" if n % 10 == 0 else "") for n in range(count))
+    server = real_dns({**ZONES, "volume.test": zone})
+    (folder / "domains").write_text("".join(f"d{n}.volume.test\n" for n in range(count)))
+    config = audit.config(dns={"servers": [server.server]}, domains_file=str(folder / "domains"), domains=None)
+    begin = time.monotonic()
+    result = audit.command("audit", "-c", config, "--json", "--rate", "1000000", "--html", folder / "page.html")
+    seconds = time.monotonic() - begin
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert result.returncode == 0, result.stderr.decode()[-2000:]
+    assert result.stdout.count(b'"guessable"') == (count + 9) // 10
+    questions = int(re.search(r"questions to DNS\D*(\d+)", (folder / "page.html").read_text())[1])
+    assert questions < 70 * count
+    with capsys.disabled():
+        print(f"\n{count} domains: {seconds:.0f} s, {questions} questions, {used.ru_maxrss // 1024} MiB at most, "
+              f"{used.ru_utime + used.ru_stime:.0f} s of CPU (with NSD's start)")

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -183,6 +187,28 @@ def test_nobody_known(host, network):
     """A server that no configuration tells of."""
     with socket.create_server((OURS, 25)):
         assert host.guards(host.config(), status=75) == {25: "unknown"}
+
+
+def test_a_strangers_server(host, network, root, folder):
+    """A user's process that looks like Postfix: its configuration is not handed to programs that root runs."""
+    evil = folder / "postfix" / "evil"
+    evil.mkdir(parents=True)
+    (evil / "main.cf").write_text("compatibility_level = 3.6\nmyhostname = evil.example.test\n"
+                                  "smtpd_recipient_restrictions = check_policy_service unix:private/mxguard\n")
+    (evil / "master.cf").write_text(f"{OURS}:2525 inet n - n - - smtpd\n")
+    python = folder / "postfix" / "master"
+    shutil.copyfile(os.path.realpath(sys.executable), python)
+    python.chmod(0o755)
+    code = f"import socket, time; s = socket.create_server(('{OURS}', 2525)); print(flush=True); time.sleep(600)"
+    server = subprocess.Popen([python, "-c", code, "-c", str(evil)], user="nobody", group="nogroup",
+                              stdout=subprocess.PIPE, env={})
+    try:
+        assert server.stdout.readline()
+        assert host.guards(host.config(), status=75) == {2525: "unknown"}
+        assert "evil" not in host.text
+    finally:
+        server.kill()
+        server.wait()
 
 
 def test_certificates(host, postfix, dovecot, folder):

@@ -152,9 +152,9 @@ static const struct mxg_audit_name *wildcard_of(const struct mxg_audit_job *job)
 static void settle_leaks(struct mxg_audit_name *n, const struct mxg_audit_name *wildcard)
 {
 	const struct mxg_audit_job *job = n->job;
-	if (wildcard != NULL && n != wildcard && n->print == wildcard->print && mxg_name_within(&n->name, &job->name) &&
-	    !mxg_name_equal(&n->name, &job->name))
-		n->leaks &= ~MXG_LEAK(GUESSABLE);
+	bool below = mxg_name_within(&n->name, &job->name) && !mxg_name_equal(&n->name, &job->name);
+	if (wildcard != NULL && n != wildcard && below && n->print == wildcard->print)
+		n->leaks &= ~(MXG_LEAK(GUESSABLE) | (job->wants_policy ? 0 : MXG_LEAK(MTA_STS)));
 	if ((n->leaks & MXG_LEAK(MX)) != 0)
 		n->leaks &= ~MXG_LEAK(OLD_MX);
 	if (n->count > 0 && (n->leaks & MXG_LEAK(WILDCARD)) == 0 && mxg_sts_covers(job, &n->name))

@@ -8,7 +8,7 @@
 
 enum mxg_door {
 	MXG_DOOR_NOT_HERE, /* it does not listen there, as far as its configuration goes */
-	MXG_DOOR_LOGIN, /* only its own users get in */
+	MXG_DOOR_LOGIN, /* strangers' mail for the domain does not get in */
 	MXG_DOOR_MAIL
 };
 
