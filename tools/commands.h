@@ -17,6 +17,7 @@
 MXG_COMMAND(check);
 MXG_COMMAND(trace);
 MXG_COMMAND(suggest);
+MXG_COMMAND(setup);
 MXG_COMMAND(report);
 MXG_COMMAND(scan);
 MXG_COMMAND(refresh);

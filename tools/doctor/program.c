@@ -132,3 +132,66 @@ char *mxg_program_exim(const char *config, const char *what)
 	}
 	return NULL;
 }
+
+/* ---- Postfix --------------------------------------------------------------------------- */
+
+static char *first_line(char *text)
+{
+	if (text != NULL)
+		text[strcspn(text, "\n")] = '\0';
+	return text;
+}
+
+char *mxg_program_postconf(const char *folder, const char *option, const char *name)
+{
+	const char *argv[6] = { "postconf" };
+	size_t n = 1;
+	if (folder != NULL) {
+		argv[n++] = "-c";
+		argv[n++] = folder;
+	}
+	if (option != NULL)
+		argv[n++] = option;
+	argv[n] = name;
+	return mxg_program_output(argv);
+}
+
+char *mxg_program_postfix_value(const char *folder, const char *name)
+{
+	return first_line(mxg_program_postconf(folder, "-xh", name));
+}
+
+/* ---- Dovecot --------------------------------------------------------------------------- */
+
+char *mxg_program_dovecot_value(const char *config, const char *protocol, const char *name)
+{
+	const char *argv[8] = { "doveconf" };
+	size_t n = 1;
+	if (config != NULL) {
+		argv[n++] = "-c";
+		argv[n++] = config;
+	}
+	if (protocol != NULL) {
+		argv[n++] = "-f";
+		argv[n++] = protocol;
+	}
+	argv[n++] = "-h";
+	argv[n] = name;
+	return first_line(mxg_program_output(argv));
+}
+
+unsigned mxg_program_dovecot_version(char **text)
+{
+	static const char *const argv[] = { "dovecot", "--version", NULL };
+	unsigned major = 0, minor = 0;
+	char *said = first_line(mxg_program_output(argv));
+	if (said != NULL && (sscanf(said, "%3u.%3u", &major, &minor) != 2 || major == 0)) {
+		free(said);
+		said = NULL;
+	}
+	if (text != NULL)
+		*text = said;
+	else
+		free(said);
+	return said == NULL ? 0 : major * 100 + minor;
+}
