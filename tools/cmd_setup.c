@@ -21,6 +21,12 @@ struct parts {
 	char *conf, *postfix, *exim, *dovecot, *next;
 };
 
+/* It becomes a string of the configuration. */
+static bool is_server(void *target, const char *text)
+{
+	return text[0] != '\0' && strspn(text, "0123456789abcdefABCDEF.:[]") == strlen(text);
+}
+
 static const struct mxg_option options[] = {
 	{ 'c', "config", "FILE", "the configuration that is to be (/etc/mxguard/mxguard.conf)", .kind = MXG_OPTION_TEXT,
 	  .field = offsetof(struct request, options.config) },
@@ -34,7 +40,8 @@ static const struct mxg_option options[] = {
 	  .field = offsetof(struct request, options.dovecot) },
 	{ 0, "server", "ADDRESS", "ask this DNS server, and write it down; may be repeated", .kind = MXG_OPTION_LIST,
 	  .field = offsetof(struct request, options.servers), .max = MXG_SETUP_SERVERS,
-	  .count = offsetof(struct request, options.server_count) },
+	  .count = offsetof(struct request, options.server_count), .take = is_server,
+	  .takes = "an address, such as 127.0.0.1 or [::1]:5353" },
 	{ 0, "no-dns", NULL, "do not ask for the domains' MX", .kind = MXG_OPTION_FLAG,
 	  .field = offsetof(struct request, options.no_dns) },
 	{ 0, "catalogue", "FILE", "another catalogue of vendors than the installed one", .kind = MXG_OPTION_TEXT,

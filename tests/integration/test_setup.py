@@ -230,3 +230,4 @@ def test_a_full_disk_leaves_nothing(folder, root):
 def test_wrong_use():
     assert mxguard("setup", "more").returncode == 64
     assert mxguard("setup", "-c", "relative.conf").returncode == 64
+    assert mxguard("setup", "--server", '127.0.0.1"; mode = "off').returncode == 64

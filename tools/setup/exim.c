@@ -18,7 +18,7 @@ void mxg_setup_exim(struct mxg_setup *s)
 	char *name = output == NULL ? NULL : mxg_program_setting(output, "primary_hostname");
 	if (name != NULL) {
 		s->has_exim = true;
-		mxg_setup_add(s, &s->by, name, "Exim's primary_hostname");
+		mxg_setup_add_name(s, name, "Exim's primary_hostname");
 		mxg_exim_domains(s->options->exim, &sink);
 	}
 	free(name);

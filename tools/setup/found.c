@@ -53,6 +53,13 @@ void mxg_setup_add_prefix(struct mxg_setup *s, struct mxg_setup_list *list, cons
 		mxg_setup_add(s, list, mxg_prefix_format(prefix, text), why);
 }
 
+void mxg_setup_add_name(struct mxg_setup *s, const char *name, const char *why)
+{
+	char host[256];
+	if (mxg_domain_text(host, name, strlen(name)) == NULL)
+		mxg_setup_add(s, &s->by, host, why);
+}
+
 void mxg_setup_add_domain(struct mxg_setup *s, const char *name, const char *why)
 {
 	char domain[256];
@@ -116,7 +123,7 @@ static void find_names(struct mxg_setup *s)
 		return;
 	mxg_host_names(&names);
 	if (strchr(names.names[0], '.') != NULL)
-		mxg_setup_add(s, &s->by, names.names[0], "this host's name");
+		mxg_setup_add_name(s, names.names[0], "this host's name");
 }
 
 /* ---- DNS ------------------------------------------------------------------------------------- */

@@ -115,7 +115,7 @@ void mxg_setup_postfix(struct mxg_setup *s)
 		return;
 	s->has_postfix = true;
 	s->postfix_version = mxg_program_postfix_value(folder, "mail_version");
-	mxg_setup_add(s, &s->by, name, "Postfix's myhostname");
+	mxg_setup_add_name(s, name, "Postfix's myhostname");
 	free(name);
 	domains_of(s, "virtual_mailbox_domains", "Postfix's virtual_mailbox_domains");
 	domains_of(s, "virtual_alias_domains", "Postfix's virtual_alias_domains");

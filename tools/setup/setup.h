@@ -49,6 +49,8 @@ void mxg_setup_add(struct mxg_setup *setup, struct mxg_setup_list *list, const c
 /* A range, unless it is on loopback, which needs no word. */
 void mxg_setup_add_prefix(struct mxg_setup *setup, struct mxg_setup_list *list, const struct mxg_prefix *prefix,
 			  const char *why);
+/* A name for trace.by. */
+void mxg_setup_add_name(struct mxg_setup *setup, const char *name, const char *why);
 /* A domain, unless it is no name: a pattern, a lookup. */
 void mxg_setup_add_domain(struct mxg_setup *setup, const char *name, const char *why);
 
