@@ -18,6 +18,7 @@ MXG_COMMAND(audit);
 MXG_COMMAND(check);
 MXG_COMMAND(trace);
 MXG_COMMAND(suggest);
+MXG_COMMAND(setup);
 MXG_COMMAND(report);
 MXG_COMMAND(scan);
 MXG_COMMAND(refresh);

@@ -18,19 +18,14 @@ static void postfix_free(void *server)
 	free(p);
 }
 
-static char *ask(const char *folder, const char *one, const char *two)
-{
-	return mxg_program_postfix(folder, "postconf", (const char *const[]){ one, two, NULL });
-}
-
 static void *postfix_read(const char *config)
 {
 	struct mxg_postfix *p = calloc(1, sizeof(*p));
 	if (p == NULL)
 		return NULL;
-	p->main = ask(config, "-x", NULL);
-	p->master = p->main == NULL ? NULL : ask(config, "-M", NULL);
-	p->services = p->master == NULL ? NULL : ask(config, "-x", "-P");
+	p->main = mxg_program_postconf(config, "-x", NULL);
+	p->master = p->main == NULL ? NULL : mxg_program_postconf(config, "-M", NULL);
+	p->services = p->master == NULL ? NULL : mxg_program_postconf(config, "-x", "-P");
 	if (p->services == NULL) {
 		postfix_free(p);
 		return NULL;

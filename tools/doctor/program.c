@@ -158,3 +158,47 @@ char *mxg_program_exim(const char *config, const char *what)
 	}
 	return NULL;
 }
+
+/* ---- Postfix --------------------------------------------------------------------------- */
+
+static char *first_line(char *text)
+{
+	if (text != NULL)
+		text[strcspn(text, "\n")] = '\0';
+	return text;
+}
+
+char *mxg_program_postconf(const char *folder, const char *option, const char *name)
+{
+	const char *const options[] = { option != NULL ? option : name, option != NULL ? name : NULL, NULL };
+	return mxg_program_postfix(folder, "postconf", options);
+}
+
+char *mxg_program_postfix_value(const char *folder, const char *name)
+{
+	return first_line(mxg_program_postconf(folder, "-xh", name));
+}
+
+/* ---- Dovecot --------------------------------------------------------------------------- */
+
+char *mxg_program_dovecot_value(const char *config, const char *protocol, const char *name)
+{
+	const char *const all[] = { "-h", name, NULL }, *const one[] = { "-f", protocol, "-h", name, NULL };
+	return first_line(mxg_program_dovecot(config, protocol == NULL ? all : one));
+}
+
+unsigned mxg_program_dovecot_version(char **text)
+{
+	static const char *const argv[] = { "dovecot", "--version", NULL };
+	unsigned major = 0, minor = 0;
+	char *said = first_line(mxg_program_output(argv));
+	if (said != NULL && (sscanf(said, "%3u.%3u", &major, &minor) != 2 || major == 0)) {
+		free(said);
+		said = NULL;
+	}
+	if (text != NULL)
+		*text = said;
+	else
+		free(said);
+	return said == NULL ? 0 : major * 100 + minor;
+}
