@@ -32,15 +32,20 @@ def files():
         yield from (path for path in (TOP / folder).rglob("*") if path.suffix in (".c", ".h"))
 
 
+WORDS = {re.compile(rf"(?<!\w)(?:{pattern})(?!\w)"): home for pattern, home in ONLY.items()}
+ANY = re.compile("|".join(f"(?:{pattern})" for pattern in ONLY))
+
+
 def trouble():
-    texts = {str(path.relative_to(TOP)): code(path.read_text()) for path in files()}
-    for pattern, home in ONLY.items():
+    texts = {str(path.relative_to(TOP)): path.read_text() for path in files()}
+    texts = {name: code(text) for name, text in texts.items() if ANY.search(text)}
+    for pattern, home in WORDS.items():
         for name, text in texts.items():
-            if name != home and (found := re.search(rf"(?<!\w)({pattern})(?!\w)", text)):
-                yield f"{name} has {found[1]}, which belongs into {home or 'no file'}"
-        if home and not re.search(rf"(?<!\w)({pattern})(?!\w)", texts[home]):
-            yield f"{home} has no {pattern} any more: take it out of this list"
-        if home and not re.search(r"^#\s*(?:if|ifdef|elif)\b", texts[home], re.M):
+            if name != home and (found := pattern.search(text)):
+                yield f"{name} has {found[0]}, which belongs into {home or 'no file'}"
+        if home and not pattern.search(texts.get(home, "")):
+            yield f"{home} has no {pattern.pattern} any more: take it out of this list"
+        if home and not re.search(r"^#\s*(?:if|ifdef|elif)\b", texts.get(home, ""), re.M):
             yield f"{home} has no other way"
 
 

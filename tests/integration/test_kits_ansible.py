@@ -23,13 +23,13 @@ def play(folder):
     playbook = folder / "play.yml"
     playbook.write_text("- hosts: all\n  gather_facts: false\n  roles: [mxguard]\n")
     environment = {**os.environ, "ANSIBLE_ROLES_PATH": str(KIT / "roles"), "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
-                   "ANSIBLE_REMOTE_TEMP": str(folder / "tmp"), "ANSIBLE_NOCOLOR": "1", "HOME": str(folder), "LC_ALL": "C.UTF-8"}
+                   "ANSIBLE_REMOTE_TEMP": str(folder / "tmp"), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_PIPELINING": "1", "HOME": str(folder), "LC_ALL": "C.UTF-8"}
 
     def start(variables, *options):
         variables = {"mxguard_packages": [], "mxguard_units": [], "mxguard_folder": str(folder / "etc"),
                      "mxguard_command": str(build.command()), "ansible_python_interpreter": "/usr/bin/python3", **variables}
         return run(["ansible-playbook", "-i", "localhost,", "-c", "local", "-e", json.dumps(variables), *options, str(playbook)],
-                   env=environment, cwd=folder)
+                   env=environment, cwd=folder, seconds=600)
     return start
 
 

@@ -127,8 +127,8 @@ def test_the_entrypoint_refreshes_again_and_again(folder, stack, scripted_dns, m
                              "dns": {"servers": [scripted_dns.server], "timeout": "1s"}, "gateways": ({"name": "mx", "allow": "mx"},)})
     environment = {"PATH": f"{build.command().parent}:{os.environ['PATH']}", "MXGUARD_INTERVAL": "0.2"}
     daemon = Daemon([str(CONTRIB / "container" / "entrypoint"), "refresh", "-c", str(config)], folder / "refresh.log", environment)
-    daemon.start(lambda: (folder / "state" / "snapshot").exists(), "a snapshot")
+    daemon.start(lambda: (folder / "state" / "snapshot.cdb").exists(), "a snapshot")
     stack.callback(daemon.stop)
-    first = (folder / "state" / "snapshot").stat().st_mtime_ns
-    wait_until(lambda: (folder / "state" / "snapshot").stat().st_mtime_ns != first, "another snapshot")
+    first = (folder / "state" / "snapshot.cdb").stat().st_mtime_ns
+    wait_until(lambda: (folder / "state" / "snapshot.cdb").stat().st_mtime_ns != first, "another snapshot")
     assert daemon.stop() == 0
