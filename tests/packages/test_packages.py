@@ -86,3 +86,12 @@ def test_upgrades_under_load(suite):
     if done.returncode == 77:
         pytest.skip(done.stdout.strip())
     assert done.returncode == 0 and "every step was as promised" in done.stdout, done.stdout
+
+
+@pytest.mark.skipif(not os.environ.get("MXGUARD_SOURCE"), reason="takes minutes; MXGUARD_SOURCE=1 runs it")
+@pytest.mark.parametrize("name", SUITES)
+def test_the_installation_from_source(name):
+    done = script("script/debian", name, "fresh", "tests/packages/source")
+    if done.returncode == 77:
+        pytest.skip(done.stdout.strip())
+    assert done.returncode == 0 and "every step was as promised" in done.stdout, done.stdout
