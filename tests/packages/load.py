@@ -47,6 +47,7 @@ class Client(threading.Thread):
                 self.codes[self.say("RCPT TO:<user@example.test>")] += 1
                 self.longest = max(self.longest, time.monotonic() - began)
                 self.say("RSET")
+                time.sleep(0.01)
             self.say("QUIT")
 
     def run(self):
