@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/ascii.h"
+#include "dns/unpack.h"
 
 #define EDNS_PAYLOAD 1232 /* what passes every path unfragmented */
 #define CHAIN_MAX 8
@@ -54,11 +55,17 @@ struct reader {
 	bool sts; /* the question is for an MTA-STS record */
 };
 
+#if defined(__GLIBC__) && !defined(MXG_PORTABLE)
+#define unpack ns_name_unpack
+#else
+#define unpack mxg_name_unpack
+#endif
+
 /* A name at *p that must end within `end`; moves *p behind it. */
 static bool take_name(const struct reader *r, const uint8_t **p, const uint8_t *end, struct mxg_name *out)
 {
 	uint8_t wire[NS_MAXCDNAME];
-	int used = ns_name_unpack(ns_msg_base(r->msg), end, *p, wire, sizeof(wire));
+	int used = unpack(ns_msg_base(r->msg), end, *p, wire, sizeof(wire));
 	if (used < 0)
 		return false;
 	size_t len = 0;
