@@ -2,6 +2,7 @@
 #ifndef MXG_DOCTOR_H
 #define MXG_DOCTOR_H
 
+#include <jansson.h>
 #include <stdbool.h>
 
 #include "finding.h"
@@ -16,6 +17,7 @@ struct mxg_doctor {
 	const char *dovecot; /* dovecot.conf; NULL: Dovecot's own */
 	const char *exim; /* configuration; NULL: Exim's own */
 	bool no_dns;
+	json_t *facts; /* what a fleet is told of this host */
 };
 
 void mxg_doctor_policy(struct mxg_doctor *doctor); /* configuration, trace, snapshot */
