@@ -15,11 +15,14 @@ ONLY = {
     r"strerrordesc_np|strerrorname_np": "system/error_text.h",
     r"ns_name_unpack": "libmxguard/dns/message.c",
     r"SO_PEERCRED|struct ucred": "tools/service/source.c",
-    r"linux/\w+\.h|SO_ATTACH_FILTER": "tools/service/listener.c",
+    r"linux/filter\.h|SO_ATTACH_FILTER": "tools/service/listener.c",
+    r"AF_NETLINK|NETLINK_\w+|linux/\w+_diag\.h|linux/(?:rt)?netlink\.h": "tools/audit/listeners_netlink.c",
     r"malloc_trim|malloc\.h": "tools/service/service.c",
-    r"AF_NETLINK|NETLINK_\w+": None, r"timerfd\w*": None, r"inotify_\w+": None, r"pidfd_\w+": None, r"sendfile|splice": None,
+    r"linux/(?!filter|(?:rt)?netlink|\w+_diag)\w+\.h": None, r"timerfd\w*": None, r"inotify_\w+": None, r"pidfd_\w+": None, r"sendfile|splice": None,
     r"copy_file_range": None, r"renameat2": None, r"prctl": None,
 }
+# The other way of a file that has none within itself.
+OTHER = {"tools/audit/listeners_netlink.c": "tools/audit/listeners_connect.c"}
 
 
 def code(text):
@@ -45,7 +48,10 @@ def trouble():
                 yield f"{name} has {found[0]}, which belongs into {home or 'no file'}"
         if home and not pattern.search(texts.get(home, "")):
             yield f"{home} has no {pattern.pattern} any more: take it out of this list"
-        if home and not re.search(r"^#\s*(?:if|ifdef|elif)\b", texts.get(home, ""), re.M):
+        if home in OTHER:
+            if not (TOP / OTHER[home]).exists():
+                yield f"{home} has no other way"
+        elif home and not re.search(r"^#\s*(?:if|ifdef|elif)\b", texts.get(home, ""), re.M):
             yield f"{home} has no other way"
 
 
