@@ -11,14 +11,15 @@ import sys
 
 import pytest
 
-from mxg import build, smtp
+from mxg import build
+from mxg import exim as exim_config
 from mxg.certificates import Authority
 from mxg.dns_script import nxdomain
+from mxg.exim import path as exim_path
 from mxg.exim import policy_acl
 from mxg.mxguard import mxguard
-from mxg.postfix import lmtp_to, pipe_service, sasl_by
-from mxg.process import program, run
-from mxg.sink import LmtpSink
+from mxg.postfix import lmtp_to, pipe_service
+from mxg.process import program, run, with_files
 
 OURS, USER = "192.0.2.1", "user@example.test"
 
@@ -162,6 +163,28 @@ def test_opensmtpd(host, opensmtpd, folder):
     text = (folder / "opensmtpd0" / "smtpd.conf").read_text()
     (folder / "other.conf").write_text(text.replace('filter "mxguard"\n', "\n", 1).replace(f'{OURS} filter "mxguard"', OURS))
     assert host.guards(config, "--opensmtpd", folder / "other.conf", status=75) == {25: "unknown"}  # /bin/cat
+
+
+def test_exim(host, exim, policy_service, folder):
+    """Exim tells its ACLs and transports by -bP; its program is put where the system's would be."""
+    config = host.config()
+    service = policy_service(config)
+    bin = folder / "sbin"
+    bin.mkdir()
+    (bin / "exim4").write_text(f'#!/bin/sh\nexec {exim_path()} "$@"\n')
+    (bin / "exim4").chmod(0o755)
+    mta = exim(acl=policy_acl(service.socket))
+
+    def guards(status):
+        argv = with_files([str(build.command()), "audit", "-c", str(config), "--json"],
+                          {**mta._files, "/usr/local/sbin": bin})
+        result = run(argv)
+        assert result.returncode == status, result.stdout + result.stderr
+        return {row["port"]: row["guard"] for row in map(json.loads, result.stdout.splitlines())}
+    assert guards(0) == {25: "policy"}
+    mta.acl = exim_config.DEFAULT_ACL
+    mta.write_config()
+    assert guards(1) == {25: "none"}
 
 
 def test_firewall(host, postfix):

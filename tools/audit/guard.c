@@ -103,11 +103,12 @@ static bool runs(const struct mxg_guards *g, const struct mxg_server_kind *kind)
 	return false;
 }
 
-/* Whoever does not listen need not be asked, but for Dovecot, to whom others hand on by a local socket. */
+/* Who listens tells his configuration, and who does not need not be asked, but for Dovecot, to whom others hand
+ * on by a local socket. */
 static bool is_wanted(const struct mxg_guards *g, const struct mxg_server_kind *kind)
 {
-	bool wanted = !knows_owners(g) || runs(g, kind);
-	for (size_t i = 0; kind == &mxg_server_dovecot && i < KINDS; i++)
+	bool wanted = !knows_owners(g);
+	for (size_t i = 0; kind == &mxg_server_dovecot && !runs(g, kind) && i < KINDS; i++)
 		wanted |= runs(g, kinds[i]);
 	return wanted;
 }
