@@ -14,6 +14,7 @@
 	int cmd_##NAME(int argc, char **argv); \
 	extern const struct mxg_usage usage_##NAME
 
+MXG_COMMAND(audit);
 MXG_COMMAND(check);
 MXG_COMMAND(trace);
 MXG_COMMAND(suggest);

@@ -2,6 +2,7 @@
 #ifndef MXG_DOCTOR_H
 #define MXG_DOCTOR_H
 
+#include <jansson.h>
 #include <stdbool.h>
 
 #include "finding.h"
@@ -19,6 +20,7 @@ struct mxg_doctor {
 	/* what mxg_doctor_dovecot() found, for those behind it */
 	unsigned dovecot_version; /* 203, 204 …; 0: there is none */
 	bool loaded_in_lmtp, loaded_in_lda; /* the plugin */
+	json_t *facts; /* what a fleet is told of this host */
 };
 
 void mxg_doctor_policy(struct mxg_doctor *doctor); /* configuration, trace, snapshot */

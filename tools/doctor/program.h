@@ -11,6 +11,10 @@ char *mxg_program_output(const char *const *argv);
 /* What `exim -bP WHAT` prints; config NULL: Exim's own. */
 char *mxg_program_exim(const char *config, const char *what);
 
+/* What a program of Postfix (postconf, postmap) prints, or doveconf; folder or config NULL: its own. The
+ * options end with NULL. */
+char *mxg_program_postfix(const char *folder, const char *program, const char *const *options);
+char *mxg_program_dovecot(const char *config, const char *const *options);
 /* `postconf OPTION NAME`; folder NULL: Postfix's own, option and name NULL: none. */
 char *mxg_program_postconf(const char *folder, const char *option, const char *name);
 /* One value, as Postfix itself reads it: with $names put in, without the line end. */
