@@ -30,13 +30,14 @@ def door(opensmtpd, mxguard_config, folder):
     box.mkdir()
     shutil.chown(box, "nobody", "nogroup")
 
-    def start(settings=None, options="", **more):
+    def start(settings=None, options="", action="", **more):
         path = mxguard_config(settings or policy(gateways=[{"name": "own", "allow": f"ip4:{GATEWAY}"}, SHARED]))
-        running = opensmtpd(action=f'maildir "{box}" virtual <people> user nobody', listen=(
+        running = opensmtpd(action=(action or f'maildir "{box}"') + " virtual <people> user nobody", listen=(
             '192.0.2.1 filter "mxguard"', "127.0.0.1"), before=PEOPLE
             + f'filter "mxguard" proc-exec "{build.command()} smtpd-filter -c {path} {options}" user root group root\n', **more)
         running.policy = path
         return running
+    start.box = box
     start.stored = lambda: [path.read_bytes() for path in sorted(box.glob("new/*"), key=os.path.getmtime)]
     return start
 
