@@ -135,6 +135,7 @@ def torment(site, stop, seed):
 def by_sender(texts):
     found = defaultdict(list)
     for text in texts:
+        assert WHOLE.search(text.replace(b"\r\n", b"\n")), text
         found[re.search(rb"(?m)^From: <(.*)>$", text)[1].decode()].append(text)
     return found
 
