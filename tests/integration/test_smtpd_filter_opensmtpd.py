@@ -234,11 +234,14 @@ def test_trap(door, folder):
     content = smtp.message(header="X-Odd:folded\n\tline\n", body=".dot\nend\n")
     done = deliver(content=content)
     assert done.rcpt[USER].ok and done.final(USER).code == 550
+    wait_until(trap.files, "a copy")
     assert trap.originals() == [content.replace(b"\n", b"\r\n").replace(b"\r\r", b"\r")]
     running.wait_log("trap: kept")
     trap.path.chmod(0o755)
     done = deliver(content=content)
-    assert done.rcpt[USER].ok and done.final(USER).code == 550 and len(trap.files()) == 1
+    assert done.rcpt[USER].ok and done.final(USER).code == 550
+    running.wait_log("trap: no copy is kept")
+    assert len(trap.files()) == 1
 
 
 @pytest.mark.parametrize("name", [f"x|pass|{GATEWAY}:1|192.0.2.1:25", "x|pass|local|192.0.2.1:25", "x|pass|unix:|y"])

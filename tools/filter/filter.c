@@ -184,6 +184,7 @@ int mxg_filter_run(struct mxg_desk *desk, enum mxguard_place relayed)
 			close(l->signals);
 	}
 	free(l);
+	mxg_filter_copies_end();
 	mxg_desk_free(desk);
 	return status;
 }
