@@ -109,6 +109,7 @@ static int examine(struct settings *s, struct mxg_doctor *d)
 		mxg_doctor_policy(d);
 		mxg_doctor_host(d);
 		mxg_doctor_domains(d);
+		mxg_doctor_vendors(d);
 		mxg_doctor_postfix(d);
 		mxg_doctor_resubmission(d);
 		mxg_doctor_dovecot(d);

@@ -1,23 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* mxguard export: the authorized addresses in the forms of other programs. */
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "base/nearest.h"
 #include "commands.h"
 #include "base/domain_map.h"
-#include "export_format.h"
+#include "export_write.h"
 #include "flatten.h"
 #include "load.h"
 #include "options.h"
-#include "output_file.h"
 #include "refresh.h"
 
 #define EXIT_WIDE 1
@@ -26,6 +20,7 @@ struct request {
 	const char *command, *config, *output;
 	bool partial, no_snapshot, merge;
 	const struct mxg_export_format *format;
+	struct mxg_export_zone zone;
 };
 
 struct collection {
@@ -44,6 +39,15 @@ static const struct mxg_option options[] = {
 	  .field = offsetof(struct request, merge) },
 	{ 0, "partial", NULL, "write even if something could not be asked", .kind = MXG_OPTION_FLAG,
 	  .field = offsetof(struct request, partial) },
+	{ 0, "zone", "NAME", "zone: what the zone is called, for $ORIGIN", .kind = MXG_OPTION_TEXT,
+	  .field = offsetof(struct request, zone.origin) },
+	{ 0, "ns", "HOST", "zone, rbldnsd: a name server of the zone; may be given several times (this host)",
+	  .kind = MXG_OPTION_LIST, .field = offsetof(struct request, zone.servers), .max = MXG_ZONE_SERVERS_MOST,
+	  .count = offsetof(struct request, zone.server_count) },
+	{ 0, "hostmaster", "NAME", "zone, rbldnsd: whom to write to, with a dot for @ (hostmaster.ZONE)",
+	  .kind = MXG_OPTION_TEXT, .field = offsetof(struct request, zone.hostmaster) },
+	{ 0, "ttl", "TIME", "zone, rbldnsd: for how long an answer is kept (5m)", .kind = MXG_OPTION_TEXT,
+	  .field = offsetof(struct request, zone.ttl_text) },
 	{ 0, "no-snapshot", NULL, "ask DNS for everything", .kind = MXG_OPTION_FLAG,
 	  .field = offsetof(struct request, no_snapshot) },
 };
@@ -53,7 +57,8 @@ const struct mxg_usage usage_export = {
 	.about = "Writes the addresses that are authorized for DOMAIN, or for all local domains, in a form\n"
 		 "that another program reads: postfix (cidr table), postfix-domains (restriction classes, one\n"
 		 "for each set), nftables (sets), exim (host list), exim-domains and exim-cdb (a host list for\n"
-		 "each domain), rspamd (map), spamassassin (trusted_networks), plain, json.",
+		 "each domain), zone (DNS, for exists:%{ir}.ZONE), rbldnsd (the same), rspamd (map),\n"
+		 "spamassassin (trusted_networks), plain, json.",
 	.options = options,
 	.count = sizeof(options) / sizeof(options[0]),
 	.after = "Terms that are no list of addresses (exists, ptr, entries with a header condition) are\n"
@@ -66,6 +71,15 @@ const struct mxg_usage usage_export = {
 	.first = mxg_export_format_names,
 };
 
+static int check_zone_options(const struct request *q)
+{
+	const struct mxg_export_zone *z = &q->zone;
+	if (q->format->is_zone ||
+	    (z->origin == NULL && z->server_count == 0 && z->hostmaster == NULL && z->ttl_text == NULL))
+		return 0;
+	return mxg_wrong_use(q->command, "--zone, --ns, --hostmaster and --ttl are for zone and rbldnsd");
+}
+
 static int read_options(struct request *q, int argc, char **argv)
 {
 	*q = (struct request){ .command = argv[0], .config = MXG_DEFAULT_CONFIG };
@@ -74,10 +88,11 @@ static int read_options(struct request *q, int argc, char **argv)
 		return status;
 	if (optind == argc)
 		return mxg_wrong_use(argv[0], "the format is missing: postfix, postfix-domains, nftables, "
-					      "exim, exim-domains, exim-cdb, rspamd, spamassassin, plain or json");
+					      "exim, exim-domains, exim-cdb, zone, rbldnsd, rspamd, "
+					      "spamassassin, plain or json");
 	q->format = mxg_export_format(argv[optind]);
 	if (q->format != NULL)
-		return 0;
+		return check_zone_options(q);
 	const char *const *names = mxg_export_format_names();
 	size_t count = 0;
 	while (names[count] != NULL)
@@ -334,44 +349,26 @@ static int judge(struct collection *c, const struct request *q)
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
-static int cannot_write(const struct request *q, const char *why, int status)
+static int write_out(struct collection *c, struct request *q)
 {
-	fprintf(stderr, "%s: %s: %s; it is as it was\n", q->command, q->output, why);
-	return status;
-}
-
-static int write_file(const struct request *q, const struct mxg_export *e)
-{
-	struct mxg_output_file output;
-	if (!mxg_output_open(&output, q->output))
-		return cannot_write(q, output.why, EX_CANTCREAT);
-	if (!q->format->write(e, output.file)) {
-		int error = errno;
-		mxg_output_drop(&output);
-		return cannot_write(q, strerror(error), EX_IOERR);
-	}
-	return mxg_output_finish(&output) ? 0 : cannot_write(q, output.why, EX_IOERR);
-}
-
-static int write_out(struct collection *c, const struct request *q)
-{
-	const struct mxg_export e = { .sets = c->sets.items,
-				      .set_count = c->sets.count,
-				      .remarks = &c->remarks,
-				      .wide = c->wide,
-				      .now = c->flattener.now,
-				      .config = q->config };
+	struct mxg_export e = { .sets = c->sets.items,
+				.set_count = c->sets.count,
+				.remarks = &c->remarks,
+				.wide = c->wide,
+				.now = c->flattener.now,
+				.config = q->config,
+				.zone = q->format->is_zone ? &q->zone : NULL };
 	if (q->output != NULL)
-		return write_file(q, &e);
-	if (q->format->write(&e, stdout))
-		return 0;
-	fprintf(stderr, "%s: %s\n", q->command, strerror(errno));
-	return EX_IOERR;
+		return mxg_export_replace(q->format, &e, q->command, q->output);
+	return mxg_export_print(q->format, &e, q->command);
 }
 
-static int export(struct collection *c, const struct request *q, int argc, char **argv)
+static int export(struct collection *c, struct request *q, int argc, char **argv)
 {
 	int status = optind + 1 < argc ? collect_named(c, q, argc, argv) : collect_all(c, q);
+	if (status == 0 && q->format->is_zone &&
+	    !mxg_export_zone_complete(&q->zone, q->command, c->flattener.policy->hostname))
+		status = EX_USAGE;
 	if (status != 0)
 		return status;
 	if (!c->nomem && (status = judge(c, q)) != 0 && !(c->incomplete && !q->partial))

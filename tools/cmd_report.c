@@ -14,17 +14,22 @@
 #include "options.h"
 #include "report/input.h"
 #include "report/partial.h"
+#include "output_file.h"
 #include "report/show.h"
+#include "report/show_page.h"
 
 #define NAMES_MAX 256
+#define PEERS_ON_PAGE 1000
 #define LINES_COMPARED (UINT32_C(1) << 25) /* 256 MiB of hashes */
 
 struct job {
-	const char *config;
+	const char *config, *html;
 	const char *domains[NAMES_MAX];
 	size_t domain_count;
 	struct mxg_change changes[64];
 	size_t change_count;
+	const char *const *logs;
+	size_t log_count;
 	int64_t since;
 	long top;
 	bool json, csv, partial, journal, follow, no_dns;
@@ -78,6 +83,8 @@ static const struct mxg_option options[] = {
 	  .field = offsetof(struct job, top), .min = 0, .max = 1000000 },
 	{ 0, "no-dns", NULL, "do not ask for the names of candidates", .kind = MXG_OPTION_FLAG,
 	  .field = offsetof(struct job, no_dns) },
+	{ 0, "html", "FILE", "one self-contained page as well", .kind = MXG_OPTION_TEXT,
+	  .field = offsetof(struct job, html) },
 	{ 0, "json", NULL, "one JSON object", .kind = MXG_OPTION_FLAG, .field = offsetof(struct job, json) },
 	{ 0, "csv", NULL, "one row a domain", .kind = MXG_OPTION_FLAG, .field = offsetof(struct job, csv) },
 };
@@ -91,7 +98,8 @@ const struct mxg_usage usage_report = {
 	.options = options,
 	.count = sizeof(options) / sizeof(options[0]),
 	.after = "Interrupting it prints what is known so far. Exit status: 0, 64 wrong use, 66 some file\n"
-		 "could not be read (the rest is reported), 75 memory ran out, 78 configuration.\n"
+		 "could not be read (the rest is reported), 73 the page could not be written, 75 memory ran\n"
+		 "out, 78 configuration.\n"
 		 "Example: mxguard report --since 2026-11-01 /var/log/mail.log*",
 	.arguments = MXG_ARGUMENTS_FILES,
 };
@@ -108,6 +116,8 @@ static int read_options(struct job *job, int argc, char **argv)
 		return mxg_wrong_use(argv[0], "--json, --csv and --partial exclude each other");
 	if (job->follow && (job->journal || job->partial))
 		return mxg_wrong_use(argv[0], "--follow is for files, and not for --partial");
+	if (job->html != NULL && (job->follow || job->partial))
+		return mxg_wrong_use(argv[0], "--html is neither for --follow nor for --partial");
 	if (job->follow && argc - optind > MXG_REPORT_FOLLOWED_MAX)
 		return mxg_wrong_use(argv[0], "--follow is for 64 files at most");
 	if (job->top < 0)
@@ -153,20 +163,49 @@ static bool is_watched(void *context, const char *domain)
 
 /* ---- telling ------------------------------------------------------------------------------------------------ */
 
+static bool write_page(const struct job *job, const struct mxg_report_result *result)
+{
+	struct mxg_output_file output;
+	const struct mxg_report_about about = { .config = job->session == NULL  ? NULL
+							  : job->config == NULL ? MXG_DEFAULT_CONFIG
+										: job->config,
+						.logs = job->logs,
+						.log_count = job->log_count,
+						.domains = job->domains,
+						.domain_count = job->domain_count,
+						.changes = job->changes,
+						.change_count = job->change_count,
+						.journal = job->journal,
+						.since = job->since,
+						.now = job->input.now };
+	if (mxg_output_open(&output, job->html)) {
+		mxg_report_show_page(result, &about, output.file);
+		if (mxg_output_finish(&output))
+			return true;
+	}
+	fprintf(stderr, "mxguard report: %s: %s\n", job->html, output.why);
+	return false;
+}
+
 static int show(struct job *job, bool live)
 {
 	struct mxg_report_state *state = job->input.state;
 	struct mxg_report_result result;
 	struct mxguard_policy *policy = job->session == NULL ? NULL : mxguard_session_policy(job->session);
-	const struct mxg_report_inputs inputs = { .policy = policy,
-						  .history = job->history,
-						  .changes = job->changes,
-						  .change_count = job->change_count,
-						  .ask_dns = !job->no_dns && !live && policy != NULL,
-						  .now = job->input.now,
-						  .top = (size_t)job->top };
+	const struct mxg_report_inputs inputs = {
+		.policy = policy,
+		.history = job->history,
+		.changes = job->changes,
+		.change_count = job->change_count,
+		.ask_dns = !job->no_dns && !live && policy != NULL,
+		.now = job->input.now,
+		.top = (size_t)(job->html != NULL && job->top < PEERS_ON_PAGE ? PEERS_ON_PAGE : job->top)
+	};
 	bool good = mxg_report_judge(&result, state, &inputs);
 	result.interrupted = atomic_load(&stopped) && !job->follow;
+	bool written = !good || job->html == NULL || write_page(job, &result);
+	if (result.peer_count > (size_t)job->top) /* the page has room for more of them */
+		result.peer_count = (size_t)job->top;
 	if (!good)
 		fputs("mxguard report: out of memory\n", stderr);
 	else if (job->json)
@@ -176,7 +215,7 @@ static int show(struct job *job, bool live)
 	else
 		mxg_report_show_people(&result, (size_t)job->top, stdout);
 	mxg_report_result_clear(&result);
-	return good ? 0 : EX_TEMPFAIL;
+	return !good ? EX_TEMPFAIL : written ? 0 : EX_CANTCREAT;
 }
 
 /* On a terminal the screen is drawn anew; else nothing is told before the end. */
@@ -241,6 +280,8 @@ int cmd_report(int argc, char **argv)
 		return status;
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	job.logs = (const char *const *)(uintptr_t)(argv + optind);
+	job.log_count = (size_t)(argc - optind);
 	job.input.since = job.since;
 	job.input.now = mxg_wall_clock();
 	job.input.domains = job.domains;

@@ -16,6 +16,7 @@
 #include "policy/policy.h"
 #include "options.h"
 #include "output_file.h"
+#include "scan/own_folders.h"
 #include "scan/reader.h"
 #include "scan/report.h"
 #include "scan/source.h"
@@ -25,10 +26,13 @@
 
 struct job {
 	const char *config, *html, *recipient;
+	char **paths;
+	size_t path_count;
 	long top, workers;
 	int64_t since;
 	enum mxguard_place place;
-	bool json, csv;
+	enum mxg_path list; /* MXG_PATHS: none */
+	bool json, csv, all_folders;
 	struct mxg_queue queue;
 	struct mxg_scan_rules rules;
 	struct mxg_progress progress;
@@ -54,6 +58,16 @@ static bool take_since(void *target, const char *text)
 	return end != NULL && *end == '\0';
 }
 
+static const struct mxg_option_word path_words[] = {
+	{ "gateway", MXG_PATH_GATEWAY },
+	{ "direct", MXG_PATH_DIRECT },
+	{ "unknown", MXG_PATH_UNKNOWN },
+	{ "local", MXG_PATH_LOCAL },
+	{ "authenticated", MXG_PATH_AUTHENTICATED },
+	{ "exempt", MXG_PATH_EXEMPT },
+	{ NULL, 0 },
+};
+
 static const struct mxg_option options[] = {
 	MXG_OPTION_CONFIG(struct job),
 	{ 0, "since", "DATE", "only messages since then (YYYY-MM-DD)", .kind = MXG_OPTION_OWN, .take = take_since,
@@ -62,6 +76,12 @@ static const struct mxg_option options[] = {
 	  .field = offsetof(struct job, recipient) },
 	{ 0, "place", "PLACE", "where mxguard would have stood: queued (default) or door", .kind = MXG_OPTION_WORD,
 	  .field = offsetof(struct job, place), .words = mxg_option_places },
+	{ 0, "all-folders", NULL, "also Sent, Drafts and other folders of one's own mail", .kind = MXG_OPTION_FLAG,
+	  .field = offsetof(struct job, all_folders) },
+	{ 0, "list", "PATH",
+	  "list the messages that came so, one a line, and no figures:\ngateway, direct, unknown, local, "
+	  "authenticated or exempt",
+	  .kind = MXG_OPTION_WORD, .field = offsetof(struct job, list), .words = path_words },
 	{ 0, "top", "N", "how many direct peers to list (20)", .kind = MXG_OPTION_NUMBER,
 	  .field = offsetof(struct job, top), .min = 0, .max = MXG_TALLY_PEERS },
 	{ 0, "workers", "N", "threads (one a processor)", .kind = MXG_OPTION_NUMBER,
@@ -92,12 +112,17 @@ static int read_options(struct job *job, int argc, char **argv)
 	job->config = MXG_DEFAULT_CONFIG;
 	job->top = 20;
 	job->place = MXGUARD_PLACE_QUEUED;
+	job->list = MXG_PATHS;
 	job->workers = processors < 1 ? 1 : processors > WORKERS_MAX ? WORKERS_MAX : processors;
 	int status = mxg_read_options(&usage_scan, argc, argv, job);
 	if (status != 0)
 		return status;
 	if (optind == argc)
 		return mxg_wrong_use("mxguard scan", "a PATH is missing");
+	if (job->csv && (job->json || job->list != MXG_PATHS))
+		return mxg_wrong_use("mxguard scan", "--csv excludes --json and --list");
+	job->paths = argv + optind;
+	job->path_count = (size_t)(argc - optind);
 	return 0;
 }
 
@@ -140,7 +165,9 @@ static void queue_path(void *context, const char *path)
 static void walk_all(struct job *job, char **paths, int count, struct mxg_tally *sum,
 		     void (*found)(void *, const char *))
 {
-	struct mxg_walk_rules rules = { .since = job->since, .stop = &stopped, .found = found, .context = job };
+	struct mxg_walk_rules rules = {
+		.since = job->since, .stop = &stopped, .found = found, .context = job, .all_folders = job->all_folders
+	};
 	for (int i = 0; i < count && !atomic_load(&stopped); i++) {
 		if (strcmp(paths[i], "-") != 0)
 			mxg_walk_path(&rules, paths[i]);
@@ -152,6 +179,8 @@ static void walk_all(struct job *job, char **paths, int count, struct mxg_tally 
 	sum->failed += rules.failed;
 	sum->left += rules.left;
 	memcpy(sum->left_sample, rules.left_sample, sizeof(sum->left_sample));
+	sum->own += rules.own;
+	memcpy(sum->own_sample, rules.own_sample, sizeof(sum->own_sample));
 }
 
 static void start_workers(struct job *job, struct worker *workers)
@@ -191,7 +220,7 @@ static bool write_page(const struct mxg_scan_report *report, const char *path)
 {
 	struct mxg_output_file output;
 	if (mxg_output_open(&output, path)) {
-		mxg_report_html(report, output.file);
+		mxg_report_page(report, output.file);
 		if (mxg_output_finish(&output))
 			return true;
 	}
@@ -201,15 +230,30 @@ static bool write_page(const struct mxg_scan_report *report, const char *path)
 
 static int tell(const struct job *job, struct mxg_tally *sum)
 {
+	size_t domain_count = 0, unknown_count = 0;
 	struct mxg_scan_report report = {
 		.tally = sum,
 		.top = (size_t)job->top,
 		.interrupted = atomic_load(&stopped),
 		.now = job->rules.now,
 		.history = job->rules.history == NULL ? 0 : mxg_history_begins(job->rules.history),
+		.domains = mxg_scan_domains_sort(job->rules.domains, &domain_count),
+		.domains_cut = mxg_scan_domains_cut(job->rules.domains),
+		.unknown = mxg_listing_unknown(job->rules.listing, &unknown_count),
+		.config = job->config,
+		.paths = (const char *const *)(uintptr_t)job->paths,
+		.path_count = job->path_count,
+		.place = job->place,
+		.since = job->since,
+		.recipient = job->recipient,
+		.all_folders = job->all_folders,
 	};
+	report.domain_count = domain_count;
+	report.unknown_count = unknown_count;
 	mxg_tally_sort(sum);
-	if (job->json)
+	if (job->list != MXG_PATHS)
+		fflush(stdout);
+	else if (job->json)
 		mxg_report_json(&report);
 	else if (job->csv)
 		mxg_report_csv(&report, stdout);
@@ -220,13 +264,22 @@ static int tell(const struct job *job, struct mxg_tally *sum)
 	return sum->messages == 0 && sum->failed > 0 ? EX_NOINPUT : 0;
 }
 
+static void forget(struct job *job, struct mxg_tally *sum)
+{
+	mxg_scan_domains_free(job->rules.domains);
+	mxg_listing_free(job->rules.listing);
+	free(sum);
+}
+
 static int scan(struct job *job, char **paths, int count)
 {
 	struct worker workers[WORKERS_MAX] = { 0 };
 	struct mxg_tally *sum = calloc(1, sizeof(*sum));
-	if (sum == NULL || !mxg_queue_init(&job->queue)) {
+	job->rules.domains = mxg_scan_domains_new();
+	job->rules.listing = mxg_listing_new(job->list, job->json, stdout);
+	if (sum == NULL || job->rules.domains == NULL || job->rules.listing == NULL || !mxg_queue_init(&job->queue)) {
 		fputs("mxguard scan: out of memory\n", stderr);
-		free(sum);
+		forget(job, sum);
 		return EX_TEMPFAIL;
 	}
 	start_workers(job, workers);
@@ -243,7 +296,7 @@ static int scan(struct job *job, char **paths, int count)
 		fputs("mxguard scan: out of memory: the figures are incomplete\n", stderr);
 	int status = tell(job, sum);
 	mxg_queue_free(&job->queue);
-	free(sum);
+	forget(job, sum);
 	return complete ? status : EX_TEMPFAIL;
 }
 
@@ -280,6 +333,8 @@ int cmd_scan(int argc, char **argv)
 	if (status != 0)
 		return status;
 	catch_signals();
+	if (!job.all_folders)
+		mxg_own_folders_ask_dovecot();
 	const struct mxguard_policy *policy = mxguard_session_policy(session);
 	struct mxg_history *history = open_history(policy);
 	job.rules = (struct mxg_scan_rules){ .policy = mxguard_session_policy(session),

@@ -14,14 +14,12 @@
 #include "mxguard.h"
 #include "options.h"
 #include "policy/policy.h"
-#include "table.h"
 #include "terminal.h"
-#include "received/trace.h"
+#include "trace/hops.h"
+#include "trace/mail_stream.h"
 
 #define NAME "mxguard trace"
 #define LIST_MAX 256
-#define PIECE 16384
-#define REMARK_MAX 160
 
 struct request {
 	const char *config, *recipient;
@@ -102,9 +100,7 @@ struct message {
 	const struct request *request;
 	const char *file;
 	struct mxg_trace trace;
-	json_t *hops; /* --json */
-	struct mxg_table *table; /* otherwise */
-	unsigned ended; /* the hop behind which belief ends; 0: not yet */
+	struct mxg_trace_hops hops;
 };
 
 static void fill_rules(const struct request *q, struct message *m, struct mxg_trace_rules *rules)
@@ -134,190 +130,21 @@ static void fill_rules(const struct request *q, struct message *m, struct mxg_tr
 	}
 }
 
-static json_t *text_or_null(const char *text, size_t len)
-{
-	char copy[1024];
-	if (len == 0 || len >= sizeof(copy))
-		return json_null();
-	memcpy(copy, text, len);
-	copy[len] = '\0';
-	return mxg_json_text(copy);
-}
-
-static json_t *slice(const struct mxg_slice *s)
-{
-	return text_or_null(s->at, s->len);
-}
-
-static json_t *address(const struct mxg_address *a)
-{
-	char buf[MXG_ADDRESS_TEXT_MAX];
-	return a->family == 0 ? json_null() : json_string(mxg_address_format(a, buf));
-}
-
-/* Of several that might have written a field, the first in the list. */
-static unsigned lowest(unsigned mask)
-{
-	return mask & (~mask + 1u);
-}
-
-static void add_json_hop(struct message *m, const struct mxg_trace_hop *hop)
-{
-	const struct mxg_received *r = hop->received;
-	json_t *o = json_object();
-	json_object_set_new(o, "address", address(&r->address));
-	json_object_set_new(o, "helo", slice(&r->helo));
-	json_object_set_new(o, "hostname", slice(&r->hostname));
-	json_object_set_new(o, "by", slice(&r->by));
-	json_object_set_new(o, "protocol", slice(&r->protocol));
-	json_object_set_new(o, "authenticated", json_boolean(r->authenticated));
-	json_object_set_new(o, "internal", json_boolean(hop->internal));
-	json_object_set_new(o, "readable", json_boolean(r->kind != MXG_RECEIVED_UNREADABLE));
-	if (r->kind == MXG_RECEIVED_UNREADABLE) {
-		unsigned nearly;
-		json_object_set_new(o, "obstacle",
-				    json_string(mxg_received_obstacle(hop->field, hop->field_len, &nearly)));
-		json_object_set_new(o, "nearly", nearly == 0 ? json_null() : json_string(mxg_mta_name(lowest(nearly))));
-	}
-	json_array_append_new(m->hops, o);
-}
-
-/* Whose an unreadable field nearly is, and what is in the way. */
-static const char *obstacle(const struct mxg_trace_hop *hop, char out[REMARK_MAX])
-{
-	unsigned nearly;
-	const char *reason = mxg_received_reason_name(hop->received->reason);
-	const char *what = mxg_received_obstacle(hop->field, hop->field_len, &nearly);
-	if (hop->received->reason == MXG_RECEIVED_NOT_NAMED || hop->received->reason == MXG_RECEIVED_OTHER_MTA)
-		snprintf(out, REMARK_MAX, "%s: %s, which trace.mta does not name", reason,
-			 nearly == 0 ? "another MTA" : mxg_mta_name(lowest(nearly)));
-	else
-		snprintf(out, REMARK_MAX, "%s: %s%s%s", reason, nearly == 0 ? "" : "nearly ",
-			 nearly == 0 ? "" : mxg_mta_name(lowest(nearly)), nearly == 0 ? what : "");
-	if (nearly != 0 && hop->received->reason != MXG_RECEIVED_NOT_NAMED &&
-	    hop->received->reason != MXG_RECEIVED_OTHER_MTA) {
-		size_t len = strlen(out);
-		snprintf(out + len, REMARK_MAX - len, ", but %s", what);
-	}
-	return out;
-}
-
-static const char *remark(const struct message *m, const struct mxg_trace_hop *hop, char room[REMARK_MAX])
-{
-	const struct mxg_received *r = hop->received;
-	if (r->kind == MXG_RECEIVED_UNREADABLE)
-		return obstacle(hop, room);
-	if (!hop->believed)
-		return "not believed: below the boundary";
-	if (!hop->ours)
-		return "not ours: belief ends";
-	if (r->authenticated)
-		return "logged in: belief ends";
-	if (r->kind == MXG_RECEIVED_LOCAL)
-		return "submitted on this host: what stands below tells more";
-	if (r->kind == MXG_RECEIVED_RETRIEVED)
-		return "fetched from another mailbox";
-	if (r->kind == MXG_RECEIVED_MARKER)
-		return "the next field tells";
-	return hop->internal ? "internal: looked through" : m->ended == 0 ? "the boundary: belief ends" : "";
-}
-
-static void copy(char *out, size_t room, const struct mxg_slice *s)
-{
-	size_t n = s->len < room ? s->len : room - 1;
-	if (n > 0)
-		memcpy(out, s->at, n);
-	out[n] = '\0';
-}
-
-static void add_row(struct message *m, const struct mxg_trace_hop *hop)
-{
-	char number[16], from[MXG_ADDRESS_TEXT_MAX], helo[80], by[80], with[24], room[REMARK_MAX];
-	const struct mxg_received *r = hop->received;
-	snprintf(number, sizeof(number), "%u", hop->number);
-	copy(helo, sizeof(helo), &r->helo);
-	copy(by, sizeof(by), &r->by);
-	copy(with, sizeof(with), &r->protocol);
-	const char *cells[] = { number,
-				mxg_address_format(&r->address, from),
-				helo,
-				by,
-				with,
-				r->mta == 0 ? "" : mxg_mta_name(r->mta),
-				hop->ours && hop->believed ? "yes" : "no",
-				remark(m, hop, room) };
-	mxg_table_add(m->table, !hop->believed ? MXG_FAINT : hop->boundary ? MXG_BOLD : MXG_PLAIN, cells);
-}
-
 static void on_hop(void *context, const struct mxg_trace_hop *hop)
 {
 	struct message *m = context;
-	if (m->hops != NULL)
-		add_json_hop(m, hop);
-	else if (m->table != NULL)
-		add_row(m, hop);
-	if (hop->boundary)
-		m->ended = hop->number;
-}
-
-/* A file as it is read: one message, or an mbox with several. */
-struct stream {
-	int fd;
-	size_t at, end;
-	bool mbox, line_start, blank; /* blank: the line above was empty */
-	char bytes[PIECE];
-};
-
-/* How many bytes are at hand, at least WANT of them if there are so many. */
-static size_t at_hand(struct stream *s, size_t want)
-{
-	ssize_t n = 1;
-	if (s->end - s->at < want && s->at > 0) {
-		memmove(s->bytes, s->bytes + s->at, s->end - s->at);
-		s->end -= s->at;
-		s->at = 0;
-	}
-	while (s->end - s->at < want && (n = read(s->fd, s->bytes + s->end, sizeof(s->bytes) - s->end)) > 0)
-		s->end += (size_t)n;
-	return s->end - s->at;
-}
-
-static bool at_from_line(struct stream *s)
-{
-	return s->line_start && at_hand(s, 5) >= 5 && memcmp(s->bytes + s->at, "From ", 5) == 0;
-}
-
-/* The next line, or a part of it if it is long; 0 at the end of the file. */
-static size_t take_line(struct stream *s, const char **line)
-{
-	size_t n = at_hand(s, 1);
-	if (n == 0)
-		return 0;
-	*line = s->bytes + s->at;
-	const char *lf = memchr(*line, '\n', n);
-	n = lf == NULL ? n : (size_t)(lf + 1 - *line);
-	s->blank = s->line_start && lf != NULL && (n == 1 || (n == 2 && **line == '\r'));
-	s->line_start = lf != NULL;
-	s->at += n;
-	return n;
-}
-
-static void open_stream(struct stream *s, int fd)
-{
-	*s = (struct stream){ .fd = fd, .line_start = true };
-	s->mbox = at_from_line(s);
+	mxg_trace_hops_add(&m->hops, hop);
 }
 
 /* Feeds the header to the walk and, where a configuration is at hand, to a check;
  * of an mbox the body is passed over, up to the next message. */
-static void read_message(struct message *m, struct stream *s, struct mxguard_check *check)
+static void read_message(struct message *m, struct mxg_mail_stream *s, struct mxguard_check *check)
 {
 	const char *line;
 	bool check_wants = check != NULL, first = true;
 	enum mxg_trace_feed fed = MXG_TRACE_MORE;
-	while ((s->mbox || fed == MXG_TRACE_MORE || check_wants) &&
-	       !(!first && s->mbox && s->blank && at_from_line(s))) {
-		size_t n = take_line(s, &line);
+	while ((s->mbox || fed == MXG_TRACE_MORE || check_wants) && (first || !mxg_mail_stream_next(s))) {
+		size_t n = mxg_mail_stream_line(s, &line);
 		if (n == 0)
 			break;
 		first = false;
@@ -370,16 +197,16 @@ static void print_json(struct message *m, const struct mxguard_check *check)
 		    t->outcome == MXG_TRACE_AUTHENTICATED;
 	json_t *o = json_object(), *b = json_object();
 	json_object_set_new(b, "kind", json_string(kind(t)));
-	json_object_set_new(b, "address", peer ? address(&t->address) : json_null());
-	json_object_set_new(b, "helo", text_or_null(t->helo, strlen(t->helo)));
-	json_object_set_new(b, "hostname", text_or_null(t->hostname, strlen(t->hostname)));
-	json_object_set_new(b, "by", text_or_null(t->by, strlen(t->by)));
-	json_object_set_new(b, "protocol", text_or_null(t->protocol, strlen(t->protocol)));
+	json_object_set_new(b, "address", peer ? mxg_trace_address(&t->address) : json_null());
+	json_object_set_new(b, "helo", mxg_trace_text(t->helo, strlen(t->helo)));
+	json_object_set_new(b, "hostname", mxg_trace_text(t->hostname, strlen(t->hostname)));
+	json_object_set_new(b, "by", mxg_trace_text(t->by, strlen(t->by)));
+	json_object_set_new(b, "protocol", mxg_trace_text(t->protocol, strlen(t->protocol)));
 	json_object_set_new(b, "hop", t->hop == 0 ? json_null() : json_integer((json_int_t)t->hop));
 	json_object_set_new(o, "file", mxg_json_text(m->file));
 	json_object_set_new(o, "boundary", b);
 	json_object_set_new(o, "origin", origin(check));
-	json_object_set(o, "hops", m->hops);
+	json_object_set(o, "hops", m->hops.json);
 	mxg_json_print(o);
 }
 
@@ -477,14 +304,14 @@ static bool decide(const struct message *m, struct mxguard_check *check)
 static void tell(struct message *m, struct mxguard_check *check, bool several)
 {
 	bool decided = check != NULL && decide(m, check);
-	if (m->hops != NULL) {
+	if (m->request->json) {
 		print_json(m, decided ? check : NULL);
 		return;
 	}
 	if (several)
 		printf("%s%s%s\n", mxg_colour_begin(stdout, MXG_BOLD), m->file, mxg_colour_end(stdout));
-	if (mxg_table_rows(m->table) > 0)
-		mxg_table_print(m->table, stdout);
+	if (mxg_table_rows(m->hops.table) > 0)
+		mxg_table_print(m->hops.table, stdout);
 	if (decided)
 		conclude_with_policy(m, check);
 	else if (check == NULL)
@@ -493,13 +320,15 @@ static void tell(struct message *m, struct mxguard_check *check, bool several)
 		putchar('\n');
 }
 
-static int trace_message(const struct request *q, struct message *m, struct stream *s, const char *file, bool several)
+static int trace_message(const struct request *q, struct message *m, struct mxg_mail_stream *s, const char *file,
+			 bool several)
 {
-	static const char *const headings[] = { "hop", "from", "helo", "by", "with", "mta", "ours", "", NULL };
 	struct mxg_trace_rules rules;
 	*m = (struct message){ .request = q, .file = file };
-	m->hops = q->json ? json_array() : NULL;
-	m->table = q->json ? NULL : mxg_table_new(headings);
+	if (!mxg_trace_hops_init(&m->hops, q->json)) {
+		fputs(NAME ": out of memory\n", stderr);
+		return EX_TEMPFAIL;
+	}
 	fill_rules(q, m, &rules);
 	rules.on_hop = on_hop;
 	mxg_trace_init(&m->trace, &rules);
@@ -507,24 +336,23 @@ static int trace_message(const struct request *q, struct message *m, struct stre
 	read_message(m, s, check);
 	tell(m, check, several || s->mbox);
 	mxguard_session_release(q->session, check);
-	mxg_table_free(m->table);
-	json_decref(m->hops);
+	mxg_trace_hops_clear(&m->hops);
 	return 0;
 }
 
 static int trace_file(const struct request *q, const char *file, bool several)
 {
 	struct message *m = calloc(1, sizeof(*m));
-	struct stream *s = calloc(1, sizeof(*s));
+	struct mxg_mail_stream *s = calloc(1, sizeof(*s));
 	int fd = strcmp(file, "-") == 0 ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC), status = 0;
 	if (m == NULL || s == NULL || fd < 0) {
 		fprintf(stderr, NAME ": %s: %s\n", file, strerror(m == NULL || s == NULL ? ENOMEM : errno));
 		status = m == NULL || s == NULL ? EX_TEMPFAIL : EX_NOINPUT;
 	} else {
-		open_stream(s, fd);
+		mxg_mail_stream_open(s, fd);
 		do
 			status = trace_message(q, m, s, file, several);
-		while (status == 0 && s->mbox && at_hand(s, 1) > 0);
+		while (status == 0 && s->mbox && mxg_mail_stream_left(s, 1) > 0);
 	}
 	if (fd > STDIN_FILENO)
 		close(fd);

@@ -16,6 +16,7 @@
 
 MXG_COMMAND(check);
 MXG_COMMAND(trace);
+MXG_COMMAND(suggest);
 MXG_COMMAND(report);
 MXG_COMMAND(scan);
 MXG_COMMAND(refresh);

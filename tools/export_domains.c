@@ -67,7 +67,7 @@ static void put_exim_line(void *to, const char *domain, size_t set, const struct
 bool mxg_export_exim_domains(const struct mxg_export *e, FILE *to)
 {
 	mxg_export_comments(
-		e, to,
+		e, to, '#',
 		"In a RCPT ACL: deny !hosts = ${lookup{$domain}lsearch{FILE}{$value}} (nwildlsearch for keys "
 		"with \"*\")");
 	put_all(e, put_exim_line, to);
@@ -150,7 +150,7 @@ static void put_recipients(void *to, const char *domain, size_t set, const struc
 /* What a class holds stands in main.cf alone: access tables cannot name other tables (RESTRICTION_CLASS_README). */
 bool mxg_export_postfix_domains(const struct mxg_export *e, FILE *to)
 {
-	mxg_export_comments(e, to,
+	mxg_export_comments(e, to, '#',
 			    "For main.cf, Postfix 3.7 or later: sed /^#/d FILE | tr '\\n' '\\0' | xargs -0 postconf "
 			    "-e; there, once: "
 			    "smtpd_restriction_classes = $mxguard_sets, and in smtpd_recipient_restrictions: "

@@ -9,7 +9,4 @@ bool mxg_export_postfix_domains(const struct mxg_export *what, FILE *to);
 bool mxg_export_exim_domains(const struct mxg_export *what, FILE *to);
 bool mxg_export_exim_cdb(const struct mxg_export *what, FILE *to);
 
-/* "#" lines: when, from what, what for, and the remarks. */
-void mxg_export_comments(const struct mxg_export *what, FILE *to, const char *use);
-
 #endif

@@ -2,6 +2,7 @@
 /* The forms in which other programs read lists of addresses. */
 #include "export_domains.h"
 #include "export_format.h"
+#include "export_zone.h"
 
 #include <string.h>
 
@@ -13,13 +14,13 @@ static const char *text_of(const struct mxg_prefix *p, char text[MXG_PREFIX_TEXT
 	return mxg_prefix_format(p, text);
 }
 
-void mxg_export_comments(const struct mxg_export *e, FILE *to, const char *use)
+void mxg_export_comments(const struct mxg_export *e, FILE *to, char mark, const char *use)
 {
 	char time[MXG_TIME_MAX];
-	fprintf(to, "# Written by mxguard export at %s from %s: do not edit.\n# %s\n", mxg_time_format(e->now, time),
-		e->config, use);
+	fprintf(to, "%c Written by mxguard export at %s from %s: do not edit.\n%c %s\n", mark,
+		mxg_time_format(e->now, time), e->config, mark, use);
 	for (size_t i = 0; i < e->remarks->count; i++)
-		fprintf(to, "# %s\n", mxg_text_list_get(e->remarks, i));
+		fprintf(to, "%c %s\n", mark, mxg_text_list_get(e->remarks, i));
 }
 
 static void lines(const struct mxg_export *e, FILE *to, const char *before, const char *behind)
@@ -31,35 +32,36 @@ static void lines(const struct mxg_export *e, FILE *to, const char *before, cons
 
 static bool write_plain(const struct mxg_export *e, FILE *to)
 {
-	mxg_export_comments(e, to, "One address range a line.");
+	mxg_export_comments(e, to, '#', "One address range a line.");
 	lines(e, to, "", "");
 	return true;
 }
 
 static bool write_postfix(const struct mxg_export *e, FILE *to)
 {
-	mxg_export_comments(e, to, "cidr_table(5): smtpd_client_restrictions = check_client_access cidr:FILE, reject");
+	mxg_export_comments(e, to, '#',
+			    "cidr_table(5): smtpd_client_restrictions = check_client_access cidr:FILE, reject");
 	lines(e, to, "", "\tOK");
 	return true;
 }
 
 static bool write_exim(const struct mxg_export *e, FILE *to)
 {
-	mxg_export_comments(e, to, "hostlist mxguard_gateways = /path/of/this/file");
+	mxg_export_comments(e, to, '#', "hostlist mxguard_gateways = /path/of/this/file");
 	lines(e, to, "", "");
 	return true;
 }
 
 static bool write_rspamd(const struct mxg_export *e, FILE *to)
 {
-	mxg_export_comments(e, to, "A map of type \"ip\" (radix) of rspamd.");
+	mxg_export_comments(e, to, '#', "A map of type \"ip\" (radix) of rspamd.");
 	lines(e, to, "", "");
 	return true;
 }
 
 static bool write_spamassassin(const struct mxg_export *e, FILE *to)
 {
-	mxg_export_comments(e, to, "For SpamAssassin's local.cf; internal hosts have to be added there.");
+	mxg_export_comments(e, to, '#', "For SpamAssassin's local.cf; internal hosts have to be added there.");
 	lines(e, to, "trusted_networks ", "");
 	return true;
 }
@@ -84,7 +86,8 @@ static void write_set(const struct mxg_export *e, FILE *to, int family)
 
 static bool write_nftables(const struct mxg_export *e, FILE *to)
 {
-	mxg_export_comments(e, to, "nft -f FILE; in a rule: ip saddr @gateways4 accept, ip6 saddr @gateways6 accept");
+	mxg_export_comments(e, to, '#',
+			    "nft -f FILE; in a rule: ip saddr @gateways4 accept, ip6 saddr @gateways6 accept");
 	fputs("add table inet mxguard\n", to);
 	write_set(e, to, 4);
 	write_set(e, to, 6);
@@ -131,14 +134,23 @@ static bool write_json(const struct mxg_export *e, FILE *to)
 }
 
 static const struct mxg_export_format formats[] = {
-	{ write_postfix, false }, { mxg_export_postfix_domains, true }, { write_nftables, false },
-	{ write_exim, false },    { mxg_export_exim_domains, true },    { mxg_export_exim_cdb, true },
-	{ write_rspamd, false },  { write_spamassassin, false },        { write_plain, false },
-	{ write_json, true },
+	{ .write = write_postfix },
+	{ .write = mxg_export_postfix_domains, .by_domain = true },
+	{ .write = write_nftables },
+	{ .write = write_exim },
+	{ .write = mxg_export_exim_domains, .by_domain = true },
+	{ .write = mxg_export_exim_cdb, .by_domain = true },
+	{ .write = mxg_export_zone, .is_zone = true },
+	{ .write = mxg_export_rbldnsd, .is_zone = true },
+	{ .write = write_rspamd },
+	{ .write = write_spamassassin },
+	{ .write = write_plain },
+	{ .write = write_json, .by_domain = true },
 };
-static const char *const names[] = { "postfix",  "postfix-domains", "nftables",     "exim",  "exim-domains",
-				     "exim-cdb", "rspamd",          "spamassassin", "plain", "json",
-				     NULL };
+static const char *const names[] = {
+	"postfix", "postfix-domains", "nftables",     "exim",  "exim-domains", "exim-cdb", "zone",
+	"rbldnsd", "rspamd",          "spamassassin", "plain", "json",         NULL
+};
 
 const char *const *mxg_export_format_names(void)
 {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "reach/reach.h"
 
 bool mxg_prefixes_add(struct mxg_prefixes *to, const struct mxg_prefix *items, size_t count)
@@ -49,14 +50,8 @@ static struct mxg_export_set *find(const struct mxg_export_sets *s, const struct
 
 static struct mxg_export_set *append(struct mxg_export_sets *s)
 {
-	if (s->count == s->room) {
-		size_t room = s->room == 0 ? 8 : s->room * 2;
-		struct mxg_export_set *items = reallocarray(s->items, room, sizeof(*items));
-		if (items == NULL)
-			return NULL;
-		s->items = items;
-		s->room = room;
-	}
+	if (!mxg_grow(&s->items, &s->room, s->count, sizeof(*s->items)))
+		return NULL;
 	s->items[s->count] = (struct mxg_export_set){ .prefixes = { .items = NULL } };
 	return &s->items[s->count++];
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "load.h"
 
 bool mxg_flattener_init(struct mxg_flattener *f, struct mxguard_policy *policy, struct mxguard_snapshot *snapshot)
@@ -125,14 +126,8 @@ static enum mxg_reach_result walk(struct mxg_flattener *f, struct mxg_reach *out
 
 static bool add_range(struct mxg_flat *out, const struct mxg_reach_range *range, int64_t grace_until)
 {
-	if (out->count == out->room) {
-		size_t room = out->room == 0 ? 64 : out->room * 2;
-		struct mxg_flat_range *ranges = reallocarray(out->ranges, room, sizeof(*ranges));
-		if (ranges == NULL)
-			return false;
-		out->ranges = ranges;
-		out->room = room;
-	}
+	if (!mxg_grow(&out->ranges, &out->room, out->count, sizeof(*out->ranges)))
+		return false;
 	out->ranges[out->count++] = (struct mxg_flat_range){ .range = *range, .grace_until = grace_until };
 	return true;
 }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
+
 #define TIMES_OF_NAME 256
 
 /* A moment at which something that the domain rests on changed, and what was in force from then on. */
@@ -38,14 +40,8 @@ static bool add_moment(struct moments *m, int64_t at)
 		m->cut = true;
 		return true;
 	}
-	if (m->count == m->room) {
-		size_t room = m->room == 0 ? 16 : m->room * 2;
-		struct moment *items = reallocarray(m->items, room, sizeof(*items));
-		if (items == NULL)
-			return false;
-		m->items = items;
-		m->room = room;
-	}
+	if (!mxg_grow(&m->items, &m->room, m->count, sizeof(*m->items)))
+		return false;
 	memmove(m->items + i + 1, m->items + i, (m->count - i) * sizeof(*m->items));
 	m->items[i] = (struct moment){ .at = at };
 	m->count++;

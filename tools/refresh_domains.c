@@ -6,6 +6,7 @@
 #include <sysexits.h>
 
 #include "policy/domains_file.h"
+#include "base/grow.h"
 #include "refresh.h"
 
 #define MESSAGES_MAX 20 /* about wrong lines */
@@ -17,14 +18,8 @@ struct names {
 
 static bool add_name(struct names *n, const char *name)
 {
-	if (n->count == n->room) {
-		size_t room = n->room == 0 ? 64 : n->room * 2;
-		const char **items = reallocarray(n->items, room, sizeof(*items));
-		if (items == NULL)
-			return false;
-		n->items = items;
-		n->room = room;
-	}
+	if (!mxg_grow(&n->items, &n->room, n->count, sizeof(*n->items)))
+		return false;
 	n->items[n->count] = strdup(name);
 	return n->items[n->count++] != NULL;
 }

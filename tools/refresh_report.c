@@ -3,32 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dns_ask.h"
 #include "json.h"
 #include "refresh_report.h"
 #include "table.h"
 
 #define ROWS_MAX 50 /* of each kind, for people */
 #define CELLS 4
-
-static const char *failure_name(enum mxg_dns_failure failure)
-{
-	switch (failure) {
-	case MXG_DNS_TIMEOUT:
-		return "no reply";
-	case MXG_DNS_SERVFAIL:
-		return "SERVFAIL";
-	case MXG_DNS_REFUSED:
-		return "REFUSED";
-	case MXG_DNS_INSECURE:
-		return "not signed (require_dnssec)";
-	case MXG_DNS_LOCAL:
-		return "could not be asked";
-	case MXG_DNS_CANCELLED:
-		return "not asked";
-	default:
-		return "a reply that cannot be used";
-	}
-}
 
 static bool is_failure(const struct mxg_item *item)
 {
@@ -80,7 +61,7 @@ static void items_to_json(const struct mxg_refresh *run, json_t *alarms, json_t 
 			json_array_append_new(alarms, mxg_alarm_json(item));
 		if (is_failure(item)) {
 			json_t *o = item_object(item);
-			json_object_set_new(o, "why", json_string(failure_name(item->reply.failure)));
+			json_object_set_new(o, "why", json_string(mxg_dns_failure_text(item->reply.failure)));
 			json_object_set_new(o, "kept_old", json_boolean(mxg_item_current(item) != NULL));
 			json_array_append_new(failures, o);
 		}
@@ -134,7 +115,7 @@ static void failure_row(struct mxg_table *table, const struct mxg_item *item)
 {
 	char name[MXG_NAME_TEXT_MAX];
 	const char *cells[CELLS] = { mxg_item_name(item, name), mxg_dns_type_name(item->type),
-				     failure_name(item->reply.failure),
+				     mxg_dns_failure_text(item->reply.failure),
 				     mxg_item_current(item) != NULL ? "the old answers stay" : "none known" };
 	mxg_table_add(table, MXG_YELLOW, cells);
 }

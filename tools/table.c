@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "text.h"
 
 #define CELL_MAX 1024
@@ -33,23 +34,10 @@ struct mxg_table *mxg_table_new(const char *const *headings)
 	return t;
 }
 
-static bool grow(struct mxg_table *t)
-{
-	if (t->count < t->room)
-		return true;
-	size_t room = t->room == 0 ? 32 : t->room * 2;
-	struct row *rows = reallocarray(t->rows, room, sizeof(*rows));
-	if (rows == NULL)
-		return false;
-	t->rows = rows;
-	t->room = room;
-	return true;
-}
-
 void mxg_table_add(struct mxg_table *t, enum mxg_colour colour, const char *const *cells)
 {
 	char clean[CELL_MAX];
-	if (!grow(t)) {
+	if (!mxg_grow(&t->rows, &t->room, t->count, sizeof(*t->rows))) {
 		t->lost = true;
 		return;
 	}

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "check/internal.h"
 
 #define FLAGS (MXGUARD_CHECK_FLAG_STEPS | MXGUARD_CHECK_FLAG_NO_OWN_FIELD)
@@ -104,23 +105,9 @@ const char *mxg_check_format(struct mxguard_check *c, const char *format, ...)
 	return mxg_check_keep(c, line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1);
 }
 
-/* Room for one more item; false where memory ran out. */
-static bool grow(void **items, size_t *room, size_t count, size_t size)
-{
-	if (count < *room)
-		return true;
-	size_t more = *room == 0 ? 4 : *room * 2;
-	void *bigger = reallocarray(*items, more, size);
-	if (bigger == NULL)
-		return false;
-	*items = bigger;
-	*room = more;
-	return true;
-}
-
 bool mxg_check_ask(struct mxguard_check *c, int entry)
 {
-	if (!grow((void **)&c->questions, &c->question_room, c->question_count, sizeof(int))) {
+	if (!mxg_grow(&c->questions, &c->question_room, c->question_count, sizeof(int))) {
 		c->out_of_memory = true;
 		return false;
 	}
@@ -145,7 +132,7 @@ static int domain_check(struct mxguard_check *c, const char *domain, size_t len,
 
 int mxg_check_new_domain(struct mxguard_check *c, const char *domain, size_t len, const struct mxg_ruleset *ruleset)
 {
-	if (!grow((void **)&c->domains, &c->domain_room, c->domain_count, sizeof(*c->domains))) {
+	if (!mxg_grow(&c->domains, &c->domain_room, c->domain_count, sizeof(*c->domains))) {
 		c->out_of_memory = true;
 		return -1;
 	}
@@ -193,7 +180,7 @@ static int second_domain_check(struct mxguard_check *c, const struct mxg_recipie
 
 struct mxg_recipient *mxg_check_new_recipient(struct mxguard_check *c)
 {
-	if (!grow((void **)&c->recipients, &c->recipient_room, c->recipient_count, sizeof(*c->recipients))) {
+	if (!mxg_grow(&c->recipients, &c->recipient_room, c->recipient_count, sizeof(*c->recipients))) {
 		c->out_of_memory = true;
 		return NULL;
 	}

@@ -56,6 +56,10 @@ struct mxg_policy_text {
 bool mxg_policy_text_read(struct mxg_policy_build *b, struct mxg_policy_text *out, const char *text, size_t len);
 void mxg_policy_text_clear(struct mxg_policy_text *text);
 
+/* ---- syntax.c: libconfig itself, and the root it found -------------------------------- */
+
+bool mxg_build_syntax(struct mxg_policy_build *b, const struct mxg_policy_text *text, config_t *config);
+
 /* ---- values.c: one setting's value ------------------------------------------------- */
 
 /* Zeroed memory of the policy; NULL (and no memory noted) where there is none. */

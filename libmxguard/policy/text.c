@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
+
 #include "policy/build.h"
 
 #define SHOWN 60 /* of what was found */
@@ -27,14 +29,8 @@ struct scan {
 static bool note_line(struct scan *s)
 {
 	struct mxg_policy_text *t = s->out;
-	if (t->line_count == t->line_room) {
-		size_t room = t->line_room == 0 ? 64 : t->line_room * 2;
-		unsigned *lines = reallocarray(t->lines, room, sizeof(*lines));
-		if (lines == NULL)
-			return mxg_build_no_memory(s->b);
-		t->lines = lines;
-		t->line_room = room;
-	}
+	if (!mxg_grow(&t->lines, &t->line_room, t->line_count, sizeof(*t->lines)))
+		return mxg_build_no_memory(s->b);
 	t->lines[t->line_count++] = s->line;
 	return true;
 }

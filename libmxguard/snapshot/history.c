@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/grow.h"
 #include "base/trusted_file.h"
 #include "mxguard.h"
 #include "snapshot/format.h"
@@ -85,14 +86,8 @@ static bool add_line(struct mxg_history *h, const char *line, size_t len, uint64
 		return true;
 	}
 	new.time = (int64_t)strtoll(line + 9, &end, 10);
-	if (h->count == h->room) {
-		size_t room = h->room == 0 ? 1024 : h->room * 2;
-		struct line_at *lines = reallocarray(h->lines, room, sizeof(*lines));
-		if (lines == NULL)
-			return false;
-		h->lines = lines;
-		h->room = room;
-	}
+	if (!mxg_grow(&h->lines, &h->room, h->count, sizeof(*h->lines)))
+		return false;
 	h->lines[h->count++] = new;
 	return true;
 }

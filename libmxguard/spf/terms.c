@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/ascii.h"
+#include "base/grow.h"
 #include "spf/macro.h"
 
 struct cursor {
@@ -248,14 +249,8 @@ static bool take_modifier(struct cursor *c, struct mxg_record *r, size_t name_le
 
 static enum mxg_record_result add_term(struct mxg_record *r, const struct mxg_term *term, size_t *room)
 {
-	if (r->count == *room) {
-		size_t more = *room == 0 ? 16 : *room * 2;
-		struct mxg_term *terms = reallocarray(r->terms, more, sizeof(*terms));
-		if (terms == NULL)
-			return MXG_RECORD_NOMEM;
-		r->terms = terms;
-		*room = more;
-	}
+	if (!mxg_grow(&r->terms, room, r->count, sizeof(*r->terms)))
+		return MXG_RECORD_NOMEM;
 	r->terms[r->count++] = *term;
 	return MXG_RECORD_OK;
 }

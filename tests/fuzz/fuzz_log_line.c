@@ -26,7 +26,7 @@ static void check_decision(const struct mxg_decision *d, const char *line, size_
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		check_slice(all[i], line, len, scratch, room);
 	if (d->verdict > MXGUARD_VERDICT_UNKNOWN || d->action > MXGUARD_ACTION_REJECT || d->reason.len == 0 ||
-	    d->repeat == 0 || d->domain_len == 0)
+	    d->repeat == 0 || d->domain.len == 0)
 		abort();
 	if (memmem(line, len, "mxguard", 7) == NULL && memmem(line, len, "verdict", 7) == NULL)
 		abort();

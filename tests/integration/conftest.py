@@ -20,6 +20,7 @@ from mxg.mxguard import write_config
 from mxg.opensmtpd import OpenSmtpd
 from mxg.policy_service import PolicyService
 from mxg.postfix import Postfix
+from mxg.postgresql import PostgreSQL
 from mxg.process import run, temporary_folder
 from mxg.sendmail import Sendmail
 from mxg.site import Site
@@ -149,6 +150,15 @@ def postfix(folder: pathlib.Path, stack: contextlib.ExitStack, network: None,
     count = iter(range(100))
     return lambda **keywords: stack.enter_context(
         Postfix(folder / f"postfix{next(count)}", **keywords))
+
+
+@pytest.fixture
+def postgresql(folder: pathlib.Path, stack: contextlib.ExitStack) -> Callable[..., PostgreSQL]:
+    """postgresql(port=…) -> a running PostgreSQL"""
+    if not PostgreSQL.available():
+        pytest.skip("PostgreSQL is not installed")
+    count = iter(range(100))
+    return lambda **keywords: stack.enter_context(PostgreSQL(folder / f"postgresql{next(count)}", **keywords))
 
 
 @pytest.fixture

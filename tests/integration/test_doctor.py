@@ -290,6 +290,37 @@ def test_own_address_in_the_mx(doctor, scripted_dns):
     assert found["mx-is-self"] == "warning" and "own.example" in doctor.text and "other.example" not in doctor.text
 
 
+GOOGLE = {("g.example", "MX"): answer("1 aspmx.l.google.com"), ("aspmx.l.google.com", "A"): answer("192.0.2.1"),
+          ("aspmx.l.google.com", "AAAA"): nxdomain()}
+
+
+@pytest.mark.parametrize("entry, check, level", [
+    ({"allow": "mx"}, "vendor", "warning"),
+    ({"allow": "mx mx:other.example"}, "vendor", "warning"),
+    ({"allow": "ip4:192.0.2.10"}, "vendor", "note"),
+    ({"allow": "include:_spf.filter.example"}, "vendor", "note"),
+    ({"allow": "mx include:_spf.google.com"}, "vendor-shared", "note"),
+    ({"allow": "include:_netblocks2.google.com"}, "vendor-shared", "note"),
+    ({"allow": "include:_spf.google.com", "certificate": {"subject": "smtp.google.com", "verified": True}}, "vendor", "ok"),
+])
+def test_vendor(doctor, scripted_dns, entry, check, level):
+    scripted_dns.update(GOOGLE)
+    found, _ = doctor(ask_dns=True, domains=["g.example"], gateways=({"name": "x", **entry},),
+                      dns={"servers": [scripted_dns.server], "timeout": "2s"})
+    if level == "ok":
+        assert not {"vendor", "vendor-shared"} & {key for key, value in found.items() if value != "ok"}, found
+    else:
+        assert found[check] == level and "Google Workspace" in doctor.text and "mxguard suggest g.example" in doctor.text
+
+
+def test_vendor_is_told_once(doctor, scripted_dns):
+    """For all domains that are with it under the same gateways."""
+    names = [f"d{number}.example" for number in range(7)]
+    scripted_dns.update({**GOOGLE, **{(name, "MX"): answer("1 aspmx.l.google.com") for name in names}})
+    doctor(ask_dns=True, domains=names, gateways=({"name": "x", "allow": "mx"},), dns={"servers": [scripted_dns.server], "timeout": "2s"})
+    assert doctor.text.count('"vendor"') == 1 and "d0.example and 6 more" in doctor.text
+
+
 def test_resolver_outside(doctor):
     mx = ({"name": "mx", "allow": "mx"},)
     assert doctor(gateways=mx, dns={"servers": ["192.0.2.53"]})[0]["resolver"] == "warning"

@@ -22,6 +22,7 @@ void mxg_doctor_policy(struct mxg_doctor *doctor); /* configuration, trace, snap
 void mxg_doctor_alarms(struct mxg_doctor *doctor); /* what the snapshot says of them */
 void mxg_doctor_host(struct mxg_doctor *doctor); /* bridges, NAT */
 void mxg_doctor_domains(struct mxg_doctor *doctor); /* this host in a domain's MX */
+void mxg_doctor_vendors(struct mxg_doctor *doctor); /* whose filters the MX hosts are, and whether they may deliver */
 void mxg_doctor_postfix(struct mxg_doctor *doctor);
 void mxg_doctor_resubmission(struct mxg_doctor *doctor); /* filters that hand mail back: Exim, qmail */
 void mxg_doctor_postfix_resubmission(struct mxg_doctor *doctor, const char *main, const char *master);
@@ -32,6 +33,9 @@ void mxg_doctor_certificate_queued(struct mxg_doctor *doctor, const char *who);
 void mxg_doctor_dovecot(struct mxg_doctor *doctor);
 void mxg_doctor_trap(struct mxg_doctor *doctor); /* copies of refused mail */
 void mxg_doctor_reach(struct mxg_doctor *doctor); /* other names of the same mailboxes */
+
+/* The domains that the configuration names, the first 50 of them. */
+void mxg_doctor_each_domain(const struct mxg_doctor *doctor, void (*one)(void *to, const char *domain), void *to);
 
 /* Whether one of the prefixes holds all of this one. */
 bool mxg_doctor_covers(const struct mxg_prefix_list *list, const struct mxg_prefix *prefix);

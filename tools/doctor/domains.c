@@ -47,6 +47,12 @@ static struct mxguard_policy *make_probe(const struct mxg_doctor *d)
 	return probe;
 }
 
+struct examined {
+	struct mxg_doctor *doctor;
+	struct mxguard_policy *probe;
+	struct mxguard_resolver *resolver;
+};
+
 static void check_domain(struct mxg_doctor *d, struct mxguard_policy *probe, struct mxguard_resolver *resolver,
 			 const char *domain)
 {
@@ -74,23 +80,31 @@ static void check_domain(struct mxg_doctor *d, struct mxguard_policy *probe, str
 	mxguard_check_free(check);
 }
 
+void mxg_doctor_each_domain(const struct mxg_doctor *d, void (*one)(void *to, const char *domain), void *to)
+{
+	const char *listed;
+	size_t seen = 0;
+	for (size_t i = 0; i < d->policy->domains.count && seen < DOMAINS_MAX; i++, seen++)
+		one(to, d->policy->domains.items[i]);
+	for (size_t i = 0; seen < DOMAINS_MAX && (listed = mxg_policy_listed_domain(d->policy, i)) != NULL; i++, seen++)
+		one(to, listed);
+}
+
+static void probe_domain(void *to, const char *domain)
+{
+	struct examined *e = to;
+	check_domain(e->doctor, e->probe, e->resolver, domain);
+}
+
 void mxg_doctor_domains(struct mxg_doctor *d)
 {
 	if (d->no_dns)
 		return;
-	struct mxguard_policy *probe = make_probe(d);
+	struct examined e = { .doctor = d, .probe = make_probe(d) };
 	/* the resolver of the real policy: its servers, its time limit */
-	struct mxguard_resolver *resolver = NULL;
-	mxguard_resolver_new(&resolver, d->policy, 0);
-	size_t seen = 0;
-	for (size_t i = 0; probe != NULL && resolver != NULL && i < d->policy->domains.count && seen < DOMAINS_MAX;
-	     i++, seen++)
-		check_domain(d, probe, resolver, d->policy->domains.items[i]);
-	const char *listed;
-	for (size_t i = 0; probe != NULL && resolver != NULL && seen < DOMAINS_MAX &&
-			   (listed = mxg_policy_listed_domain(d->policy, i)) != NULL;
-	     i++, seen++)
-		check_domain(d, probe, resolver, listed);
-	mxguard_resolver_free(resolver);
-	mxguard_policy_unref(probe);
+	mxguard_resolver_new(&e.resolver, d->policy, 0);
+	if (e.probe != NULL && e.resolver != NULL)
+		mxg_doctor_each_domain(d, probe_domain, &e);
+	mxguard_resolver_free(e.resolver);
+	mxguard_policy_unref(e.probe);
 }

@@ -7,18 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool make_room(struct mxg_findings *f)
-{
-	if (f->count < f->room)
-		return true;
-	size_t room = f->room == 0 ? 16 : f->room * 2;
-	struct mxg_finding *items = reallocarray(f->items, room, sizeof(*items));
-	if (items == NULL)
-		return false;
-	f->items = items;
-	f->room = room;
-	return true;
-}
+#include "base/grow.h"
 
 void mxg_finding_add(struct mxg_findings *f, enum mxg_finding_level level, const char *check, const char *advice,
 		     const char *format, ...)
@@ -29,7 +18,7 @@ void mxg_finding_add(struct mxg_findings *f, enum mxg_finding_level level, const
 	int n = vasprintf(&item.text, format, args);
 	va_end(args);
 	item.advice = strdup(advice == NULL ? "" : advice);
-	if (n < 0 || item.advice == NULL || !make_room(f)) {
+	if (n < 0 || item.advice == NULL || !mxg_grow(&f->items, &f->room, f->count, sizeof(*f->items))) {
 		free(n < 0 ? NULL : item.text);
 		free(item.advice);
 		f->lost = true;

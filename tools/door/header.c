@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "mxguard.h"
 #include "names.h"
 
@@ -65,22 +66,15 @@ void mxg_door_header_free(struct mxg_door_header *h)
 
 /* ---- what goes --------------------------------------------------------------------------- */
 
-static bool grow(struct mxg_door_header *h, void **array, size_t *room, size_t count, size_t size)
+static bool grow(struct mxg_door_header *h, void *array, size_t *room, size_t count, size_t size)
 {
 	if (count >= REMOVALS_MAX) {
 		h->excessive = true;
 		return false;
 	}
-	if (count < *room)
-		return true;
-	size_t bigger = *room == 0 ? 4 : *room * 2;
-	void *grown = reallocarray(*array, bigger, size);
-	h->no_memory |= grown == NULL;
-	if (grown == NULL)
-		return false;
-	*array = grown;
-	*room = bigger;
-	return true;
+	bool ok = mxg_grow(array, room, count, size);
+	h->no_memory |= !ok;
+	return ok;
 }
 
 /* Cuts that touch are one. */
@@ -108,8 +102,7 @@ static void take_cut(struct mxg_door_header *h)
 	mxguard_filter_cut(h->filter, &cut.from, &cut.to);
 	if (h->by_field)
 		cut_field(cut.from >= h->at_hand.from ? &h->at_hand : &h->before, &cut);
-	else if (!join(h->cuts, h->cut_count, &cut) &&
-		 grow(h, (void **)&h->cuts, &h->cut_room, h->cut_count, sizeof(*h->cuts)))
+	else if (!join(h->cuts, h->cut_count, &cut) && grow(h, &h->cuts, &h->cut_room, h->cut_count, sizeof(*h->cuts)))
 		h->cuts[h->cut_count++] = cut;
 }
 
@@ -138,8 +131,7 @@ static char *value_left(struct mxg_door_header *h, const struct field *f)
 /* No cut comes for this one any more. */
 static void settle(struct mxg_door_header *h, struct field *f)
 {
-	if (f->cut_count == 0 ||
-	    !grow(h, (void **)&h->removals, &h->removal_room, h->removal_count, sizeof(*h->removals)))
+	if (f->cut_count == 0 || !grow(h, &h->removals, &h->removal_room, h->removal_count, sizeof(*h->removals)))
 		return;
 	char *name = strndup(f->bytes, f->name_len);
 	h->no_memory |= name == NULL;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/ascii.h"
+#include "base/grow.h"
 
 struct mxg_door_name {
 	uint32_t hash, at; /* in the text; the hash only saves comparisons */
@@ -13,14 +14,8 @@ struct mxg_door_name {
 
 static bool make_room(struct mxg_door_names *n, size_t len)
 {
-	if (n->count == n->room) {
-		size_t bigger = n->room == 0 ? 64 : n->room * 2;
-		struct mxg_door_name *grown = reallocarray(n->all, bigger, sizeof(*grown));
-		if (grown == NULL)
-			return false;
-		n->all = grown;
-		n->room = bigger;
-	}
+	if (!mxg_grow(&n->all, &n->room, n->count, sizeof(*n->all)))
+		return false;
 	if (n->text_room - n->used < len) {
 		size_t bigger = (n->text_room + len) * 2;
 		char *grown = realloc(n->text, bigger);

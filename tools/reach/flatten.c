@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "spf/evaluate.h"
+#include "base/grow.h"
 #include "reach.h"
 
 #define ENTRIES_MAX (MXG_ANSWERS_MAX / 2) /* per-peer questions pile up; then a new copy is made */
@@ -286,15 +287,9 @@ static const struct mxg_reach_range *source_of(const struct mxg_reach_range *ran
 
 static void add_exact(struct flattening *f, const struct mxg_reach_range *source, const struct mxg_prefix *prefix)
 {
-	if (f->count == f->room) {
-		size_t room = f->room == 0 ? 32 : f->room * 2;
-		struct mxg_reach_range *exact = reallocarray(f->exact, room, sizeof(*exact));
-		if (exact == NULL) {
-			f->nomem = true;
-			return;
-		}
-		f->exact = exact;
-		f->room = room;
+	if (!mxg_grow(&f->exact, &f->room, f->count, sizeof(*f->exact))) {
+		f->nomem = true;
+		return;
 	}
 	f->exact[f->count] = *source;
 	f->exact[f->count++].prefix = *prefix;

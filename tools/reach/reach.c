@@ -8,6 +8,7 @@
 
 #include "spf/evaluate.h"
 #include "spf/macro.h"
+#include "base/grow.h"
 #include "base/neuter.h"
 
 /* RFC 7208 §4.6.4 allows 10, but a peer for which an included record ends early has used up
@@ -44,19 +45,6 @@ void mxg_reach_clear(struct mxg_reach *r)
 	free(r->gaps);
 	free(r->records);
 	*r = (struct mxg_reach){ 0 };
-}
-
-static bool grow(void **items, size_t *room, size_t count, size_t size)
-{
-	if (count < *room)
-		return true;
-	size_t more = *room == 0 ? 16 : *room * 2;
-	void *bigger = reallocarray(*items, more, size);
-	if (bigger == NULL)
-		return false;
-	*items = bigger;
-	*room = more;
-	return true;
 }
 
 /* ---- text ------------------------------------------------------------------------------- */
@@ -104,8 +92,7 @@ static void add_range(struct walk *w, const struct level *l, const struct mxg_te
 		      const struct mxg_prefix *prefix, const struct mxg_name *host)
 {
 	struct mxg_reach *r = w->out;
-	if (r->range_count >= RANGES_MAX ||
-	    !grow((void **)&r->ranges, &r->range_room, r->range_count, sizeof(*r->ranges))) {
+	if (r->range_count >= RANGES_MAX || !mxg_grow(&r->ranges, &r->range_room, r->range_count, sizeof(*r->ranges))) {
 		w->nomem = true;
 		return;
 	}
@@ -135,7 +122,7 @@ static void add_gap(struct walk *w, const struct level *l, char qualifier, const
 		    const char *why)
 {
 	struct mxg_reach *r = w->out;
-	if (!grow((void **)&r->gaps, &r->gap_room, r->gap_count, sizeof(*r->gaps))) {
+	if (!mxg_grow(&r->gaps, &r->gap_room, r->gap_count, sizeof(*r->gaps))) {
 		w->nomem = true;
 		return;
 	}
@@ -149,7 +136,7 @@ static void add_gap(struct walk *w, const struct level *l, char qualifier, const
 static void add_record(struct walk *w, struct mxg_reach_record record)
 {
 	struct mxg_reach *r = w->out;
-	if (grow((void **)&r->records, &r->record_room, r->record_count, sizeof(*r->records)))
+	if (mxg_grow(&r->records, &r->record_room, r->record_count, sizeof(*r->records)))
 		r->records[r->record_count++] = record;
 	else
 		w->nomem = true;

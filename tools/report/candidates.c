@@ -68,8 +68,8 @@ static bool add_domains(struct mxg_candidate *c, const struct mxg_peer_state *p)
 	if (all == NULL)
 		return false;
 	while (a < c->domain_count || b < p->domain_count) {
-		bool own = b == p->domain_count || (a < c->domain_count && c->domains[a] <= p->domains[b]);
-		uint32_t next = own ? c->domains[a++] : p->domains[b++];
+		bool own = b == p->domain_count || (a < c->domain_count && c->domains[a] <= mxg_peer_domains(p)[b]);
+		uint32_t next = own ? c->domains[a++] : mxg_peer_domains(p)[b++];
 		if (n == 0 || all[n - 1] != next)
 			all[n++] = next;
 	}

@@ -2,6 +2,7 @@
 #ifndef MXG_REPORT_DECISION_H
 #define MXG_REPORT_DECISION_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,11 +26,10 @@ struct mxg_decision {
 	uint32_t repeat; /* "message repeated N times" */
 	uint8_t verdict, action, would; /* enum mxguard_…; would: MXG_NO_WOULD */
 	struct mxg_slice reason, boundary, from, rcpt, id, msgid, origin;
-	/* Made by the thread that reads, so that the one that counts has less to do: */
-	uint64_t sender_hash, rcpt_hash, domain_hash; /* sender_hash 0: a bounce */
+	/* made from them where the line is read, since that is done by several threads: */
+	uint64_t sender_hash, rcpt_hash, domain_hash; /* sender_hash 0: a bounce; domain_hash: in lower case */
+	struct mxg_slice domain; /* behind the recipient's last @; "(none)" */
 	struct mxg_address peer; /* of `boundary`; family 0: none */
-	uint8_t domain_len;
-	char domain[254]; /* behind the recipient's last @, in lower case; "(none)" */
 };
 #define MXG_NO_WOULD 0xff
 
@@ -39,17 +39,23 @@ enum mxg_line_kind {
 	MXG_LINE_UNREAD /* mxguard's, but cut or damaged */
 };
 
-/* What a reader of one stream has to remember: the year of lines without one, and the time of the line
- * before, which most often is that of the next. Zeroed, with `latest`, at the start of a stream. */
+/* What a reader of one stream has to remember. What a line says depends on `latest`, `year` and `day` alone,
+ * so that a part of a stream can be read before the parts in front of it (mxg_line_clock_agrees()). Zeroed,
+ * with `latest`, at the start of a stream. */
 struct mxg_line_clock {
 	int64_t latest; /* no line is of a later time: now, or when the file was last written */
-	int64_t last; /* the time of the line before */
-	int year;
-	char text[32]; /* what stood for it */
-	size_t len;
+	int year; /* of lines without one; 0: none has been read */
+	int64_t day; /* since 1970, of the line before, as it was written */
+	char date[16]; /* what stood for it */
+	size_t date_len;
 	int64_t hour; /* of `zone`: local time is asked for once an hour of the log */
 	int64_t zone;
 	bool zone_known;
+	bool stepped; /* a line with a time was read; this is the first one, and how the clock stood behind it: */
+	char first[48];
+	size_t first_len;
+	int first_year;
+	int64_t first_day;
 };
 
 /* A line without its line feed. The slices point into it, but for JSON in JSON, where they point into
@@ -63,11 +69,14 @@ struct mxg_prefix_found {
 	const char *message; /* where it begins */
 };
 bool mxg_line_prefix(struct mxg_prefix_found *out, const char *line, size_t len, struct mxg_line_clock *clock);
-/* "2026-11-29T05:00:01.5+01:00" and the like at the beginning; returns where it ends, NULL: none. */
+
+/* line_time.c: "2026-11-29T05:00:01.5+01:00" and the like at the beginning; returns where it ends, NULL: none. */
 const char *mxg_line_time(int64_t *out, const char *at, const char *end, struct mxg_line_clock *clock);
+/* Whether lines that were read from a guessed clock on, up to `later`, say the same from `before` on. */
+bool mxg_line_clock_agrees(const struct mxg_line_clock *before, const struct mxg_line_clock *later);
 /* Whether a program of that name writes decisions. */
 bool mxg_line_is_ours(const char *tag, size_t len);
-/* Behind the tag: "lmtp(123): Info: " of Dovecot and "message repeated 3 times: [ ". */
+/* Behind the tag (line_prefix.c): "lmtp(123): Info: " of Dovecot and "message repeated 3 times: [ ". */
 const char *mxg_line_message(const char *at, const char *end, uint32_t *repeat);
 
 /* line_fields.c: "mxguard: verdict=…" or {"verdict":…} up to the end. */
@@ -76,9 +85,45 @@ enum mxg_line_kind mxg_line_fields(struct mxg_decision *out, const char *at, con
 uint64_t mxg_line_hash(const char *bytes, size_t len);
 void mxg_line_prepare(struct mxg_decision *decision); /* fills what is made from the slices */
 
-static inline bool mxg_begins(const char *at, const char *end, const char *with, size_t len)
+/* Of words whose length is known when this is compiled: two comparisons without a call. */
+__attribute__((always_inline)) static inline bool mxg_same(const char *a, const char *b, size_t len)
 {
-	return (size_t)(end - at) >= len && memcmp(at, with, len) == 0;
+	uint64_t x[2] = { 0 }, y[2] = { 0 };
+	size_t part = len >= 8 ? 8 : len >= 4 ? 4 : 0;
+	if (part == 0 || len > 16)
+		return memcmp(a, b, len) == 0;
+	memcpy(&x[0], a, part);
+	memcpy(&y[0], b, part);
+	memcpy(&x[1], a + len - part, part);
+	memcpy(&y[1], b + len - part, part);
+	return x[0] == y[0] && x[1] == y[1];
+}
+
+__attribute__((always_inline)) static inline bool mxg_begins(const char *at, const char *end, const char *with,
+							     size_t len)
+{
+	return (size_t)(end - at) >= len && mxg_same(at, with, len);
+}
+
+static inline uint64_t mxg_eight(const char *at)
+{
+	uint64_t word;
+	memcpy(&word, at, sizeof(word));
+	return le64toh(word);
+}
+
+/* The first `c` in it, or its end. Values are short: a call of memchr(3) for each costs more than they do. */
+__attribute__((always_inline)) static inline const char *mxg_find(const char *at, const char *end, char c)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), all = ones * (uint8_t)c;
+	for (; end - at >= 8; at += 8) {
+		uint64_t word = mxg_eight(at) ^ all, zero = (word - ones) & ~word & ones << 7;
+		if (zero != 0)
+			return at + __builtin_ctzll(zero) / 8;
+	}
+	while (at < end && *at != c)
+		at++;
+	return at;
 }
 
 #endif

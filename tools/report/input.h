@@ -8,8 +8,7 @@
 #include "report/state.h"
 #include "terminal.h"
 
-/* Logs, from wherever they come, into a state. One thread reads and takes lines apart, the caller's
- * counts. */
+/* Logs, from wherever they come, into a state. */
 struct mxg_report_input {
 	struct mxg_report_state *state;
 	struct mxg_seen *seen;

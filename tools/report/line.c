@@ -6,21 +6,37 @@
 #include "mxguard.h"
 #include "report/decision.h"
 
+/* The last bytes of a text, fewer than 16, as two words that are filled with zeros. */
+static void load_rest(uint64_t word[2], const char *at, size_t len)
+{
+	const uint8_t *b = (const uint8_t *)at;
+	uint32_t low, high;
+	word[0] = word[1] = 0;
+	if (len >= 8) {
+		word[0] = mxg_eight(at);
+		word[1] = len > 8 ? mxg_eight(at + len - 8) >> (128 - 8 * len) : 0;
+	} else if (len >= 4) {
+		memcpy(&low, at, 4);
+		memcpy(&high, at + len - 4, 4);
+		word[0] = le32toh(low) | (uint64_t)le32toh(high) << (8 * len - 32);
+	} else if (len > 0) {
+		word[0] = b[0] | (uint64_t)b[len / 2] << (8 * (len / 2)) | (uint64_t)b[len - 1] << (8 * (len - 1));
+	}
+}
+
 /* Two lanes, so that one multiplication need not wait for the other. Not against an enemy who seeks
  * collisions: the worst that he gains is that a line of his own counts as one seen already. */
 uint64_t mxg_line_hash(const char *bytes, size_t len)
 {
 	const uint64_t k = UINT64_C(0x9e3779b97f4a7c15), m = UINT64_C(0xff51afd7ed558ccd);
-	uint64_t a = len * k, b = ~len, word[2];
+	uint64_t a = len * k, b = ~(uint64_t)len, word[2];
 	for (; len >= 16; bytes += 16, len -= 16) {
-		memcpy(word, bytes, 16);
-		a = (a ^ word[0]) * k;
-		b = (b ^ word[1]) * m;
+		a = (a ^ mxg_eight(bytes)) * k;
+		b = (b ^ mxg_eight(bytes + 8)) * m;
 		a ^= a >> 29;
 		b ^= b >> 32;
 	}
-	word[0] = word[1] = 0;
-	memcpy(word, bytes, len);
+	load_rest(word, bytes, len);
 	a = (a ^ word[0]) * k;
 	b = (b ^ word[1]) * m;
 	a ^= (b ^ b >> 31) * k;
@@ -29,29 +45,39 @@ uint64_t mxg_line_hash(const char *bytes, size_t len)
 	return a ^ a >> 29;
 }
 
-/* All that stands in our lines; anything else was damaged on its way, or is not ours. */
-static bool is_plain(const char *at, size_t len)
+#define DOMAIN_MOST 253
+
+/* Whether it is all of what stands in our lines; anything else was damaged on its way, or is not ours. */
+static bool is_plain(struct mxg_slice s, bool *capitals)
 {
-	for (size_t i = 0; i < len; i++)
-		if (at[i] <= ' ' || at[i] > '~')
+	*capitals = false;
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.at[i] <= ' ' || s.at[i] > '~')
 			return false;
+		*capitals |= s.at[i] >= 'A' && s.at[i] <= 'Z';
+	}
 	return true;
 }
 
-/* The domain behind the last @, in lower case; "(none)" where there is none. */
+static uint64_t hash_in_lower_case(struct mxg_slice s)
+{
+	char lower[DOMAIN_MOST];
+	for (size_t i = 0; i < s.len; i++)
+		lower[i] = (char)(s.at[i] | (s.at[i] >= 'A' && s.at[i] <= 'Z' ? 0x20 : 0));
+	return mxg_line_hash(lower, s.len);
+}
+
+/* The domain behind the last @; "(none)" where there is none. */
 static void set_domain(struct mxg_decision *d)
 {
 	const char *at = memrchr(d->rcpt.at, '@', d->rcpt.len);
 	size_t len = at == NULL ? 0 : d->rcpt.len - (size_t)(at + 1 - d->rcpt.at);
-	if (len == 0 || len >= sizeof(d->domain) || !is_plain(at + 1, len)) {
-		memcpy(d->domain, "(none)", 6);
-		len = 6;
-	} else {
-		for (size_t i = 0; i < len; i++)
-			d->domain[i] = (char)(at[1 + i] | (at[1 + i] >= 'A' && at[1 + i] <= 'Z' ? 0x20 : 0));
-	}
-	d->domain_len = (uint8_t)len;
-	d->domain_hash = mxg_line_hash(d->domain, len);
+	struct mxg_slice domain = { at == NULL ? "" : at + 1, len };
+	bool capitals = false;
+	if (len == 0 || len > DOMAIN_MOST || !is_plain(domain, &capitals))
+		domain = (struct mxg_slice){ "(none)", 6 };
+	d->domain = domain;
+	d->domain_hash = capitals ? hash_in_lower_case(domain) : mxg_line_hash(domain.at, domain.len);
 }
 
 void mxg_line_prepare(struct mxg_decision *d)

@@ -5,21 +5,20 @@
 
 /* ---- words of ours ------------------------------------------------------------------------------------ */
 
-static bool is(struct mxg_slice s, const char *word, size_t len)
+__attribute__((always_inline)) static inline bool is(struct mxg_slice s, const char *word, size_t len)
 {
-	return s.len == len && memcmp(s.at, word, len) == 0;
+	return s.len == len && mxg_same(s.at, word, len);
 }
 #define IS(SLICE, WORD) is(SLICE, WORD, sizeof(WORD) - 1)
 
 static bool read_verdict(struct mxg_slice s, uint8_t *out)
 {
 	static const enum mxguard_verdict all[] = {
-		MXGUARD_VERDICT_AUTHORIZED, MXGUARD_VERDICT_DIRECT,        MXGUARD_VERDICT_UNKNOWN,
-		MXGUARD_VERDICT_INTERNAL,   MXGUARD_VERDICT_AUTHENTICATED, MXGUARD_VERDICT_EXEMPT,
-		MXGUARD_VERDICT_UNDECIDED,
+		MXGUARD_VERDICT_UNKNOWN,       MXGUARD_VERDICT_INTERNAL,  MXGUARD_VERDICT_EXEMPT,
+		MXGUARD_VERDICT_AUTHENTICATED, MXGUARD_VERDICT_UNDECIDED,
 	};
-	if (IS(s, "authorized")) {
-		*out = MXGUARD_VERDICT_AUTHORIZED;
+	if (IS(s, "authorized") || IS(s, "direct")) { /* nearly all of them */
+		*out = s.len == 10 ? MXGUARD_VERDICT_AUTHORIZED : MXGUARD_VERDICT_DIRECT;
 		return true;
 	}
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
@@ -47,6 +46,11 @@ static bool read_action(struct mxg_slice s, uint8_t *out)
 	else
 		return false;
 	return true;
+}
+
+static bool read_would(struct mxg_slice s, uint8_t *out)
+{
+	return IS(s, "-") || s.len == 0 || read_action(s, out);
 }
 
 /* ---- a field ------------------------------------------------------------------------------------------- */
@@ -79,7 +83,7 @@ static bool take_field(struct mxg_decision *d, unsigned *seen, struct mxg_slice 
 		return true;
 	case 5:
 		if (IS(key, "would"))
-			return IS(value, "-") || value.len == 0 || read_action(value, &d->would);
+			return read_would(value, &d->would);
 		if (IS(key, "msgid"))
 			d->msgid = value;
 		return true;
@@ -114,49 +118,52 @@ static bool take_field(struct mxg_decision *d, unsigned *seen, struct mxg_slice 
 /* ---- text ------------------------------------------------------------------------------------------------- */
 
 /* "<…>", "\"…\"" or up to the blank; NULL: it is cut. */
-static const char *read_value(const char *at, const char *end, struct mxg_slice *out)
+__attribute__((always_inline)) static inline const char *read_value(const char *at, const char *end,
+								    struct mxg_slice *out)
 {
 	char close = *at == '<' ? '>' : *at == '"' ? '"' : ' ';
-	if (close != ' ') {
-		at++;
-		const char *stop = memchr(at, close, (size_t)(end - at));
-		*out = (struct mxg_slice){ at, stop == NULL ? 0 : (size_t)(stop - at) };
-		return stop == NULL ? NULL : stop + 1;
-	}
-	const char *stop = at;
-	while (stop < end && *stop != ' ')
-		stop++;
+	at += close != ' ';
+	const char *stop = mxg_find(at, end, close);
 	*out = (struct mxg_slice){ at, (size_t)(stop - at) };
-	return stop;
+	return close == ' ' ? stop : stop < end ? stop + 1 : NULL;
 }
 
 /* The keys of today in their order, so that most of a line is read without a search for what it is. What
  * is otherwise is read one by one, from where the order ends. */
-static const struct {
-	const char *text;
-	size_t len, key;
-} order[] = {
-#define KEY(NAME) \
-	{ \
-		" " NAME "=", sizeof(NAME) + 1, sizeof(NAME) - 1 \
-	}
-	KEY("verdict"),  KEY("action"), KEY("would"),   KEY("mode"), KEY("place"),  KEY("peer"),
-	KEY("boundary"), KEY("hop"),    KEY("gateway"), KEY("term"), KEY("helo"),   KEY("from"),
-	KEY("rcpt"),     KEY("id"),     KEY("msgid"),   KEY("gen"),  KEY("origin"), KEY("reason"),
-#undef KEY
-};
-
 static bool read_in_order(struct mxg_decision *d, unsigned *seen, const char **at, const char *end)
 {
-	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
-		struct mxg_slice value, key = { order[i].text + 1, order[i].key };
-		if ((size_t)(end - *at) <= order[i].len || memcmp(*at, order[i].text, order[i].len) != 0)
-			return true;
-		const char *behind = read_value(*at + order[i].len, end, &value);
-		if (behind == NULL || !take_field(d, seen, key, value))
-			return false;
-		*at = behind;
-	}
+	struct mxg_slice passed;
+#define NEXT(NAME, SLICE, GOOD) \
+	do { \
+		if (!mxg_begins(*at, end, " " NAME "=", sizeof(NAME) + 1) || *at + sizeof(NAME) + 1 == end) \
+			return true; \
+		const char *behind = read_value(*at + sizeof(NAME) + 1, end, &(SLICE)); \
+		if (behind == NULL || !(GOOD)) \
+			return false; \
+		*at = behind; \
+	} while (0)
+	NEXT("verdict", passed, read_verdict(passed, &d->verdict));
+	*seen |= SEEN_VERDICT;
+	NEXT("action", passed, read_action(passed, &d->action));
+	*seen |= SEEN_ACTION;
+	NEXT("would", passed, read_would(passed, &d->would));
+	NEXT("mode", passed, true);
+	NEXT("place", passed, true);
+	NEXT("peer", passed, true);
+	NEXT("boundary", d->boundary, true);
+	NEXT("hop", passed, true);
+	NEXT("gateway", passed, true);
+	NEXT("term", passed, true);
+	NEXT("helo", passed, true);
+	NEXT("from", d->from, true);
+	NEXT("rcpt", d->rcpt, true);
+	NEXT("id", d->id, true);
+	NEXT("msgid", d->msgid, true);
+	NEXT("gen", passed, true);
+	NEXT("origin", d->origin, true);
+	NEXT("reason", d->reason, is_code(d->reason));
+	*seen |= SEEN_REASON;
+#undef NEXT
 	return true;
 }
 

@@ -1,25 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What syslog daemons, journalctl and Dovecot write in front of a message. */
-#include <time.h>
-
-#include "date.h"
 #include "report/decision.h"
-
-#define AHEAD 86400 /* seconds that a line may be ahead of the clock */
-#define HALF_YEAR (INT64_C(183) * 86400)
-
-static bool number(const char **at, const char *end, size_t digits, int *out)
-{
-	if ((size_t)(end - *at) < digits)
-		return false;
-	*out = 0;
-	for (size_t i = 0; i < digits; i++, (*at)++) {
-		if (**at < '0' || **at > '9')
-			return false;
-		*out = *out * 10 + (**at - '0');
-	}
-	return true;
-}
 
 static bool take(const char **at, const char *end, char c)
 {
@@ -27,164 +8,6 @@ static bool take(const char **at, const char *end, char c)
 		return false;
 	(*at)++;
 	return true;
-}
-
-static void skip_fraction(const char **at, const char *end)
-{
-	if (*at < end && (**at == '.' || **at == ','))
-		for ((*at)++; *at < end && **at >= '0' && **at <= '9';)
-			(*at)++;
-}
-
-/* ---- local time ----------------------------------------------------------------------------------- */
-
-/* Seconds to add to a local time for UTC; asked for once an hour of the log. */
-static int64_t zone_of(struct mxg_line_clock *c, int64_t local)
-{
-	int64_t hour = local / 3600;
-	if (c->zone_known && c->hour == hour)
-		return c->zone;
-	time_t t = (time_t)local;
-	struct tm tm;
-	if (gmtime_r(&t, &tm) == NULL)
-		return 0;
-	tm.tm_isdst = -1;
-	c->zone = (int64_t)mktime(&tm) - local;
-	c->hour = hour;
-	c->zone_known = true;
-	return c->zone;
-}
-
-static int64_t civil(int year, int month, int day, int hour, int minute, int second)
-{
-	return mxg_days_of(year, (unsigned)month, (unsigned)day) * 86400 + hour * 3600 + minute * 60 + second;
-}
-
-/* ---- with a year -------------------------------------------------------------------------------------- */
-
-static bool read_clock(const char **at, const char *end, int *hour, int *minute, int *second)
-{
-	if (!number(at, end, 2, hour) || !take(at, end, ':') || !number(at, end, 2, minute) || !take(at, end, ':') ||
-	    !number(at, end, 2, second))
-		return false;
-	skip_fraction(at, end);
-	return *hour < 24 && *minute < 60 && *second <= 60;
-}
-
-static bool read_zone(const char **at, const char *end, int64_t *seconds, bool *given)
-{
-	int hour, minute;
-	*given = true;
-	*seconds = 0;
-	if (take(at, end, 'Z') || take(at, end, 'z'))
-		return true;
-	if (*at >= end || (**at != '+' && **at != '-')) {
-		*given = false;
-		return true;
-	}
-	int sign = *(*at)++ == '-' ? 1 : -1;
-	if (!number(at, end, 2, &hour))
-		return false;
-	take(at, end, ':');
-	if (!number(at, end, 2, &minute))
-		return false;
-	*seconds = sign * (hour * 3600 + minute * 60);
-	return true;
-}
-
-static const char *read_iso(int64_t *out, const char *at, const char *end, struct mxg_line_clock *c)
-{
-	int year, month, day, hour, minute, second;
-	int64_t zone;
-	bool given;
-	if (!number(&at, end, 4, &year) || !take(&at, end, '-') || !number(&at, end, 2, &month) ||
-	    !take(&at, end, '-') || !number(&at, end, 2, &day) || (!take(&at, end, 'T') && !take(&at, end, ' ')) ||
-	    !read_clock(&at, end, &hour, &minute, &second) || !read_zone(&at, end, &zone, &given) || month < 1 ||
-	    month > 12 || day < 1 || day > 31 || year < 1970)
-		return NULL;
-	int64_t t = civil(year, month, day, hour, minute, second);
-	*out = t + (given ? zone : zone_of(c, t));
-	return at;
-}
-
-/* ---- without one: "Nov 29 05:00:01" ----------------------------------------------------------------------- */
-
-static int month_of(const char *at)
-{
-	static const char names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-	for (int i = 0; i < 12; i++)
-		if (memcmp(names + (size_t)i * 3, at, 3) == 0)
-			return i + 1;
-	return 0;
-}
-
-static bool is_leap(int year)
-{
-	return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-}
-
-/* The year goes on where the year turns, and stays where the clock is set back a little. The first line
- * is of the latest year that is not to come. */
-static int64_t with_year(struct mxg_line_clock *c, int month, int day, int seconds)
-{
-	if (c->year == 0) {
-		time_t latest = (time_t)(c->latest + AHEAD);
-		struct tm tm;
-		c->year = gmtime_r(&latest, &tm) == NULL ? 1970 : tm.tm_year + 1900;
-		while (civil(c->year, month, day, 0, 0, seconds) > c->latest + AHEAD && c->year > 1970)
-			c->year--;
-	} else {
-		int64_t t = civil(c->year, month, day, 0, 0, seconds);
-		if (t < c->last - HALF_YEAR)
-			c->year++;
-		else if (t > c->last + HALF_YEAR && c->year > 1970)
-			c->year--; /* a rotation that is older than the one before it, in one stream */
-	}
-	if (month == 2 && day == 29)
-		while (!is_leap(c->year) && c->year > 1970)
-			c->year--;
-	return civil(c->year, month, day, 0, 0, seconds);
-}
-
-static const char *read_bsd(int64_t *out, const char *at, const char *end, struct mxg_line_clock *c)
-{
-	int month, day, hour, minute, second;
-	if (end - at < 15 || (month = month_of(at)) == 0 || at[3] != ' ')
-		return NULL;
-	at += 4;
-	bool good = *at == ' ' ? (at++, number(&at, end, 1, &day)) : number(&at, end, 2, &day);
-	if (!good || day < 1 || day > 31 || !take(&at, end, ' '))
-		return NULL;
-	const char *clock = at;
-	int year;
-	if (number(&at, end, 4, &year) && take(&at, end, ' ')) /* journalctl's and others' "Nov 29 2026 05:00:01" */
-		c->year = year >= 1970 ? year : c->year;
-	else
-		at = clock;
-	if (!read_clock(&at, end, &hour, &minute, &second))
-		return NULL;
-	int64_t t = with_year(c, month, day, hour * 3600 + minute * 60 + second);
-	*out = t + zone_of(c, t);
-	return at;
-}
-
-/* The same text as in the line before is the same time. */
-const char *mxg_line_time(int64_t *out, const char *at, const char *end, struct mxg_line_clock *c)
-{
-	if (c->len > 0 && (size_t)(end - at) > c->len && memcmp(at, c->text, c->len) == 0 && at[c->len] == ' ') {
-		*out = c->last;
-		return at + c->len;
-	}
-	if (end - at < 15)
-		return NULL;
-	const char *behind = at[0] >= '0' && at[0] <= '9' ? read_iso(out, at, end, c) : read_bsd(out, at, end, c);
-	if (behind == NULL)
-		return NULL;
-	size_t len = (size_t)(behind - at);
-	c->len = len < sizeof(c->text) ? len : 0;
-	memcpy(c->text, at, c->len);
-	c->last = *out;
-	return behind;
 }
 
 /* ---- the tag ------------------------------------------------------------------------------------------------ */
@@ -202,6 +25,8 @@ static size_t name_length(const char *tag, size_t len)
 
 bool mxg_line_is_ours(const char *tag, size_t len)
 {
+	if (len < 3 || (tag[0] != 'm' && tag[0] != 'd' && tag[0] != 'l'))
+		return false;
 	size_t n = name_length(tag, len);
 	return IS("mxguard") || IS("dovecot") || IS("mxguard-lda") || IS("lmtp") || IS("lda") || IS("dovecot-lda") ||
 	       (n > 8 && n < 40 && memcmp(tag, "mxguard-", 8) == 0 && memchr(tag, ' ', n) == NULL);
@@ -210,9 +35,7 @@ bool mxg_line_is_ours(const char *tag, size_t len)
 /* One word up to a blank. */
 static const char *word_end(const char *at, const char *end)
 {
-	while (at < end && *at != ' ')
-		at++;
-	return at;
+	return mxg_find(at, end, ' ');
 }
 
 /* RFC 5424 behind the time: HOST APP PID MSGID STRUCTURED-DATA MESSAGE. */
@@ -327,9 +150,7 @@ const char *mxg_line_message(const char *at, const char *end, uint32_t *repeat)
 	if (!mxg_begins(at, end, "lmtp(", 5) && !mxg_begins(at, end, "lda(", 4) &&
 	    !mxg_begins(at, end, "dovecot-lda(", 12))
 		return at;
-	const char *p = at;
-	while (p < end && *p != ' ') /* "lmtp(12):", "lda(user)<12><abc>:": no blank in it */
-		p++;
+	const char *p = word_end(at, end); /* "lmtp(12):", "lda(user)<12><abc>:": no blank in it */
 	if (p == end || p[-1] != ':')
 		return at;
 	p++;

@@ -38,15 +38,13 @@ static void add_peer(struct mxg_report_state *into, const struct mxg_peer_state 
 	mxg_state_widen(&to->first, &to->last, p->first, p->last);
 	to->more_domains |= p->more_domains;
 	for (size_t i = 0; i < p->domain_count; i++)
-		if (domains[p->domains[i]] != UINT32_MAX)
-			into->nomem |= !mxg_state_peer_domain(into, to, domains[p->domains[i]]);
+		if (domains[mxg_peer_domains(p)[i]] != UINT32_MAX)
+			into->nomem |= !mxg_state_peer_domain(into, to, domains[mxg_peer_domains(p)[i]]);
 	into->nomem |= !mxg_least_merge(&to->senders, &p->senders) ||
 		       !mxg_least_merge(&to->recipients, &p->recipients) || !mxg_least_merge(&to->days, &p->days);
-	if (p->sample_rank < to->sample_rank) {
+	if (p->sample != NULL && p->sample_rank < to->sample_rank) {
 		to->sample_rank = p->sample_rank;
-		free(to->sample);
-		to->sample = p->sample == NULL ? NULL : strdup(p->sample);
-		into->nomem |= p->sample != NULL && to->sample == NULL;
+		into->nomem |= !mxg_state_sample(into, to, p->sample, strlen(p->sample));
 	}
 }
 

@@ -58,7 +58,7 @@ static json_t *peer_array(const struct mxg_peer_state *p)
 	char address[MXG_ADDRESS_TEXT_MAX];
 	json_t *domains = json_array();
 	for (size_t i = 0; i < p->domain_count; i++)
-		json_array_append_new(domains, number(p->domains[i]));
+		json_array_append_new(domains, number(mxg_peer_domains(p)[i]));
 	json_t *sample = json_string(p->sample == NULL ? "" : p->sample);
 	return json_pack("[s,I,I,I,o,b,o,o,o,o,o]", mxg_address_format(&p->address, address), (json_int_t)p->messages,
 			 (json_int_t)p->first, (json_int_t)p->last, domains, p->more_domains, least_array(&p->senders),
@@ -218,8 +218,7 @@ static bool read_peer(struct mxg_report_state *s, const json_t *a)
 		    get_least(json_array_get(a, 7), &p->recipients) && get_least(json_array_get(a, 8), &p->days) &&
 		    get_hash(json_array_get(a, 9), &p->sample_rank);
 	p->more_domains = json_is_true(json_array_get(a, 5));
-	p->sample = strdup(sample);
-	good = good && p->sample != NULL;
+	good = good && mxg_state_sample(s, p, sample, strlen(sample));
 	for (size_t i = 0; good && i < json_array_size(domains); i++) {
 		uint64_t domain;
 		good = get_number(json_array_get(domains, i), &domain) && domain < s->domain_count;

@@ -3,7 +3,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+
+#include "report/room.h"
 
 #define BACK 60 /* seconds that lines of one stretch may be out of order */
 #define CHUNK 262144 /* hashes: as much as a large page holds */
@@ -44,7 +45,7 @@ struct mxg_seen *mxg_seen_new(size_t most)
 static void drop_all(struct mxg_seen *s)
 {
 	for (size_t i = 0; i < s->chunk_count; i++)
-		free(s->chunks[i]);
+		mxg_room_free(s->chunks[i], CHUNK * sizeof(uint64_t));
 	free(s->chunks);
 	free(s->groups);
 	free(s->slots);
@@ -157,10 +158,9 @@ static bool keep(struct mxg_seen *s, uint64_t hash)
 		if (chunks == NULL)
 			return false;
 		s->chunks = chunks;
-		chunks[s->chunk_count] = aligned_alloc(CHUNK * sizeof(uint64_t), CHUNK * sizeof(uint64_t));
+		chunks[s->chunk_count] = mxg_room_new(CHUNK * sizeof(uint64_t));
 		if (chunks[s->chunk_count] == NULL)
 			return false;
-		madvise(chunks[s->chunk_count], CHUNK * sizeof(uint64_t), MADV_HUGEPAGE); /* only faster */
 		s->chunk_count++;
 	}
 	s->chunks[s->lines / CHUNK][s->lines % CHUNK] = hash;

@@ -8,6 +8,7 @@
 #include "report/judge.h"
 
 json_t *mxg_report_object(const struct mxg_report_result *result); /* the one JSON form */
+json_t *mxg_report_line_object(const struct mxg_report_result *result, const struct mxg_time_line *line);
 void mxg_report_show_csv(const struct mxg_report_result *result, FILE *to); /* a row a domain */
 void mxg_report_show_people(const struct mxg_report_result *result, size_t top, FILE *to);
 

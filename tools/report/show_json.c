@@ -139,7 +139,7 @@ static json_t *peer_object(const struct mxg_report_state *s, const struct mxg_pe
 	json_t *o = json_object();
 	json_object_set_new(o, "peer", address(&p->address));
 	json_object_set_new(o, "messages", number(p->messages));
-	json_object_set_new(o, "domains", domain_names(s, p->domains, p->domain_count));
+	json_object_set_new(o, "domains", domain_names(s, mxg_peer_domains(p), p->domain_count));
 	json_object_set_new(o, "domain_count", number(p->domain_count));
 	json_object_set_new(o, "senders", number(mxg_least_count(&p->senders)));
 	json_object_set_new(o, "recipients", number(mxg_least_count(&p->recipients)));
@@ -211,7 +211,7 @@ static json_t *stayed_list(const struct mxg_time_line *l)
 	return list;
 }
 
-static json_t *line_object(const struct mxg_report_result *r, const struct mxg_time_line *l)
+json_t *mxg_report_line_object(const struct mxg_report_result *r, const struct mxg_time_line *l)
 {
 	json_t *o = json_object(), *gateways = json_array(), *days = json_array();
 	for (size_t i = 0; i < l->gateway_count; i++)
@@ -244,7 +244,7 @@ json_t *mxg_report_object(const struct mxg_report_result *r)
 	for (size_t i = 0; i < r->candidate_count; i++)
 		json_array_append_new(candidates, candidate_object(s, &r->candidates[i]));
 	for (size_t i = 0; i < r->line_count; i++)
-		json_array_append_new(lines, line_object(r, &r->lines[i]));
+		json_array_append_new(lines, mxg_report_line_object(r, &r->lines[i]));
 	json_object_set_new(o, "lines", number(s->lines));
 	json_object_set_new(o, "decisions", number(s->decisions));
 	json_object_set_new(o, "duplicates", number(s->duplicates));

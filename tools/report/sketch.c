@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/room.h"
+
 static bool widen_least(struct mxg_least *s)
 {
 	uint8_t room = s->room == 0 ? 4 : (uint8_t)(s->room * 2);
@@ -86,7 +88,7 @@ static uint64_t *slot_of(uint64_t *slots, size_t room, uint64_t hash)
 /* Into a table of that size, without what is over the limit. */
 static bool rebuild(struct mxg_sample *s, size_t room)
 {
-	uint64_t *slots = calloc(room, sizeof(*slots));
+	uint64_t *slots = mxg_room_new(room * sizeof(*slots));
 	if (slots == NULL)
 		return false;
 	size_t count = 0;
@@ -95,7 +97,7 @@ static bool rebuild(struct mxg_sample *s, size_t room)
 			*slot_of(slots, room, s->slots[i]) = s->slots[i];
 			count++;
 		}
-	free(s->slots);
+	mxg_room_free(s->slots, s->room * sizeof(*s->slots));
 	s->slots = slots;
 	s->room = room;
 	s->count = count;
@@ -136,7 +138,7 @@ bool mxg_sample_has(const struct mxg_sample *s, uint64_t hash)
 
 void mxg_sample_free(struct mxg_sample *s)
 {
-	free(s->slots);
+	mxg_room_free(s->slots, s->room * sizeof(*s->slots));
 	s->slots = NULL;
 	s->count = s->room = 0;
 }

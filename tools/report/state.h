@@ -5,6 +5,7 @@
 #include "base/address.h"
 #include "mxguard.h"
 #include "report/decision.h"
+#include "report/index.h"
 #include "report/sketch.h"
 
 /*
@@ -42,12 +43,26 @@ struct mxg_peer_state {
 	struct mxg_address address;
 	uint64_t messages;
 	int64_t first, last;
-	uint32_t *domains; /* numbers, ascending */
+	union { /* numbers of domains, ascending: mxg_peer_domains() */
+		uint32_t *more; /* where domain_room > 0 */
+		uint32_t one; /* most came once */
+	};
 	uint32_t domain_count, domain_room;
-	bool more_domains; /* than MXG_PEER_DOMAINS */
 	struct mxg_least senders, recipients, days;
 	uint64_t sample_rank; /* of the sample's line: the smallest one stays */
 	char *sample; /* NULL: none */
+	uint8_t sample_room;
+	bool more_domains; /* than MXG_PEER_DOMAINS */
+};
+
+static inline const uint32_t *mxg_peer_domains(const struct mxg_peer_state *peer)
+{
+	return peer->domain_room > 0 ? peer->more : &peer->one;
+}
+
+struct mxg_texts { /* where samples stand */
+	char **chunks;
+	size_t count, used; /* used: of the last one */
 };
 
 /* A host and a watched domain: mail past the gateways, and through them. */
@@ -66,11 +81,6 @@ struct mxg_day_state {
 	uint64_t seconds; /* of the day, summed up over its messages */
 };
 
-struct mxg_index { /* an open table of numbers + 1, each under 32 bits of its hash */
-	uint64_t *slots;
-	size_t room;
-};
-
 struct mxg_report_state {
 	uint64_t lines, decisions, duplicates, unread;
 	int64_t from, to; /* 0: no decision has a time */
@@ -84,9 +94,10 @@ struct mxg_report_state {
 	struct mxg_domain_state *domains;
 	size_t domain_count, domain_room;
 	struct mxg_index domain_index;
-	struct mxg_peer_state *peers;
-	size_t peer_count, peer_room;
+	struct mxg_peer_state *peers; /* room for MXG_REPORT_PEERS, or NULL */
+	size_t peer_count;
 	struct mxg_index peer_index;
+	struct mxg_texts texts;
 	struct mxg_pair_state *pairs;
 	size_t pair_count, pair_room;
 	struct mxg_index pair_index;
@@ -115,6 +126,9 @@ uint32_t mxg_state_pair(struct mxg_report_state *state, uint32_t domain, const s
 uint32_t mxg_state_day(struct mxg_report_state *state, uint32_t domain, int32_t day);
 uint16_t mxg_state_reason(struct mxg_report_state *state, const char *name, size_t len);
 bool mxg_state_peer_domain(struct mxg_report_state *state, struct mxg_peer_state *peer, uint32_t domain);
+bool mxg_state_sample(struct mxg_report_state *state, struct mxg_peer_state *peer, const char *text, size_t len);
+void mxg_state_clear_peers(struct mxg_report_state *state);
+uint64_t mxg_state_address_hash(const struct mxg_address *address);
 bool mxg_state_held_up(struct mxg_domain_state *domain, uint16_t reason, uint64_t count);
 void mxg_state_widen(int64_t *first, int64_t *last, int64_t from, int64_t to);
 

@@ -241,6 +241,7 @@ struct judged {
 	size_t len;
 	int fd; /* -1: the header is whole */
 	int64_t date;
+	char domain[256]; /* the recipient's */
 };
 
 /* As far as it comes without DNS. */
@@ -282,6 +283,7 @@ static void decide(struct mxg_scan_reader *r, struct judged *m, struct mxg_memo_
 	bool past = r->rules.history != NULL && m->date > 0 && m->date < r->rules.now;
 	int64_t when = past ? m->date : 0;
 	int progress = begin_for(r, m, &recipient, buf, when);
+	snprintf(m->domain, sizeof(m->domain), "%s", domain_of(recipient));
 	if (past && mxg_check_past(r->check) == MXG_PAST_UNCOVERED) { /* states of two times are not mixed */
 		when = 0;
 		progress = begin(r, m, recipient, when, -1);
@@ -294,7 +296,8 @@ static void decide(struct mxg_scan_reader *r, struct judged *m, struct mxg_memo_
 
 #define OF_TODAY 86400 /* seconds */
 
-static void judge(struct mxg_scan_reader *r, const char *path, const char *header, size_t len, int fd, int64_t date)
+static void judge(struct mxg_scan_reader *r, const char *path, unsigned long number, const char *header, size_t len,
+		  int fd, int64_t date)
 {
 	struct mxg_memo_outcome outcome = { .verdict = MXGUARD_VERDICT_UNKNOWN };
 	struct judged m = { .path = path, .header = header, .len = len, .fd = fd, .date = date };
@@ -302,14 +305,16 @@ static void judge(struct mxg_scan_reader *r, const char *path, const char *heade
 	struct mxg_tally_message message = { .path = path_of(outcome.verdict),
 					     .enforce = outcome.would,
 					     .gateway = outcome.gateway,
-					     .peer = "",
+					     .peer = mxguard_check_text(r->check, 0, MXGUARD_TEXT_BOUNDARY_PEER),
+					     .domain = m.domain,
 					     .file = path,
+					     .number = number,
 					     .reason = outcome.reason == NULL ? "undecided" : outcome.reason,
 					     .today = outcome.today && date > 0 && date < r->rules.now - OF_TODAY,
 					     .date = date };
-	if (message.path == MXG_PATH_DIRECT) /* the others' peers are not listed */
-		message.peer = mxguard_check_text(r->check, 0, MXGUARD_TEXT_BOUNDARY_PEER);
 	mxg_tally_add(r->tally, &message);
+	mxg_scan_domains_add(r->rules.domains, &message);
+	mxg_listing_add(r->rules.listing, &message);
 	if (++r->done == DONE_STEP)
 		tell_done(r);
 }
@@ -347,6 +352,7 @@ static int64_t from_line_date(const char *line, size_t len)
 
 struct mbox {
 	bool in_header, after_blank, skip;
+	unsigned long number;
 	int64_t date;
 };
 
@@ -387,7 +393,7 @@ static bool next_piece(struct lines *l, const char **piece, size_t *len, bool *b
 static void finish_message(struct mxg_scan_reader *r, struct mbox *m, const char *path)
 {
 	if (r->used > 0 && !m->skip)
-		judge(r, path, r->buffer, r->used, -1, m->date);
+		judge(r, path, m->number, r->buffer, r->used, -1, m->date);
 	r->used = 0;
 	m->in_header = false;
 }
@@ -406,6 +412,7 @@ static void take_piece(struct mxg_scan_reader *r, struct mbox *m, const char *pa
 	bool blank = begins && (len == 1 || (len == 2 && line[0] == '\r'));
 	if (begins && m->after_blank && len > 5 && memcmp(line, "From ", 5) == 0) {
 		finish_message(r, m, path);
+		m->number++;
 		m->date = from_line_date(line, len);
 		m->skip = m->date > 0 && m->date < r->rules.since;
 		m->in_header = true;
@@ -482,7 +489,7 @@ void mxg_scan_reader_file(struct mxg_scan_reader *r, const char *path)
 		read_mbox(r, fd, path);
 	} else {
 		r->used = (size_t)n;
-		judge(r, path, r->buffer, r->used, fd, file_date(fd, path));
+		judge(r, path, 0, r->buffer, r->used, fd, file_date(fd, path));
 	}
 	close(fd);
 }

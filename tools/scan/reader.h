@@ -6,6 +6,8 @@
 
 #include "mxguard.h"
 #include "snapshot/history.h"
+#include "scan/domains.h"
+#include "scan/listing.h"
 #include "scan/tally.h"
 
 /* One worker: reads the headers of messages and judges them. One thread's. */
@@ -19,6 +21,8 @@ struct mxg_scan_rules {
 	int64_t now;
 	const char *recipient; /* for messages that do not tell theirs; NULL: none */
 	enum mxguard_place place; /* where the front end would have stood */
+	struct mxg_scan_domains *domains;
+	struct mxg_listing *listing;
 	int64_t since; /* older messages in mbox files are left out; 0: none */
 	atomic_bool *stop;
 	atomic_ullong *done; /* messages, for the progress bar */

@@ -67,6 +67,11 @@ static void people_left(const struct mxg_scan_report *r, FILE *to)
 		mxg_text_clean(clean, sizeof(clean), t->left_sample, strlen(t->left_sample), NULL);
 		fprintf(to, "%" PRIu64 " other files were left unread, such as %s\n", t->left, clean);
 	}
+	if (t->own > 0) {
+		mxg_text_clean(clean, sizeof(clean), t->own_sample, strlen(t->own_sample), NULL);
+		fprintf(to, "%" PRIu64 " folders of their owners' own mail were left out, such as %s (--all-folders)\n",
+			t->own, clean);
+	}
 	if (t->today > 0)
 		fprintf(to, "%" PRIu64 " old messages were judged by the gateways of today: the history %s%s\n",
 			t->today,
@@ -250,6 +255,18 @@ static json_t *json_months(const struct mxg_tally *t)
 	return o;
 }
 
+static json_t *json_domains(const struct mxg_scan_report *r)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < r->domain_count; i++) {
+		json_t *o = json_paths(r->domains[i]->paths);
+		json_object_set_new(o, "domain", mxg_json_text(r->domains[i]->name));
+		json_object_set_new(o, "messages", json_integer((json_int_t)mxg_scan_domain_messages(r->domains[i])));
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
 void mxg_report_json(const struct mxg_scan_report *r)
 {
 	const struct mxg_tally *t = r->tally;
@@ -268,6 +285,8 @@ void mxg_report_json(const struct mxg_scan_report *r)
 	json_object_set_new(o, "history_from", mxg_json_time(r->history));
 	json_object_set_new(o, "left_unread", json_integer((json_int_t)t->left));
 	json_object_set_new(o, "left_sample", mxg_json_text(t->left_sample));
+	json_object_set_new(o, "own_folders", json_integer((json_int_t)t->own));
+	json_object_set_new(o, "own_sample", mxg_json_text(t->own_sample));
 	json_object_set_new(o, "interrupted", json_boolean(r->interrupted));
 	json_object_set_new(o, "paths", json_paths(t->paths));
 	json_object_set_new(o, "gateways", gateways);
@@ -277,6 +296,7 @@ void mxg_report_json(const struct mxg_scan_report *r)
 	json_object_set_new(o, "months", json_months(t));
 	json_object_set_new(o, "undated", json_integer((json_int_t)t->undated));
 	json_object_set_new(o, "enforce", enforce);
+	json_object_set_new(o, "domains", json_domains(r));
 	mxg_json_print(o);
 }
 

@@ -46,6 +46,9 @@ struct mxg_walk_rules {
 	uint64_t failed; /* folders or files that could not be read; told on stderr */
 	uint64_t left; /* files that are no messages, symbolic links; a mail store's own files do not count */
 	char left_sample[256]; /* the first of them */
+	bool all_folders; /* also those of one's own mail (own_folders.h) */
+	uint64_t own; /* such folders that were left out */
+	char own_sample[256];
 };
 
 /* A message or an mbox file, or a tree of Maildirs: in trees files in folders `cur` and `new`

@@ -15,7 +15,7 @@ const char *mxg_path_name(enum mxg_path path)
 
 /* By arithmetic (years that begin in March, so that leap days stand last): gmtime_r(3) takes a
  * lock that all workers would wait for. */
-static bool month_of(int64_t date, size_t *month)
+bool mxg_tally_month(int64_t date, size_t *month)
 {
 	if (date <= 0 || date > INT64_C(1) << 40)
 		return false;
@@ -57,7 +57,7 @@ static void count_reason(struct mxg_tally *t, const char *code, uint64_t count)
 	t->reasons[i].count += count;
 }
 
-static void widen(int64_t *first, int64_t *last, int64_t from, int64_t to)
+void mxg_tally_widen(int64_t *first, int64_t *last, int64_t from, int64_t to)
 {
 	if (from > 0 && (*first == 0 || from < *first))
 		*first = from;
@@ -100,7 +100,7 @@ static void count_peer(struct mxg_tally *t, const struct mxg_tally_message *m)
 	slot->count++;
 	if (slot->sample[0] == '\0')
 		snprintf(slot->sample, sizeof(slot->sample), "%s", m->file);
-	widen(&slot->first, &slot->last, m->date, m->date);
+	mxg_tally_widen(&slot->first, &slot->last, m->date, m->date);
 }
 
 void mxg_tally_add(struct mxg_tally *t, const struct mxg_tally_message *m)
@@ -109,7 +109,7 @@ void mxg_tally_add(struct mxg_tally *t, const struct mxg_tally_message *m)
 	t->messages++;
 	t->paths[m->path]++;
 	t->enforce[m->enforce]++;
-	if (month_of(m->date, &month))
+	if (mxg_tally_month(m->date, &month))
 		t->months[month][m->path]++;
 	else
 		t->undated++;
@@ -121,7 +121,7 @@ void mxg_tally_add(struct mxg_tally *t, const struct mxg_tally_message *m)
 	if (m->path != MXG_PATH_DIRECT)
 		return;
 	count_peer(t, m);
-	widen(&t->first_direct, &t->last_direct, m->date, m->date);
+	mxg_tally_widen(&t->first_direct, &t->last_direct, m->date, m->date);
 }
 
 void mxg_tally_merge(struct mxg_tally *into, const struct mxg_tally *from)
@@ -149,9 +149,9 @@ void mxg_tally_merge(struct mxg_tally *into, const struct mxg_tally *from)
 		slot->error += p->error;
 		if (slot->sample[0] == '\0')
 			memcpy(slot->sample, p->sample, sizeof(slot->sample));
-		widen(&slot->first, &slot->last, p->first, p->last);
+		mxg_tally_widen(&slot->first, &slot->last, p->first, p->last);
 	}
-	widen(&into->first_direct, &into->last_direct, from->first_direct, from->last_direct);
+	mxg_tally_widen(&into->first_direct, &into->last_direct, from->first_direct, from->last_direct);
 }
 
 static int more_mail(const void *a, const void *b)

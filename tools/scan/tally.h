@@ -55,6 +55,8 @@ struct mxg_tally {
 	uint64_t today; /* judged by answers of today, since the history does not know those of their time */
 	uint64_t left; /* files that are no messages, symbolic links */
 	char left_sample[256];
+	uint64_t own; /* folders of one's own mail, left out */
+	char own_sample[256];
 	int64_t first_direct, last_direct;
 	size_t reason_count;
 	struct mxg_tally_reason reasons[MXG_TALLY_REASONS]; /* of the unknown ones */
@@ -66,8 +68,9 @@ struct mxg_tally {
 struct mxg_tally_message {
 	enum mxg_path path;
 	enum mxguard_action enforce;
-	const char *gateway, *peer; /* "" where there is none */
+	const char *gateway, *peer, *domain; /* "" where there is none; domain: the recipient's */
 	const char *file;
+	unsigned long number; /* of the message in a file with many; 0: it is the file */
 	const char *reason; /* a code; static */
 	bool today;
 	int64_t date; /* 0: not known */
@@ -78,6 +81,8 @@ void mxg_tally_add(struct mxg_tally *tally, const struct mxg_tally_message *mess
 void mxg_tally_merge(struct mxg_tally *into, const struct mxg_tally *from);
 /* Busiest first. */
 void mxg_tally_sort(struct mxg_tally *tally);
+bool mxg_tally_month(int64_t date, size_t *month); /* its number; false where it has none */
+void mxg_tally_widen(int64_t *first, int64_t *last, int64_t from, int64_t to);
 /* The first and last month with any mail; false where there is none. */
 bool mxg_tally_months(const struct mxg_tally *tally, size_t *first, size_t *last);
 /* "2026-11" */

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "scan/own_folders.h"
 #include "scan/source.h"
 #include "text.h"
 
@@ -89,7 +90,7 @@ static void leave(struct mxg_walk_rules *rules, const char *folder, const char *
 	if (is_of_the_store(name) || is_in_tmp(folder))
 		return;
 	if (rules->left++ == 0)
-		snprintf(rules->left_sample, sizeof(rules->left_sample), "%s", path);
+		snprintf(rules->left_sample, sizeof(rules->left_sample), "%.255s", path);
 }
 
 static bool is_message_folder(const char *path)
@@ -111,6 +112,28 @@ static bool too_old(const struct mxg_walk_rules *rules, int dir, const char *nam
 	if (*end == '.' && stamp > 100000000)
 		return stamp < rules->since;
 	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_mtime < rules->since;
+}
+
+/* A folder "sent" may as well be that of a user of that name, unless it stands where mail folders stand. */
+static bool may_be_user(int parent, const char *name)
+{
+	static const char *const signs[] = { "cur", "subscriptions", ".subscriptions", ".imap",
+					     "dovecot.list.index.log" };
+	if (name[0] == '.' || name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789")] != '\0')
+		return false;
+	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
+		if (faccessat(parent, signs[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			return false;
+	return true;
+}
+
+static bool leave_own(struct mxg_walk_rules *rules, int parent, const char *name, const char *path)
+{
+	if (rules->all_folders || !mxg_own_folder(name) || may_be_user(parent, name))
+		return false;
+	if (rules->own++ == 0)
+		snprintf(rules->own_sample, sizeof(rules->own_sample), "%.255s", path);
+	return true;
 }
 
 static void walk_folder(struct mxg_walk_rules *rules, int parent, const char *name, const char *path, int depth);
@@ -144,6 +167,8 @@ static void walk_entry(struct mxg_walk_rules *rules, int dir, const struct diren
 	unsigned char type = type_of(dir, entry);
 	if (!join(path, folder, entry->d_name)) {
 		complain(rules, folder, "a name below it is too long");
+	} else if ((type == DT_DIR || (type == DT_REG && !messages)) && leave_own(rules, dir, entry->d_name, path)) {
+		return;
 	} else if (type == DT_DIR) {
 		walk_folder(rules, dir, entry->d_name, path, depth + 1);
 	} else if (type == DT_REG && !too_old(rules, dir, entry->d_name)) {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/grow.h"
 #include "base/neuter.h"
 
 #define ENTRIES_MOST 1000000u
@@ -18,15 +19,8 @@ static bool add(struct mxg_trap_entries *e, const char *name, enum mxg_trap_part
 	struct mxg_trap_entry entry = { .part = part };
 	if (!mxg_trap_name_read(name, &entry.told))
 		return true; /* not ours */
-	if (e->count == e->room) {
-		size_t room = e->room == 0 ? 256 : e->room * 2;
-		struct mxg_trap_entry *more =
-			e->room >= ENTRIES_MOST ? NULL : reallocarray(e->items, room, sizeof(*more));
-		if (more == NULL)
-			return false;
-		e->items = more;
-		e->room = room;
-	}
+	if (e->count >= ENTRIES_MOST || !mxg_grow(&e->items, &e->room, e->count, sizeof(*e->items)))
+		return false;
 	memcpy(entry.name, name, strlen(name) + 1); /* it is short enough to be ours */
 	e->items[e->count++] = entry;
 	return true;

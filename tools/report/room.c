@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#include "report/room.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#define PAGE ((size_t)2 << 20)
+#define LARGE ((size_t)1 << 20)
+
+static size_t whole_pages(size_t size)
+{
+	return (size + PAGE - 1) & ~(PAGE - 1);
+}
+
+/* A page more than asked for, so that what begins at a large one can be cut out. */
+static void *map(size_t size)
+{
+	char *all = mmap(NULL, size + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (all == MAP_FAILED)
+		return NULL;
+	size_t before = (PAGE - ((uintptr_t)all & (PAGE - 1))) & (PAGE - 1);
+	if (before > 0)
+		munmap(all, before);
+	munmap(all + before + size, PAGE - before);
+	madvise(all + before, size, MADV_HUGEPAGE); /* only faster */
+	return all + before;
+}
+
+void *mxg_room_new(size_t size)
+{
+	return size < LARGE ? calloc(1, size) : size > SIZE_MAX / 2 ? NULL : map(whole_pages(size));
+}
+
+void mxg_room_free(void *room, size_t size)
+{
+	if (size < LARGE)
+		free(room);
+	else if (room != NULL)
+		munmap(room, whole_pages(size));
+}

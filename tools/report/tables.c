@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* Where the state finds what it counts. */
+#include <stdlib.h>
+#include <strings.h>
+
+#include "report/state.h"
+
+#define PAIRS_MAX 2000000
+#define DAYS_MAX 4000000
+
+static uint64_t hash_of_pair(uint32_t domain, const struct mxg_address *host)
+{
+	return mxg_state_address_hash(host) ^ domain * UINT64_C(0xff51afd7ed558ccd);
+}
+
+static uint64_t hash_of_day(uint32_t domain, int32_t day)
+{
+	return ((uint64_t)domain << 32 | (uint32_t)day) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static bool grow(void **items, size_t *room, size_t count, size_t size)
+{
+	if (count < *room)
+		return true;
+	size_t more = *room == 0 ? 64 : *room * 2;
+	void *bigger = reallocarray(*items, more, size);
+	if (bigger == NULL)
+		return false;
+	*items = bigger;
+	*room = more;
+	return true;
+}
+
+/* Names are kept in lower case. */
+static bool is_name(const struct mxg_domain_state *d, const char *name, size_t len, uint64_t hash)
+{
+	return d->hash == hash && d->len == len &&
+	       (memcmp(d->name, name, len) == 0 || strncasecmp(d->name, name, len) == 0);
+}
+
+static char *lower_copy(const char *name, size_t len)
+{
+	char *copy = strndup(name, len);
+	for (char *c = copy; c != NULL && *c != '\0'; c++)
+		*c = (char)(*c | (*c >= 'A' && *c <= 'Z' ? 0x20 : 0));
+	return copy;
+}
+
+uint32_t mxg_state_domain(struct mxg_report_state *s, const char *name, size_t len, uint64_t hash)
+{
+	if (!mxg_index_widen(&s->domain_index, s->domain_count) ||
+	    !grow((void **)&s->domains, &s->domain_room, s->domain_count, sizeof(*s->domains))) {
+		s->nomem = true;
+		return UINT32_MAX;
+	}
+	uint32_t number;
+	size_t at = mxg_index_look(&s->domain_index, hash, mxg_index_place(&s->domain_index, hash), &number);
+	for (; number != UINT32_MAX; at = mxg_index_look(&s->domain_index, hash, at + 1, &number))
+		if (is_name(&s->domains[number], name, len, hash))
+			return number;
+	char *copy = s->domain_count < MXG_REPORT_DOMAINS ? lower_copy(name, len) : NULL;
+	if (copy == NULL) {
+		s->cut |= s->domain_count >= MXG_REPORT_DOMAINS;
+		s->nomem |= s->domain_count < MXG_REPORT_DOMAINS;
+		return UINT32_MAX;
+	}
+	s->domains[s->domain_count] = (struct mxg_domain_state){ .name = copy, .len = len, .hash = hash };
+	s->domains[s->domain_count].watched = s->watch != NULL && s->watch(s->watch_context, copy);
+	mxg_index_set(&s->domain_index, at, hash, s->domain_count);
+	return (uint32_t)s->domain_count++;
+}
+
+uint32_t mxg_state_pair(struct mxg_report_state *s, uint32_t domain, const struct mxg_address *host)
+{
+	uint64_t hash = hash_of_pair(domain, host);
+	if (!mxg_index_widen(&s->pair_index, s->pair_count) ||
+	    !grow((void **)&s->pairs, &s->pair_room, s->pair_count, sizeof(*s->pairs))) {
+		s->nomem = true;
+		return UINT32_MAX;
+	}
+	uint32_t number;
+	size_t at = mxg_index_look(&s->pair_index, hash, mxg_index_place(&s->pair_index, hash), &number);
+	for (; number != UINT32_MAX; at = mxg_index_look(&s->pair_index, hash, at + 1, &number))
+		if (s->pairs[number].domain == domain && mxg_address_equal(&s->pairs[number].host, host))
+			return number;
+	if (s->pair_count == PAIRS_MAX) {
+		s->cut = true;
+		return UINT32_MAX;
+	}
+	s->pairs[s->pair_count] = (struct mxg_pair_state){ .domain = domain, .host = *host };
+	mxg_index_set(&s->pair_index, at, hash, s->pair_count);
+	return (uint32_t)s->pair_count++;
+}
+
+uint32_t mxg_state_day(struct mxg_report_state *s, uint32_t domain, int32_t day)
+{
+	uint64_t hash = hash_of_day(domain, day);
+	if (!mxg_index_widen(&s->day_index, s->day_count) ||
+	    !grow((void **)&s->days, &s->day_room, s->day_count, sizeof(*s->days))) {
+		s->nomem = true;
+		return UINT32_MAX;
+	}
+	uint32_t number;
+	size_t at = mxg_index_look(&s->day_index, hash, mxg_index_place(&s->day_index, hash), &number);
+	for (; number != UINT32_MAX; at = mxg_index_look(&s->day_index, hash, at + 1, &number))
+		if (s->days[number].domain == domain && s->days[number].day == day)
+			return number;
+	if (s->day_count == DAYS_MAX) {
+		s->cut = true;
+		return UINT32_MAX;
+	}
+	s->days[s->day_count] = (struct mxg_day_state){ .domain = domain, .day = day };
+	mxg_index_set(&s->day_index, at, hash, s->day_count);
+	return (uint32_t)s->day_count++;
+}
+
+/* The number, made where it is new. */
+uint16_t mxg_state_reason(struct mxg_report_state *s, const char *name, size_t len)
+{
+	for (size_t i = 0; i < s->reason_count; i++)
+		if (s->reasons[i].len == len && memcmp(s->reasons[i].name, name, len) == 0)
+			return (uint16_t)i;
+	bool last = s->reason_count == MXG_REPORT_REASONS - 1;
+	if (s->reason_count == MXG_REPORT_REASONS)
+		return MXG_REPORT_REASONS - 1;
+	size_t i = s->reason_count++;
+	const char *kept = last ? "(others)" : name;
+	len = last ? strlen(kept) : len < sizeof(s->reasons[i].name) ? len : sizeof(s->reasons[i].name) - 1;
+	memcpy(s->reasons[i].name, kept, len);
+	s->reasons[i].name[len] = '\0';
+	s->reasons[i].len = len;
+	return (uint16_t)i;
+}
+
+bool mxg_state_held_up(struct mxg_domain_state *d, uint16_t reason, uint64_t count)
+{
+	struct mxg_count_by_reason *c = d->held_up;
+	while (c != NULL && c->reason != reason)
+		c = c->next;
+	if (c == NULL) {
+		c = calloc(1, sizeof(*c));
+		if (c == NULL)
+			return false;
+		c->reason = reason;
+		c->next = d->held_up;
+		d->held_up = c;
+	}
+	c->count += count;
+	return true;
+}
+
+void mxg_state_widen(int64_t *first, int64_t *last, int64_t from, int64_t to)
+{
+	if (from != 0 && (*first == 0 || from < *first))
+		*first = from;
+	if (to > *last)
+		*last = to;
+}
