@@ -7,6 +7,8 @@
 
 #include "commands.h"
 #include "doctor/doctor.h"
+#include "doctor/facts.h"
+#include "doctor/fleet.h"
 #include "json.h"
 #include "load.h"
 #include "options.h"
@@ -17,7 +19,7 @@
 
 struct settings {
 	const char *config;
-	bool json, verbose;
+	bool json, verbose, fleet;
 	struct mxg_doctor doctor;
 };
 
@@ -31,6 +33,8 @@ static const struct mxg_option options[] = {
 	  .field = offsetof(struct settings, doctor.exim) },
 	{ 0, "no-dns", NULL, "do not ask for the local domains' MX", .kind = MXG_OPTION_FLAG,
 	  .field = offsetof(struct settings, doctor.no_dns) },
+	{ 0, "fleet", NULL, "compare what `doctor --json` said on several hosts", .kind = MXG_OPTION_FLAG,
+	  .field = offsetof(struct settings, fleet) },
 	{ 'v', "verbose", NULL, "also what is well", .kind = MXG_OPTION_FLAG,
 	  .field = offsetof(struct settings, verbose) },
 	{ 0, "json", NULL, "one JSON object a finding, for scripts", .kind = MXG_OPTION_FLAG,
@@ -38,16 +42,17 @@ static const struct mxg_option options[] = {
 };
 
 const struct mxg_usage usage_doctor = {
-	.synopsis = "[-c CONF] [OPTION]…",
+	.synopsis = "[-c CONF] [OPTION]…\n       mxguard doctor --fleet [-v] [--json] FILE…",
 	.about = "Reads the configurations of mxguard, Postfix, Exim and Dovecot, the host's interfaces, DNS and\n"
 		 "the snapshot, and says what breaks the guard and what to do about it.",
 	.options = options,
 	.count = sizeof(options) / sizeof(options[0]),
+	.arguments = MXG_ARGUMENTS_FILES,
 	.after = "Exit status: 0 nothing worse than notes, 1 warnings or errors, 64 wrong use, 78 wrong\n"
 		 "configuration.",
 };
 
-static int print_json(const struct mxg_findings *findings)
+static int print_json(const struct mxg_findings *findings, json_t *facts)
 {
 	for (size_t i = 0; i < findings->count; i++) {
 		const struct mxg_finding *f = &findings->items[i];
@@ -56,6 +61,8 @@ static int print_json(const struct mxg_findings *findings)
 		json_object_set_new(object, "check", json_string(f->check));
 		json_object_set_new(object, "text", mxg_json_text(f->text));
 		json_object_set_new(object, "advice", mxg_json_text(f->advice));
+		if (strcmp(f->check, "host") == 0)
+			json_object_set(object, "host", facts);
 		if (mxg_json_print(object) != 0)
 			return EX_TEMPFAIL;
 	}
@@ -102,6 +109,15 @@ static int load(struct settings *s, struct mxg_doctor *d)
 	return result == MXGUARD_ERROR_NOMEM ? EX_TEMPFAIL : EX_CONFIG;
 }
 
+static int show(const struct settings *s, const struct mxg_doctor *d, int status)
+{
+	if (!s->json)
+		print_people(&d->findings, s->verbose);
+	else if (print_json(&d->findings, d->facts) != 0)
+		status = EX_TEMPFAIL;
+	return status;
+}
+
 static int examine(struct settings *s, struct mxg_doctor *d)
 {
 	int status = load(s, d);
@@ -113,15 +129,23 @@ static int examine(struct settings *s, struct mxg_doctor *d)
 		mxg_doctor_postfix(d);
 		mxg_doctor_resubmission(d);
 		mxg_doctor_dovecot(d);
+		mxg_doctor_dovecot_abi(d);
+		mxg_doctor_secrets(d);
 		mxg_doctor_trap(d);
 		mxg_doctor_reach(d);
 		status = mxg_findings_worst(&d->findings) > MXG_FINDING_NOTE ? 1 : 0;
 	}
-	if (!s->json)
-		print_people(&d->findings, s->verbose);
-	else if (print_json(&d->findings) != 0)
-		status = EX_TEMPFAIL;
-	return status;
+	mxg_doctor_facts(d);
+	return show(s, d, status);
+}
+
+static int compare_fleet(struct settings *s, int argc, char **argv)
+{
+	struct mxg_doctor *d = &s->doctor;
+	if (optind == argc)
+		return mxg_wrong_use(NAME, "--fleet takes files: what `mxguard doctor --json` said on each host");
+	mxg_doctor_fleet(&d->findings, argv + optind, (size_t)(argc - optind));
+	return show(s, d, mxg_findings_worst(&d->findings) > MXG_FINDING_NOTE ? 1 : 0);
 }
 
 int cmd_doctor(int argc, char **argv)
@@ -130,9 +154,10 @@ int cmd_doctor(int argc, char **argv)
 	int status = mxg_read_options(&usage_doctor, argc, argv, &s);
 	if (status != 0)
 		return status < 0 ? 0 : status;
-	if (optind < argc)
+	if (optind < argc && !s.fleet)
 		return mxg_wrong_use(NAME, "'%s' is an argument too many", argv[optind]);
-	status = examine(&s, &s.doctor);
+	status = s.fleet ? compare_fleet(&s, argc, argv) : examine(&s, &s.doctor);
+	json_decref(s.doctor.facts);
 	mxg_findings_clear(&s.doctor.findings);
 	mxguard_session_free(s.doctor.session);
 	return status;

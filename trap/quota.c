@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "system/range_lock.h"
 #include "trap/name.h"
 
 #define MINUTES 60
@@ -81,15 +82,6 @@ static uint64_t count_part(int part, unsigned *seen)
 	return *seen < COUNT_MOST ? total : UINT64_MAX / 8;
 }
 
-/* The kernel takes the lock from whoever dies. */
-static bool lock_slot(int fd, int command, unsigned slot)
-{
-	struct flock lock = {
-		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = SLOT_LOCKS + (off_t)slot, .l_len = 1
-	};
-	return fcntl(fd, command, &lock) == 0 && (command != F_OFD_GETLK || lock.l_type != F_UNLCK);
-}
-
 /* A copy in the making has no name, or one that tells no size: it counts by what is reserved. */
 static void count(struct ledger *l)
 {
@@ -99,7 +91,7 @@ static void count(struct ledger *l)
 	for (int i = 0; i < MXG_TRAP_PART_COUNT; i++)
 		u->total += count_part(l->folder->parts[i], &seen);
 	for (unsigned i = 0; i < SLOTS; i++) {
-		if (u->reserved[i] != 0 && !lock_slot(l->fd, F_OFD_GETLK, i))
+		if (u->reserved[i] != 0 && !mxg_range_is_locked(l->fd, SLOT_LOCKS + (off_t)i))
 			u->reserved[i] = 0;
 		u->total += u->reserved[i];
 	}
@@ -240,7 +232,7 @@ static bool claim_slot(struct ledger *l, struct mxg_trap_reservation *r, struct 
 {
 	for (int turn = 0; turn < 2; turn++) {
 		for (r->slot = 0; r->slot < SLOTS; r->slot++)
-			if (l->usage.reserved[r->slot] == 0 && lock_slot(l->fd, F_OFD_SETLK, r->slot))
+			if (l->usage.reserved[r->slot] == 0 && mxg_range_lock(l->fd, SLOT_LOCKS + (off_t)r->slot))
 				return true;
 		if (turn == 0)
 			count(l);

@@ -2,6 +2,7 @@
 #ifndef MXG_DOCTOR_H
 #define MXG_DOCTOR_H
 
+#include <jansson.h>
 #include <stdbool.h>
 
 #include "finding.h"
@@ -16,6 +17,7 @@ struct mxg_doctor {
 	const char *dovecot; /* dovecot.conf; NULL: Dovecot's own */
 	const char *exim; /* configuration; NULL: Exim's own */
 	bool no_dns;
+	json_t *facts; /* what a fleet is told of this host */
 };
 
 void mxg_doctor_policy(struct mxg_doctor *doctor); /* configuration, trace, snapshot */
@@ -31,6 +33,8 @@ void mxg_doctor_postfix_certificates(struct mxg_doctor *doctor, const char *main
 /* … and WHO judges their mail once more, without it */
 void mxg_doctor_certificate_queued(struct mxg_doctor *doctor, const char *who);
 void mxg_doctor_dovecot(struct mxg_doctor *doctor);
+void mxg_doctor_dovecot_abi(struct mxg_doctor *doctor); /* whether the plugin fits the Dovecot that runs */
+void mxg_doctor_secrets(struct mxg_doctor *doctor); /* who can read them, and whether the field is still there */
 void mxg_doctor_trap(struct mxg_doctor *doctor); /* copies of refused mail */
 void mxg_doctor_reach(struct mxg_doctor *doctor); /* other names of the same mailboxes */
 

@@ -87,6 +87,11 @@ static bool read_host_and_tag(struct mxg_prefix_found *out, const char *at, cons
 		at = word_end(at, end);
 		if (at == first)
 			return false;
+		/* rsyslog writes a tag that came by RFC 5424 without the colon */
+		if (at[-1] != ':' && word == 1 && mxg_line_is_ours(first, (size_t)(at - first))) {
+			out->message = at + (at < end);
+			return true;
+		}
 		if (at[-1] != ':')
 			continue;
 		if (!mxg_line_is_ours(first, (size_t)(at - first)))
