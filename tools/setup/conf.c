@@ -46,6 +46,10 @@ static void print_internal(const struct mxg_setup *s, FILE *to)
 
 static void print_origins(const struct mxg_setup *s, FILE *to)
 {
+	if (s->networks_unwritten)
+		fputs("# mynetworks does not stand in main.cf; Postfix's default may hold neighbours, and is not "
+		      "taken.\n",
+		      to);
 	if (s->origins.count == 0) {
 		fputs("# Hosts of ours that may send without a gateway: none but this one was found.\n"
 		      "#origins = [ \"127.0.0.0/8\", \"::1\" ];\n",

@@ -107,6 +107,17 @@ static void take_nat(struct mxg_setup *s)
 	free(own);
 }
 
+/* What nobody has written is the whole network that the host is in, neighbours included (mynetworks_style). */
+static void take_networks(struct mxg_setup *s)
+{
+	char *written = mxg_program_postconf(s->options->postfix, "-n", "mynetworks");
+	if (written != NULL && written[0] != '\0')
+		words_of(s, "mynetworks", "Postfix's mynetworks", take_origin);
+	else
+		s->networks_unwritten = true;
+	free(written);
+}
+
 void mxg_setup_postfix(struct mxg_setup *s)
 {
 	const char *folder = s->options->postfix;
@@ -120,7 +131,7 @@ void mxg_setup_postfix(struct mxg_setup *s)
 	domains_of(s, "virtual_mailbox_domains", "Postfix's virtual_mailbox_domains");
 	domains_of(s, "virtual_alias_domains", "Postfix's virtual_alias_domains");
 	domains_of(s, "mydestination", "Postfix's mydestination");
-	words_of(s, "mynetworks", "Postfix's mynetworks", take_origin);
+	take_networks(s);
 	words_of(s, "smtpd_authorized_xforward_hosts", "Postfix's smtpd_authorized_xforward_hosts", take_relay);
 	words_of(s, "smtpd_authorized_xclient_hosts", "Postfix's smtpd_authorized_xclient_hosts", take_relay);
 	take_transport(s, "virtual_transport");

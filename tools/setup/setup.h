@@ -37,6 +37,7 @@ struct mxg_setup {
 	char *postfix_version, *dovecot_version;
 	char *restrictions; /* Postfix's smtpd_recipient_restrictions */
 	bool login_written; /* smtpd_sasl_authenticated_header */
+	bool networks_unwritten; /* mynetworks is Postfix's own default */
 	struct mxg_setup_list domains, internal, origins, self, by, unread;
 	struct mxg_suggest suggest; /* holds the vendors of: */
 	struct mxg_suggestion *suggestions;
