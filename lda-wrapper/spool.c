@@ -6,16 +6,16 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/sendfile.h>
 #include <unistd.h>
+
+#include "system/nameless.h"
 
 /* TMPDIR is not asked: the environment may be a stranger's. */
 static int open_in(const char *folder)
 {
 	char path[4096];
-	int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600);
-	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
+	int fd = mxg_nameless_file(AT_FDCWD, folder, O_RDWR | O_EXCL);
+	if (fd >= 0 || errno != ENOTSUP)
 		return fd;
 	if (snprintf(path, sizeof(path), "%s/mxguard-lda.XXXXXX", folder) >= (int)sizeof(path)) {
 		errno = ENAMETOOLONG;
@@ -51,23 +51,24 @@ static int write_all(int fd, const char *bytes, size_t len)
 
 static int copy(int to, int from, size_t len)
 {
-	off_t at = 0;
-	while ((size_t)at < len) {
-		ssize_t n = sendfile(to, from, &at, len - (size_t)at);
+	char bytes[65536];
+	for (size_t at = 0; at < len;) {
+		ssize_t n = pread(from, bytes, sizeof(bytes), (off_t)at);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0)
+		if (n <= 0 || write_all(to, bytes, (size_t)n) != 0)
 			return -1;
+		at += (size_t)n;
 	}
 	return 0;
 }
 
-/* Without memfd_create(2) (an old kernel, a filter), or out of it: a file from the start. */
+/* Without a file in memory (another system, an old kernel, a filter), or out of it: one on disk from the start. */
 static int begin(struct mxg_lda_spool *spool, size_t len)
 {
 	spool->fd = -1;
 	if (len <= MXG_LDA_MEMORY_MAX)
-		spool->fd = memfd_create("mxguard-lda", MFD_CLOEXEC);
+		spool->fd = mxg_nameless_memory("mxguard-lda");
 	spool->in_memory = spool->fd >= 0;
 	if (spool->fd < 0)
 		spool->fd = open_file(spool);

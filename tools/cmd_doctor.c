@@ -129,6 +129,8 @@ static int examine(struct settings *s, struct mxg_doctor *d)
 		mxg_doctor_postfix(d);
 		mxg_doctor_resubmission(d);
 		mxg_doctor_dovecot(d);
+		mxg_doctor_dovecot_abi(d);
+		mxg_doctor_secrets(d);
 		mxg_doctor_trap(d);
 		mxg_doctor_reach(d);
 		status = mxg_findings_worst(&d->findings) > MXG_FINDING_NOTE ? 1 : 0;

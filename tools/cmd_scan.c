@@ -17,12 +17,14 @@
 #include "options.h"
 #include "output_file.h"
 #include "scan/own_folders.h"
+#include "scan/doveadm.h"
 #include "scan/reader.h"
 #include "scan/report.h"
 #include "scan/source.h"
 #include "terminal.h"
 
 #define WORKERS_MAX 64
+#define USERS_MAX 256
 
 struct job {
 	const char *config, *html, *recipient;
@@ -32,7 +34,10 @@ struct job {
 	int64_t since;
 	enum mxguard_place place;
 	enum mxg_path list; /* MXG_PATHS: none */
-	bool json, csv, all_folders;
+	bool json, csv, all_folders, doveadm, all_users;
+	const char *users[USERS_MAX];
+	size_t user_count;
+	bool unread; /* doveadm could not read all of it */
 	struct mxg_queue queue;
 	struct mxg_scan_rules rules;
 	struct mxg_progress progress;
@@ -78,6 +83,12 @@ static const struct mxg_option options[] = {
 	  .field = offsetof(struct job, place), .words = mxg_option_places },
 	{ 0, "all-folders", NULL, "also Sent, Drafts and other folders of one's own mail", .kind = MXG_OPTION_FLAG,
 	  .field = offsetof(struct job, all_folders) },
+	{ 0, "doveadm", NULL, "instead of PATH: mail as Dovecot reads it, also sdbox and mdbox",
+	  .kind = MXG_OPTION_FLAG, .field = offsetof(struct job, doveadm) },
+	{ 'u', "user", "USER", "with --doveadm: this user's; may be given several times", .kind = MXG_OPTION_LIST,
+	  .field = offsetof(struct job, users), .max = USERS_MAX, .count = offsetof(struct job, user_count) },
+	{ 'A', "all-users", NULL, "with --doveadm: that of all users (default)", .kind = MXG_OPTION_FLAG,
+	  .field = offsetof(struct job, all_users) },
 	{ 0, "list", "PATH",
 	  "list the messages that came so, one a line, and no figures:\ngateway, direct, unknown, local, "
 	  "authenticated or exempt",
@@ -93,7 +104,7 @@ static const struct mxg_option options[] = {
 };
 
 const struct mxg_usage usage_scan = {
-	.synopsis = "[-c CONF] [OPTION]… PATH…",
+	.synopsis = "[-c CONF] [OPTION]… PATH… | --doveadm [-u USER | -A]",
 	.about = "Counts how the messages below PATH came: through gateways, directly, locally. Reads only.\n"
 		 "PATH is a Maildir or a tree of them, a folder of messages, an mbox file, a message, or -\n"
 		 "for a list of names on standard input, one a line. Old mail is judged by the gateways of\n"
@@ -101,7 +112,7 @@ const struct mxg_usage usage_scan = {
 	.options = options,
 	.count = sizeof(options) / sizeof(options[0]),
 	.after = "Interrupting it prints what is known so far. Exit status: 0, 64 wrong use, 66 nothing could\n"
-		 "be read, 73 the page could not be written, 78 configuration.\n"
+		 "be read, or not all by doveadm, 73 the page could not be written, 78 configuration.\n"
 		 "Example: mxguard scan --since 2026-01-01 --html report.html /var/vmail",
 	.arguments = MXG_ARGUMENTS_FILES,
 };
@@ -117,7 +128,12 @@ static int read_options(struct job *job, int argc, char **argv)
 	int status = mxg_read_options(&usage_scan, argc, argv, job);
 	if (status != 0)
 		return status;
-	if (optind == argc)
+	if (job->doveadm && (optind < argc || (job->all_users && job->user_count > 0)))
+		return mxg_wrong_use("mxguard scan",
+				     "--doveadm, -u and -A: neither PATH beside them nor both of -u and -A");
+	if (!job->doveadm && (job->all_users || job->user_count > 0))
+		return mxg_wrong_use("mxguard scan", "-u and -A are for --doveadm");
+	if (!job->doveadm && optind == argc)
 		return mxg_wrong_use("mxguard scan", "a PATH is missing");
 	if (job->csv && (job->json || job->list != MXG_PATHS))
 		return mxg_wrong_use("mxguard scan", "--csv excludes --json and --list");
@@ -147,6 +163,30 @@ static void *work(void *argument)
 			mxg_scan_reader_file(reader, batch.paths[i]);
 	mxg_scan_reader_free(reader);
 	return NULL;
+}
+
+static void show_done(void *context)
+{
+	struct job *job = context;
+	mxg_progress_show(&job->progress, (size_t)atomic_load(&job->done));
+}
+
+/* Dovecot reads one user after the other, and what it says is judged faster than that: one thread does. */
+static bool scan_doveadm(struct job *job, struct mxg_tally *sum)
+{
+	struct mxg_doveadm_rules rules = { .all_folders = job->all_folders,
+					   .since = job->since,
+					   .stop = &stopped,
+					   .done = show_done,
+					   .context = job };
+	struct mxg_scan_reader *reader = mxg_scan_reader_new(&job->rules, sum);
+	bool all = job->user_count == 0;
+	for (size_t i = 0; reader != NULL && i < (all ? 1 : job->user_count) && !atomic_load(&stopped); i++) {
+		rules.user = all ? NULL : job->users[i];
+		job->unread |= !mxg_scan_doveadm(reader, sum, &rules);
+	}
+	mxg_scan_reader_free(reader);
+	return reader != NULL;
 }
 
 static void count_path(void *context, const char *path)
@@ -261,7 +301,7 @@ static int tell(const struct job *job, struct mxg_tally *sum)
 		mxg_report_people(&report, stdout);
 	if (job->html != NULL && !write_page(&report, job->html))
 		return EX_CANTCREAT;
-	return sum->messages == 0 && sum->failed > 0 ? EX_NOINPUT : 0;
+	return job->unread || (sum->messages == 0 && sum->failed > 0) ? EX_NOINPUT : 0;
 }
 
 static void forget(struct job *job, struct mxg_tally *sum)
@@ -271,9 +311,21 @@ static void forget(struct job *job, struct mxg_tally *sum)
 	free(sum);
 }
 
-static int scan(struct job *job, char **paths, int count)
+static bool scan_paths(struct job *job, char **paths, int count, struct mxg_tally *sum)
 {
 	struct worker workers[WORKERS_MAX] = { 0 };
+	start_workers(job, workers);
+	if (any_started(job, workers)) {
+		if (mxg_is_terminal(stderr))
+			walk_all(job, paths, count, sum, count_path);
+		walk_all(job, paths, count, sum, queue_path);
+	}
+	mxg_queue_close(&job->queue);
+	return gather(job, workers, sum);
+}
+
+static int scan(struct job *job, char **paths, int count)
+{
 	struct mxg_tally *sum = calloc(1, sizeof(*sum));
 	job->rules.domains = mxg_scan_domains_new();
 	job->rules.listing = mxg_listing_new(job->list, job->json, stdout);
@@ -282,15 +334,8 @@ static int scan(struct job *job, char **paths, int count)
 		forget(job, sum);
 		return EX_TEMPFAIL;
 	}
-	start_workers(job, workers);
-	if (any_started(job, workers)) {
-		mxg_progress_begin(&job->progress, "scan", "messages", 0);
-		if (mxg_is_terminal(stderr))
-			walk_all(job, paths, count, sum, count_path);
-		walk_all(job, paths, count, sum, queue_path);
-	}
-	mxg_queue_close(&job->queue);
-	bool complete = gather(job, workers, sum);
+	mxg_progress_begin(&job->progress, "scan", "messages", 0);
+	bool complete = job->doveadm ? scan_doveadm(job, sum) : scan_paths(job, paths, count, sum);
 	mxg_progress_clear(&job->progress);
 	if (!complete)
 		fputs("mxguard scan: out of memory: the figures are incomplete\n", stderr);

@@ -14,9 +14,11 @@
 	int cmd_##NAME(int argc, char **argv); \
 	extern const struct mxg_usage usage_##NAME
 
+MXG_COMMAND(audit);
 MXG_COMMAND(check);
 MXG_COMMAND(trace);
 MXG_COMMAND(suggest);
+MXG_COMMAND(setup);
 MXG_COMMAND(report);
 MXG_COMMAND(scan);
 MXG_COMMAND(refresh);

@@ -9,6 +9,7 @@
 
 #include "snapshot/format.h"
 #include "snapshot/snapshot.h"
+#include "system/error_text.h"
 
 static bool add_range(int fd, struct mxg_checksum *sum, uint64_t at, uint64_t end)
 {
@@ -42,9 +43,8 @@ static bool refuse(char *why, size_t size, const char *text)
 
 static bool refuse_errno(char *why, size_t size)
 {
-	char text[128];
 	int error = errno;
-	return refuse(why, size, error == 0 ? "is torn: it ends too early" : strerror_r(error, text, sizeof(text)));
+	return refuse(why, size, error == 0 ? "is torn: it ends too early" : mxg_error_text(error));
 }
 
 static void take_header(struct mxg_snapshot_file *out, const uint8_t *h)

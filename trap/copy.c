@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "system/nameless.h"
 #include "trap/name.h"
 #include "trap/quota.h"
 #include "trap/store.h"
@@ -33,8 +34,8 @@ struct mxg_trap_copy {
 static bool open_file(struct mxg_trap_copy *c)
 {
 	int tmp = c->folder.parts[MXG_TRAP_TMP];
-	if (access("/proc/self/fd", X_OK) == 0)
-		c->fd = openat(c->folder.parts[MXG_TRAP_NEW], ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	if (mxg_nameless_can_be_named())
+		c->fd = mxg_nameless_file(c->folder.parts[MXG_TRAP_NEW], ".", O_WRONLY);
 	for (int i = 0; c->fd < 0 && i < NAME_TRIES; i++) {
 		mxg_trap_name_make(c->temporary, 0);
 		c->fd = openat(tmp, c->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -159,13 +160,11 @@ void mxg_trap_discard(struct mxg_trap_copy *c)
 /* Under its own name, which nobody has yet. */
 static bool give_name(struct mxg_trap_copy *c, char name[MXG_TRAP_NAME_MAX])
 {
-	char path[32];
 	int to = c->folder.parts[MXG_TRAP_NEW], tmp = c->folder.parts[MXG_TRAP_TMP];
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", c->fd);
 	for (int i = 0; i < NAME_TRIES; i++) {
 		mxg_trap_name_make(name, c->written);
 		int linked = c->temporary[0] != '\0' ? linkat(tmp, c->temporary, to, name, 0)
-						     : linkat(AT_FDCWD, path, to, name, AT_SYMLINK_FOLLOW);
+						     : mxg_nameless_name(c->fd, to, name);
 		if (linked == 0 || errno != EEXIST)
 			return linked == 0;
 	}

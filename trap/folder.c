@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "system/error_text.h"
+
 #define PATH_MOST 4096u
 #define FOLDER (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
@@ -28,7 +30,7 @@ bool mxg_trap_broken(struct mxg_trap_result *result, const char *format, ...)
 	int n = vsnprintf(result->why, sizeof(result->why), format, args);
 	va_end(args);
 	if (error != 0 && n >= 0 && (size_t)n < sizeof(result->why))
-		snprintf(result->why + n, sizeof(result->why) - (size_t)n, ": %s", strerrordesc_np(error));
+		snprintf(result->why + n, sizeof(result->why) - (size_t)n, ": %s", mxg_error_text(error));
 	return false;
 }
 

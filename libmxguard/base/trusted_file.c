@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "mxguard.h"
+#include "system/error_text.h"
 
 #define PATH_MOST 4096u
 
@@ -48,7 +49,7 @@ static int refuse_open(int error, char why[MXG_TRUSTED_WHY_MAX])
 	default:
 		/* the plain strerror() is the locale's, and not safe in threads */
 		return refuse(MXGUARD_ERROR_IO, why, "found a file that cannot be read (%s); expected a readable one",
-			      strerrordesc_np(error));
+			      mxg_error_text(error));
 	}
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/ascii.h"
+#include "dns/unpack.h"
 
 #define EDNS_PAYLOAD 1232 /* what passes every path unfragmented */
 #define CHAIN_MAX 8
@@ -51,13 +52,20 @@ struct reader {
 	struct mxg_name owner; /* the end of the CNAME chain so far */
 	uint32_t ttl;
 	unsigned chain;
+	bool sts; /* the question is for an MTA-STS record */
 };
+
+#if defined(__GLIBC__) && !defined(MXG_PORTABLE)
+#define unpack ns_name_unpack
+#else
+#define unpack mxg_name_unpack
+#endif
 
 /* A name at *p that must end within `end`; moves *p behind it. */
 static bool take_name(const struct reader *r, const uint8_t **p, const uint8_t *end, struct mxg_name *out)
 {
 	uint8_t wire[NS_MAXCDNAME];
-	int used = ns_name_unpack(ns_msg_base(r->msg), end, *p, wire, sizeof(wire));
+	int used = unpack(ns_msg_base(r->msg), end, *p, wire, sizeof(wire));
 	if (used < 0)
 		return false;
 	size_t len = 0;
@@ -149,7 +157,7 @@ static bool add_address(struct mxg_rrset *set, const struct record *rec, size_t 
 
 static bool add_name(const struct reader *r, struct mxg_rrset *set, const struct record *rec, size_t before)
 {
-	uint8_t item[2 + 255];
+	uint8_t item[6 + 255];
 	struct mxg_name name;
 	if (rec->len <= before || !whole_name(r, rec->data + before, rec->len - before, &name))
 		return false;
@@ -181,14 +189,28 @@ static size_t join_strings(const uint8_t *data, size_t len, uint8_t *out, size_t
 	return used;
 }
 
-static bool add_text(struct mxg_rrset *set, const struct record *rec)
+/* RFC 8461 §3.1 */
+static bool is_sts(const struct reader *r, const char *text, size_t len)
+{
+	return r->sts && len >= 7 && memcmp(text, "v=STSv1", 7) == 0;
+}
+
+static bool asks_for_sts(const struct mxg_question *question)
+{
+	static const uint8_t label[] = "\x08_mta-sts";
+	return question->name.len > sizeof(label) && memcmp(question->name.wire, label, sizeof(label) - 1) == 0;
+}
+
+static bool add_text(const struct reader *r, struct mxg_rrset *set, const struct record *rec)
 {
 	uint8_t text[MXG_RRSET_MAX];
 	size_t total;
 	if (!measure_strings(rec->data, rec->len, &total))
 		return false;
 	size_t len = join_strings(rec->data, rec->len, text, sizeof(text));
-	return !is_spf((const char *)text, len) || (total == len && add_item(set, text, len));
+	if (!is_spf((const char *)text, len) && !is_sts(r, (const char *)text, len))
+		return true;
+	return total == len && add_item(set, text, len);
 }
 
 static bool add_record(const struct reader *r, struct mxg_rrset *set, const struct record *rec)
@@ -202,8 +224,12 @@ static bool add_record(const struct reader *r, struct mxg_rrset *set, const stru
 		return add_name(r, set, rec, 2);
 	case MXG_DNS_PTR:
 		return add_name(r, set, rec, 0);
+	case MXG_DNS_SRV:
+		return add_name(r, set, rec, 6);
+	case MXG_DNS_TLSA: /* RFC 6698 §2.1: three numbers, then the data */
+		return rec->len > 3 && add_item(set, rec->data, rec->len);
 	case MXG_DNS_TXT:
-		return add_text(set, rec);
+		return add_text(r, set, rec);
 	default:
 		return false;
 	}
@@ -366,7 +392,7 @@ static bool is_reply(struct reader *r, const struct mxg_question *question)
 
 bool mxg_dns_reply_parse(struct mxg_reply *out, const struct mxg_question *question, const uint8_t *reply, size_t len)
 {
-	struct reader r = { .owner = question->name, .ttl = 0x7fffffff };
+	struct reader r = { .owner = question->name, .ttl = 0x7fffffff, .sts = asks_for_sts(question) };
 	struct rest rest;
 	*out = (struct mxg_reply){ 0 };
 	if (len < 12 || len > 65535 || ns_initparse(reply, (int)len, &r.msg) < 0 || !is_reply(&r, question) ||
@@ -431,6 +457,10 @@ const char *mxg_dns_type_name(uint16_t type)
 		return "TXT";
 	case MXG_DNS_PTR:
 		return "PTR";
+	case MXG_DNS_SRV:
+		return "SRV";
+	case MXG_DNS_TLSA:
+		return "TLSA";
 	default:
 		return "?";
 	}

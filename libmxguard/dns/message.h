@@ -11,7 +11,9 @@ enum mxg_dns_type {
 	MXG_DNS_PTR = 12,
 	MXG_DNS_MX = 15,
 	MXG_DNS_TXT = 16,
-	MXG_DNS_AAAA = 28
+	MXG_DNS_AAAA = 28,
+	MXG_DNS_SRV = 33,
+	MXG_DNS_TLSA = 52
 };
 
 struct mxg_question {
@@ -47,6 +49,8 @@ enum mxg_dns_failure {
  *   uncompressed wire name; PTR such a name; TXT the record's character-strings
  *   concatenated (RFC 7208 §3.3), and only records that begin "v=spf1" in any
  *   case followed by a space or the end (§4.5): the others prove nothing to us.
+ *   Below the label _mta-sts also those that begin "v=STSv1" (RFC 8461 §3.1);
+ *   SRV priority, weight, port (2 bytes each) and the target; TLSA as it came.
  * Order is the reply's. The same form stands in the snapshot.
  */
 struct mxg_rrset {

@@ -12,6 +12,7 @@
 #include "base/neuter.h"
 #include "policy/policy.h"
 #include "base/trusted_file.h"
+#include "system/error_text.h"
 
 #define FILE_MOST (256u * 1024u * 1024u)
 #define LINE_MOST 1024u
@@ -158,7 +159,7 @@ int mxg_domains_next(struct mxg_domains_reader *r, const char **domain, char *me
 		return len == sizeof(r->bytes) && !pass_rest(r) ? MXGUARD_ERROR_IO : MXGUARD_ERROR_CONFIG;
 	}
 	if (got < 0 && size > 0)
-		snprintf(message, size, "%s: cannot be read: %s", r->path, strerrordesc_np(errno));
+		snprintf(message, size, "%s: cannot be read: %s", r->path, mxg_error_text(errno));
 	return got == 0 ? 0 : MXGUARD_ERROR_IO;
 }
 

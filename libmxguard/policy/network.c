@@ -7,6 +7,7 @@
 
 #include "base/host.h"
 #include "policy/build.h"
+#include "system/error_text.h"
 
 #define SERVERS_MOST 16
 #define SERVER_TEXT_MAX (MXG_ADDRESS_TEXT_MAX + 9) /* [address]:65535, */
@@ -114,7 +115,7 @@ static bool default_self(struct mxg_policy_build *b)
 		if (errno == ENOMEM)
 			return mxg_build_no_memory(b);
 		mxg_build_warn(b, NULL, "self: the interfaces' addresses cannot be read (%s): set self",
-			       strerrordesc_np(errno));
+			       mxg_error_text(errno));
 		return b->error == MXGUARD_ERROR_NONE;
 	}
 	self->items = mxg_build_take(b, count, sizeof(*self->items));

@@ -12,6 +12,7 @@
 
 #include "policy/policy.h"
 #include "snapshot/internal.h"
+#include "system/error_text.h"
 
 static int complain(char *message, size_t size, int error, const char *path, const char *what)
 {
@@ -23,14 +24,13 @@ static int complain(char *message, size_t size, int error, const char *path, con
 static int complain_errno(char *message, size_t size, const char *path)
 {
 	int saved = errno;
-	char text[128], what[256];
-	const char *why = strerror_r(saved, text, sizeof(text));
+	char what[256];
 	if (saved == ENOENT)
 		snprintf(what, sizeof(what), "there is no snapshot (mxguard refresh writes one)");
 	else if (saved == ELOOP)
 		snprintf(what, sizeof(what), "is a symbolic link: not trusted");
 	else
-		snprintf(what, sizeof(what), "%s", why);
+		snprintf(what, sizeof(what), "%s", mxg_error_text(saved));
 	complain(message, size, MXGUARD_ERROR_IO, path, what);
 	errno = saved;
 	return saved == ELOOP ? MXGUARD_ERROR_UNTRUSTED : MXGUARD_ERROR_IO;

@@ -15,7 +15,7 @@ import pytest
 from mxg import build
 
 FOLDER = build.command().parent / "completion"
-SECTIONS = {"doctor": 8, "milter": 8, "policy": 8, "refresh": 8, "report": 8, "smtpd-filter": 8, "trap": 8}
+SECTIONS = {"audit": 8, "doctor": 8, "milter": 8, "policy": 8, "refresh": 8, "report": 8, "smtpd-filter": 8, "trap": 8}
 
 
 def commands() -> list[str]:

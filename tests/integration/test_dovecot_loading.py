@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from mxg import smtp
-from mxg.dovecot import PASSWORD, version
+from mxg import build, smtp
+from mxg.dovecot import PASSWORD, own_modules, version
 from mxg.dns_script import answer, delayed
 from mxg.process import program, run
 from test_dovecot_async import MANY
@@ -64,6 +64,40 @@ def test_without_its_settings_module(server):
         pytest.skip("2.3 has no settings modules")
     with pytest.raises(AssertionError, match="Unknown setting"):
         server(settings_module=False)
+
+
+LINES = "protocol lmtp {\n  mail_plugins {\n    mxguard = yes\n  }\n}\n"  # the block of the manual: no setting of ours
+
+
+def imap_works():
+    client = imaplib.IMAP4("192.0.2.1")
+    assert client.login(USER, PASSWORD)[0] == "OK"
+    client.logout()
+
+
+def test_the_manuals_block_without_the_settings_module(dovecot):
+    """2.4: no line of it needs that file. LMTP defers, and IMAP goes on."""
+    if version() < (2, 4):
+        pytest.skip("2.3 has no settings modules")
+    dovecot(place_mxguard=True, settings_module=False, imap=[("192.0.2.1", 143)], extra=LINES, users={USER: {}})
+    imap_works()
+    assert set(smtp.deliver(LMTP, USER, source=GATEWAY).codes.values()) == {451}
+
+
+def test_settings_module_of_another_version(dovecot, tmp_path):
+    """2.4: nothing starts, IMAP neither, whatever dovecot.conf says; out of the way, it does."""
+    if version() < (2, 4):
+        pytest.skip("2.3 has no settings modules")
+    module = build.settings_modules()[0]
+    wrong = tmp_path / module.name
+    data = module.read_bytes()
+    wrong.write_bytes(re.sub(rb"2\.4\.ABIv", rb"1.0.ABIv", data))
+    assert wrong.read_bytes() != data
+    with pytest.raises(AssertionError):
+        dovecot(place_mxguard=True, imap=[("192.0.2.1", 143)], users={USER: {}},
+                files={str(own_modules() / "settings" / module.name): wrong})
+    dovecot(imap=[("192.0.2.1", 143)], users={USER: {}})
+    imap_works()
 
 
 # valgrind

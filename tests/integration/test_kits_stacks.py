@@ -9,6 +9,7 @@ import re
 import pytest
 
 from mxg import build, smtp
+from mxg.dns_script import answer
 from mxg.process import Daemon, listening_unix, run, wait_until
 
 CONTRIB = build.ROOT / "contrib"
@@ -120,12 +121,14 @@ def test_compose(name, server):
 
 
 def test_the_entrypoint_refreshes_again_and_again(folder, stack, scripted_dns, mxguard_config):
+    scripted_dns.set("example.test", "MX", answer("10 gw.example.test."))
+    scripted_dns.set("gw.example.test", "A", answer(GATEWAY))
     config = mxguard_config({"state_dir": str(folder / "state"), "domains": ["example.test"],
                              "dns": {"servers": [scripted_dns.server], "timeout": "1s"}, "gateways": ({"name": "mx", "allow": "mx"},)})
     environment = {"PATH": f"{build.command().parent}:{os.environ['PATH']}", "MXGUARD_INTERVAL": "0.2"}
     daemon = Daemon([str(CONTRIB / "container" / "entrypoint"), "refresh", "-c", str(config)], folder / "refresh.log", environment)
-    daemon.start(lambda: (folder / "state" / "snapshot").exists(), "a snapshot")
+    daemon.start(lambda: (folder / "state" / "snapshot.cdb").exists(), "a snapshot")
     stack.callback(daemon.stop)
-    first = (folder / "state" / "snapshot").stat().st_ino
-    wait_until(lambda: (folder / "state" / "snapshot").stat().st_ino != first, "another snapshot")
+    first = (folder / "state" / "snapshot.cdb").stat().st_mtime_ns
+    wait_until(lambda: (folder / "state" / "snapshot.cdb").stat().st_mtime_ns != first, "another snapshot")
     assert daemon.stop() == 0

@@ -219,6 +219,54 @@ def test_the_same_words_twice_in_a_second_are_two():
         assert found["decisions"] == 4 and set(found["reasons"]) <= {"gateway-match", "peer-not-a-gateway"}
 
 
+def nasty(seed, lines=24000):
+    """More than the pieces that are read at once: years that turn, in both directions, and lines of every kind about the
+    places where one piece ends and the next begins."""
+    pick = random.Random(seed)
+    when, out = calendar.timegm((2025, 6, 1, 0, 0, 0)), []
+    for number in range(lines):
+        when += pick.choice((0, 0, 1, 2, 40, 900)) if pick.random() < 0.999 else pick.choice((-400 * DAY, 120 * DAY, -30, 200 * DAY))
+        verdict = pick.choice(("authorized", "authorized", "direct", "unknown"))
+        text = words(verdict, f"203.0.113.{pick.randrange(250)}", f"s{pick.randrange(400)}@b.example",
+                     f"u{pick.randrange(50)}@{pick.choice(('D', 'd'))}{pick.randrange(40)}.example", ident=f"{number % 9000:X}",
+                     origin=pick.choice(("-", "203.0.113.9")))
+        kind = pick.random()
+        if kind < 0.6:
+            out.append(bsd(when, text, host=f"mail{pick.randrange(2)}"))
+        elif kind < 0.7:
+            out.append(time.strftime("%Y-%m-%dT%H:%M:%S.123456+01:00", time.gmtime(when)) + f" mail mxguard[7]: {text}\n")
+        elif kind < 0.8:
+            out.append(bsd(when, "connect from unknown[203.0.113.7]", tag="postfix/smtpd[9]"))
+        elif kind < 0.85:
+            out.append(json.dumps({"message": text, "timestamp": time.strftime("%b %d %H:%M:%S", time.gmtime(when)),
+                                   "appname": "mxguard"}) + "\n")
+        elif kind < 0.9:
+            out.append(bsd(when, text)[:pick.randrange(300)] + "\n")
+        elif kind < 0.97 and len(out) > 3000:
+            out.extend(out[-pick.randrange(1, 40):])
+        else:
+            out.append("x" * pick.choice((30, 3000, 70000 if pick.random() < 0.02 else 500, 200000 if pick.random() < 0.02 else 9))
+                       + pick.choice(("\n", "\r\n", " \n")))
+    return "".join(out)[:-pick.randrange(20)]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_however_many_threads_read_the_report_is_the_same(folder, seed):
+    """One processor takes piece after piece; several take them as they come. Through a pipe pieces are the same."""
+    path, arguments = folder / "log", ("--no-dns", "--changed", "d1.example=2025-09-01")
+    path.write_text(nasty(seed))
+    os.utime(path, (AT, AT))
+    found = report(*arguments, path)
+    one = subprocess.run(["taskset", "-c", str(min(os.sched_getaffinity(0))), str(build.command()), "report", "--json",
+                          *arguments, str(path)], capture_output=True, check=True, env=os.environ | {"TZ": "UTC"}).stdout
+    assert json.loads(one) == found
+    assert all(report(*arguments, path) == found for _ in range(3))
+    assert found["decisions"] > 15000 and found["unread"] > 100 and found["duplicates"] > 0 and len(found["domains"]) == 40
+    rest = subprocess.run([str(build.command()), "report", "--json", *arguments, "--since", "2025-07-01", str(path)],
+                          capture_output=True, check=True, env=os.environ | {"TZ": "UTC"}).stdout
+    assert 0 < json.loads(rest)["decisions"] < found["decisions"]
+
+
 def test_several_hosts_are_not_taken_for_one():
     data = "".join(bsd(AT, words(), host=host) for host in ("mail1", "mail2"))
     assert report("-", data=data)["decisions"] == 2

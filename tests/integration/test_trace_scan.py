@@ -251,15 +251,16 @@ def test_html_page(store, folder, mxguard_config):
     result = mxguard("scan", "-c", mxguard_config(CONFIG), "--html", page, store)
     assert result.returncode == 0
     text = page.read_text()
-    assert "<svg" in text and SPAMMER in text and "3 (30.0&nbsp;%)" in text
-    assert not re.search(r"<script|https?://|src=|@import|url\(", text)
+    assert SPAMMER in text and "Of 10 messages, 3 (30.0 %) were delivered past the filters" in text
+    assert not re.search(r"https?://(?!www\.w3\.org/)|src=|@import|url\((?!#fill-)", text)
 
 
 def test_names_are_escaped_in_the_page(folder, mxguard_config):
     (folder / "m" / "new").mkdir(parents=True)
     (folder / "m" / "new" / "1.<script>alert(1)<script>").write_text(message(hop(SPAMMER)))
     mxguard("scan", "-c", mxguard_config(CONFIG), "--html", folder / "p.html", folder / "m")
-    assert "<script" not in (folder / "p.html").read_text()
+    text = (folder / "p.html").read_text()
+    assert text.count("<script") == 2 and "\\u003cscript\\u003ealert(1)" in text
 
 
 def test_csv(store, mxguard_config):

@@ -76,3 +76,22 @@ def test_the_life_of_the_packages(suite):
     if done.returncode == 77:
         pytest.skip(done.stdout.strip())
     assert done.returncode == 0 and "every step was as promised" in done.stdout, done.stdout
+
+
+def test_upgrades_under_load(suite):
+    """Postfix with the policy service and the milter, Dovecot with the plugin, and systemd, on a copy of this machine."""
+    if suite.name != HERE:
+        pytest.skip("this machine's Debian is another one")
+    done = script("tests/packages/booted", "tests/packages/upgrade", suite.folder)
+    if done.returncode == 77:
+        pytest.skip(done.stdout.strip())
+    assert done.returncode == 0 and "every step was as promised" in done.stdout, done.stdout
+
+
+@pytest.mark.skipif(not os.environ.get("MXGUARD_SOURCE"), reason="takes minutes; MXGUARD_SOURCE=1 runs it")
+@pytest.mark.parametrize("name", SUITES)
+def test_the_installation_from_source(name):
+    done = script("script/debian", name, "fresh", "tests/packages/source")
+    if done.returncode == 77:
+        pytest.skip(done.stdout.strip())
+    assert done.returncode == 0 and "every step was as promised" in done.stdout, done.stdout

@@ -179,6 +179,26 @@ static void test_names(void **unused)
 	is_broken();
 }
 
+/* Names in SRV records and the bytes of TLSA; what is too short is broken. */
+static void test_services(void **unused)
+{
+	(void)unused;
+	begin(MXG_DNS_SRV, 0x8180);
+	record(0, "q.test", MXG_DNS_SRV, 1, 300, "\0\12\0\1\0\31\4MAIL\300\14", 13);
+	assert_int_equal(parse(), MXG_ANSWER_RECORDS);
+	assert_memory_equal(reply.records.data, "\0\23\0\12\0\1\0\31\4mail\1q\4test\0", 21);
+	begin(MXG_DNS_SRV, 0x8180);
+	record(0, "q.test", MXG_DNS_SRV, 1, 300, "\0\12\0\1\0\31", 6);
+	is_broken();
+	begin(MXG_DNS_TLSA, 0x8180);
+	record(0, "q.test", MXG_DNS_TLSA, 1, 300, "\3\1\1\377", 4);
+	assert_int_equal(parse(), MXG_ANSWER_RECORDS);
+	assert_memory_equal(reply.records.data, "\0\4\3\1\1\377", 6);
+	begin(MXG_DNS_TLSA, 0x8180);
+	record(0, "q.test", MXG_DNS_TLSA, 1, 300, "\3\1\1", 3);
+	is_broken();
+}
+
 static void text(const char *data, size_t len)
 {
 	record(0, "q.test", MXG_DNS_TXT, 1, 300, data, len);
@@ -438,7 +458,7 @@ int main(void)
 		cmocka_unit_test(test_texts),    cmocka_unit_test(test_restricted), cmocka_unit_test(test_large_text),
 		cmocka_unit_test(test_chain),    cmocka_unit_test(test_negative),   cmocka_unit_test(test_failures),
 		cmocka_unit_test(test_question), cmocka_unit_test(test_cut),        cmocka_unit_test(test_many),
-		cmocka_unit_test(test_rrset),
+		cmocka_unit_test(test_rrset),    cmocka_unit_test(test_services),
 	};
 	return cmocka_run_group_tests(tests, NULL, drop);
 }

@@ -57,25 +57,10 @@ static bool is_empty(const char *main, const char *name)
 	return empty;
 }
 
-/* As Postfix itself makes it of compatibility_level. */
-static char *expanded(const struct mxg_doctor *d, const char *name)
-{
-	const char *argv[7] = { "postconf", "-xh" };
-	size_t n = 2;
-	if (d->postfix != NULL) {
-		argv[n++] = "-c";
-		argv[n++] = d->postfix;
-	}
-	argv[n] = name;
-	char *value = mxg_program_output(argv);
-	if (value != NULL)
-		value[strcspn(value, "\n")] = '\0';
-	return value;
-}
-
 static void check_digest(struct mxg_doctor *d, const struct wanted *wanted)
 {
-	char *digest = expanded(d, "smtpd_tls_fingerprint_digest");
+	/* as Postfix itself makes it of compatibility_level */
+	char *digest = mxg_program_postfix_value(d->postfix, "smtpd_tls_fingerprint_digest");
 	if (digest != NULL && strcasecmp(digest, "sha256") != 0)
 		warn(d, "certificate-digest", "in main.cf: smtpd_tls_fingerprint_digest = sha256", wanted,
 		     "and Postfix tells fingerprints that are no SHA-256: the entry matches nothing");

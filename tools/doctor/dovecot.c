@@ -9,22 +9,7 @@
 
 static char *ask(const struct mxg_doctor *d, const char *protocol, const char *setting)
 {
-	const char *argv[9] = { "doveconf" };
-	size_t n = 1;
-	if (d->dovecot != NULL) {
-		argv[n++] = "-c";
-		argv[n++] = d->dovecot;
-	}
-	if (protocol != NULL) {
-		argv[n++] = "-f";
-		argv[n++] = protocol;
-	}
-	argv[n++] = "-h";
-	argv[n] = setting;
-	char *text = mxg_program_output(argv);
-	if (text != NULL)
-		text[strcspn(text, "\n")] = '\0';
-	return text;
+	return mxg_program_dovecot_value(d->dovecot, protocol, setting);
 }
 
 struct network_list {
@@ -79,11 +64,11 @@ static void check_plugin(struct mxg_doctor *d, const char *protocol, const char 
 	if (loaded)
 		mxg_doctor_certificate_queued(d, who);
 	else if (plugins != NULL)
-		mxg_finding_add(
-			&d->findings, MXG_FINDING_NOTE, "dovecot-plugin",
-			"where this protocol delivers mail, mail_plugins = $mail_plugins mxguard; in Dovecot 2.4 "
-			"mail_plugins { mxguard = yes }",
-			"Dovecot does not load the plugin in protocol %s", name);
+		mxg_finding_add(&d->findings, MXG_FINDING_NOTE, "dovecot-plugin",
+				mxg_program_dovecot_version(NULL) >= 204
+					? "where this protocol delivers mail, mail_plugins { mxguard = yes }"
+					: "where this protocol delivers mail, mail_plugins = $mail_plugins mxguard",
+				"Dovecot does not load the plugin in protocol %s", name);
 	free(plugins);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "doctor.h"
+#include "mta_domains.h"
 #include "program.h"
 
 struct postfix {
@@ -13,18 +14,6 @@ struct postfix {
 	char *main, *master; /* postconf; postconf -M */
 	const char *setting; /* whose words are looked at */
 };
-
-static char *ask(const struct mxg_doctor *d, const char *option)
-{
-	const char *argv[5] = { "postconf" };
-	size_t n = 1;
-	if (d->postfix != NULL) {
-		argv[n++] = "-c";
-		argv[n++] = d->postfix;
-	}
-	argv[n] = option;
-	return mxg_program_output(argv);
-}
 
 /* "SUBJECT rest of the sentence" */
 static void add(struct postfix *p, enum mxg_finding_level level, const char *check, const char *advice,
@@ -95,18 +84,6 @@ static void check_master(struct postfix *p)
 
 /* ---- trust ------------------------------------------------------------------------------- */
 
-static bool parse_network(const char *word, struct mxg_prefix *out)
-{
-	char text[64];
-	size_t len = 0;
-	for (; *word != '\0' && len < sizeof(text) - 1; word++)
-		if (*word != '[' && *word != ']')
-			text[len++] = *word;
-	text[len] = '\0';
-	enum mxg_prefix_error error = mxg_prefix_parse(out, text, len);
-	return error == MXG_PREFIX_OK || error == MXG_PREFIX_HOST_BITS;
-}
-
 static void check_forwarder(void *to, const char *word)
 {
 	struct postfix *p = to;
@@ -115,7 +92,7 @@ static void check_forwarder(void *to, const char *word)
 	snprintf(what, sizeof(what), "%.60s in %.60s", word, p->setting);
 	if (word[0] == '!')
 		return;
-	if (!parse_network(word, &network))
+	if (!mxg_postfix_network(word, &network))
 		add(p, MXG_FINDING_NOTE, "postfix-xforward", "make sure that all of it is internal", what,
 		    "is not an address: what it holds is not known here");
 	else if (!mxg_doctor_covers(&p->doctor->policy->internal, &network))
@@ -129,7 +106,7 @@ static void check_mynetwork(void *to, const char *word)
 	struct mxg_prefix network;
 	if (word[0] == '!')
 		return;
-	if (!parse_network(word, &network)) {
+	if (!mxg_postfix_network(word, &network)) {
 		add(p, MXG_FINDING_NOTE, "postfix-mynetworks", NULL, word,
 		    "in mynetworks is not an address: it is not looked into");
 		return;
@@ -225,7 +202,7 @@ static void check_proxy_interfaces(void *to, const char *word)
 {
 	struct postfix *p = to;
 	struct mxg_prefix address;
-	if (parse_network(word, &address) && !mxg_doctor_covers(&p->doctor->policy->self, &address))
+	if (mxg_postfix_network(word, &address) && !mxg_doctor_covers(&p->doctor->policy->self, &address))
 		add(p, MXG_FINDING_WARNING, "postfix-nat",
 		    "add it to self, and make sure that NAT keeps clients' addresses", word,
 		    "(proxy_interfaces) is this server's address outside a NAT, and is not in self");
@@ -234,8 +211,8 @@ static void check_proxy_interfaces(void *to, const char *word)
 void mxg_doctor_postfix(struct mxg_doctor *d)
 {
 	static const char *const header_checks[] = { "header_checks", "nested_header_checks", "milter_header_checks" };
-	struct postfix p = { .doctor = d, .main = ask(d, NULL) };
-	p.master = p.main == NULL ? NULL : ask(d, "-M");
+	struct postfix p = { .doctor = d, .main = mxg_program_postconf(d->postfix, NULL, NULL) };
+	p.master = p.main == NULL ? NULL : mxg_program_postconf(d->postfix, "-M", NULL);
 	if (p.main == NULL || p.master == NULL) {
 		mxg_finding_add(&d->findings, d->postfix != NULL ? MXG_FINDING_WARNING : MXG_FINDING_NOTE, "postfix",
 				NULL, "Postfix's configuration cannot be read, or it is not installed");

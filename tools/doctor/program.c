@@ -114,6 +114,32 @@ void mxg_program_words(const char *list, void (*word)(void *to, const char *word
 	free(copy);
 }
 
+#define OPTIONS_MOST 8
+
+/* PROGRAM [-c CONFIG] OPTION… */
+static char *ask_with_config(const char *program, const char *config, const char *const *options)
+{
+	const char *argv[OPTIONS_MOST + 4] = { program };
+	size_t n = 1;
+	if (config != NULL) {
+		argv[n++] = "-c";
+		argv[n++] = config;
+	}
+	for (size_t i = 0; options[i] != NULL && i < OPTIONS_MOST; i++)
+		argv[n++] = options[i];
+	return mxg_program_output(argv);
+}
+
+char *mxg_program_postfix(const char *folder, const char *program, const char *const *options)
+{
+	return ask_with_config(program, folder, options);
+}
+
+char *mxg_program_dovecot(const char *config, const char *const *options)
+{
+	return ask_with_config("doveconf", config, options);
+}
+
 char *mxg_program_exim(const char *config, const char *what)
 {
 	static const char *const programs[] = { "exim4", "exim" };
@@ -131,4 +157,48 @@ char *mxg_program_exim(const char *config, const char *what)
 			return output;
 	}
 	return NULL;
+}
+
+/* ---- Postfix --------------------------------------------------------------------------- */
+
+static char *first_line(char *text)
+{
+	if (text != NULL)
+		text[strcspn(text, "\n")] = '\0';
+	return text;
+}
+
+char *mxg_program_postconf(const char *folder, const char *option, const char *name)
+{
+	const char *const options[] = { option != NULL ? option : name, option != NULL ? name : NULL, NULL };
+	return mxg_program_postfix(folder, "postconf", options);
+}
+
+char *mxg_program_postfix_value(const char *folder, const char *name)
+{
+	return first_line(mxg_program_postconf(folder, "-xh", name));
+}
+
+/* ---- Dovecot --------------------------------------------------------------------------- */
+
+char *mxg_program_dovecot_value(const char *config, const char *protocol, const char *name)
+{
+	const char *const all[] = { "-h", name, NULL }, *const one[] = { "-f", protocol, "-h", name, NULL };
+	return first_line(mxg_program_dovecot(config, protocol == NULL ? all : one));
+}
+
+unsigned mxg_program_dovecot_version(char **text)
+{
+	static const char *const argv[] = { "dovecot", "--version", NULL };
+	unsigned major = 0, minor = 0;
+	char *said = first_line(mxg_program_output(argv));
+	if (said != NULL && (sscanf(said, "%3u.%3u", &major, &minor) != 2 || major == 0)) {
+		free(said);
+		said = NULL;
+	}
+	if (text != NULL)
+		*text = said;
+	else
+		free(said);
+	return said == NULL ? 0 : major * 100 + minor;
 }

@@ -11,6 +11,20 @@ char *mxg_program_output(const char *const *argv);
 /* What `exim -bP WHAT` prints; config NULL: Exim's own. */
 char *mxg_program_exim(const char *config, const char *what);
 
+/* What a program of Postfix (postconf, postmap) prints, or doveconf; folder or config NULL: its own. The
+ * options end with NULL. */
+char *mxg_program_postfix(const char *folder, const char *program, const char *const *options);
+char *mxg_program_dovecot(const char *config, const char *const *options);
+/* `postconf OPTION NAME`; folder NULL: Postfix's own, option and name NULL: none. */
+char *mxg_program_postconf(const char *folder, const char *option, const char *name);
+/* One value, as Postfix itself reads it: with $names put in, without the line end. */
+char *mxg_program_postfix_value(const char *folder, const char *name);
+
+/* One value of Dovecot's, without the line end; config NULL: Dovecot's own, protocol NULL: for all. */
+char *mxg_program_dovecot_value(const char *config, const char *protocol, const char *name);
+/* 203, 204 … for the Dovecot that is installed, 0 where none is; *text (free(3) it) what it says of itself. */
+unsigned mxg_program_dovecot_version(char **text);
+
 /* The value of "name = value" in such output, in memory of its own; NULL where it is not there. */
 char *mxg_program_setting(const char *output, const char *name);
 

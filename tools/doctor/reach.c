@@ -4,134 +4,41 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mta_domains.h"
 #include "names.h"
 #include "program.h"
 
-#define NEST_MAX 4 /* tables in files in tables */
+/* ---- Postfix, Exim ------------------------------------------------------------------------- */
 
-/* ---- Postfix ------------------------------------------------------------------------------- */
-
-struct list {
-	struct mxg_names names;
-	int depth;
-};
-
-static void take_word(void *to, const char *word);
-
-/* The keys of a table, by postmap(1). Of an address, user@domain, the domain is not: only what
- * stands alone makes all of a domain local (virtual(5)). */
-static void take_table(struct list *list, const char *table)
+static void add_name(void *to, const char *name)
 {
-	const struct mxg_doctor *d = list->names.doctor;
-	const char *argv[6] = { "postmap" };
-	size_t n = 1;
-	if (d->postfix != NULL) {
-		argv[n++] = "-c";
-		argv[n++] = d->postfix;
-	}
-	argv[n++] = "-s";
-	argv[n] = table;
-	char *output = mxg_program_output(argv), *rest = output, *line;
-	while (output != NULL && (line = strsep(&rest, "\n")) != NULL) {
-		line[strcspn(line, " \t")] = '\0';
-		if (strchr(line, '@') == NULL)
-			mxg_names_add(&list->names, line);
-	}
-	if (output == NULL)
-		mxg_finding_add(&list->names.doctor->findings, MXG_FINDING_NOTE, "postfix-other-names",
-				"postmap -s lists hash, btree, cdb, lmdb and texthash tables; look through it yourself",
-				"the domains in %.200s are not known here", table);
-	free(output);
+	mxg_names_add(to, name);
 }
 
-static void take_file(struct list *list, const char *path)
+static void tell_unread(void *to, const char *table)
 {
-	char line[1024];
-	FILE *file = list->depth < NEST_MAX ? fopen(path, "re") : NULL;
-	if (file == NULL)
-		return;
-	list->depth++;
-	while (fgets(line, sizeof(line), file) != NULL)
-		if (line[0] != '#')
-			mxg_program_words(line, take_word, list);
-	list->depth--;
-	fclose(file);
-}
-
-/* A pattern of domain_list: a name, !name, /file, type:table (postconf(5)). */
-static void take_word(void *to, const char *word)
-{
-	struct list *list = to;
-	if (word[0] == '!')
-		return;
-	if (word[0] == '/')
-		take_file(list, word);
-	else if (strchr(word, ':') != NULL)
-		take_table(list, word);
-	else
-		mxg_names_add(&list->names, word);
+	struct mxg_names *names = to;
+	mxg_finding_add(&names->doctor->findings, MXG_FINDING_NOTE, "postfix-other-names",
+			"postmap -s lists hash, btree, cdb, lmdb and texthash tables; look through it yourself",
+			"the domains in %.200s are not known here", table);
 }
 
 static void check_postfix(struct mxg_doctor *d, const char *setting)
 {
-	struct list list = { .names.doctor = d };
-	const char *argv[7] = { "postconf" };
+	struct mxg_names names = { .doctor = d };
+	const struct mxg_domain_sink sink = { add_name, tell_unread, &names };
 	char where[64];
-	size_t n = 1;
-	if (d->postfix != NULL) {
-		argv[n++] = "-c";
-		argv[n++] = d->postfix;
-	}
-	argv[n++] = "-x"; /* $myhostname and the like are put in */
-	argv[n++] = "-h";
-	argv[n] = setting;
-	char *value = mxg_program_output(argv);
-	if (value != NULL)
-		mxg_program_words(value, take_word, &list);
+	mxg_postfix_domains(d->postfix, setting, &sink);
 	snprintf(where, sizeof(where), "Postfix (%s)", setting);
-	mxg_names_tell(&list.names, "postfix-other-names", where);
-	free(value);
+	mxg_names_tell(&names, "postfix-other-names", where);
 }
 
-/* ---- Exim ---------------------------------------------------------------------------------- */
-
-struct exim_list {
-	struct mxg_names names;
-	char *hostname;
-};
-
-static void take_exim_item(struct exim_list *list, char *item)
-{
-	item += strspn(item, " \t");
-	item[strcspn(item, " \t")] = '\0';
-	if (strcmp(item, "@") == 0 && list->hostname != NULL)
-		mxg_names_add(&list->names, list->hostname);
-	else if (strcmp(item, "@[]") != 0 && item[0] != '!')
-		mxg_names_add(&list->names, item); /* lookups and patterns are no names */
-}
-
-/* "domainlist local_domains = @ : localhost", or with another separator "<; @ ; localhost". */
 static void check_exim(struct mxg_doctor *d)
 {
-	struct exim_list list = { .names.doctor = d };
-	char *output = mxg_program_exim(d->exim, "+local_domains"), *name = NULL, *value = NULL, *item;
-	char separator[2] = ":";
-	if (output != NULL)
-		value = mxg_program_setting(output, "domainlist local_domains");
-	if (value != NULL && (name = mxg_program_exim(d->exim, "primary_hostname")) != NULL)
-		list.hostname = mxg_program_setting(name, "primary_hostname");
-	char *rest = value;
-	if (value != NULL && value[0] == '<' && value[1] != '\0') {
-		separator[0] = value[1];
-		rest = value + 2;
-	}
-	while (value != NULL && (item = strsep(&rest, separator)) != NULL)
-		take_exim_item(&list, item);
-	mxg_names_tell(&list.names, "exim-other-names", "Exim (local_domains)");
-	free(list.hostname);
-	free(name);
-	free(value);
-	free(output);
+	struct mxg_names names = { .doctor = d };
+	const struct mxg_domain_sink sink = { add_name, NULL, &names };
+	mxg_exim_domains(d->exim, &sink);
+	mxg_names_tell(&names, "exim-other-names", "Exim (local_domains)");
 }
 
 /* ---- Dovecot ------------------------------------------------------------------------------- */
@@ -172,11 +79,14 @@ static void tell_username_format(struct mxg_doctor *d, const char *format)
 {
 	const struct mxguard_policy *policy = d->policy;
 	const char *stricter = mxg_names_stricter(policy, policy->rulesets[0].mode);
+	const char *keep = mxg_program_dovecot_version(NULL) >= 204
+				   ? "let mode be the strictest one and give single domains a milder one, or keep the "
+				     "domain: auth_username_format = %{user | lower}"
+				   : "let mode be the strictest one and give single domains a milder one, or keep the "
+				     "domain: auth_username_format = %Lu";
 	if (stricter != NULL)
 		mxg_finding_add(
-			&d->findings, MXG_FINDING_ERROR, "dovecot-username-format",
-			"let mode be the strictest one and give single domains a milder one, or keep the domain: "
-			"auth_username_format = %Lu",
+			&d->findings, MXG_FINDING_ERROR, "dovecot-username-format", keep,
 			"Dovecot's auth_username_format (%.60s) leaves the domain out: alice@ any domain is the "
 			"mailbox of alice@%s too, and takes the mode of the whole, %s",
 			format, stricter, mxguard_mode_name(policy->rulesets[0].mode));
@@ -197,17 +107,7 @@ static void tell_username_format(struct mxg_doctor *d, const char *format)
 
 static void check_dovecot(struct mxg_doctor *d)
 {
-	const char *argv[5] = { "doveconf" };
-	size_t n = 1;
-	if (d->dovecot != NULL) {
-		argv[n++] = "-c";
-		argv[n++] = d->dovecot;
-	}
-	argv[n++] = "-h";
-	argv[n] = "auth_username_format";
-	char *format = mxg_program_output(argv);
-	if (format != NULL)
-		format[strcspn(format, "\n")] = '\0';
+	char *format = mxg_program_dovecot_value(d->dovecot, NULL, "auth_username_format");
 	if (format != NULL && format[0] != '\0' && !keeps_domain(format))
 		tell_username_format(d, format);
 	free(format);

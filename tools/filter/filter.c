@@ -9,11 +9,11 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "../service/log.h"
+#include "../service/signals.h"
 #include "events.h"
 
 #define LINE_MOST (256u * 1024) /* smtpd's own limit for a line of a message is 64 KiB */
@@ -97,14 +97,14 @@ static int open_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 	if (sigprocmask(SIG_BLOCK, &wanted, NULL) != 0)
 		return -1;
-	return signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC);
+	return mxg_signals_open(&wanted);
 }
 
 static void take_signals(struct loop *l)
 {
-	struct signalfd_siginfo info;
-	while (read(l->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-		if (info.ssi_signo == SIGHUP)
+	int number;
+	while ((number = mxg_signals_next(l->signals)) != 0) {
+		if (number == SIGHUP)
 			mxg_desk_reload(l->desk);
 		else
 			l->stop = true;
@@ -180,8 +180,7 @@ int mxg_filter_run(struct mxg_desk *desk, enum mxguard_place relayed)
 	if (l != NULL) {
 		mxg_filter_sessions_free(l->events.sessions);
 		mxg_filter_output_free(&l->out);
-		if (l->signals >= 0)
-			close(l->signals);
+		mxg_signals_close(l->signals);
 	}
 	free(l);
 	mxg_desk_free(desk);

@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 #include "metrics/http.h"
 #include "metrics/metrics.h"
 #include "service/listener.h"
+#include "service/wake.h"
 
 #define CLIENTS 8
 #define CLIENT_MS 5000 /* from its connection to the last byte of its answer */
@@ -34,7 +34,7 @@ struct client {
 struct mxg_metrics_server {
 	struct mxg_metrics *metrics;
 	struct mxg_listener listener;
-	int stop; /* eventfd */
+	struct mxg_wake stop;
 	int64_t paused_until; /* the listener; mxg_metrics_now() */
 	pthread_t thread;
 	struct client clients[CLIENTS];
@@ -174,7 +174,7 @@ static int fill(struct mxg_metrics_server *s, struct pollfd fds[AT_CLIENTS + CLI
 {
 	int64_t now = mxg_metrics_now(), first = s->paused_until > now ? s->paused_until : -1;
 	bool closed = first >= 0;
-	fds[AT_STOP] = (struct pollfd){ .fd = s->stop, .events = POLLIN };
+	fds[AT_STOP] = (struct pollfd){ .fd = s->stop.fd, .events = POLLIN };
 	for (size_t i = 0; i < CLIENTS; i++) {
 		struct client *c = &s->clients[i];
 		if (c->fd >= 0 && c->until <= now)
@@ -245,9 +245,9 @@ int mxg_metrics_serve(struct mxg_metrics *metrics, const char *spec, char *messa
 	for (size_t i = 0; i < CLIENTS; i++)
 		s->clients[i].fd = -1;
 	s->listener.fd = -1;
-	s->stop = eventfd(0, EFD_CLOEXEC);
-	int error = s->stop < 0 ? -1 : listen_at(s, spec, message, size);
-	if (s->stop < 0)
+	bool opened = mxg_wake_open(&s->stop);
+	int error = opened ? listen_at(s, spec, message, size) : -1;
+	if (!opened)
 		snprintf(message, size, "--metrics %s: %s", spec, strerror(errno));
 	if (error == 0 && start_thread(s)) {
 		metrics->server = s;
@@ -256,23 +256,21 @@ int mxg_metrics_serve(struct mxg_metrics *metrics, const char *spec, char *messa
 	if (error == 0)
 		snprintf(message, size, "--metrics %s: no thread can be started", spec);
 	mxg_listener_close(&s->listener);
-	if (s->stop >= 0)
-		close(s->stop);
+	mxg_wake_close(&s->stop);
 	free(s);
 	return -1;
 }
 
 void mxg_metrics_stop(struct mxg_metrics_server *s)
 {
-	uint64_t one = 1;
 	if (s == NULL)
 		return;
-	if (write(s->stop, &one, sizeof(one)) == (ssize_t)sizeof(one))
-		pthread_join(s->thread, NULL);
+	mxg_wake_ring(&s->stop);
+	pthread_join(s->thread, NULL);
 	for (size_t i = 0; i < CLIENTS; i++)
 		if (s->clients[i].fd >= 0)
 			drop(&s->clients[i]);
 	mxg_listener_close(&s->listener);
-	close(s->stop);
+	mxg_wake_close(&s->stop);
 	free(s);
 }

@@ -109,7 +109,7 @@ static void pause_listening(struct mxg_milter *m, bool pause)
 static int spare_descriptors(const struct mxg_milter *m)
 {
 	int spare[SPARE], count = 0;
-	while (count < SPARE && (spare[count] = dup(m->shared.wake)) >= 0)
+	while (count < SPARE && (spare[count] = dup(m->shared.wake.fd)) >= 0)
 		count++;
 	for (int i = 0; i < count; i++)
 		close(spare[i]);

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,18 +16,13 @@
 bool mxg_shared_desk_init(struct mxg_shared_desk *s, struct mxg_desk *desk)
 {
 	*s = (struct mxg_shared_desk){ .desk = desk };
-	s->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	return pthread_mutex_init(&s->lock, NULL) == 0 && s->wake >= 0;
+	return mxg_wake_open(&s->wake) && pthread_mutex_init(&s->lock, NULL) == 0;
 }
 
 /* Also from a signal handler. */
 void mxg_shared_desk_wake(struct mxg_shared_desk *s)
 {
-	int saved = errno;
-	uint64_t one = 1;
-	ssize_t written = write(s->wake, &one, sizeof(one));
-	(void)written; /* it is awake already */
-	errno = saved;
+	mxg_wake_ring(&s->wake);
 }
 
 /* ---- those who wait ------------------------------------------------------------------------ */
@@ -103,7 +97,7 @@ static int fill(struct mxg_shared_desk *s)
 		size_t room = s->room == 0 ? 0 : s->room - 1;
 		size_t count = mxguard_session_pollfds(session, room == 0 ? NULL : s->polled + 1, room);
 		if (count <= room && room > 0) {
-			s->polled[0] = (struct pollfd){ .fd = s->wake, .events = POLLIN };
+			s->polled[0] = (struct pollfd){ .fd = s->wake.fd, .events = POLLIN };
 			return (int)count;
 		}
 		struct pollfd *bigger = reallocarray(s->polled, count + SPARE, sizeof(*bigger));
@@ -136,14 +130,12 @@ static void process(struct mxg_shared_desk *s)
 
 bool mxg_shared_desk_turn(struct mxg_shared_desk *s, int limit_ms)
 {
-	uint64_t wakes;
 	pthread_mutex_lock(&s->lock);
 	int count = fill(s), limit = sleep_ms(s, limit_ms);
 	pthread_mutex_unlock(&s->lock);
 	if (count < 0 || (poll(s->polled, (nfds_t)count + 1, limit) < 0 && errno != EINTR))
 		return false;
-	ssize_t got = read(s->wake, &wakes, sizeof(wakes));
-	(void)got; /* there may have been none */
+	mxg_wake_hush(&s->wake);
 	pthread_mutex_lock(&s->lock);
 	process(s);
 	pthread_mutex_unlock(&s->lock);

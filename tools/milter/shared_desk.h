@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "../door/door.h"
+#include "../service/wake.h"
 
 /*
  * One desk for all of libmilter's threads: whoever decides holds the lock, which takes microseconds;
@@ -17,7 +18,7 @@
 struct mxg_shared_desk {
 	pthread_mutex_t lock;
 	struct mxg_desk *desk;
-	int wake; /* eventfd: the main thread has something new to poll */
+	struct mxg_wake wake; /* the main thread has something new to poll */
 	struct pollfd *polled;
 	size_t room;
 	struct sockaddr_storage own; /* where we are asked ourselves */

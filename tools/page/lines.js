@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The time line of a domain: direct mail day by day, the generations of its gateways above it, and what happened when. */
+/* The time line of a domain: direct mail day by day, the generations of its gateways above it, and what happened
+ * when. */
 
 const DAY = 86400000, MARK_ROWS = 4, ROW = 16;
 
@@ -18,7 +19,8 @@ function marksOf(items) {
 		if (first)
 			add(Date.parse(first.day), "first", "F", "first direct mail");
 		if (item.half_life_days !== null && (from || first))
-			add((from || Date.parse(first.day)) + item.half_life_days * DAY, "half", "H", `half-life: ${item.half_life_days.toFixed(1)} days`);
+			add((from || Date.parse(first.day)) + item.half_life_days * DAY, "half", "H",
+				`half-life: ${item.half_life_days.toFixed(1)} days`);
 		if (item.dry)
 			add(Date.parse(item.dry), "dry", "D", "dry: no direct mail any more");
 		for (const moved of item.moved)
@@ -27,11 +29,13 @@ function marksOf(items) {
 	return marks.sort((a, b) => a.at - b.at);
 }
 
-const GENERATIONS = [{ title: "generation", kind: "number" }, { title: "from", kind: "time" }, { title: "until", kind: "time" },
-	{ title: "direct a day", kind: "number" }, { title: "half-life, days", kind: "number" }, { title: "dry from", kind: "time" },
-	{ title: "gateways", kind: "list" }];
-const HOSTS = [{ title: "host", kind: "address" }, { title: "generation", kind: "number" }, { title: "what it does", kind: "state" },
-	{ title: "after days", kind: "number" }, { title: "direct messages", kind: "number" }, { title: "last", kind: "time" }];
+const columns = list => list.map(([title, kind]) => ({ title, kind }));
+const GENERATIONS = columns([["generation", "number"], ["from", "time"], ["until", "time"], ["direct a day", "number"],
+	["half-life, days", "number"], ["dry from", "time"], ["gateways", "list"]]);
+const HOSTS = columns([["host", "address"], ["generation", "number"], ["what it does", "state"],
+	["after days", "number"], ["direct messages", "number"], ["last", "time"]]);
+const HAPPENED = columns([["when", "time"], ["generation", "number"], ["what"]]);
+const DAYS = columns([["day", "time"], ["generation", "number"], ["direct messages", "number"]]);
 
 const rounded = value => value === null ? null : Math.round(value * 10) / 10;
 
@@ -42,8 +46,10 @@ function generationRows(items) {
 
 function hostRows(items) {
 	return items.flatMap((item, number) => [
-		...item.moved.map(moved => [moved.peer, number + 1, ["good", "moved to the gateways"], rounded(moved.after_days), null, null]),
-		...item.stayed.map(stayed => [stayed.peer, number + 1, ["bad", "still comes past them"], null, stayed.messages, stayed.last])]);
+		...item.moved.map(moved => [moved.peer, number + 1, ["good", "moved to the gateways"],
+			rounded(moved.after_days), null, null]),
+		...item.stayed.map(stayed => [stayed.peer, number + 1, ["bad", "still comes past them"],
+			null, stayed.messages, stayed.last])]);
 }
 
 class Lines {
@@ -61,20 +67,21 @@ class Lines {
 	}
 
 	signs() {
-		const line = kind => draw("svg", { width: 18, height: 14, "aria-hidden": "true" },
-			draw("path", { class: `mark ${kind}`, d: "M9 0V14" }));
+		const sign = (kind, path) => draw("svg", { width: 18, height: 14, "aria-hidden": "true" },
+			draw("path", { class: kind, d: path }));
+		const line = kind => sign(`mark ${kind}`, "M9 0V14");
 		return legend([[swatch("bad"), "direct mail"], [line("change"), "G: a generation of gateways begins"],
 			[line("first"), "F: first direct mail"], [line("half"), "H: half-life"], [line("dry"), "D: dry"],
-			[draw("svg", { width: 18, height: 14, "aria-hidden": "true" }, draw("path", { class: "moved", d: "M3 12L9 2L15 12Z" })),
-				"M: a host has moved to the gateways"]]);
+			[sign("moved", "M3 12L9 2L15 12Z"), "M: a host has moved to the gateways"]]);
 	}
 
 	select(domain) {
 		const shown = domain ?? this.byDomain.keys().next().value;
 		this.items = this.byDomain.get(shown) ?? [];
-		const others = this.byDomain.size - 1;
+		const others = domain === null ? this.byDomain.size - 1 : 0;
+		const more = others === 1 ? "; one more domain has one" : `; ${count(others)} more domains have one`;
 		this.about.textContent = this.items.length === 0 ? `no time line of ${shown} is known` :
-			`of ${shown}` + (domain === null && others > 0 ? `; ${others === 1 ? "one more domain has" : `${count(others)} more domains have`} one: choose above` : "");
+			`of ${shown}${others > 0 ? `${more}: choose above` : ""}`;
 		this.plot.element.hidden = this.items.length === 0;
 		this.marks = marksOf(this.items);
 		this.refresh();
@@ -85,13 +92,12 @@ class Lines {
 		const days = this.items.flatMap((item, number) => item.days.map(each => [each.day, number + 1, each.direct]));
 		const tables = [
 			["Generations", new Table({ columns: GENERATIONS, rows: generationRows(this.items) }, name("generations")).element],
-			["What happened", new Table({ columns: [{ title: "when", kind: "time" }, { title: "generation", kind: "number" },
-				{ title: "what" }], rows: this.marks.map(mark => [day(mark.at), mark.generation, mark.text]) }, name("marks")).element],
+			["What happened", new Table({ columns: HAPPENED,
+				rows: this.marks.map(mark => [day(mark.at), mark.generation, mark.text]) }, name("marks")).element],
 			["Hosts", new Table({ columns: HOSTS, rows: hostRows(this.items) }, name("hosts")).element]];
 		this.tables.replaceChildren(...tables.flatMap(([title, element], number) =>
 			[make("h3", { id: name(["generations", "marks", "hosts"][number]).id }, title), element]),
-			behind(this.heading, [{ title: "day", kind: "time" }, { title: "generation", kind: "number" },
-				{ title: "direct messages", kind: "number" }], days));
+			behind(this.heading, DAYS, days));
 		this.plot.redraw(true);
 	}
 
@@ -100,7 +106,8 @@ class Lines {
 		const stamps = this.items.flatMap(item => [...item.days.map(each => Date.parse(each.day)),
 			...[item.from, item.until, item.dry].filter(text => text).map(text => Date.parse(text))]);
 		const all = [...stamps, ...this.marks.map(mark => mark.at)];
-		const low = all.reduce((least, at) => Math.min(least, at), Infinity), high = all.reduce((most, at) => Math.max(most, at), -Infinity);
+		const low = all.reduce((least, at) => Math.min(least, at), Infinity);
+		const high = all.reduce((most, at) => Math.max(most, at), -Infinity);
 		return [Math.floor(low / DAY), Math.floor(high / DAY) + 1];
 	}
 
@@ -125,7 +132,8 @@ class Lines {
 		const most = Math.max(1, ...sums), left = Plot.left(most), y = plot.scale(most, left, extra);
 		const x = at => left + (at / DAY - low) / (sums.length * days) * (plot.width - left);
 		const step = (plot.width - left) / sums.length;
-		const columns = sums.map((_, number) => ({ x: left + number * step, width: step, name: day((low + number * days) * DAY) }));
+		const columns = sums.map((_, number) =>
+			({ x: left + number * step, width: step, name: day((low + number * days) * DAY) }));
 		this.bands(plot, x, left, base);
 		columns.forEach((column, number) => {
 			if (sums[number] > 0)
@@ -148,7 +156,8 @@ class Lines {
 			const from = item.from ? Math.max(left, x(Date.parse(item.from))) : left;
 			const until = item.until ? Math.max(from, x(Date.parse(item.until))) : plot.width;
 			const known = item.gateways.length;
-			const text = `${number + 1}: ${known === 0 ? "gateways not known" : known === 1 ? "1 gateway" : `${count(known)} gateways`}`;
+			const many = known === 0 ? "gateways not known" : known === 1 ? "1 gateway" : `${count(known)} gateways`;
+			const text = `${number + 1}: ${many}`;
 			plot.svg.append(draw("rect", { class: "band", x: from, y: ABOVE - 4, width: until - from, height: ROW + 2 }));
 			const short = until - from > text.length * 7 + 8 ? text : until - from > 16 ? String(number + 1) : "";
 			plot.svg.append(draw("text", { x: from + 4, y: ABOVE + 9 }, short));

@@ -11,7 +11,8 @@ function sums(part) {
 
 function words(part) {
 	const entries = part.items.flatMap(([word, meaning]) => [make("dt", {}, word), make("dd", {}, meaning)]);
-	return make("section", { "aria-labelledby": "words" }, make("h2", { id: "words" }, "What the words mean"), make("dl", {}, ...entries));
+	return make("section", { "aria-labelledby": "words" }, make("h2", { id: "words" }, "What the words mean"),
+		make("dl", {}, ...entries));
 }
 
 const drawn = { bars: Bars, lines: Lines, table: Table };
@@ -56,6 +57,8 @@ function begin() {
 		else
 			place.append(part.part === "words" ? words(part) : section(part));
 	}
+	for (const view of views)
+		view.plot?.redraw(true);
 	openForPrint();
 }
 

@@ -23,12 +23,12 @@ class Plot {
 		this.svg.addEventListener("keydown", event => this.key(event));
 		this.svg.addEventListener("blur", () => this.point(null));
 		this.svg.addEventListener("pointerleave", () => this.point(null));
-		new ResizeObserver(() => this.redraw(false)).observe(this.element);
+		new ResizeObserver(() => requestAnimationFrame(() => this.redraw(false))).observe(this.element);
 	}
 
 	redraw(always) {
 		const width = Math.max(240, Math.floor(this.element.clientWidth));
-		if (!always && width === this.width)
+		if (!this.element.isConnected || (!always && width === this.width))
 			return;
 		this.width = width;
 		this.at = null;
@@ -69,7 +69,8 @@ class Plot {
 	/* The places that can be pointed at; says: what there is to say of each. */
 	hits(columns, says, base) {
 		this.columns = columns.map((column, number) => {
-			const hit = draw("rect", { class: "hit", x: column.x, y: ABOVE, width: Math.max(column.width, .5), height: base - ABOVE });
+			const hit = draw("rect", { class: "hit", x: column.x, y: ABOVE, width: Math.max(column.width, .5),
+				height: base - ABOVE });
 			hit.addEventListener("pointerenter", () => this.point(number));
 			this.svg.append(hit);
 			return { hit, column };
@@ -94,7 +95,8 @@ class Plot {
 
 	key(event) {
 		const last = this.columns.length - 1, at = this.at ?? -1;
-		const to = { ArrowRight: Math.min(last, at + 1), ArrowLeft: Math.max(0, at - 1), Home: 0, End: last, Escape: null }[event.key];
+		const to = { ArrowRight: Math.min(last, at + 1), ArrowLeft: Math.max(0, at - 1), Home: 0, End: last,
+			Escape: null }[event.key];
 		if (to === undefined || last < 0)
 			return;
 		event.preventDefault();

@@ -11,24 +11,27 @@ class Selector {
 		this.field = make("input", { id: "domain", type: "text", role: "combobox", autocomplete: "off", spellcheck: "false",
 			"aria-expanded": "false", "aria-controls": "domain-list", "aria-autocomplete": "list", placeholder: "all domains" });
 		this.all = button("all domains", () => this.take(null), { hidden: true });
+		const known = domainNames.length === 1 ? "1 domain" : `${count(domainNames.length)} domains`;
 		this.element = make("div", { class: "selector" }, make("label", { for: "domain" }, "Domain"), this.field, this.all,
-			make("span", { class: "count" }, `${count(domainNames.length)} ${domainNames.length === 1 ? "domain" : "domains"}`), this.list);
+			make("span", { class: "count" }, known), this.list);
 		this.field.addEventListener("input", () => this.open());
 		this.field.addEventListener("focus", () => this.open());
 		this.field.addEventListener("blur", () => this.close());
 		this.field.addEventListener("keydown", event => this.key(event));
 	}
 
-	/* Those that begin so before those that hold it. */
+	/* The one of that name, those that begin so, and those that hold it. */
 	matches() {
-		const typed = this.field.value.trim().toLowerCase(), begin = [], hold = [];
+		const typed = this.field.value.trim().toLowerCase(), same = this.lower.indexOf(typed), begin = [], hold = [];
 		for (let number = 0; number < this.lower.length && begin.length < MATCHES; number++) {
+			if (number === same)
+				continue;
 			if (this.lower[number].startsWith(typed))
 				begin.push(number);
 			else if (hold.length < MATCHES && this.lower[number].includes(typed))
 				hold.push(number);
 		}
-		return [...begin, ...hold].slice(0, MATCHES);
+		return [...same < 0 ? [] : [same], ...begin, ...hold].slice(0, MATCHES);
 	}
 
 	open() {

@@ -26,7 +26,8 @@ class Table {
 		this.status = make("span", { class: "count", role: "status" });
 		this.back = button("previous", () => this.turn(-PAGE), { "aria-label": `previous rows of ${heading.text}` });
 		this.next = button("next", () => this.turn(PAGE), { "aria-label": `next rows of ${heading.text}` });
-		return make("div", {}, make("div", { class: "tools" }, ...this.searchField(heading), this.status, this.back, this.next),
+		return make("div", {},
+			make("div", { class: "tools" }, ...this.searchField(heading), this.status, this.back, this.next),
 			make("div", { class: "wide", tabindex: 0, role: "region", "aria-label": heading.text },
 				make("table", { "aria-labelledby": heading.id }, make("thead", {}, make("tr", {}, ...this.heads)), this.body)));
 	}
@@ -117,7 +118,8 @@ class Table {
 		this.body.replaceChildren(...this.order.slice(this.first, end).map(number => make("tr", {},
 			...this.part.columns.map((column, at) => this.cell(column, this.rows[number][at])))));
 		const whole = all === this.rows.length ? "" : ` (${count(this.rows.length)} in all)`;
-		this.status.textContent = all === 0 ? `none${whole}` : `${count(this.first + 1)}\u2013${count(end)} of ${count(all)}${whole}`;
+		const shown = all === 0 ? "none" : `${count(this.first + 1)}\u2013${count(end)} of ${count(all)}`;
+		this.status.textContent = shown + whole;
 		this.back.disabled = this.first === 0;
 		this.next.disabled = end === all;
 		this.back.hidden = this.next.hidden = all <= PAGE;

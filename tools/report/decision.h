@@ -27,7 +27,8 @@ struct mxg_decision {
 	uint8_t verdict, action, would; /* enum mxguard_…; would: MXG_NO_WOULD */
 	struct mxg_slice reason, boundary, from, rcpt, id, msgid, origin;
 	/* made from them where the line is read, since that is done by several threads: */
-	uint64_t sender_hash, rcpt_hash, domain_hash; /* sender_hash 0: a bounce; domain_hash: in lower case */
+	uint64_t sender_hash, rcpt_hash, domain_hash,
+		reason_hash; /* sender_hash 0: a bounce; domain_hash: in lower case */
 	struct mxg_slice domain; /* behind the recipient's last @; "(none)" */
 	struct mxg_address peer; /* of `boundary`; family 0: none */
 };

@@ -51,4 +51,10 @@ static inline void mxg_index_expect(const struct mxg_index *index, uint64_t hash
 		__builtin_prefetch(&index->slots[mxg_index_place(index, hash)]);
 }
 
+/* Most often it is there; UINT32_MAX: it is not. */
+static inline uint32_t mxg_index_first(const struct mxg_index *index, uint64_t hash)
+{
+	return index->room == 0 ? UINT32_MAX : (uint32_t)index->slots[mxg_index_place(index, hash)] - 1;
+}
+
 #endif

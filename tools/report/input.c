@@ -4,18 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "report/partial.h"
 #include "report/pieces.h"
 #include "text.h"
-
-extern char **environ;
 
 static void complain(struct mxg_report_input *in, const char *path, const char *what)
 {
@@ -50,34 +46,10 @@ static void read_stream(struct mxg_report_input *in, int fd, const char *path, i
 
 /* ---- where it comes from -------------------------------------------------------------------------------------- */
 
-/* Its standard output to read from; its standard input is fd, or nothing (-1). */
-static int start(char *const *arguments, int fd, pid_t *pid)
-{
-	int ends[2];
-	posix_spawn_file_actions_t actions;
-	if (pipe2(ends, O_CLOEXEC) != 0)
-		return -1;
-	fcntl(ends[0], F_SETPIPE_SZ, 1 << 20);
-	posix_spawn_file_actions_init(&actions);
-	if (fd >= 0)
-		posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO);
-	else
-		posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-	int error = posix_spawnp(pid, arguments[0], &actions, NULL, arguments, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	close(ends[1]);
-	if (error == 0)
-		return ends[0];
-	close(ends[0]);
-	errno = error;
-	return -1;
-}
-
 static void read_through(struct mxg_report_input *in, char *const *arguments, int fd, const char *path, int64_t latest)
 {
 	pid_t pid;
-	int status, from = start(arguments, fd, &pid);
+	int from = mxg_child_start(arguments, fd, &pid);
 	char why[128];
 	if (from < 0) {
 		snprintf(why, sizeof(why), "%s cannot be run: %s", arguments[0], strerror(errno));
@@ -86,9 +58,7 @@ static void read_through(struct mxg_report_input *in, char *const *arguments, in
 	}
 	read_stream(in, from, path, latest);
 	close(from);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (atomic_load(in->stop) || (WIFEXITED(status) && WEXITSTATUS(status) == 0))
+	if (mxg_child_end(pid) == 0 || atomic_load(in->stop))
 		return;
 	snprintf(why, sizeof(why), "%s could not read all of it", arguments[0]);
 	complain(in, path, why);

@@ -84,6 +84,7 @@ void mxg_line_prepare(struct mxg_decision *d)
 {
 	set_domain(d);
 	d->sender_hash = d->from.len == 0 ? 0 : mxg_line_hash(d->from.at, d->from.len);
+	d->reason_hash = mxg_line_hash(d->reason.at, d->reason.len);
 	d->rcpt_hash = mxg_line_hash(d->rcpt.at, d->rcpt.len);
 	d->peer.family = 0;
 	if (d->verdict == MXGUARD_VERDICT_DIRECT)

@@ -41,10 +41,14 @@ static void ask(struct asked *a, const struct mxg_name *name, uint16_t type)
 static void note_name(struct mxg_candidate *c, const struct mxg_name *name)
 {
 	char text[MXG_NAME_TEXT_MAX];
-	size_t at = strlen(c->names);
+	size_t at = strlen(c->names), len;
 	mxg_name_format(name, text);
-	if (strstr(c->names, text) == NULL && at + strlen(text) + 2 < sizeof(c->names))
-		snprintf(c->names + at, sizeof(c->names) - at, "%s%s", at == 0 ? "" : " ", text);
+	len = strlen(text);
+	if (strstr(c->names, text) == NULL && at + len + 2 < sizeof(c->names)) {
+		if (at > 0)
+			c->names[at++] = ' ';
+		memcpy(c->names + at, text, len + 1);
+	}
 	c->why |= MXG_WHY_NAMED;
 }
 

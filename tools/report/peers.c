@@ -5,8 +5,6 @@
 #include "report/room.h"
 #include "report/state.h"
 
-#define TEXTS ((size_t)2 << 20) /* of samples */
-
 uint64_t mxg_state_address_hash(const struct mxg_address *a)
 {
 	uint64_t hash = mxg_address_half(a, 0) * UINT64_C(0x9e3779b97f4a7c15) ^ mxg_address_half(a, 1) ^ a->family;
@@ -14,40 +12,12 @@ uint64_t mxg_state_address_hash(const struct mxg_address *a)
 	return hash ^ hash >> 29;
 }
 
-/* ---- samples, one behind the other, as long as the state --------------------------------------------------- */
-
-static char *new_text(struct mxg_texts *t, size_t room)
-{
-	if (t->count == 0 || t->used + room > TEXTS) {
-		char **chunks = reallocarray(t->chunks, t->count + 1, sizeof(*chunks));
-		if (chunks == NULL)
-			return NULL;
-		t->chunks = chunks;
-		chunks[t->count] = mxg_room_new(TEXTS);
-		if (chunks[t->count] == NULL)
-			return NULL;
-		t->count++;
-		t->used = 0;
-	}
-	char *text = t->chunks[t->count - 1] + t->used;
-	t->used += room;
-	return text;
-}
-
-static void clear_texts(struct mxg_texts *t)
-{
-	for (size_t i = 0; i < t->count; i++)
-		mxg_room_free(t->chunks[i], TEXTS);
-	free(t->chunks);
-	*t = (struct mxg_texts){ .count = 0 };
-}
-
 /* The place is used again where the next one fits; so a host has a few at most. */
 bool mxg_state_sample(struct mxg_report_state *s, struct mxg_peer_state *p, const char *text, size_t len)
 {
 	if (p->sample == NULL || len >= p->sample_room) {
-		size_t room = (len + 32) & ~(size_t)31;
-		char *place = new_text(&s->texts, room);
+		size_t room = (len + 8) & ~(size_t)7;
+		char *place = mxg_text_room(&s->samples, room);
 		if (place == NULL)
 			return false;
 		p->sample = place;
@@ -73,7 +43,7 @@ void mxg_state_clear_peers(struct mxg_report_state *s)
 {
 	for (size_t i = 0; i < s->peer_count; i++)
 		free_peer(&s->peers[i]);
-	clear_texts(&s->texts);
+	mxg_texts_clear(&s->samples);
 	mxg_room_free(s->peers, MXG_REPORT_PEERS * sizeof(*s->peers));
 	mxg_index_free(&s->peer_index);
 }
@@ -117,16 +87,16 @@ static bool drop_least(struct mxg_report_state *s)
 
 static bool move_samples(struct mxg_report_state *s)
 {
-	struct mxg_texts old = s->texts;
+	struct mxg_texts old = s->samples;
 	bool good = true;
-	s->texts = (struct mxg_texts){ .count = 0 };
+	s->samples = (struct mxg_texts){ .count = 0 };
 	for (size_t i = 0; i < s->peer_count; i++) {
 		struct mxg_peer_state *p = &s->peers[i];
 		const char *text = p->sample;
 		p->sample = NULL;
 		good = (text == NULL || mxg_state_sample(s, p, text, strlen(text))) && good;
 	}
-	clear_texts(&old);
+	mxg_texts_clear(&old);
 	return good;
 }
 

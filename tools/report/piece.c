@@ -3,6 +3,10 @@
 
 #include <stdlib.h>
 
+#define AHEAD 12 /* decisions, before one is counted, that what is needed for it is asked for */
+#define SOON 8
+#define NEXT 4
+
 bool mxg_piece_room(struct mxg_piece *p)
 {
 	if (p->text == NULL)
@@ -95,6 +99,12 @@ void mxg_piece_count(const struct mxg_piece *p, struct mxg_report_input *in)
 	in->state->nomem |= p->nomem;
 	for (size_t i = 0; i < p->count; i++) {
 		const struct mxg_decision *d = &p->items[i];
+		if (i + NEXT < p->count)
+			mxg_report_expect_next(in->state, d + NEXT);
+		if (i + SOON < p->count)
+			mxg_report_expect_soon(in->state, d + SOON);
+		if (i + AHEAD < p->count)
+			mxg_report_expect(in->state, d + AHEAD);
 		if (mxg_seen_line(in->seen, d->time, d->hash))
 			in->state->duplicates += d->repeat;
 		else if (!mxg_report_count(in->state, d))

@@ -10,7 +10,7 @@
 
 #include "report/piece.h"
 
-#define PIECES 6
+#define PIECES 4
 #define THREADS_MOST 4
 #define PATIENCE_MS 200 /* until a pipe that says nothing is asked whether it is to be stopped */
 

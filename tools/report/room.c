@@ -3,10 +3,11 @@
 
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #define PAGE ((size_t)2 << 20)
-#define LARGE ((size_t)1 << 20)
+#define LARGE ((size_t)1 << 18)
 
 static size_t whole_pages(size_t size)
 {
@@ -38,4 +39,18 @@ void mxg_room_free(void *room, size_t size)
 		free(room);
 	else if (room != NULL)
 		munmap(room, whole_pages(size));
+}
+
+bool mxg_room_wider(void **items, size_t *room, size_t size)
+{
+	size_t more = *room == 0 ? 64 : *room * 2;
+	void *wider = more > SIZE_MAX / size ? NULL : mxg_room_new(more * size);
+	if (wider == NULL)
+		return false;
+	if (*room > 0)
+		memcpy(wider, *items, *room * size);
+	mxg_room_free(*items, *room * size);
+	*items = wider;
+	*room = more;
+	return true;
 }

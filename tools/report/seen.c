@@ -23,7 +23,8 @@ struct mxg_seen {
 	uint64_t **chunks;
 	size_t chunk_count, lines, most;
 	struct group *groups;
-	uint32_t group_count, group_room;
+	uint32_t group_count;
+	size_t group_room;
 	uint32_t *slots; /* of seconds: number of the newest group + 1 */
 	size_t slot_room, seconds;
 	uint32_t stretch, open; /* open: number + 1 of the group that grows */
@@ -47,8 +48,9 @@ static void drop_all(struct mxg_seen *s)
 	for (size_t i = 0; i < s->chunk_count; i++)
 		mxg_room_free(s->chunks[i], CHUNK * sizeof(uint64_t));
 	free(s->chunks);
-	free(s->groups);
-	free(s->slots);
+	mxg_room_free(s->groups, s->group_room * sizeof(*s->groups));
+	mxg_room_free(s->slots, s->slot_room * sizeof(*s->slots));
+	s->group_room = s->slot_room = 0;
 	s->chunks = NULL;
 	s->groups = NULL;
 	s->slots = NULL;
@@ -86,13 +88,13 @@ static uint32_t *slot_of(uint32_t *slots, size_t room, const struct group *group
 static bool widen_slots(struct mxg_seen *s)
 {
 	size_t room = s->slot_room == 0 ? 4096 : s->slot_room * 2;
-	uint32_t *slots = calloc(room, sizeof(*slots));
+	uint32_t *slots = mxg_room_new(room * sizeof(*slots));
 	if (slots == NULL)
 		return false;
 	for (size_t i = 0; i < s->slot_room; i++)
 		if (s->slots[i] != 0)
 			*slot_of(slots, room, s->groups, s->groups[s->slots[i] - 1].second) = s->slots[i];
-	free(s->slots);
+	mxg_room_free(s->slots, s->slot_room * sizeof(*slots));
 	s->slots = slots;
 	s->slot_room = room;
 	return true;
@@ -102,14 +104,8 @@ static bool open_group(struct mxg_seen *s, int64_t second)
 {
 	if ((s->seconds + 1) * 2 > s->slot_room && !widen_slots(s))
 		return false;
-	if (s->group_count == s->group_room) {
-		uint32_t room = s->group_room == 0 ? 4096 : s->group_room * 2;
-		struct group *groups = reallocarray(s->groups, room, sizeof(*groups));
-		if (groups == NULL)
-			return false;
-		s->groups = groups;
-		s->group_room = room;
-	}
+	if (s->group_count == s->group_room && !mxg_room_wider((void **)&s->groups, &s->group_room, sizeof(*s->groups)))
+		return false;
 	uint32_t *slot = slot_of(s->slots, s->slot_room, s->groups, second);
 	s->groups[s->group_count] =
 		(struct group){ .second = second, .stretch = s->stretch, .from = s->lines, .next = *slot };

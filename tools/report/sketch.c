@@ -77,9 +77,20 @@ void mxg_sample_init(struct mxg_sample *s, size_t most)
 	*s = (struct mxg_sample){ .most = most, .limit = UINT64_MAX };
 }
 
+static size_t place_of(size_t room, uint64_t hash)
+{
+	return (hash * UINT64_C(0x9e3779b97f4a7c15) >> 20) & (room - 1);
+}
+
+void mxg_sample_expect(const struct mxg_sample *s, uint64_t hash)
+{
+	if (s->room > 0)
+		__builtin_prefetch(&s->slots[place_of(s->room, hash)]);
+}
+
 static uint64_t *slot_of(uint64_t *slots, size_t room, uint64_t hash)
 {
-	size_t at = (hash * UINT64_C(0x9e3779b97f4a7c15) >> 20) & (room - 1);
+	size_t at = place_of(room, hash);
 	while (slots[at] != 0 && slots[at] != hash)
 		at = (at + 1) & (room - 1);
 	return &slots[at];

@@ -29,6 +29,12 @@ static inline const uint64_t *mxg_least_items(const struct mxg_least *set)
 bool mxg_least_add(struct mxg_least *set, uint64_t hash); /* false: out of memory */
 bool mxg_least_merge(struct mxg_least *into, const struct mxg_least *from);
 uint64_t mxg_least_count(const struct mxg_least *set); /* an estimate where `full` */
+static inline void mxg_least_expect(const struct mxg_least *set) /* one will be added soon */
+{
+	const char *last = (const char *)(mxg_least_items(set) + (set->count > 0 ? set->count - 1 : 0));
+	for (size_t i = 0; i < 4; i++)
+		__builtin_prefetch(last - 64 * i);
+}
 void mxg_least_free(struct mxg_least *set);
 
 /* All hashes up to a limit, which is halved where there are too many. */
@@ -39,6 +45,7 @@ struct mxg_sample {
 };
 void mxg_sample_init(struct mxg_sample *sample, size_t most);
 bool mxg_sample_add(struct mxg_sample *sample, uint64_t hash);
+void mxg_sample_expect(const struct mxg_sample *sample, uint64_t hash); /* it will be added soon */
 bool mxg_sample_has(const struct mxg_sample *sample, uint64_t hash);
 bool mxg_sample_limit(struct mxg_sample *sample, uint64_t limit);
 void mxg_sample_free(struct mxg_sample *sample);

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "check/reasons.h"
+#include "report/room.h"
 
 struct mxg_report_state *mxg_report_state_new(void)
 {
@@ -26,13 +27,13 @@ void mxg_report_state_free(struct mxg_report_state *s)
 			free(c);
 		}
 		mxg_least_free(&d->recipients);
-		free(d->name);
 	}
 	mxg_state_clear_peers(s);
 	mxg_sample_free(&s->senders);
-	free(s->domains);
-	free(s->pairs);
-	free(s->days);
+	mxg_texts_clear(&s->names);
+	mxg_room_free(s->domains, s->domain_room * sizeof(*s->domains));
+	mxg_room_free(s->pairs, s->pair_room * sizeof(*s->pairs));
+	mxg_room_free(s->days, s->day_room * sizeof(*s->days));
 	mxg_index_free(&s->domain_index);
 	mxg_index_free(&s->pair_index);
 	mxg_index_free(&s->day_index);
@@ -56,16 +57,16 @@ static bool is_cut(struct mxg_slice reason)
 	}
 }
 
-static bool reason_of(struct mxg_report_state *s, struct mxg_slice reason, uint16_t *out)
+static bool reason_of(struct mxg_report_state *s, const struct mxg_decision *d, uint16_t *out)
 {
 	for (size_t i = 0; i < s->reason_count; i++)
-		if (s->reasons[i].len == reason.len && memcmp(s->reasons[i].name, reason.at, reason.len) == 0) {
+		if (s->reasons[i].hash == d->reason_hash) {
 			*out = (uint16_t)i;
 			return true;
 		}
-	if (is_cut(reason))
+	if (is_cut(d->reason))
 		return false;
-	*out = mxg_state_reason(s, reason.at, reason.len);
+	*out = mxg_state_reason(s, d->reason.at, d->reason.len);
 	return true;
 }
 
@@ -160,10 +161,40 @@ static void count_domain(struct mxg_report_state *s, const struct mxg_decision *
 		s->nomem |= !mxg_state_held_up(&s->domains[domain], reason, d->repeat);
 }
 
+/* The tables are larger than what a core keeps at hand. */
+void mxg_report_expect(const struct mxg_report_state *s, const struct mxg_decision *d)
+{
+	mxg_index_expect(&s->domain_index, d->domain_hash);
+	if (d->peer.family != 0)
+		mxg_index_expect(&s->peer_index, mxg_state_address_hash(&d->peer));
+	else if (d->verdict == MXGUARD_VERDICT_AUTHORIZED)
+		mxg_sample_expect(&s->senders, d->sender_hash);
+}
+
+void mxg_report_expect_soon(const struct mxg_report_state *s, const struct mxg_decision *d)
+{
+	uint32_t number = mxg_index_first(&s->domain_index, d->domain_hash);
+	if (number >= s->domain_count)
+		return;
+	const struct mxg_domain_state *domain = &s->domains[number];
+	for (size_t at = 0; at < sizeof(*domain); at += 64)
+		__builtin_prefetch((const char *)domain + at);
+}
+
+void mxg_report_expect_next(const struct mxg_report_state *s, const struct mxg_decision *d)
+{
+	uint32_t number = mxg_index_first(&s->domain_index, d->domain_hash);
+	if (number >= s->domain_count)
+		return;
+	__builtin_prefetch(s->domains[number].name);
+	if (d->verdict == MXGUARD_VERDICT_AUTHORIZED)
+		mxg_least_expect(&s->domains[number].recipients);
+}
+
 bool mxg_report_count(struct mxg_report_state *s, const struct mxg_decision *d)
 {
 	uint16_t reason;
-	if (!reason_of(s, d->reason, &reason))
+	if (!reason_of(s, d, &reason))
 		return false;
 	s->decisions += d->repeat;
 	s->verdicts[d->verdict] += d->repeat;

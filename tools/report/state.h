@@ -7,6 +7,7 @@
 #include "report/decision.h"
 #include "report/index.h"
 #include "report/sketch.h"
+#include "report/texts.h"
 
 /*
  * What is counted. Two states add up to the state of both inputs together, as long as nothing in them is
@@ -60,11 +61,6 @@ static inline const uint32_t *mxg_peer_domains(const struct mxg_peer_state *peer
 	return peer->domain_room > 0 ? peer->more : &peer->one;
 }
 
-struct mxg_texts { /* where samples stand */
-	char **chunks;
-	size_t count, used; /* used: of the last one */
-};
-
 /* A host and a watched domain: mail past the gateways, and through them. */
 struct mxg_pair_state {
 	uint32_t domain;
@@ -88,16 +84,17 @@ struct mxg_report_state {
 	struct {
 		char name[64];
 		size_t len;
-		uint64_t count;
+		uint64_t hash, count;
 	} reasons[MXG_REPORT_REASONS];
 	size_t reason_count;
 	struct mxg_domain_state *domains;
 	size_t domain_count, domain_room;
 	struct mxg_index domain_index;
+	struct mxg_texts names; /* of domains */
 	struct mxg_peer_state *peers; /* room for MXG_REPORT_PEERS, or NULL */
 	size_t peer_count;
 	struct mxg_index peer_index;
-	struct mxg_texts texts;
+	struct mxg_texts samples;
 	struct mxg_pair_state *pairs;
 	size_t pair_count, pair_room;
 	struct mxg_index pair_index;
@@ -117,6 +114,10 @@ struct mxg_report_state *mxg_report_state_new(void);
 void mxg_report_state_free(struct mxg_report_state *state);
 /* Takes a decision in. False: the line is cut, it is not one. */
 bool mxg_report_count(struct mxg_report_state *state, const struct mxg_decision *decision);
+/* It will be counted before long, then soon, then next but few; to be said in this order. */
+void mxg_report_expect(const struct mxg_report_state *state, const struct mxg_decision *decision);
+void mxg_report_expect_soon(const struct mxg_report_state *state, const struct mxg_decision *decision);
+void mxg_report_expect_next(const struct mxg_report_state *state, const struct mxg_decision *decision);
 void mxg_report_merge(struct mxg_report_state *into, const struct mxg_report_state *from);
 
 /* For the partial form as well. Numbers; UINT32_MAX: no room. */

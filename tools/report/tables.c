@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "report/room.h"
 #include "report/state.h"
 
 #define PAIRS_MAX 2000000
@@ -20,15 +21,7 @@ static uint64_t hash_of_day(uint32_t domain, int32_t day)
 
 static bool grow(void **items, size_t *room, size_t count, size_t size)
 {
-	if (count < *room)
-		return true;
-	size_t more = *room == 0 ? 64 : *room * 2;
-	void *bigger = reallocarray(*items, more, size);
-	if (bigger == NULL)
-		return false;
-	*items = bigger;
-	*room = more;
-	return true;
+	return count < *room || mxg_room_wider(items, room, size);
 }
 
 /* Names are kept in lower case. */
@@ -38,11 +31,11 @@ static bool is_name(const struct mxg_domain_state *d, const char *name, size_t l
 	       (memcmp(d->name, name, len) == 0 || strncasecmp(d->name, name, len) == 0);
 }
 
-static char *lower_copy(const char *name, size_t len)
+static char *lower_copy(struct mxg_report_state *s, const char *name, size_t len)
 {
-	char *copy = strndup(name, len);
-	for (char *c = copy; c != NULL && *c != '\0'; c++)
-		*c = (char)(*c | (*c >= 'A' && *c <= 'Z' ? 0x20 : 0));
+	char *copy = mxg_text_room(&s->names, len + 1);
+	for (size_t i = 0; copy != NULL && i < len; i++)
+		copy[i] = (char)(name[i] | (name[i] >= 'A' && name[i] <= 'Z' ? 0x20 : 0));
 	return copy;
 }
 
@@ -58,7 +51,7 @@ uint32_t mxg_state_domain(struct mxg_report_state *s, const char *name, size_t l
 	for (; number != UINT32_MAX; at = mxg_index_look(&s->domain_index, hash, at + 1, &number))
 		if (is_name(&s->domains[number], name, len, hash))
 			return number;
-	char *copy = s->domain_count < MXG_REPORT_DOMAINS ? lower_copy(name, len) : NULL;
+	char *copy = s->domain_count < MXG_REPORT_DOMAINS ? lower_copy(s, name, len) : NULL;
 	if (copy == NULL) {
 		s->cut |= s->domain_count >= MXG_REPORT_DOMAINS;
 		s->nomem |= s->domain_count < MXG_REPORT_DOMAINS;
@@ -129,6 +122,7 @@ uint16_t mxg_state_reason(struct mxg_report_state *s, const char *name, size_t l
 	memcpy(s->reasons[i].name, kept, len);
 	s->reasons[i].name[len] = '\0';
 	s->reasons[i].len = len;
+	s->reasons[i].hash = mxg_line_hash(kept, len);
 	return (uint16_t)i;
 }
 

@@ -8,12 +8,6 @@
 #define DAY 86400
 #define STILL (7 * DAY) /* a host that came in the last so many seconds has stayed */
 
-static int by_day(const void *a, const void *b)
-{
-	const struct mxg_day_count *x = a, *y = b;
-	return x->day < y->day ? -1 : x->day > y->day;
-}
-
 /* The part of the generation that the log covers. */
 static bool window(const struct mxg_report_state *s, const struct mxg_time_line *l, int64_t *low, int64_t *high)
 {
@@ -22,22 +16,90 @@ static bool window(const struct mxg_report_state *s, const struct mxg_time_line 
 	return s->from != 0 && *low <= *high;
 }
 
+/* By domain and then by day, and by domain, so that a line looks at what is its domain's alone. */
+static const struct mxg_report_state *sorted; /* qsort(3) hands nothing on */
+
+static int by_domain_and_day(const void *a, const void *b)
+{
+	const struct mxg_day_state *x = &sorted->days[*(const uint32_t *)a], *y = &sorted->days[*(const uint32_t *)b];
+	if (x->domain != y->domain)
+		return x->domain < y->domain ? -1 : 1;
+	return x->day < y->day ? -1 : x->day > y->day;
+}
+
+static int by_domain_and_number(const void *a, const void *b)
+{
+	uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
+	const struct mxg_pair_state *x = &sorted->pairs[i], *y = &sorted->pairs[j];
+	if (x->domain != y->domain)
+		return x->domain < y->domain ? -1 : 1;
+	return i < j ? -1 : i > j;
+}
+
+struct order {
+	uint32_t *days, *pairs;
+};
+
+static uint32_t *numbers(size_t count, int (*compare)(const void *, const void *))
+{
+	uint32_t *all = calloc(count + 1, sizeof(*all));
+	for (size_t i = 0; all != NULL && i < count; i++)
+		all[i] = (uint32_t)i;
+	if (all != NULL)
+		qsort(all, count, sizeof(*all), compare);
+	return all;
+}
+
+static bool make_order(struct order *o, const struct mxg_report_state *s)
+{
+	sorted = s;
+	o->days = numbers(s->day_count, by_domain_and_day);
+	o->pairs = numbers(s->pair_count, by_domain_and_number);
+	return o->days != NULL && o->pairs != NULL;
+}
+
+/* The first of the domain, and of that day or later. */
+static size_t first_day(const struct mxg_report_state *s, const uint32_t *order, uint32_t domain, int32_t day)
+{
+	size_t low = 0, high = s->day_count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct mxg_day_state *d = &s->days[order[middle]];
+		if (d->domain < domain || (d->domain == domain && d->day < day))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static size_t first_pair(const struct mxg_report_state *s, const uint32_t *order, uint32_t domain)
+{
+	size_t low = 0, high = s->pair_count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (s->pairs[order[middle]].domain < domain)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 /* The day of a change belongs to what came after it. */
-static bool take_days(const struct mxg_report_state *s, struct mxg_time_line *l, int64_t low, int64_t high)
+static bool take_days(const struct mxg_report_state *s, const struct order *o, struct mxg_time_line *l, int64_t low,
+		      int64_t high)
 {
 	int32_t first = (int32_t)(low / DAY), last = (int32_t)(high / DAY);
 	last -= l->until != 0 && high == l->until && last > first;
-	for (size_t i = 0; i < s->day_count; i++)
-		l->day_count += s->days[i].domain == l->domain && s->days[i].day >= first && s->days[i].day <= last;
-	l->days = calloc(l->day_count + 1, sizeof(*l->days));
+	size_t begin = first_day(s, o->days, l->domain, first), end = first_day(s, o->days, l->domain, last + 1);
+	l->days = calloc(end - begin + 1, sizeof(*l->days));
 	if (l->days == NULL)
 		return false;
-	l->day_count = 0;
-	for (size_t i = 0; i < s->day_count; i++)
-		if (s->days[i].domain == l->domain && s->days[i].day >= first && s->days[i].day <= last)
-			l->days[l->day_count++] =
-				(struct mxg_day_count){ .day = s->days[i].day, .direct = s->days[i].direct };
-	qsort(l->days, l->day_count, sizeof(*l->days), by_day);
+	for (size_t i = begin; i < end; i++) {
+		const struct mxg_day_state *d = &s->days[o->days[i]];
+		l->days[l->day_count++] = (struct mxg_day_count){ .day = d->day, .direct = d->direct };
+	}
 	return true;
 }
 
@@ -99,12 +161,14 @@ static bool add_stayed(struct mxg_time_line *l, const struct mxg_pair_state *p)
 }
 
 /* Hosts that came past the gateways, and then through them; and those that still come past them. */
-static bool follow_hosts(const struct mxg_report_state *s, struct mxg_time_line *l, int64_t high)
+static bool follow_hosts(const struct mxg_report_state *s, const struct order *o, struct mxg_time_line *l, int64_t high)
 {
 	bool ok = true;
-	for (size_t i = 0; ok && i < s->pair_count; i++) {
-		const struct mxg_pair_state *p = &s->pairs[i];
-		if (p->domain != l->domain || p->direct == 0 || l->from == 0)
+	for (size_t i = first_pair(s, o->pairs, l->domain); ok && i < s->pair_count; i++) {
+		const struct mxg_pair_state *p = &s->pairs[o->pairs[i]];
+		if (p->domain != l->domain)
+			break;
+		if (p->direct == 0 || l->from == 0)
 			continue;
 		bool moved = p->first_via != 0 && p->first_direct < p->first_via && p->first_via >= l->from &&
 			     (l->until == 0 || p->first_via < l->until) && p->last_direct <= p->first_via;
@@ -131,14 +195,14 @@ static int by_messages(const void *a, const void *b)
 	return memcmp(&x->host, &y->host, sizeof(x->host));
 }
 
-static bool fill(struct mxg_report_result *r, struct mxg_time_line *l)
+static bool fill(struct mxg_report_result *r, const struct order *o, struct mxg_time_line *l)
 {
 	int64_t low, high;
 	l->half_life_days = -1;
 	l->dry = -1;
 	if (!window(r->state, l, &low, &high))
 		return true;
-	if (!take_days(r->state, l, low, high) || !follow_hosts(r->state, l, high))
+	if (!take_days(r->state, o, l, low, high) || !follow_hosts(r->state, o, l, high))
 		return false;
 	measure(l, low, high);
 	if (l->moved_count > 0)
@@ -176,8 +240,8 @@ static int by_time(const void *a, const void *b)
 }
 
 /* The times at which the administrator says that the domain changed. */
-static bool lines_of_changes(struct mxg_report_result *r, const struct mxg_report_inputs *in, uint32_t domain,
-			     const struct mxg_generations *known, bool *any)
+static bool lines_of_changes(struct mxg_report_result *r, const struct mxg_report_inputs *in, const struct order *o,
+			     uint32_t domain, const struct mxg_generations *known, bool *any)
 {
 	int64_t times[66] = { 0 };
 	size_t n = 1;
@@ -191,28 +255,29 @@ static bool lines_of_changes(struct mxg_report_result *r, const struct mxg_repor
 		if (l == NULL)
 			return false;
 		const struct mxg_generation *g = mxg_generation_at(known, l->until != 0 ? l->until - 1 : in->now);
-		if ((g != NULL && !set_gateways(l, g)) || !fill(r, l))
+		if ((g != NULL && !set_gateways(l, g)) || !fill(r, o, l))
 			return false;
 	}
 	return true;
 }
 
 /* As the history tells, as far as the log reaches. */
-static bool lines_of_history(struct mxg_report_result *r, uint32_t domain, const struct mxg_generations *known)
+static bool lines_of_history(struct mxg_report_result *r, const struct order *o, uint32_t domain,
+			     const struct mxg_generations *known)
 {
 	for (size_t i = 0; i < known->count; i++) {
 		const struct mxg_generation *g = &known->items[i];
 		if (g->until != 0 && g->until < r->state->from)
 			continue;
 		struct mxg_time_line *l = new_line(r, domain, g->from, g->until);
-		if (l == NULL || !set_gateways(l, g) || !fill(r, l))
+		if (l == NULL || !set_gateways(l, g) || !fill(r, o, l))
 			return false;
 	}
 	return true;
 }
 
-static bool lines_of_domain(struct mxg_report_result *r, const struct mxg_report_inputs *in, struct mxg_flattener *f,
-			    uint32_t domain)
+static bool lines_of_domain(struct mxg_report_result *r, const struct mxg_report_inputs *in, const struct order *o,
+			    struct mxg_flattener *f, uint32_t domain)
 {
 	struct mxg_generations known = { .count = 0 };
 	const char *name = r->state->domains[domain].name;
@@ -222,7 +287,7 @@ static bool lines_of_domain(struct mxg_report_result *r, const struct mxg_report
 		f->now = in->now;
 		ok = mxg_generations_of(f, mxg_policy_ruleset(in->policy, name, strlen(name)), &wire, &known);
 	}
-	ok = ok && lines_of_changes(r, in, domain, &known, &any) && (any || lines_of_history(r, domain, &known));
+	ok = ok && lines_of_changes(r, in, o, domain, &known, &any) && (any || lines_of_history(r, o, domain, &known));
 	mxg_generations_clear(&known);
 	return ok;
 }
@@ -230,17 +295,19 @@ static bool lines_of_domain(struct mxg_report_result *r, const struct mxg_report
 bool mxg_report_time_lines(struct mxg_report_result *r, const struct mxg_report_inputs *in)
 {
 	struct mxg_flattener flattener, *f = NULL;
-	bool ok = true;
-	if (in->policy != NULL && in->history != NULL) {
-		if (!mxg_flattener_init(&flattener, in->policy, NULL))
-			return false;
-		f = &flattener;
-		f->history = in->history;
+	struct order order;
+	bool ok = make_order(&order, r->state);
+	if (ok && in->policy != NULL && in->history != NULL) {
+		ok = mxg_flattener_init(&flattener, in->policy, NULL);
+		f = ok ? &flattener : NULL;
+		flattener.history = in->history;
 	}
 	for (size_t i = 0; ok && i < r->domain_count; i++)
 		if (r->state->domains[r->domains[i].domain].watched)
-			ok = lines_of_domain(r, in, f, r->domains[i].domain);
+			ok = lines_of_domain(r, in, &order, f, r->domains[i].domain);
 	if (f != NULL)
 		mxg_flattener_clear(f);
+	free(order.days);
+	free(order.pairs);
 	return ok;
 }

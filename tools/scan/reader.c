@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +11,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/header_cutter.h"
 #include "check/past.h"
+#include "child.h"
 #include "load.h"
 #include "scan/memo.h"
+#include "scan/packed.h"
+#include "scan/recipient.h"
 #include "text.h"
 
 #define PIECE 8192 /* most headers are shorter */
@@ -77,86 +80,6 @@ static void complain(struct mxg_scan_reader *r, const char *path, const char *wh
 	mxg_text_clean(clean, sizeof(clean), path, strlen(path), NULL);
 	fprintf(stderr, "mxguard scan: %s: %s\n", clean, what);
 	r->tally->failed++;
-}
-
-/* ---- who the message was for ------------------------------------------------------------ */
-
-/* The fields that name the recipient, the surest first. */
-static const struct {
-	const char *name;
-	size_t len;
-} recipient_fields[] = { { "x-original-to", 13 }, { "delivered-to", 12 }, { "envelope-to", 11 } };
-#define RECIPIENT_FIELDS (sizeof(recipient_fields) / sizeof(recipient_fields[0]))
-
-/* Whether the field is one of the first `below` of these; its number. */
-static size_t recipient_field(const struct mxg_header_cutter *c, size_t below)
-{
-	size_t i = 0;
-	while (i < below && !mxg_header_is(c, recipient_fields[i].name, recipient_fields[i].len))
-		i++;
-	return i;
-}
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-/* A field's value, where it is one word with an @; else "". */
-static void copy_address(char out[320], const char *value, const char *last)
-{
-	while (value < last && is_blank(*value))
-		value++;
-	while (last > value && is_blank(last[-1]))
-		last--;
-	size_t n = (size_t)(last - value);
-	if (n >= 320 || memchr(value, ' ', n) != NULL || memchr(value, '@', n) == NULL)
-		n = 0;
-	memcpy(out, value, n);
-	out[n] = '\0';
-}
-
-struct recipients {
-	char values[RECIPIENT_FIELDS][320]; /* of those that are seen */
-	bool seen[RECIPIENT_FIELDS];
-	size_t below; /* the surest that has a value; those before it are still looked for */
-	bool over;
-};
-
-static void take(struct recipients *found, struct mxg_header_cutter *c, enum mxg_header_event event)
-{
-	bool at_field = event == MXG_HEADER_LINE || event == MXG_HEADER_FIELD;
-	size_t i = at_field ? recipient_field(c, found->below) : RECIPIENT_FIELDS;
-	if (event == MXG_HEADER_LINE) {
-		c->wanted = i < found->below && !found->seen[i];
-		found->over = found->below < RECIPIENT_FIELDS && mxg_header_is(c, "received", 8);
-	} else if (event == MXG_HEADER_FIELD) {
-		found->seen[i] = true;
-		const char *colon = memchr(c->bytes, ':', c->len), *end = c->bytes + c->len;
-		copy_address(found->values[i], colon == NULL || c->too_long ? end : colon + 1, end);
-		found->below = found->values[i][0] != '\0' ? i : found->below;
-	}
-	found->over = found->over || event == MXG_HEADER_END || found->below == 0;
-}
-
-/* NULL: no field tells. The first field of each name counts. Those above the trace are the delivery's own; what stands
- * below it anybody may have written, and it is asked only where there is none above. */
-static const char *recipient_of(const char *header, size_t len, char buf[320])
-{
-	struct recipients found = { .below = RECIPIENT_FIELDS };
-	struct mxg_header_cutter cutter;
-	char room[1024];
-	enum mxg_header_event event = MXG_HEADER_LINE;
-	mxg_header_init(&cutter, room, sizeof(room));
-	while (!found.over && event != MXG_HEADER_MORE) {
-		event = mxg_header_next(&cutter, &header, &len);
-		take(&found, &cutter, event);
-	}
-	while (!found.over)
-		take(&found, &cutter, mxg_header_finish(&cutter));
-	if (found.below < RECIPIENT_FIELDS)
-		return strcpy(buf, found.values[found.below]);
-	return NULL;
 }
 
 static const char *domain_of(const char *recipient)
@@ -263,7 +186,7 @@ static int begin(struct mxg_scan_reader *r, const struct judged *m, const char *
 static int begin_for(struct mxg_scan_reader *r, struct judged *m, const char **recipient, char buf[320], int64_t when)
 {
 	const char *fallback = r->rules.recipient == NULL ? "" : r->rules.recipient;
-	*recipient = recipient_of(m->header, m->len, buf);
+	*recipient = mxg_scan_recipient(m->header, m->len, buf);
 	int progress = begin(r, m, *recipient != NULL ? *recipient : fallback, when, m->fd);
 	if (m->fd >= 0)
 		m->len = r->used; /* what was read for it stays in the buffer */
@@ -424,7 +347,8 @@ static void take_piece(struct mxg_scan_reader *r, struct mbox *m, const char *pa
 	m->after_blank = blank;
 }
 
-static void read_mbox(struct mxg_scan_reader *r, int fd, const char *path)
+/* What was read of it already stands in the reader's buffer. */
+static void read_mbox(struct mxg_scan_reader *r, int fd, const char *path, size_t begun)
 {
 	struct mbox m = { .after_blank = true };
 	struct lines *lines = calloc(1, sizeof(*lines));
@@ -436,6 +360,8 @@ static void read_mbox(struct mxg_scan_reader *r, int fd, const char *path)
 		return;
 	}
 	lines->fd = fd;
+	lines->end = begun;
+	memcpy(lines->buffer, r->buffer, begun);
 	r->used = 0;
 	while (!atomic_load(r->rules.stop) && next_piece(lines, &piece, &len, &begins))
 		take_piece(r, &m, path, piece, len, begins);
@@ -474,22 +400,77 @@ static int open_quietly(struct mxg_scan_reader *r, const char *path)
 	return fd < 0 && errno == EPERM ? openat(r->folder_fd, name, flags) : fd;
 }
 
+/* From its beginning, which stands in the buffer. */
+static void read_begun(struct mxg_scan_reader *r, int fd, const char *path, size_t len, int64_t date)
+{
+	if (len > 5 && memcmp(r->buffer, "From ", 5) == 0) {
+		read_mbox(r, fd, path, len);
+	} else {
+		r->used = len;
+		judge(r, path, 0, r->buffer, r->used, fd, date);
+	}
+}
+
+/* A pipe gives as much as it has. */
+static size_t read_piece(int fd, char *to)
+{
+	size_t len = 0;
+	for (ssize_t n; len < PIECE && (n = read(fd, to + len, PIECE - len)) != 0;)
+		if (n > 0)
+			len += (size_t)n;
+		else if (errno != EINTR)
+			break;
+	return len;
+}
+
+#define STOPPED (128 + SIGPIPE) /* more than its header was not wanted */
+
+static void read_packed(struct mxg_scan_reader *r, int fd, const char *path, const char *name)
+{
+	char program[16], flags[] = "-dc", *arguments[] = { program, flags, NULL }, why[128];
+	pid_t pid;
+	snprintf(program, sizeof(program), "%s", name);
+	int from = lseek(fd, 0, SEEK_SET) != 0 ? -1 : mxg_child_start(arguments, fd, &pid);
+	if (from < 0) {
+		snprintf(why, sizeof(why), "%s cannot be run: %s", program, strerror(errno));
+		complain(r, path, why);
+		return;
+	}
+	size_t len = read_piece(from, r->buffer);
+	if (len > 0)
+		read_begun(r, from, path, len, file_date(fd, path));
+	close(from);
+	int status = mxg_child_end(pid);
+	if ((status == 0 || status == STOPPED) && len > 0)
+		return;
+	snprintf(why, sizeof(why), "%s could not read all of it", program);
+	complain(r, path, why);
+}
+
+static void read_open(struct mxg_scan_reader *r, int fd, const char *path, size_t len)
+{
+	const char *why, *program = mxg_packed_program(r->buffer, len, &why);
+	if (why != NULL)
+		complain(r, path, why);
+	else if (program != NULL)
+		read_packed(r, fd, path, program);
+	else
+		read_begun(r, fd, path, len, file_date(fd, path));
+}
+
 void mxg_scan_reader_file(struct mxg_scan_reader *r, const char *path)
 {
 	int fd = open_quietly(r, path);
 	ssize_t n = fd < 0 ? -1 : read(fd, r->buffer, PIECE);
-	if (n < 0) {
-		if (errno != ENOENT) /* a Maildir lives: its files are moved while we read */
-			complain(r, path, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
-	if (n > 5 && memcmp(r->buffer, "From ", 5) == 0 && lseek(fd, 0, SEEK_SET) == 0) {
-		read_mbox(r, fd, path);
-	} else {
-		r->used = (size_t)n;
-		judge(r, path, 0, r->buffer, r->used, fd, file_date(fd, path));
-	}
-	close(fd);
+	if (n >= 0)
+		read_open(r, fd, path, (size_t)n);
+	else if (errno != ENOENT) /* a Maildir lives: its files are moved while we read */
+		complain(r, path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
+void mxg_scan_reader_header(struct mxg_scan_reader *r, const char *name, const char *header, size_t len, int64_t date)
+{
+	judge(r, name, 0, header, len, -1, date);
 }

@@ -32,6 +32,9 @@ struct mxg_scan_rules {
 struct mxg_scan_reader *mxg_scan_reader_new(const struct mxg_scan_rules *rules, struct mxg_tally *tally);
 /* A message, or an mbox file with many. The body of a single message is never read. */
 void mxg_scan_reader_file(struct mxg_scan_reader *reader, const char *path);
+/* One message, whose header is here. The name is for people: where it lies. */
+void mxg_scan_reader_header(struct mxg_scan_reader *reader, const char *name, const char *header, size_t len,
+			    int64_t date);
 void mxg_scan_reader_free(struct mxg_scan_reader *reader);
 
 #endif

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,9 +21,11 @@ enum admitted { ADMITTED, NOBODY_WAITS, NO_ROOM };
 void mxg_admit_watch(struct mxg_service *s, bool on)
 {
 	for (size_t i = 0; i < s->options->listener_count; i++) {
-		struct epoll_event event = { .events = EPOLLIN, .data.ptr = &s->options->listeners[i] };
-		if (s->options->listeners[i].fd >= 0)
-			epoll_ctl(s->epoll, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, s->options->listeners[i].fd, &event);
+		struct mxg_listener *listener = &s->options->listeners[i];
+		if (listener->fd >= 0 && on)
+			mxg_wait_set_add(&s->set, listener->fd, POLLIN, listener);
+		else if (listener->fd >= 0)
+			mxg_wait_set_remove(&s->set, listener->fd);
 	}
 }
 

@@ -5,14 +5,16 @@
 #include "clients.h"
 #include "moment.h"
 #include "service.h"
+#include "wait_set.h"
 
 /* Shared by service.c (the loop) and admit.c (who is let in) only. */
 struct mxg_service {
 	const struct mxg_service_options *options;
 	struct mxg_decider *decider;
 	struct mxg_clients clients;
-	int epoll, signals;
-	struct mxg_connection *plain; /* stdin that is a pipe or a file: polled by itself, since epoll takes
+	struct mxg_wait_set set;
+	int signals;
+	struct mxg_connection *plain; /* stdin that is a pipe or a file: polled by itself, since epoll(7) takes
 				       * no files, and tells a pipe's end over and over */
 	struct pollfd *polled;
 	size_t polled_room;

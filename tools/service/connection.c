@@ -61,7 +61,7 @@ static ssize_t receive(const struct mxg_connection *c, char *bytes, size_t room)
 	return read(c->in, bytes, room);
 }
 
-/* One read at a time: where more has come, epoll says so again. */
+/* One read at a time: where more has come, poll says so again. */
 void mxg_connection_read(struct mxg_connection *c)
 {
 	if (c->input_len == c->input_room && !grow_input(c))

@@ -37,7 +37,7 @@ struct mxg_connection {
 	bool ended; /* no more will come */
 	bool close_after; /* the one-line form: Exim reads up to the end */
 	bool broken; /* must go, at once */
-	uint32_t watched; /* what epoll was told */
+	short watched; /* what the wait set was told */
 	struct mxg_pending *pending;
 	enum mxg_request_form form; /* of the pending request */
 	uint64_t requests; /* that were taken */

@@ -5,7 +5,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,9 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+#if __has_include(<linux/filter.h>) && !defined(MXG_PORTABLE)
+#include <linux/filter.h>
+#endif
 
 #define BACKLOG 1024
 #define FIRST_INHERITED 3 /* SD_LISTEN_FDS_START */
@@ -218,6 +220,7 @@ static void remove_path(struct mxg_listener *listener)
  * again a second later. */
 static void drop_syns(int fd)
 {
+#ifdef BPF_STMT
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13), /* RFC 9293 §3.1: the flags */
 		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x02, 0, 1),
@@ -226,6 +229,9 @@ static void drop_syns(int fd)
 	};
 	struct sock_fprog program = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
 	setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+#else
+	(void)fd; /* who comes in this moment is reset, and comes again */
+#endif
 }
 
 void mxg_listener_refuse(struct mxg_listener *listener)

@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* The loop. Connections stand in an epoll set; that, the signals and the resolver's few sockets
+/* The loop. Connections stand in a set of their own; that, the signals and the resolver's few sockets
  * are polled together. */
 #include "service.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "admit.h"
 #include "log.h"
 #include "notify.h"
+#include "signals.h"
 
 #define EVENTS 256
 #define TICK_MS 1000
@@ -28,7 +29,7 @@
 #define SPARE_POLLFDS 16
 #define FLOOD 256 /* connections with something in memory: when they are gone, it is given back */
 
-enum { AT_EPOLL, AT_SIGNALS, AT_PLAIN, OWN_POLLFDS };
+enum { AT_SET, AT_SIGNALS, AT_PLAIN, OWN_POLLFDS };
 
 void mxg_service_drop(struct mxg_service *s, struct mxg_connection *c)
 {
@@ -37,32 +38,33 @@ void mxg_service_drop(struct mxg_service *s, struct mxg_connection *c)
 	if (s->plain == c)
 		s->plain = NULL;
 	mxg_clients_remove(&s->clients, c);
-	mxg_connection_free(c); /* closing takes it out of the epoll set, too */
+	if (c->is_socket)
+		mxg_wait_set_forget(&s->set, c->in);
+	mxg_connection_free(c);
 }
 
 /* ---- what is watched -------------------------------------------------------------------- */
 
-static uint32_t wanted(const struct mxg_connection *c)
+static short wanted(const struct mxg_connection *c)
 {
-	return (mxg_connection_wants_read(c) ? EPOLLIN : 0U) | (mxg_connection_wants_write(c) ? EPOLLOUT : 0U);
+	return (short)((mxg_connection_wants_read(c) ? POLLIN : 0) | (mxg_connection_wants_write(c) ? POLLOUT : 0));
 }
 
 static bool watch(struct mxg_service *s, struct mxg_connection *c)
 {
-	struct epoll_event event = { .events = wanted(c), .data.ptr = c };
-	c->watched = event.events;
+	c->watched = wanted(c);
 	if (!c->is_socket)
 		s->plain = c;
-	return !c->is_socket || epoll_ctl(s->epoll, EPOLL_CTL_ADD, c->in, &event) == 0;
+	return !c->is_socket || mxg_wait_set_add(&s->set, c->in, c->watched, c);
 }
 
 static void update_watch(struct mxg_service *s, struct mxg_connection *c)
 {
-	struct epoll_event event = { .events = wanted(c), .data.ptr = c };
-	if (event.events == c->watched || s->plain == c)
+	short now = wanted(c);
+	if (now == c->watched || s->plain == c)
 		return;
-	c->watched = event.events;
-	if (epoll_ctl(s->epoll, EPOLL_CTL_MOD, c->in, &event) != 0)
+	c->watched = now;
+	if (!mxg_wait_set_change(&s->set, c->in, now, c))
 		c->broken = true;
 }
 
@@ -93,14 +95,14 @@ static void advance(struct mxg_service *s, struct mxg_connection *c)
 		mxg_service_drop(s, c);
 }
 
-static void serve(struct mxg_service *s, struct mxg_connection *c, uint32_t events)
+static void serve(struct mxg_service *s, struct mxg_connection *c, short what)
 {
 	/* both directions are shut: nobody waits for the answer */
-	if ((events & (EPOLLHUP | EPOLLERR)) != 0 && (events & EPOLLIN) == 0)
+	if ((what & (POLLHUP | POLLERR)) != 0 && (what & POLLIN) == 0)
 		c->broken = true;
-	if ((events & EPOLLIN) != 0)
+	if ((what & POLLIN) != 0)
 		mxg_connection_read(c);
-	if ((events & EPOLLOUT) != 0)
+	if ((what & POLLOUT) != 0)
 		mxg_connection_write(c);
 	advance(s, c);
 }
@@ -151,9 +153,9 @@ static void stop(struct mxg_service *s)
 
 static void take_signals(struct mxg_service *s)
 {
-	struct signalfd_siginfo info;
-	while (read(s->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-		if (info.ssi_signo == SIGHUP) {
+	int number;
+	while ((number = mxg_signals_next(s->signals)) != 0) {
+		if (number == SIGHUP) {
 			mxg_notify("RELOADING=1");
 			mxg_decider_reload(s->decider);
 			mxg_notify("READY=1");
@@ -219,13 +221,13 @@ static void take_answers(struct mxg_service *s)
  * last. */
 static void take_events(struct mxg_service *s)
 {
-	struct epoll_event events[EVENTS];
+	struct mxg_wait_event events[EVENTS];
 	int ready[MXG_LISTENERS_MAX], ready_count = 0;
-	int count = epoll_wait(s->epoll, events, EVENTS, 0);
-	for (int i = 0; i < count; i++) {
-		const struct mxg_listener *listener = as_listener(s, events[i].data.ptr);
+	size_t count = mxg_wait_set_take(&s->set, events, EVENTS);
+	for (size_t i = 0; i < count; i++) {
+		const struct mxg_listener *listener = as_listener(s, events[i].data);
 		if (listener == NULL)
-			serve(s, events[i].data.ptr, events[i].events);
+			serve(s, events[i].data, events[i].what);
 		else
 			ready[ready_count++] = listener->fd;
 	}
@@ -237,7 +239,6 @@ static void take_events(struct mxg_service *s)
 static void fill_own(struct mxg_service *s)
 {
 	bool plain = s->plain != NULL && mxg_connection_wants_read(s->plain);
-	s->polled[AT_EPOLL] = (struct pollfd){ .fd = s->epoll, .events = POLLIN };
 	s->polled[AT_SIGNALS] = (struct pollfd){ .fd = s->signals, .events = POLLIN };
 	s->polled[AT_PLAIN] = (struct pollfd){ .fd = plain ? s->plain->in : -1, .events = POLLIN };
 }
@@ -269,7 +270,7 @@ static bool turn(struct mxg_service *s)
 		mxg_log_error("mxguard: policy: out of memory");
 		return false;
 	}
-	int ready = poll(s->polled, (nfds_t)count, turn_timeout(s));
+	int ready = mxg_wait_set_poll(&s->set, s->polled, count, turn_timeout(s));
 	if (ready < 0 && errno != EINTR) {
 		mxg_log_error("mxguard: policy: poll: %s", strerror(errno));
 		return false;
@@ -279,10 +280,10 @@ static bool turn(struct mxg_service *s)
 			s->polled[i].revents = 0;
 	mxg_decider_process(s->decider, s->polled + OWN_POLLFDS, count - OWN_POLLFDS);
 	take_answers(s);
-	if (s->polled[AT_EPOLL].revents != 0)
+	if (s->polled[AT_SET].revents != 0)
 		take_events(s);
 	if (s->plain != NULL && s->polled[AT_PLAIN].revents != 0)
-		serve(s, s->plain, EPOLLIN);
+		serve(s, s->plain, POLLIN);
 	if (s->polled[AT_SIGNALS].revents != 0)
 		take_signals(s);
 	drop_late(s);
@@ -325,9 +326,7 @@ static bool begin(struct mxg_service *s)
 	sigset_t set;
 	struct stat st;
 	signal_set(&set);
-	s->epoll = epoll_create1(EPOLL_CLOEXEC);
-	s->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	if (s->epoll < 0 || s->signals < 0) {
+	if (!mxg_wait_set_open(&s->set) || (s->signals = mxg_signals_open(&set)) < 0) {
 		mxg_log_error("mxguard: policy: cannot begin: %s", strerror(errno));
 		return false;
 	}
@@ -349,7 +348,7 @@ static void drop_all(struct mxg_service *s)
 
 int mxg_service_run(const struct mxg_service_options *options, struct mxg_decider *decider)
 {
-	struct mxg_service s = { .options = options, .decider = decider, .epoll = -1, .signals = -1 };
+	struct mxg_service s = { .options = options, .decider = decider, .set = MXG_WAIT_SET_NONE, .signals = -1 };
 	int status = begin(&s) ? 0 : EX_OSERR;
 	if (status == 0)
 		mxg_notify("READY=1");
@@ -359,10 +358,8 @@ int mxg_service_run(const struct mxg_service_options *options, struct mxg_decide
 	drop_all(&s);
 	for (size_t i = 0; i < options->listener_count; i++)
 		mxg_listener_close(&options->listeners[i]);
-	if (s.epoll >= 0)
-		close(s.epoll);
-	if (s.signals >= 0)
-		close(s.signals);
+	mxg_wait_set_close(&s.set);
+	mxg_signals_close(s.signals);
 	free(s.polled);
 	return status;
 }

@@ -27,6 +27,22 @@ static void take_ipv6(struct mxg_source *source, const struct in6_addr *address)
 	memcpy(source->id, address->s6_addr, sizeof(source->id));
 }
 
+/* Who connected by a unix socket. */
+static bool user_of(int fd, uid_t *uid)
+{
+#ifdef SO_PEERCRED
+	struct ucred who;
+	socklen_t len = sizeof(who);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) != 0)
+		return false;
+	*uid = who.uid;
+	return true;
+#else
+	gid_t gid;
+	return getpeereid(fd, uid, &gid) == 0;
+#endif
+}
+
 static struct mxg_source identify(int fd)
 {
 	struct mxg_source source = { .kind = MXG_SOURCE_OTHER };
@@ -36,13 +52,13 @@ static struct mxg_source identify(int fd)
 		struct sockaddr_in6 v6;
 		struct sockaddr_storage storage;
 	} peer = { .any.sa_family = AF_UNSPEC };
-	struct ucred who;
-	socklen_t len = sizeof(peer), who_len = sizeof(who);
+	uid_t uid;
+	socklen_t len = sizeof(peer);
 	if (getpeername(fd, &peer.any, &len) != 0)
 		return source;
-	if (peer.any.sa_family == AF_UNIX && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &who_len) == 0) {
+	if (peer.any.sa_family == AF_UNIX && user_of(fd, &uid)) {
 		source.kind = MXG_SOURCE_USER;
-		memcpy(source.id, &who.uid, sizeof(who.uid));
+		memcpy(source.id, &uid, sizeof(uid));
 	} else if (peer.any.sa_family == AF_INET) {
 		take_ipv4(&source, (const uint8_t *)&peer.v4.sin_addr);
 	} else if (peer.any.sa_family == AF_INET6) {

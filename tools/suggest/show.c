@@ -83,7 +83,7 @@ static void print_comment(const char *indent, const char *text, FILE *to)
 	fputc('\n', to);
 }
 
-void mxg_suggestion_print_reasons(const struct mxg_suggestion *s, const char *indent, FILE *to)
+static void print_reasons(const struct mxg_suggestion *s, const char *indent, FILE *to)
 {
 	const char *vendors = "";
 	json_t *names = vendor_text(s, false, " + ");
@@ -125,7 +125,7 @@ static void print_entry(const struct mxg_suggest_entry *e, const char *indent, b
 	fprintf(to, " }%s\n", last ? "" : ",");
 }
 
-void mxg_suggestion_print_entries(const struct mxg_suggestion *s, const char *indent, FILE *to)
+static void print_entries(const struct mxg_suggestion *s, const char *indent, FILE *to)
 {
 	fprintf(to, "%sgateways = (\n", indent);
 	for (size_t i = 0; i < s->entry_count; i++)
@@ -173,23 +173,41 @@ static void print_domains(const struct mxg_suggestion *all, size_t count, const 
 }
 
 /* The first group is the configuration's own, the others are `policies` in it. */
-void mxg_suggestions_print(const struct mxg_suggestion *all, size_t count, FILE *to)
+static bool print_groups(const struct mxg_suggestion *all, size_t count, bool with_domains, FILE *to)
 {
 	size_t groups = 0;
-	for (size_t i = 0; i < count; i++)
-		mxg_suggestion_print_reasons(&all[i], "", to);
 	for (size_t i = 0; i < count; i++) {
 		if (!leads(all, i))
 			continue;
 		const char *indent = groups == 0 ? "" : "    ";
 		if (groups > 0)
 			fputs(groups == 1 ? "policies = (\n  {\n" : ",\n  {\n", to);
-		print_domains(all, count, &all[i], indent, to);
-		mxg_suggestion_print_entries(&all[i], indent, to);
+		if (with_domains || groups > 0)
+			print_domains(all, count, &all[i], indent, to);
+		print_entries(&all[i], indent, to);
 		if (groups > 0)
 			fputs("  }", to);
 		groups++;
 	}
 	if (groups > 1)
 		fputs("\n);\n", to);
+	return groups > 0;
+}
+
+static void print_all_reasons(const struct mxg_suggestion *all, size_t count, FILE *to)
+{
+	for (size_t i = 0; i < count; i++)
+		print_reasons(&all[i], "", to);
+}
+
+void mxg_suggestions_print(const struct mxg_suggestion *all, size_t count, FILE *to)
+{
+	print_all_reasons(all, count, to);
+	print_groups(all, count, true, to);
+}
+
+bool mxg_suggestions_print_gateways(const struct mxg_suggestion *all, size_t count, FILE *to)
+{
+	print_all_reasons(all, count, to);
+	return print_groups(all, count, false, to);
 }

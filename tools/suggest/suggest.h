@@ -73,8 +73,7 @@ bool mxg_suggestion_shared(const struct mxg_suggestion *suggestion, bool *shared
 json_t *mxg_suggestion_json(const struct mxg_suggestion *suggestion);
 /* A block for mxguard.conf: one for domains that fare alike, `policies` where they do not. */
 void mxg_suggestions_print(const struct mxg_suggestion *suggestions, size_t count, FILE *to);
-/* The entries alone, with their reasons as comments. */
-void mxg_suggestion_print_entries(const struct mxg_suggestion *suggestion, const char *indent, FILE *to);
-void mxg_suggestion_print_reasons(const struct mxg_suggestion *suggestion, const char *indent, FILE *to);
+/* The same without the domains of the first group, which stand elsewhere. False: there are no entries at all. */
+bool mxg_suggestions_print_gateways(const struct mxg_suggestion *suggestions, size_t count, FILE *to);
 
 #endif

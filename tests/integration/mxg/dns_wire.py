@@ -7,8 +7,8 @@ import socket
 import struct
 from dataclasses import dataclass, field
 
-TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28,
-         "OPT": 41, "SPF": 99, "ANY": 255}
+TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33,
+         "OPT": 41, "TLSA": 52, "SPF": 99, "ANY": 255}
 TYPE_NAMES = {number: name for name, number in TYPES.items()}
 RCODES = {"NOERROR": 0, "FORMERR": 1, "SERVFAIL": 2, "NXDOMAIN": 3, "NOTIMP": 4, "REFUSED": 5}
 QR, AA, TC, RD, RA, AD, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0020, 0x0010
@@ -108,6 +108,9 @@ def encode_data(kind: str, data: str | bytes) -> bytes:
     if kind == "MX":
         preference, exchange = data.split()
         return struct.pack("!H", int(preference)) + encode_name(exchange)
+    if kind == "SRV":
+        *numbers, target = data.split()
+        return struct.pack("!3H", *map(int, numbers)) + encode_name(target)
     if kind in ("TXT", "SPF"):
         return txt(data)
     if kind == "SOA":

@@ -59,6 +59,7 @@ class Settings:
     special_use: str = "\\Junk"        # of the mailbox Junk
     settings_module: bool = True       # 2.4: our settings module is where it belongs
     load_mxguard: bool | None = None   # load the plugin or not, whatever `mxguard` has
+    place_mxguard: bool = False        # the plugin is where it belongs, whatever the configuration names
     lmtp_plugins: list[str] = field(default_factory=list)  # such as sieve
     plugin: dict[str, str] = field(default_factory=dict)   # other plugins' settings (2.3)
     users: dict[str, dict[str, str]] = field(default_factory=dict)  # user -> userdb fields
@@ -169,7 +170,7 @@ class Dovecot:
     def placed(self, argv: list[str]) -> list[str]:
         """ARGV, where Dovecot finds our modules. 2.4 looks for settings modules in the folder
         that was compiled in: there, ours is mounted over it, for this program alone."""
-        modules = {} if version() < (2, 4) or not self.loads_mxguard else {str(own_modules()): self.modules}
+        modules = {} if version() < (2, 4) or not self._places_mxguard else {str(own_modules()): self.modules}
         return with_files(argv, {**modules, **self.settings.files})
 
     def write_config(self) -> None:
@@ -183,20 +184,24 @@ class Dovecot:
         wanted = self.settings.load_mxguard
         return bool(self.settings.mxguard) if wanted is None else wanted
 
+    @property
+    def _places_mxguard(self) -> bool:
+        return self.loads_mxguard or self.settings.place_mxguard
+
     def _link_modules(self) -> None:
         """mail_plugin_dir: Dovecot's own modules and ours, side by side."""
         if version() >= (2, 4):
             self._copy_modules()
             return
         self.modules.mkdir(exist_ok=True)
-        for source in [*own_modules().iterdir(), *([build.plugin()] * self.loads_mxguard)]:
+        for source in [*own_modules().iterdir(), *([build.plugin()] * self._places_mxguard)]:
             _link(self.modules / source.name, source)
 
     def _copy_modules(self) -> None:
         """Copies: links into the folder that this one is mounted over would lead back here."""
         if not self.modules.exists():
             shutil.copytree(own_modules(), self.modules)
-        if self.loads_mxguard:
+        if self._places_mxguard:
             shutil.copy(build.plugin(), self.modules)
             for module in build.settings_modules() * self.settings.settings_module:
                 shutil.copy(module, self.modules / "settings")

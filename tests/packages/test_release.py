@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+"""What a release is made of, and by: script/release in a clone that is thrown away, the tarball, the RPMs' spec."""
+import hashlib
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tarfile
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+VERSION = re.search(r"^  version: '(.*)',$", (ROOT / "meson.build").read_text(), re.M)[1]
+
+
+def run(*command, cwd, status=0, timeout=3000, **environment):
+    done = subprocess.run([str(each) for each in command], cwd=cwd, timeout=timeout, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, env={**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null", **environment})
+    assert done.returncode == status, done.stdout
+    return done.stdout
+
+
+def git(clone, *arguments):
+    return run("git", "-c", "user.name=x", "-c", "user.email=x@x.invalid", "-c", "safe.directory=*", *arguments, cwd=clone)
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """This checkout as it stands, committed."""
+    if not shutil.which("git"):
+        pytest.skip("git is not installed")
+    folder = tmp_path_factory.mktemp("release") / "clone"
+    folder.mkdir()
+    listed = subprocess.run(["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+                            cwd=ROOT, stdout=subprocess.PIPE)
+    if listed.returncode != 0:
+        pytest.skip("this is no checkout")
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        if (ROOT / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
+    git(folder, "init", "-q")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "The first")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def released(clone):
+    folder = clone.parent / "out"
+    said = run("script/release", "--no-tests", VERSION, folder, cwd=clone)
+    assert "git tag" in said
+    return folder
+
+
+def test_tarball_checksum_and_entry(clone, released):
+    name = f"mxguard-{VERSION}.tar.xz"
+    assert sorted(path.name for path in released.iterdir()) == sorted([name, f"{name}.sha256sum", f"mxguard-{VERSION}.news"])
+    assert (released / f"{name}.sha256sum").read_text().split() == [hashlib.sha256((released / name).read_bytes()).hexdigest(), name]
+    entry = (released / f"mxguard-{VERSION}.news").read_text()
+    assert entry.startswith(f"## {VERSION}\n") and entry.count("\n## ") == 0 and entry in (ROOT / "CHANGELOG.md").read_text()
+    with tarfile.open(released / name) as archive:
+        inside = {member.name.split("/", 1)[1] for member in archive.getmembers() if member.isfile()}
+    assert inside == set(git(clone, "ls-files").splitlines()) - {".gitattributes"} or inside == set(git(clone, "ls-files").splitlines())
+
+
+def test_nothing_is_tagged_and_nothing_changed(clone, released):
+    assert git(clone, "tag") == "" and git(clone, "status", "--porcelain") == ""
+
+
+def test_what_is_not_ready_is_no_release(clone, released):
+    assert "in the way" in run("script/release", VERSION, released, cwd=clone, status=1)
+    assert "another version" in run("script/release", "9.8.7", released / "x", cwd=clone, status=1)
+    assert "no version" in run("script/release", "1.0", cwd=clone, status=1)
+    (clone / "new").write_text("x")
+    assert "not clean" in run("script/release", VERSION, released / "x", cwd=clone, status=1)
+    (clone / "new").unlink()
+
+
+def test_the_next_one_is_prepared(clone, released):
+    copy = clone.parent / "next"
+    git(clone, "clone", "-q", clone, copy)
+    run("script/release", "--prepare", "1.2.3", cwd=copy)
+    assert "version: '1.2.3'," in (copy / "meson.build").read_text()
+    assert re.search(r"^## 1\.2\.3\n\n- The first\.\n\n## ", (copy / "CHANGELOG.md").read_text(), re.M)
+    assert run("dpkg-parsechangelog", "-S", "Version", cwd=copy).strip() == "1.2.3-1"
+    assert re.search(r"^Version: +1\.2\.3$", (copy / "contrib/rpm/mxguard.spec").read_text(), re.M)
+    git(copy, "commit", "-qam", "1.2.3")
+    assert run("script/release", "--prepare", "1.2.3", cwd=copy) and git(copy, "status", "--porcelain") == ""  # once
+
+
+needs_rpm = pytest.mark.skipif(not shutil.which("rpmbuild"), reason="rpm is not installed")
+
+
+@needs_rpm
+def test_the_spec_is_accepted(released, tmp_path):
+    spec = ROOT / "contrib/rpm/mxguard.spec"
+    assert run("rpmspec", "-q", "--srpm", "--qf", "%{VERSION}", spec, cwd=tmp_path) == VERSION
+    names = run("rpmspec", "-q", "--qf", "%{NAME} ", spec, cwd=tmp_path).split()
+    assert names == ["mxguard", "mxguard-libs", "mxguard-devel", "python3-mxguard", "dovecot-mxguard"]
+    run("rpmbuild", "-bs", "--define", f"_topdir {tmp_path}", "--define", f"_sourcedir {released}", spec, cwd=tmp_path)
+    assert list(tmp_path.glob(f"SRPMS/mxguard-{VERSION}-1*.src.rpm"))
+
+
+@needs_rpm
+@pytest.mark.skipif(not os.environ.get("MXGUARD_RPM"), reason="takes a minute; MXGUARD_RPM=1 builds them")
+def test_the_packages_of_the_spec(released, tmp_path):
+    spec = ROOT / "contrib/rpm/mxguard.spec"
+    run("rpmbuild", "-bb", "--nodeps", "--define", f"_topdir {tmp_path}", "--define", f"_sourcedir {released}", spec, cwd=tmp_path)
+    found = {path.name.split(f"-{VERSION}")[0]: path for path in tmp_path.glob("RPMS/*/*.rpm")}
+    assert {"mxguard", "mxguard-libs", "mxguard-devel", "python3-mxguard", "dovecot-mxguard"} <= set(found)
+    assert "/usr/bin/mxguard-lda" in run("rpm", "-qpl", found["mxguard"], cwd=tmp_path).splitlines()
+    assert "lib99_mxguard_plugin.so" in run("rpm", "-qpl", found["dovecot-mxguard"], cwd=tmp_path)
+    assert run("rpm", "-qpc", found["mxguard"], cwd=tmp_path).split() == ["/etc/mxguard/mxguard.conf"]

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#include "audit/show.h"
+
+#include <stdio.h>
+
+#include "audit/guard.h"
+#include "json.h"
+#include "text.h"
+
+#define FAILURES_TOLD 20 /* on stderr */
+#define FAILURES_SHOWN 1000 /* on the page */
+
+bool mxg_show_begin(struct mxg_show *s, bool json, bool page)
+{
+	static const char *const headings[] = { "DOMAIN", "NAME",  "ADDRESS", "PORT",   "GUARD",
+						"LEAK",   "SINCE", "UNTIL",   "ADVICE", NULL };
+	*s = (struct mxg_show){ .json = json, .table = json ? NULL : mxg_table_new(headings) };
+	s->rows = page ? json_array() : NULL;
+	s->told = page ? json_array() : NULL;
+	return json || s->table != NULL;
+}
+
+static void put_json(struct mxg_show *s, const struct mxg_audit_row *row)
+{
+	char address[MXG_ADDRESS_TEXT_MAX];
+	json_t *object = json_object();
+	json_object_set_new(object, "domain", mxg_json_text(row->domain));
+	json_object_set_new(object, "name", mxg_json_text(row->name));
+	json_object_set_new(object, "address", mxg_json_text(mxg_address_format(&row->address, address)));
+	json_object_set_new(object, "leak", json_string(mxg_leak_word(row->leak)));
+	json_object_set_new(object, "since", mxg_json_time(row->since));
+	json_object_set_new(object, "until", mxg_json_time(row->until));
+	json_object_set_new(object, "port", row->port == 0 ? json_null() : json_integer(row->port));
+	json_object_set_new(object, "guard", json_string(mxg_guard_word(row->guard)));
+	json_object_set_new(object, "advice", mxg_json_text(row->advice));
+	s->failed |= mxg_json_print(object) != 0;
+}
+
+static enum mxg_colour colour_of(const struct mxg_audit_row *row)
+{
+	if (row->port == 0)
+		return MXG_FAINT;
+	return row->guard == MXG_GUARD_NONE ? MXG_RED : row->guard == MXG_GUARD_UNKNOWN ? MXG_YELLOW : MXG_PLAIN;
+}
+
+static void put_people(struct mxg_show *s, const struct mxg_audit_row *row)
+{
+	char address[MXG_ADDRESS_TEXT_MAX], port[12] = "-", since[MXG_TIME_MAX] = "-", until[MXG_TIME_MAX] = "-";
+	if (row->port != 0)
+		snprintf(port, sizeof(port), "%u", row->port);
+	if (row->since != 0)
+		snprintf(since, sizeof(since), "%.10s", mxg_time_format(row->since, since));
+	if (row->until != 0)
+		snprintf(until, sizeof(until), "%.10s", mxg_time_format(row->until, until));
+	const char *cells[] = { row->domain == NULL ? "-" : row->domain,
+				row->name,
+				mxg_address_format(&row->address, address),
+				port,
+				mxg_guard_word(row->guard),
+				mxg_leak_word(row->leak),
+				since,
+				until,
+				row->advice };
+	mxg_table_add(s->table, colour_of(row), cells);
+}
+
+void mxg_show_row(void *show, const struct mxg_audit_row *row)
+{
+	struct mxg_show *s = show;
+	if (s->rows != NULL)
+		s->failed |= json_array_append_new(s->rows, mxg_show_page_row(row)) != 0;
+	if (s->json)
+		put_json(s, row);
+	else
+		put_people(s, row);
+}
+
+void mxg_show_failure(void *show, const char *text)
+{
+	struct mxg_show *s = show;
+	char clean[1500];
+	s->failures++;
+	if (s->told != NULL && s->failures <= FAILURES_SHOWN)
+		json_array_append_new(s->told, mxg_json_text(text));
+	if (s->failures > FAILURES_TOLD)
+		return;
+	mxg_text_clean(clean, sizeof(clean), text, strlen(text), NULL);
+	fprintf(stderr, "mxguard audit: could not ask: %s\n", clean);
+}
+
+bool mxg_show_end(struct mxg_show *s, bool table)
+{
+	if (s->failures > FAILURES_TOLD)
+		fprintf(stderr, "mxguard audit: could not ask: %zu more\n", s->failures - FAILURES_TOLD);
+	if (s->table != NULL && table) {
+		if (mxg_table_rows(s->table) > 0)
+			s->failed |= mxg_table_print(s->table, stdout) != 0;
+		else
+			puts("No name leads to this host.");
+	}
+	mxg_table_free(s->table);
+	json_decref(s->rows);
+	json_decref(s->told);
+	return !s->failed;
+}

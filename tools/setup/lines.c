@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* What the MTA and Dovecot need, in the words of those that are here. */
+#include <string.h>
+
+#include "load.h"
+#include "setup.h"
+#include "exim_acl_text.h" /* data/exim.acl as it is */
+
+#define POLICY "check_policy_service { inet:127.0.0.1:10033, timeout=30s }"
+
+/* ---- Postfix -------------------------------------------------------------------------------- */
+
+/* Behind what decides whether the recipient is ours at all: nobody is asked about others. */
+static void print_restrictions(const char *now, FILE *to)
+{
+	static const char mark[] = "reject_unauth_destination";
+	const char *at = now == NULL ? NULL : strstr(now, mark);
+	if (now == NULL || now[0] == '\0')
+		fputs("smtpd_recipient_restrictions = permit_mynetworks, permit_sasl_authenticated, "
+		      "reject_unauth_destination, " POLICY "\n",
+		      to);
+	else if (at != NULL)
+		fprintf(to, "smtpd_recipient_restrictions = %.*s, " POLICY "%s\n", (int)(at + strlen(mark) - now), now,
+			at + strlen(mark));
+	else
+		fprintf(to, "smtpd_recipient_restrictions = %s, " POLICY "\n", now);
+}
+
+bool mxg_setup_postfix_lines(const struct mxg_setup *s, FILE *to)
+{
+	bool asks = s->restrictions != NULL && strstr(s->restrictions, "check_policy_service") != NULL;
+	if (!s->has_postfix || (asks && s->login_written))
+		return false;
+	if (!asks)
+		print_restrictions(s->restrictions, to);
+	if (!s->login_written)
+		fputs("smtpd_sasl_authenticated_header = yes\n", to);
+	return true;
+}
+
+/* ---- Exim ------------------------------------------------------------------------------------ */
+
+bool mxg_setup_exim_lines(const struct mxg_setup *s, FILE *to)
+{
+	if (s->has_exim)
+		fwrite(mxg_exim_acl_text, 1, sizeof(mxg_exim_acl_text), to);
+	return s->has_exim;
+}
+
+/* ---- Dovecot --------------------------------------------------------------------------------- */
+
+/* Not a line more than is needed: on 2.4 one that names a setting of ours keeps all of Dovecot from starting
+ * once the settings module is gone. */
+bool mxg_setup_dovecot_lines(const struct mxg_setup *s, FILE *to)
+{
+	bool elsewhere = strcmp(s->options->config, MXG_DEFAULT_CONFIG) != 0;
+	if (s->dovecot == 0 || s->plugin_loaded)
+		return false;
+	if (s->dovecot >= 204)
+		fputs("protocol lmtp {\n  mail_plugins {\n    mxguard = yes\n  }\n}\n", to);
+	else
+		fputs("protocol lmtp {\n  mail_plugins = $mail_plugins mxguard\n}\n", to);
+	if (elsewhere && s->dovecot >= 204)
+		fprintf(to, "mxguard_config = %s\n", s->options->config);
+	else if (elsewhere)
+		fprintf(to, "plugin {\n  mxguard_config = %s\n}\n", s->options->config);
+	return true;
+}
+
+/* ---- what comes then --------------------------------------------------------------------------- */
+
+void mxg_setup_next(const struct mxg_setup *s, bool written, FILE *to)
+{
+	bool elsewhere = strcmp(s->options->config, MXG_DEFAULT_CONFIG) != 0;
+	const char *option = elsewhere ? " -c " : "", *config = elsewhere ? s->options->config : "";
+	if (!written)
+		fprintf(to, "mxguard setup --write%s%s\n", option, config);
+	fprintf(to, "mxguard refresh%s%s\n", option, config);
+	fprintf(to, "systemctl enable --now mxguard-refresh.timer%s\n",
+		s->has_postfix || s->has_exim ? " mxguard-policy.socket" : "");
+	fprintf(to, "mxguard doctor%s%s\n", option, config);
+}
