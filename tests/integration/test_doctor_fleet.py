@@ -11,8 +11,11 @@ import pytest
 from mxg.mxguard import mxguard
 
 
-def say(config, *options: str) -> list[dict]:
-    result = mxguard("doctor", "-c", config, "--no-dns", "--json", *options)
+NOTHING = ("--postfix", "/nonexistent", "--dovecot", "/nonexistent", "--exim", "/nonexistent")  # is read of other programs
+
+
+def say(config) -> list[dict]:
+    result = mxguard("doctor", "-c", config, "--no-dns", "--json", *NOTHING)
     assert result.returncode in (0, 1, 78), result.stderr
     return [json.loads(line) for line in result.stdout.splitlines()]
 
@@ -75,7 +78,7 @@ def test_contents_count_and_not_paths(site, folder):
         site.configure(**changes)
         now = host_of(say(site.config))
         assert now[differs] != same[differs], changes
-        if differs == "settings":
+        if differs == "settings" and "policies" not in changes:  # a block is a change of both
             assert now["gateways"] == same["gateways"]
         same = now
     site.configure(gateways=[{"name": "x", "allow": "ip4:192.0.2.1"}])
