@@ -133,9 +133,9 @@ static int examine(struct settings *s, struct mxg_doctor *d)
 		mxg_doctor_secrets(d);
 		mxg_doctor_trap(d);
 		mxg_doctor_reach(d);
+		mxg_doctor_facts(d);
 		status = mxg_findings_worst(&d->findings) > MXG_FINDING_NOTE ? 1 : 0;
 	}
-	mxg_doctor_facts(d);
 	return show(s, d, status);
 }
 

@@ -11,8 +11,11 @@ import pytest
 from mxg.mxguard import mxguard
 
 
-def say(config, *options: str) -> list[dict]:
-    result = mxguard("doctor", "-c", config, "--no-dns", "--json", *options)
+NOTHING = ("--postfix", "/nonexistent", "--dovecot", "/nonexistent", "--exim", "/nonexistent")  # is read of other programs
+
+
+def say(config) -> list[dict]:
+    result = mxguard("doctor", "-c", config, "--no-dns", "--json", *NOTHING)
     assert result.returncode in (0, 1, 78), result.stderr
     return [json.loads(line) for line in result.stdout.splitlines()]
 
@@ -75,7 +78,7 @@ def test_contents_count_and_not_paths(site, folder):
         site.configure(**changes)
         now = host_of(say(site.config))
         assert now[differs] != same[differs], changes
-        if differs == "settings":
+        if differs == "settings" and "policies" not in changes:  # a block is a change of both
             assert now["gateways"] == same["gateways"]
         same = now
     site.configure(gateways=[{"name": "x", "allow": "ip4:192.0.2.1"}])
@@ -127,13 +130,14 @@ def test_several_in_one_stream(hosts):
     assert "on all 10" in compare("-", data=together)["fleet-version"]["text"]
 
 
-def test_a_host_without_a_configuration_is_told(hosts, folder, site):
+def test_a_host_without_a_configuration_is_told(hosts, folder):
     files, _ = hosts
     (folder / "broken.conf").write_text("mode = 7;\n")
     said = mxguard("doctor", "-c", folder / "broken.conf", "--json")
-    assert said.returncode == 78
+    assert said.returncode == 78 and len(said.stdout.splitlines()) == 1
     (folder / "broken").write_bytes(said.stdout)
-    assert "has none" in compare(*files, folder / "broken", status=1)["fleet-gateways"]["text"]
+    found = compare(*files, folder / "broken", status=1)
+    assert found["fleet-file"]["level"] == "error" and str(folder / "broken") in found["fleet-file"]["text"]
 
 
 def test_twice_the_same_name(hosts):

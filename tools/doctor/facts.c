@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/domain_map.h"
 #include "json.h"
@@ -135,28 +134,16 @@ static void add_programs(json_t *o)
 	json_object_set_new(o, "exim", first_word(output != NULL ? output : mxg_program_output(exim), "Exim version "));
 }
 
-static const char *name_of(const struct mxg_doctor *d, char name[256])
-{
-	if (d->policy != NULL)
-		return d->policy->hostname;
-	if (gethostname(name, 255) != 0)
-		return "?";
-	name[255] = '\0';
-	return name;
-}
-
 void mxg_doctor_facts(struct mxg_doctor *d)
 {
-	char name[256];
 	json_t *o = json_object();
-	json_object_set_new(o, "name", mxg_json_text(name_of(d, name)));
+	json_object_set_new(o, "name", mxg_json_text(d->policy->hostname));
 	json_object_set_new(o, "at", mxg_json_time((int64_t)time(NULL)));
 	for (size_t i = 0; i < MXG_FACT_COUNT; i++)
 		json_object_set_new(o, mxg_fact_keys[i], json_null());
 	add_programs(o);
-	if (d->policy != NULL)
-		add_configuration(o, d);
-	mxg_finding_add(&d->findings, MXG_FINDING_OK, "host", NULL, "this is %s, with mxguard %s", name_of(d, name),
+	add_configuration(o, d);
+	mxg_finding_add(&d->findings, MXG_FINDING_OK, "host", NULL, "this is %s, with mxguard %s", d->policy->hostname,
 			mxguard_version());
 	d->facts = o;
 }
