@@ -15,7 +15,9 @@ int mxg_child_start(char *const *arguments, int fd, pid_t *pid)
 	posix_spawn_file_actions_t actions;
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		return -1;
-	fcntl(ends[0], F_SETPIPE_SZ, 1 << 20);
+#ifdef F_SETPIPE_SZ
+	fcntl(ends[0], F_SETPIPE_SZ, 1 << 20); /* only faster */
+#endif
 	posix_spawn_file_actions_init(&actions);
 	if (fd >= 0)
 		posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO);

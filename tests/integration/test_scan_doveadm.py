@@ -207,7 +207,7 @@ def test_compressed_mail_in_a_maildir(folder, mxguard_config, pack, needed):
     found = scan(config, folder / "Maildir")
     assert found["messages"] == 4 and found["failed"] == 0
     assert found["paths"]["gateway"] == 1 and found["paths"]["direct"] == 3
-    (cur / "1790000009.M1P1.host:2,S").write_bytes(pack(message(hop(SPAMMER)).encode())[:9])
+    (cur / "1790000009.M1P1.host:2,S").write_bytes(pack(message(hop(SPAMMER)).encode())[:14])
     assert scan(config, folder / "Maildir")["failed"] == 1, "what is damaged is said"
 
 

@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "report/index.h"
 
+#include <string.h>
+
 #include "report/room.h"
 
 void mxg_index_free(struct mxg_index *index)
 {
 	mxg_room_free(index->slots, index->room * sizeof(*index->slots));
 	*index = (struct mxg_index){ .room = 0 };
+}
+
+void mxg_index_empty(struct mxg_index *index)
+{
+	if (index->room > 0)
+		memset(index->slots, 0, index->room * sizeof(*index->slots));
 }
 
 bool mxg_index_widen(struct mxg_index *index, size_t count)

@@ -14,6 +14,7 @@ struct mxg_index {
 };
 
 bool mxg_index_widen(struct mxg_index *index, size_t count); /* room for one more than that; false: no memory */
+void mxg_index_empty(struct mxg_index *index); /* and keeps its memory */
 void mxg_index_free(struct mxg_index *index);
 
 static inline uint64_t mxg_index_tag(uint64_t hash)

@@ -85,24 +85,37 @@ static bool drop_least(struct mxg_report_state *s)
 	return true;
 }
 
+/* Memory that is given back and asked for again costs more than all else that is done here. */
 static bool move_samples(struct mxg_report_state *s)
 {
-	struct mxg_texts old = s->samples;
+	size_t size = 1, at = 0;
+	for (size_t i = 0; i < s->peer_count; i++)
+		size += s->peers[i].sample == NULL ? 0 : s->peers[i].sample_room;
+	char *copy = mxg_room_new(size);
+	if (copy == NULL)
+		return false;
+	for (size_t i = 0; i < s->peer_count; i++)
+		if (s->peers[i].sample != NULL)
+			at = (size_t)(stpcpy(copy + at, s->peers[i].sample) + 1 - copy);
+	mxg_texts_reset(&s->samples);
+	at = 0;
 	bool good = true;
-	s->samples = (struct mxg_texts){ .count = 0 };
 	for (size_t i = 0; i < s->peer_count; i++) {
 		struct mxg_peer_state *p = &s->peers[i];
-		const char *text = p->sample;
+		size_t len = strlen(copy + at);
+		if (p->sample == NULL)
+			continue;
 		p->sample = NULL;
-		good = (text == NULL || mxg_state_sample(s, p, text, strlen(text))) && good;
+		good = mxg_state_sample(s, p, copy + at, len) && good;
+		at += len + 1;
 	}
-	mxg_texts_clear(&old);
+	mxg_room_free(copy, size);
 	return good;
 }
 
 static bool index_peers(struct mxg_report_state *s)
 {
-	mxg_index_free(&s->peer_index);
+	mxg_index_empty(&s->peer_index);
 	for (size_t i = 0; i < s->peer_count; i++) {
 		uint64_t hash = mxg_state_address_hash(&s->peers[i].address);
 		uint32_t number = 0;

@@ -24,7 +24,9 @@ static void *map(size_t size)
 	if (before > 0)
 		munmap(all, before);
 	munmap(all + before + size, PAGE - before);
+#ifdef MADV_HUGEPAGE
 	madvise(all + before, size, MADV_HUGEPAGE); /* only faster */
+#endif
 	return all + before;
 }
 

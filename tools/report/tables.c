@@ -36,6 +36,8 @@ static char *lower_copy(struct mxg_report_state *s, const char *name, size_t len
 	char *copy = mxg_text_room(&s->names, len + 1);
 	for (size_t i = 0; copy != NULL && i < len; i++)
 		copy[i] = (char)(name[i] | (name[i] >= 'A' && name[i] <= 'Z' ? 0x20 : 0));
+	if (copy != NULL)
+		copy[len] = '\0';
 	return copy;
 }
 
