@@ -266,7 +266,14 @@ static int collect_all(struct collection *c, const struct request *q)
 		fputs("mxguard export: a list without them would shut everybody out; nothing is written\n", stderr);
 		return EX_CONFIG;
 	}
-	int status = mxg_refresh_domains(&run);
+	if (run.policy->domains_command.count > 0 && c->flattener.snapshot == NULL) {
+		fputs("mxguard export: what domains_command prints stands in the snapshot, and there is none that can "
+		      "be used; "
+		      "nothing is written\n",
+		      stderr);
+		return EX_TEMPFAIL;
+	}
+	int status = mxg_refresh_domains_known(&run, c->flattener.snapshot);
 	if (status != 0)
 		return status;
 	struct mxg_prefixes *shared = calloc(run.policy->ruleset_count, sizeof(*shared));
@@ -276,10 +283,7 @@ static int collect_all(struct collection *c, const struct request *q)
 	for (size_t i = 0; shared != NULL && i < run.policy->ruleset_count; i++)
 		free(shared[i].items);
 	free(shared);
-	for (size_t i = 0; i < run.domain_count; i++)
-		if (!run.domains[i].shared)
-			free((void *)(uintptr_t)run.domains[i].name);
-	free(run.domains);
+	mxg_refresh_domains_clear(&run);
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/grow.h"
 #include "policy/domains_file.h"
+#include "snapshot/snapshot.h"
 
 #define MESSAGES_MAX 20 /* about wrong lines */
 
@@ -49,6 +50,23 @@ static int read_file(struct mxg_domain_names *n, const char *path, size_t *wrong
 	}
 	mxg_domains_close(reader);
 	return status;
+}
+
+/* What domains_command has printed; refresh alone runs it. */
+static int read_snapshot(struct mxg_domain_names *n, const struct mxguard_policy *policy)
+{
+	struct mxguard_snapshot *snapshot;
+	char message[512], domain[256];
+	uint64_t at = 0;
+	bool good = true;
+	if (mxg_snapshot_open_any(&snapshot, policy, message, sizeof(message)) != MXGUARD_ERROR_NONE) {
+		fprintf(stderr, "mxguard: domains_command: its list stands in the snapshot: %s\n", message);
+		return EX_TEMPFAIL;
+	}
+	while (good && mxg_snapshot_next_domain(snapshot, &at, domain))
+		good = mxg_domain_names_add(n, domain);
+	mxguard_snapshot_unref(snapshot);
+	return good ? 0 : no_memory();
 }
 
 static int by_text(const void *a, const void *b)
@@ -100,6 +118,8 @@ static int collect(struct mxg_domain_names *n, const struct mxguard_policy *poli
 	for (size_t i = 0; (name = mxg_policy_listed_domain(policy, i)) != NULL; i++)
 		if (!mxg_domain_names_add(n, name))
 			return no_memory();
+	if (policy->domains_command.count > 0)
+		return read_snapshot(n, policy);
 	return policy->domains_file == NULL ? 0 : read_file(n, policy->domains_file, wrong);
 }
 

@@ -4,7 +4,8 @@
 
 #include "policy/policy.h"
 
-/* The local domains: `domains`, `domains_file`, the names of `policies`; sorted, each once. */
+/* The local domains: `domains`, `domains_file`, what `domains_command` had printed for the snapshot, the names of
+ * `policies`; sorted, each once. */
 struct mxg_domain_names {
 	const char **items; /* each malloc'd */
 	size_t count, room;

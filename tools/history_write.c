@@ -116,6 +116,7 @@ bool mxg_history_commit(struct mxg_history_writer *w)
 #define HEAD_MAX 128
 #define MONTH (INT64_C(31) * 86400)
 #define SMALL 65536
+#define PART (64 * 1024 * 1024) /* bytes of lines whose index is in memory at a time */
 
 /* Of the last compaction, from the first line: "# mxguard history, compacted TIME, SIZE bytes". */
 static void read_head(int folder, int64_t *when, int64_t *size)
@@ -276,8 +277,35 @@ static bool write_head(FILE *to, int64_t now)
 	return fprintf(to, "# mxguard history, compacted %019lld, %019ld bytes\n", (long long)now, size) > 0;
 }
 
-static bool rewrite(struct pass *p, int folder, int64_t now)
+static bool rewrite_part(struct pass *p, FILE *to)
 {
+	bool ok = look(p) && copy(p, to);
+	free(p->table.slots);
+	p->table = (struct table){ 0 };
+	return ok;
+}
+
+/* A part of the questions at a time: the index of millions of lines is large. */
+static bool rewrite_parts(struct pass *p, const char *state_dir, unsigned parts, FILE *to, size_t *lines)
+{
+	bool ok = true;
+	for (unsigned part = 0; ok && part < parts; part++) {
+		char message[512];
+		struct mxg_history *history;
+		errno = 0;
+		if (mxg_history_open_part(&history, state_dir, part, parts, message, sizeof(message)) != 0)
+			return false;
+		p->history = history;
+		*lines += mxg_history_lines(history);
+		ok = rewrite_part(p, to);
+		mxg_history_free(history);
+	}
+	return ok;
+}
+
+static bool rewrite(struct pass *p, int folder, const char *state_dir, unsigned parts, int64_t now)
+{
+	size_t lines = 0;
 	unlinkat(folder, TEMPORARY, 0);
 	int fd = openat(folder, TEMPORARY, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	FILE *to = fd < 0 ? NULL : fdopen(fd, "w");
@@ -286,41 +314,33 @@ static bool rewrite(struct pass *p, int folder, int64_t now)
 			close(fd);
 		return false;
 	}
-	bool ok = write_head(to, now) && look(p) && copy(p, to) && write_head(to, now);
+	bool ok = write_head(to, now) && rewrite_parts(p, state_dir, parts, to, &lines) && write_head(to, now);
 	ok = ok && fflush(to) == 0 && fsync(fd) == 0;
 	int error = errno;
 	ok = fclose(to) == 0 && ok;
-	if (ok && renameat(folder, TEMPORARY, folder, MXG_HISTORY_FILE) == 0) {
+	if (ok && lines > 0 && renameat(folder, TEMPORARY, folder, MXG_HISTORY_FILE) == 0) {
 		fsync(folder);
 		return true;
 	}
 	unlinkat(folder, TEMPORARY, 0);
 	errno = error != 0 ? error : EIO;
-	return false;
+	return ok && lines == 0;
 }
 
 bool mxg_history_compact(int folder, const char *state_dir, int64_t now, bool force)
 {
-	char message[512];
-	struct mxg_history *history;
+	struct stat st;
 	if (!force && !is_due(folder, now))
 		return true;
-	errno = 0;
-	if (mxg_history_open(&history, state_dir, message, sizeof(message)) != 0) {
-		errno = errno != 0 ? errno : EIO;
-		return false;
-	}
+	if (fstatat(folder, MXG_HISTORY_FILE, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return errno == ENOENT;
 	struct pass *p = calloc(1, sizeof(*p));
-	bool ok = p != NULL;
-	if (ok) {
-		if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
-			seed = (uint64_t)now;
-		p->history = history;
-		p->edge = now - MXG_HISTORY_KEPT;
-		ok = mxg_history_is_empty(history) || rewrite(p, folder, now);
-		free(p->table.slots);
-	}
+	if (p == NULL)
+		return false;
+	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+		seed = (uint64_t)now;
+	p->edge = now - MXG_HISTORY_KEPT;
+	bool ok = rewrite(p, folder, state_dir, (unsigned)(st.st_size / PART + 1), now);
 	free(p);
-	mxg_history_free(history);
 	return ok;
 }

@@ -168,7 +168,7 @@ static int check_all(struct fetching *f)
 
 static int put(struct fetching *f)
 {
-	if (!mxg_state_put(f->folder, f->fd, f->name))
+	if (!mxg_state_put(f->folder, f->fd, f->name, false))
 		return refuse(f, EX_IOERR, "%s/%s cannot be written: %s", f->policy->state_dir, MXG_SNAPSHOT_FILE,
 			      strerror(errno));
 	f->name[0] = '\0';

@@ -11,23 +11,13 @@
 #define ROWS_MAX 50 /* of each kind, for people */
 #define CELLS 4
 
-static bool is_failure(const struct mxg_item *item)
-{
-	return item->state == MXG_ITEM_REPLIED && item->reply.kind == MXG_ANSWER_FAILED;
-}
-
 void mxg_refresh_count(const struct mxg_refresh *run, struct mxg_refresh_figures *f)
 {
 	struct mxg_item *item = NULL;
 	size_t at = 0;
-	*f = (struct mxg_refresh_figures){ 0 };
-	while (mxg_store_each(&run->store, &at, &item)) {
-		f->questions += item->state == MXG_ITEM_REPLIED;
-		f->failures += is_failure(item);
-		f->alarms += mxg_item_has_alarm(item);
-		f->held += item->keep_old && !is_failure(item);
-		f->changed += mxg_item_current(item) != NULL && mxg_item_answered(item) && mxg_item_changed(item);
-	}
+	*f = run->gone;
+	while (mxg_store_each(&run->store, &at, &item))
+		mxg_item_count(item, f);
 	for (size_t i = 0; i < run->domain_count; i++) {
 		f->domains += !run->domains[i].shared;
 		f->self += run->domains[i].mx_is_self;
@@ -59,7 +49,7 @@ static void items_to_json(const struct mxg_refresh *run, json_t *alarms, json_t 
 	while (mxg_store_each(&run->store, &at, &item)) {
 		if (mxg_item_has_alarm(item))
 			json_array_append_new(alarms, mxg_alarm_json(item));
-		if (is_failure(item)) {
+		if (mxg_item_failed(item)) {
 			json_t *o = item_object(item);
 			json_object_set_new(o, "why", json_string(mxg_dns_failure_text(item->reply.failure)));
 			json_object_set_new(o, "kept_old", json_boolean(mxg_item_current(item) != NULL));
@@ -81,8 +71,27 @@ static json_t *published_object(const struct mxg_published *p)
 	return o;
 }
 
+static const char *list_name(enum mxg_list_state state)
+{
+	static const char *const names[] = { "current", "kept", "remembered" };
+	return names[state];
+}
+
+/* What became of the list of domains, and how far this run has come. */
+static void add_pass(json_t *o, const struct mxg_refresh *run, const struct mxg_refresh_figures *f)
+{
+	json_object_set_new(o, "list", json_string(list_name(run->list)));
+	json_object_set_new(o, "list_kept_since", mxg_json_time(run->list_kept));
+	json_object_set_new(o, "added", json_integer((json_int_t)run->added_count));
+	json_object_set_new(o, "removed", json_integer((json_int_t)run->removed.count));
+	json_object_set_new(o, "fresh", json_integer((json_int_t)f->fresh));
+	json_object_set_new(o, "all", json_boolean(!run->some));
+	json_object_set_new(o, "ended", json_boolean(run->ended));
+	json_object_set_new(o, "left", json_integer((json_int_t)run->left));
+}
+
 void mxg_refresh_print_json(const struct mxg_refresh *run, const struct mxg_refresh_figures *f,
-			    const struct mxg_published *published, const char *error)
+			    const struct mxg_refresh_told *told)
 {
 	json_t *alarms = json_array(), *failures = json_array(), *live = json_array(), *self = json_array();
 	items_to_json(run, alarms, failures);
@@ -92,12 +101,15 @@ void mxg_refresh_print_json(const struct mxg_refresh *run, const struct mxg_refr
 	for (size_t i = 0; i < run->domain_count; i++)
 		if (run->domains[i].mx_is_self)
 			json_array_append_new(self, json_string(run->domains[i].name));
-	mxg_json_print(json_pack(
-		"{s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "written", error == NULL, "error",
-		mxg_json_text(error), "domains", (json_int_t)f->domains, "questions", (json_int_t)f->questions, "sent",
-		(json_int_t)mxg_driver_sent(run->driver), "changed", (json_int_t)f->changed, "kept",
-		(json_int_t)(f->held + f->failures), "stored", (json_int_t)run->written, "alarms", alarms, "failures",
-		failures, "live_terms", live, "mx_is_self", self, "published", published_object(published)));
+	json_t *o = json_pack("{s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "written",
+			      told->written, "error", mxg_json_text(told->error), "domains", (json_int_t)f->domains,
+			      "questions", (json_int_t)f->questions, "sent",
+			      (json_int_t)(run->driver == NULL ? 0 : mxg_driver_sent(run->driver)), "changed",
+			      (json_int_t)f->changed, "kept", (json_int_t)(f->held + f->failures), "stored",
+			      (json_int_t)run->written, "alarms", alarms, "failures", failures, "live_terms", live,
+			      "mx_is_self", self, "published", published_object(told->published));
+	add_pass(o, run, f);
+	mxg_json_print(o);
 }
 
 /* ---- people ----------------------------------------------------------------------------- */
@@ -163,16 +175,24 @@ void mxg_refresh_print_found(const struct mxg_refresh *run, const struct mxg_ref
 	static const char *const alarm_headings[] = { "ALARM AT", "TYPE", "WHAT", "AND NOW", NULL };
 	static const char *const failure_headings[] = { "NO ANSWER FOR", "TYPE", "WHY", "AND NOW", NULL };
 	print_items(run, alarm_headings, f->alarms, mxg_item_has_alarm, alarm_row);
-	print_items(run, failure_headings, f->failures, is_failure, failure_row);
+	print_items(run, failure_headings, f->failures, mxg_item_failed, failure_row);
 	print_live(run);
 	print_self(run, f->self);
 	fflush(stdout);
 }
 
-void mxg_refresh_print_sum(const struct mxg_refresh *run, const struct mxg_refresh_figures *f)
+void mxg_refresh_print_sum(const struct mxg_refresh *run, const struct mxg_refresh_figures *f, bool written)
 {
+	if (!written) {
+		printf("%zu domains: nothing is new, and nothing is due\n", f->domains);
+		return;
+	}
 	printf("%zu domains, %zu questions (%llu sent), %zu changed, %zu without an answer, %zu alarms; "
 	       "%zu answers stored\n",
 	       f->domains, f->questions, (unsigned long long)mxg_driver_sent(run->driver), f->changed, f->failures,
 	       f->alarms, run->written);
+	if (run->some)
+		printf("%zu domains are new, %zu are ours no more\n", run->added_count, run->removed.count);
+	if (run->ended && run->left > 0)
+		printf("%zu domains were not looked at yet; the next run goes on with them\n", run->left);
 }

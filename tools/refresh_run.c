@@ -5,14 +5,17 @@
 #include <string.h>
 
 #include "refresh.h"
+#include "snapshot_write.h"
 #include "terminal.h"
 
 #define WAIT_MS 1000
+#define STORE_ENOUGH 50000 /* items; what is done leaves, to come back from the file should it be wanted again */
+#define AT_ONCE 1000 /* domains that are begun before anything else is looked at */
 #define QUEUE_ENOUGH 4 /* times the concurrency; further domains are begun below that */
 #define DEAD_AFTER 64 /* questions in a row without any reply, where there never was one; */
 #define DIED_AFTER 256 /* … and where there were some: it must not take hours to find out */
 
-static void enqueue(struct mxg_refresh *run, struct mxg_item *item)
+void mxg_refresh_enqueue(struct mxg_refresh *run, struct mxg_item *item)
 {
 	item->queued = NULL;
 	*run->queue_end = item;
@@ -49,8 +52,8 @@ static bool show_known(struct mxg_refresh *run)
 			run->nomem = true;
 			return false;
 		}
-		if (fresh)
-			enqueue(run, item);
+		if (fresh && item->state == MXG_ITEM_QUEUED)
+			mxg_refresh_enqueue(run, item);
 		if (item->state != MXG_ITEM_REPLIED)
 			continue;
 		if (!mxg_item_show(item, run->table, e, run->now)) {
@@ -116,7 +119,21 @@ static bool judge_limits(struct mxg_refresh *run)
 	return reverted;
 }
 
-static void walk_domain(struct mxg_refresh *run, uint32_t number)
+/* Until it is done, or something is missing. What a record reaches that --strict takes back does not count: then the
+ * walk begins anew, with the old one. */
+static enum mxg_reach_result walk_known(struct mxg_refresh *run, const struct mxg_reach_input *in)
+{
+	enum mxg_reach_result result;
+	do {
+		mxg_answers_clear(run->table);
+		do
+			result = mxg_reach_walk(&run->reach, run->table, in);
+		while (result == MXG_REACH_PENDING && show_known(run));
+	} while (result == MXG_REACH_DONE && judge_limits(run));
+	return result;
+}
+
+void mxg_refresh_walk(struct mxg_refresh *run, uint32_t number)
 {
 	struct mxg_local_domain *d = &run->domains[number];
 	struct mxg_reach_input in = { .policy = run->policy,
@@ -125,16 +142,13 @@ static void walk_domain(struct mxg_refresh *run, uint32_t number)
 				      .only_own = !d->shared,
 				      .only_shared = d->shared,
 				      .with_mx = !d->shared };
-	enum mxg_reach_result result;
-	d->started = true;
 	if (!d->shared && !mxg_name_from_text(&in.domain, d->name, strlen(d->name))) {
 		run->done++;
 		return;
 	}
-	mxg_answers_clear(run->table);
-	do
-		result = mxg_reach_walk(&run->reach, run->table, &in);
-	while (result == MXG_REACH_PENDING && show_known(run));
+	run->store.force = d->forced;
+	enum mxg_reach_result result = walk_known(run, &in);
+	run->store.force = false;
 	if (result == MXG_REACH_NOMEM || run->nomem) {
 		run->nomem = true;
 	} else if (result == MXG_REACH_PENDING) {
@@ -142,7 +156,6 @@ static void walk_domain(struct mxg_refresh *run, uint32_t number)
 	} else {
 		mark_reached(run);
 		note_live_terms(run, d);
-		run->reverted |= judge_limits(run);
 		d->mx_is_self = run->reach.mx_is_self;
 		run->done++;
 	}
@@ -172,7 +185,7 @@ static void take_reply(struct mxg_refresh *run, struct mxg_item *item, struct mx
 	item->waiter_count = item->waiter_room = 0;
 	for (uint32_t i = 0; i < count && !run->nomem; i++)
 		if (--run->domains[waiters[i]].missing == 0)
-			walk_domain(run, waiters[i]);
+			mxg_refresh_walk(run, waiters[i]);
 	free(waiters);
 }
 
@@ -187,7 +200,7 @@ static void on_reply(struct mxg_waiter *waiter, struct mxg_reply *reply)
 {
 	struct asked *a = (struct asked *)waiter;
 	a->run->open--;
-	if (!a->run->nomem)
+	if (!a->run->nomem && !a->run->ended)
 		take_reply(a->run, a->item, reply);
 	free(a);
 }
@@ -221,6 +234,8 @@ static void ask_queued(struct mxg_refresh *run)
 {
 	struct mxg_reply none = { .kind = MXG_ANSWER_FAILED, .failure = MXG_DNS_CANCELLED };
 	while (run->queue != NULL && !run->nomem && (run->dead || run->open < run->concurrency)) {
+		if (!run->dead && !mxg_rate_take(&run->rate, mxg_rate_clock()))
+			return;
 		struct mxg_item *item = dequeue(run);
 		if (run->dead)
 			take_reply(run, item, &none);
@@ -229,37 +244,98 @@ static void ask_queued(struct mxg_refresh *run)
 	}
 }
 
+static bool is_to_end(const struct mxg_refresh *run)
+{
+	return (run->signalled != NULL && *run->signalled != 0) ||
+	       (run->deadline != 0 && mxg_rate_clock_ms() >= run->deadline);
+}
+
+bool mxg_refresh_step(struct mxg_refresh *run, bool busy)
+{
+	ask_queued(run);
+	if (run->nomem)
+		return false;
+	int wait = run->queue == NULL || run->open >= run->concurrency
+			   ? WAIT_MS
+			   : mxg_rate_wait_ms(&run->rate, mxg_rate_clock(), WAIT_MS);
+	if (run->open > 0 || run->queue != NULL)
+		mxg_driver_wait(run->driver, busy && run->queue_length < QUEUE_ENOUGH * run->concurrency ? 0 : wait);
+	run->ended = is_to_end(run);
+	return !run->ended && !run->nomem;
+}
+
+/* ---- what is done leaves ------------------------------------------------------------------ */
+
+/* Failures and alarms stay, since a report tells of each; unless there are too many for that. */
+static bool may_leave(const struct mxg_item *item, bool told)
+{
+	return item->state == MXG_ITEM_REPLIED && item->reached && item->waiter_count == 0 &&
+	       (told || (!mxg_item_has_alarm(item) && !mxg_item_failed(item)));
+}
+
+static void thin_out(struct mxg_refresh *run, bool told)
+{
+	struct mxg_item *item = NULL, *next = NULL;
+	size_t at = 0;
+	for (bool more = mxg_store_each(&run->store, &at, &item); more; item = next) {
+		next = item;
+		more = mxg_store_each(&run->store, &at, &next);
+		if (!may_leave(item, told))
+			continue;
+		mxg_item_count(item, &run->gone);
+		mxg_refresh_write_item(run, run->store.writer, item);
+		mxg_store_drop(&run->store, item);
+	}
+}
+
+void mxg_refresh_thin(struct mxg_refresh *run)
+{
+	for (int told = 0; told < 2 && run->store.writer != NULL && run->store.count >= STORE_ENOUGH; told++)
+		thin_out(run, told == 1);
+}
+
+/* ---- all of them ---------------------------------------------------------------------------- */
+
+bool mxg_refresh_begin(struct mxg_refresh *run)
+{
+	run->queue_end = &run->queue;
+	run->rate.per_second = run->per_second;
+	if (run->driver == NULL)
+		run->driver = mxg_driver_new(run->policy, MXG_DRIVER_PATIENT);
+	if (run->table == NULL)
+		run->table = mxg_answers_new();
+	run->store.now = run->now;
+	run->nomem = run->driver == NULL || run->table == NULL;
+	return !run->nomem;
+}
+
 static void walk_all(struct mxg_refresh *run, struct mxg_progress *progress)
 {
 	size_t next = 0;
 	run->done = 0;
 	while (run->done < run->domain_count && !run->nomem) {
-		while (next < run->domain_count && !run->nomem && run->queue_length < QUEUE_ENOUGH * run->concurrency)
-			walk_domain(run, (uint32_t)next++);
-		ask_queued(run);
-		if (run->done < run->domain_count && !run->nomem && run->open > 0)
-			mxg_driver_wait(run->driver, WAIT_MS);
+		for (size_t n = 0; n < AT_ONCE && next < run->domain_count && !run->nomem &&
+				   run->queue_length < QUEUE_ENOUGH * run->concurrency;
+		     n++)
+			mxg_refresh_walk(run, (uint32_t)next++);
+		if (run->done < run->domain_count && !mxg_refresh_step(run, next < run->domain_count))
+			break;
+		mxg_refresh_thin(run);
 		mxg_progress_show(progress, run->done);
 	}
+	run->left = run->domain_count - run->done;
+	if (run->left > run->domain_count - run->policy->ruleset_count) /* their shared terms are no domains */
+		run->left = run->domain_count - run->policy->ruleset_count;
 }
 
 bool mxg_refresh_run(struct mxg_refresh *run)
 {
 	struct mxg_progress progress;
-	struct mxg_item *item = NULL;
-	size_t at = 0;
+	if (!mxg_refresh_begin(run))
+		return false;
 	mxg_progress_begin(&progress, "refresh", "domains", run->domain_count);
 	progress.on &= !run->quiet;
-	run->queue_end = &run->queue;
-	run->driver = mxg_driver_new(run->policy, MXG_DRIVER_PATIENT);
-	run->table = mxg_answers_new();
-	run->nomem = run->driver == NULL || run->table == NULL;
 	walk_all(run, &progress);
-	if (run->reverted && !run->nomem) { /* what the records that were taken back reach counts, not the rest */
-		while (mxg_store_each(&run->store, &at, &item))
-			item->reached = false;
-		walk_all(run, &progress);
-	}
 	mxg_progress_clear(&progress);
 	mxg_answers_free(run->table);
 	run->table = NULL;

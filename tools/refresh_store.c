@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "snapshot_write.h"
+
 /* ---- the items ---------------------------------------------------------------------- */
 
 bool mxg_store_init(struct mxg_store *s, const struct mxguard_snapshot *before, const struct mxg_string_list *forget,
@@ -52,6 +54,18 @@ const char *mxg_item_name(const struct mxg_item *item, char buf[MXG_NAME_TEXT_MA
 	struct mxg_question q;
 	mxg_item_question(item, &q);
 	return mxg_name_format(&q.name, buf);
+}
+
+void mxg_store_drop(struct mxg_store *s, struct mxg_item *item)
+{
+	struct mxg_question q;
+	mxg_item_question(item, &q);
+	struct mxg_item **at = bucket_of(s, &q);
+	while (*at != item)
+		at = &(*at)->next;
+	*at = item->next;
+	s->count--;
+	free_item(item);
 }
 
 struct mxg_item *mxg_store_find(const struct mxg_store *s, const struct mxg_question *q)
@@ -137,12 +151,13 @@ static bool copy_versions(struct mxg_item *item, const struct mxg_answer *versio
 static bool load_history(struct mxg_store *s, struct mxg_item *item, const struct mxg_question *q)
 {
 	const struct mxg_answer *versions;
-	if (s->before == NULL || is_named(s->forget, q))
-		return true;
+	unsigned failures;
 	mxg_answers_clear(s->scratch);
 	int entry = mxg_answers_entry(s->scratch, &q->name, q->type);
 	if (entry < 0)
 		return false;
+	if (mxg_snapshot_failed(s->before, q, &item->tried, &failures))
+		item->failures = (uint8_t)failures;
 	switch (mxg_snapshot_load(s->before, s->scratch, entry)) {
 	case MXG_SNAPSHOT_FOUND:
 		break;
@@ -154,6 +169,83 @@ static bool load_history(struct mxg_store *s, struct mxg_item *item, const struc
 	size_t count = mxg_answers_versions(s->scratch, entry, &versions);
 	return count == 0 || copy_versions(item, versions, count > MXG_VERSIONS_MAX ? MXG_VERSIONS_MAX : count,
 					   mxg_answers_refused(s->scratch, entry));
+}
+
+/* ---- whether it is asked ---------------------------------------------------------------- */
+
+#define RETRY_FIRST 60 /* seconds after a question has failed; twice that after it has failed again, … */
+#define RETRY_MOST (3 * 3600)
+
+int64_t mxg_answer_due(const struct mxg_answer *current, const struct mxg_answer *refused)
+{
+	const struct mxg_answer *said = refused != NULL ? refused : current;
+	return said->confirmed + (int64_t)said->ttl;
+}
+
+int64_t mxg_retry_at(int64_t tried, unsigned failures)
+{
+	int64_t after = RETRY_FIRST;
+	for (unsigned i = 1; i < failures && after < RETRY_MOST; i++)
+		after *= 2;
+	return tried + (after < RETRY_MOST ? after : RETRY_MOST);
+}
+
+static bool is_due(const struct mxg_store *s, const struct mxg_item *item)
+{
+	const struct mxg_answer *current = mxg_item_current(item);
+	if (s->force || item->accepted)
+		return true;
+	bool fresh = current != NULL && mxg_answer_due(current, item->refused) > s->now;
+	if (!s->due_only)
+		return s->resumed == 0 || !fresh || current->confirmed < s->resumed;
+	return !fresh && (item->failures == 0 || mxg_retry_at(item->tried, item->failures) <= s->now);
+}
+
+static void keep(struct mxg_item *item)
+{
+	item->state = MXG_ITEM_REPLIED;
+	item->kept = true;
+	item->reply.kind = MXG_ANSWER_FAILED;
+	item->reply.failure = MXG_DNS_CANCELLED;
+	mxg_item_judge(item, false);
+}
+
+/* It was asked in this run, and is in the file already. False: out of memory. */
+static bool take_back(struct mxg_store *s, struct mxg_item *item, const struct mxg_question *q, bool *found)
+{
+	struct mxg_answer versions[MXG_VERSIONS_MAX];
+	size_t len, count = 0;
+	uint8_t *value = s->writer == NULL ? NULL : mxg_writer_answer_of(s->writer, q, &len);
+	bool failed = s->writer != NULL && mxg_writer_has_failed(s->writer, q), good = true;
+	*found = value != NULL || failed;
+	if (value != NULL && mxg_snapshot_versions_read(value, len, versions, &count)) {
+		size_t first = versions[0].refused;
+		good = copy_versions(item, versions + first, count - first, first == 1 ? &versions[0] : NULL);
+	}
+	free(value);
+	if (!*found || !good)
+		return good;
+	item->written = item->reached = true;
+	item->accepted = mxg_item_current(item) != NULL && mxg_item_current(item)->accepted;
+	keep(item);
+	return true;
+}
+
+/* False: out of memory. */
+static bool fill(struct mxg_store *s, struct mxg_item *item, const struct mxg_question *q)
+{
+	bool found;
+	if (!take_back(s, item, q, &found))
+		return false;
+	if (found)
+		return true;
+	if (s->before != NULL && !is_named(s->forget, q) && !load_history(s, item, q))
+		return false;
+	item->accepted = is_named(s->accept, q);
+	item->forced = s->force;
+	if (!is_due(s, item))
+		keep(item);
+	return true;
 }
 
 struct mxg_item *mxg_store_item(struct mxg_store *s, const struct mxg_question *q, bool *fresh)
@@ -170,11 +262,10 @@ struct mxg_item *mxg_store_item(struct mxg_store *s, const struct mxg_question *
 	item->type = q->type;
 	item->name_len = q->name.len;
 	memcpy(item->name, q->name.wire, q->name.len);
-	if (!load_history(s, item, q)) {
+	if (!fill(s, item, q)) {
 		free_item(item);
 		return NULL;
 	}
-	item->accepted = is_named(s->accept, q);
 	struct mxg_item **bucket = bucket_of(s, q);
 	item->next = *bucket;
 	*bucket = item;
@@ -197,6 +288,11 @@ struct mxg_answer mxg_reply_answer(const struct mxg_reply *r)
 				    .count = r->records.count,
 				    .size = r->records.size,
 				    .data = r->records.data };
+}
+
+bool mxg_item_failed(const struct mxg_item *item)
+{
+	return item->state == MXG_ITEM_REPLIED && item->reply.kind == MXG_ANSWER_FAILED && !item->kept;
 }
 
 bool mxg_item_answered(const struct mxg_item *item)
@@ -245,4 +341,14 @@ bool mxg_item_show(const struct mxg_item *item, struct mxg_answers *answers, int
 	}
 	mxg_answers_put_live(answers, entry, &shown, now);
 	return true;
+}
+
+void mxg_item_count(const struct mxg_item *item, struct mxg_refresh_figures *f)
+{
+	f->questions += item->state == MXG_ITEM_REPLIED && !item->kept;
+	f->fresh += item->kept && !item->written;
+	f->failures += mxg_item_failed(item);
+	f->alarms += mxg_item_has_alarm(item);
+	f->held += item->keep_old && !item->kept && !mxg_item_failed(item);
+	f->changed += mxg_item_current(item) != NULL && mxg_item_answered(item) && mxg_item_changed(item);
 }

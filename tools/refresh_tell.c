@@ -34,8 +34,7 @@ static bool is_journal(void)
 	return strcmp(own, stream) == 0;
 }
 
-static void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void warn(const char *format, ...)
+void mxg_refresh_warn(const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
@@ -51,8 +50,8 @@ static void warn_of(const struct mxg_item *item)
 	char name[MXG_NAME_TEXT_MAX], text[MXG_ALARM_TEXT_MAX];
 	mxg_item_name(item, name);
 	mxg_item_alarm_text(item, text);
-	warn("alarm: %s %s: %s; %s mxguard refresh --accept %s", name, mxg_dns_type_name(item->type), text,
-	     item->keep_old ? "the old answers stay until" : "taken; if it is meant:", name);
+	mxg_refresh_warn("alarm: %s %s: %s; %s mxguard refresh --accept %s", name, mxg_dns_type_name(item->type), text,
+			 item->keep_old ? "the old answers stay until" : "taken; if it is meant:", name);
 }
 
 static void warn_of_all(const struct mxg_refresh *run)
@@ -63,7 +62,7 @@ static void warn_of_all(const struct mxg_refresh *run)
 		if (mxg_item_has_alarm(item) && count++ < WARNINGS_MAX)
 			warn_of(item);
 	if (count > WARNINGS_MAX)
-		warn("… and %zu alarms more; --json lists them all", count - WARNINGS_MAX);
+		mxg_refresh_warn("… and %zu alarms more; --json lists them all", count - WARNINGS_MAX);
 }
 
 /* ---- on_alarm ------------------------------------------------------------------------- */
@@ -132,16 +131,16 @@ static void run_for(const char *command, const struct mxg_item *item, int64_t la
 	if (pid == 0)
 		become(command, item);
 	if (pid < 0) {
-		warn("on_alarm: cannot be run: %s", strerror(errno));
+		mxg_refresh_warn("on_alarm: cannot be run: %s", strerror(errno));
 		return;
 	}
 	setpgid(pid, pid); /* whoever comes first */
 	if (!wait_until(pid, end < last ? end : last, &status))
-		warn("on_alarm: it took too long (%d s are allowed) and was ended", RUN_SECONDS);
+		mxg_refresh_warn("on_alarm: it took too long (%d s are allowed) and was ended", RUN_SECONDS);
 	else if (WIFSIGNALED(status))
-		warn("on_alarm: ended by signal %d", WTERMSIG(status));
+		mxg_refresh_warn("on_alarm: ended by signal %d", WTERMSIG(status));
 	else if (WEXITSTATUS(status) != 0)
-		warn("on_alarm: exit status %d", WEXITSTATUS(status));
+		mxg_refresh_warn("on_alarm: exit status %d", WEXITSTATUS(status));
 }
 
 static void run_on_alarm(const struct mxg_refresh *run)
@@ -163,7 +162,7 @@ static void run_on_alarm(const struct mxg_refresh *run)
 		}
 	}
 	if (left > 0)
-		warn("on_alarm: it was not run for %zu alarms more", left);
+		mxg_refresh_warn("on_alarm: it was not run for %zu alarms more", left);
 }
 
 /* ---- --accept --------------------------------------------------------------------------- */
@@ -180,7 +179,7 @@ static void warn_of_unknown(const struct mxg_refresh *run, const char *text)
 		if (mxg_store_find(&run->store, &q) != NULL)
 			return;
 	}
-	warn("--accept %s: nothing leads to that name", text);
+	mxg_refresh_warn("--accept %s: nothing leads to that name", text);
 }
 
 void mxg_refresh_tell(const struct mxg_refresh *run)

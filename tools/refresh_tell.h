@@ -6,5 +6,6 @@
 
 /* Warnings on standard error, whatever --quiet says, and on_alarm, before anything takes effect. */
 void mxg_refresh_tell(const struct mxg_refresh *run);
+void mxg_refresh_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

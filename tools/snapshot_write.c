@@ -58,9 +58,10 @@ static void note(struct mxg_writer *w)
 
 static void add(struct mxg_writer *w, const uint8_t *key, size_t key_len, const uint8_t *value, size_t len)
 {
-	errno = 0;
-	if (w->error == 0 && cdb_make_add(&w->cdb, key, (unsigned)key_len, value, (unsigned)len) != 0)
-		note(w);
+	if (w->error != 0)
+		return;
+	mxg_cdb_put(&w->cdb, key, key_len, value, len);
+	w->error = w->cdb.error;
 }
 
 int mxg_state_temporary(int folder, char name[MXG_STATE_NAME_MAX])
@@ -82,22 +83,75 @@ bool mxg_writer_open(struct mxg_writer *w, int folder)
 		note(w);
 		return false;
 	}
-	cdb_make_start(&w->cdb, w->fd);
+	if (!mxg_cdb_begin(&w->cdb, w->fd))
+		w->error = w->cdb.error;
 	add(w, (const uint8_t *)"H", 1, header, sizeof(header)); /* first, so that its place is known */
 	add(w, (const uint8_t *)"C", 1, whole, sizeof(whole)); /* … and so is that of this */
 	return w->error == 0;
 }
 
-void mxg_writer_domain(struct mxg_writer *w, const char *domain)
+static void put_domain(struct mxg_writer *w, const char *domain, bool ours)
 {
-	uint8_t key[MXG_SNAPSHOT_KEY_MAX] = { 'D' }, value[4];
+	uint8_t key[MXG_SNAPSHOT_KEY_MAX] = { 'D' }, value[MXG_SNAPSHOT_DOMAIN_SIZE] = { [4] = ours };
 	size_t len = strlen(domain);
 	if (len > 255)
 		return;
 	memcpy(key + 1, domain, len);
-	mxg_put32(value, mxg_crc32(0, key, len + 1));
+	mxg_put32(value, mxg_crc32(mxg_crc32(0, key, len + 1), value + 4, 1));
 	add(w, key, len + 1, value, sizeof(value));
-	w->domains++;
+}
+
+void mxg_writer_domain(struct mxg_writer *w, const char *domain)
+{
+	put_domain(w, domain, true);
+	w->domains += !w->since;
+}
+
+void mxg_writer_no_domain(struct mxg_writer *w, const char *domain)
+{
+	put_domain(w, domain, false);
+}
+
+static size_t question_key(uint8_t key[MXG_SNAPSHOT_KEY_MAX], uint8_t kind, const struct mxg_question *q)
+{
+	key[0] = kind;
+	mxg_put16(key + 1, q->type);
+	memcpy(key + 3, q->name.wire, q->name.len);
+	return 3u + q->name.len;
+}
+
+void mxg_writer_failed(struct mxg_writer *w, const struct mxg_question *q, int64_t tried, unsigned failures)
+{
+	uint8_t key[MXG_SNAPSHOT_KEY_MAX], value[MXG_SNAPSHOT_FAILED_SIZE];
+	size_t key_len = question_key(key, 'F', q);
+	mxg_put64(value + 4, (uint64_t)tried);
+	value[12] = failures > 255 ? 255 : (uint8_t)failures;
+	mxg_put32(value, mxg_crc32(mxg_crc32(0, key, key_len), value + 4, sizeof(value) - 4));
+	add(w, key, key_len, value, sizeof(value));
+}
+
+void mxg_writer_copy(struct mxg_writer *w, const struct mxg_snapshot_record *r)
+{
+	add(w, r->key, r->key_len, r->value, r->len);
+	w->questions += r->kind == 'Q' && !w->since;
+}
+
+bool mxg_writer_has(struct mxg_writer *w, const uint8_t *key, size_t key_len)
+{
+	return w->error == 0 && mxg_cdb_has(&w->cdb, key, key_len);
+}
+
+uint8_t *mxg_writer_answer_of(struct mxg_writer *w, const struct mxg_question *q, size_t *len)
+{
+	uint8_t key[MXG_SNAPSHOT_KEY_MAX];
+	size_t key_len = question_key(key, 'Q', q);
+	return w->error == 0 ? mxg_cdb_get(&w->cdb, key, key_len, len) : NULL;
+}
+
+bool mxg_writer_has_failed(struct mxg_writer *w, const struct mxg_question *q)
+{
+	uint8_t key[MXG_SNAPSHOT_KEY_MAX];
+	return mxg_writer_has(w, key, question_key(key, 'F', q));
 }
 
 static size_t put_version(uint8_t *p, const struct mxg_answer *v)
@@ -121,40 +175,22 @@ static size_t put_version(uint8_t *p, const struct mxg_answer *v)
 void mxg_writer_answer(struct mxg_writer *w, const struct mxg_question *q, const struct mxg_answer *versions,
 		       size_t count)
 {
-	uint8_t key[MXG_SNAPSHOT_KEY_MAX] = { 'Q' };
-	uint8_t *value = malloc(MXG_SNAPSHOT_VALUE_MAX);
-	size_t key_len = 3u + q->name.len, len = 5;
+	uint8_t key[MXG_SNAPSHOT_KEY_MAX], *value = malloc(MXG_SNAPSHOT_VALUE_MAX);
+	size_t key_len = question_key(key, 'Q', q), len = 5;
 	if (value == NULL) {
 		note(w);
 		return;
 	}
-	mxg_put16(key + 1, q->type);
-	memcpy(key + 3, q->name.wire, q->name.len);
 	value[4] = (uint8_t)count;
 	for (size_t i = 0; i < count; i++)
 		len += put_version(value + len, &versions[i]);
 	mxg_put32(value, mxg_crc32(mxg_crc32(0, key, key_len), value + 4, len - 4));
 	add(w, key, key_len, value, len);
-	w->questions++;
+	w->questions += !w->since;
 	free(value);
 }
 
 /* ---- to the disk --------------------------------------------------------------------- */
-
-static bool crc_of_range(int fd, off_t at, size_t len, uint32_t *crc)
-{
-	uint8_t piece[16384];
-	*crc = 0;
-	while (len > 0) {
-		ssize_t n = pread(fd, piece, len < sizeof(piece) ? len : sizeof(piece), at);
-		if (n <= 0)
-			return false;
-		*crc = mxg_crc32(*crc, piece, (size_t)n);
-		at += n;
-		len -= (size_t)n;
-	}
-	return true;
-}
 
 /* By the clock, so that it also rises where the old one was lost; and where the clock was set back. */
 static uint32_t generation_of(const struct mxg_writer *w, int64_t now)
@@ -168,7 +204,6 @@ static bool fill_header(struct mxg_writer *w, const uint8_t hash[32], int64_t no
 {
 	uint8_t h[MXG_SNAPSHOT_HEADER_SIZE] = { 0 }, table[MXG_CDB_TABLE_SIZE];
 	struct stat st;
-	uint32_t crc;
 	if (fstat(w->fd, &st) != 0 || pread(w->fd, table, sizeof(table), 0) != (ssize_t)sizeof(table))
 		return false;
 	memcpy(h, MXG_SNAPSHOT_MAGIC, 8);
@@ -180,12 +215,11 @@ static bool fill_header(struct mxg_writer *w, const uint8_t hash[32], int64_t no
 	mxg_put32(h + MXG_SNAPSHOT_AT_DOMAINS, w->domains);
 	mxg_put32(h + MXG_SNAPSHOT_AT_QUESTIONS, w->questions);
 	mxg_put32(h + MXG_SNAPSHOT_AT_TABLE_CRC, mxg_crc32(0, table, sizeof(table)));
-	for (size_t i = 0; i < 256; i++) {
-		size_t slots = mxg_get32le(table + i * 8 + 4);
-		if (!crc_of_range(w->fd, (off_t)mxg_get32le(table + i * 8), slots * 8, &crc))
-			return false;
-		mxg_put32(h + MXG_SNAPSHOT_AT_BUCKET_CRC + i * 4, crc);
-	}
+	mxg_put32(h + MXG_SNAPSHOT_AT_ADDS_TO, w->adds_to);
+	mxg_put64(h + MXG_SNAPSHOT_AT_LIST_KEPT, (uint64_t)w->list_kept);
+	mxg_put64(h + MXG_SNAPSHOT_AT_INTERRUPTED, (uint64_t)w->interrupted);
+	for (size_t i = 0; i < 256; i++)
+		mxg_put32(h + MXG_SNAPSHOT_AT_BUCKET_CRC + i * 4, w->cdb.table_crc[i]);
 	mxg_put32(h + MXG_SNAPSHOT_AT_CRC, mxg_crc32(0, h, MXG_SNAPSHOT_AT_CRC));
 	return pwrite(w->fd, h, sizeof(h), MXG_SNAPSHOT_HEADER_AT) == (ssize_t)sizeof(h);
 }
@@ -201,10 +235,21 @@ static bool fill_checksum(struct mxg_writer *w)
 	       pwrite(w->fd, sum, sizeof(sum), MXG_SNAPSHOT_WHOLE_AT) == (ssize_t)sizeof(sum);
 }
 
-bool mxg_state_put(int folder, int fd, const char *name)
+/* Behind the rename: what adds to the one before is passed over by whoever reads in between. */
+static void drop_since(int folder)
 {
+	unlinkat(folder, MXG_SNAPSHOT_SINCE_FILE, 0);
+}
+
+bool mxg_state_put(int folder, int fd, const char *name, bool since)
+{
+	const char *file = since ? MXG_SNAPSHOT_SINCE_FILE : MXG_SNAPSHOT_FILE;
 	errno = 0;
-	return fchmod(fd, 0644) == 0 && fsync(fd) == 0 && renameat(folder, name, folder, MXG_SNAPSHOT_FILE) == 0;
+	if (fchmod(fd, 0644) != 0 || fsync(fd) != 0 || renameat(folder, name, folder, file) != 0)
+		return false;
+	if (!since)
+		drop_since(folder);
+	return true;
 }
 
 /* A file system that cannot do it has told nothing of the content. */
@@ -216,11 +261,11 @@ bool mxg_state_sync(int folder)
 bool mxg_writer_commit(struct mxg_writer *w, const uint8_t hash[32], int64_t now)
 {
 	errno = 0;
-	if (cdb_make_finish(&w->cdb) != 0)
-		note(w);
+	if (w->error == 0 && !mxg_cdb_finish(&w->cdb))
+		w->error = w->cdb.error;
 	if (w->error == 0 && (!fill_header(w, hash, now) || !fill_checksum(w)))
 		note(w);
-	if (w->error == 0 && !mxg_state_put(w->folder, w->fd, w->name))
+	if (w->error == 0 && !mxg_state_put(w->folder, w->fd, w->name, w->since))
 		note(w);
 	if (w->error == 0)
 		w->name[0] = '\0'; /* it is the snapshot now */
@@ -230,6 +275,7 @@ bool mxg_writer_commit(struct mxg_writer *w, const uint8_t hash[32], int64_t now
 		unlinkat(w->folder, w->name, 0);
 	close(w->fd);
 	w->fd = -1;
+	mxg_cdb_free(&w->cdb);
 	return w->error == 0;
 }
 
@@ -237,7 +283,7 @@ void mxg_writer_abort(struct mxg_writer *w)
 {
 	if (w->fd < 0)
 		return;
-	cdb_make_finish(&w->cdb); /* the only way to give its memory back */
+	mxg_cdb_free(&w->cdb);
 	unlinkat(w->folder, w->name, 0);
 	close(w->fd);
 	w->fd = -1;

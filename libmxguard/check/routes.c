@@ -11,6 +11,7 @@
 #include "base/route.h"
 #include "check/internal.h"
 #include "policy/domains_file.h"
+#include "snapshot/snapshot.h"
 
 #define MAILBOX_DOMAINS_MOST 8 /* whose DNS is asked for one mailbox of this host */
 #define LINES_MOST 64 /* of domains_file, to find them */
@@ -109,6 +110,30 @@ static bool try_owners_of_file(struct making *m)
 	return true;
 }
 
+/* What domains_command has printed stands in the snapshot alone. */
+static bool try_owners_of_snapshot(struct making *m)
+{
+	char domain[256];
+	uint64_t at = 0;
+	unsigned seen = 0;
+	bool more = true;
+	if (m->c->snapshot == NULL)
+		return false;
+	while (m->asked <= MAILBOX_DOMAINS_MOST && seen++ < LINES_MOST &&
+	       (more = mxg_snapshot_next_domain(m->c->snapshot, &at, domain))) {
+		const char *kept = mxg_check_keep(m->c, domain, strlen(domain));
+		if (kept != NULL)
+			try_owner(m, kept);
+	}
+	m->asked += more; /* there are others */
+	return true;
+}
+
+static bool try_owners_elsewhere(struct making *m)
+{
+	return m->c->policy->domains_file != NULL ? try_owners_of_file(m) : try_owners_of_snapshot(m);
+}
+
 static void add_doubt_by_recipient(struct making *m, enum mxg_reason doubt)
 {
 	const struct mxguard_policy *p = m->c->policy;
@@ -148,7 +173,7 @@ static void add_owners(struct making *m)
 		if (!mxg_policy_has_domain(p, domain, strlen(domain)))
 			try_owner(m, domain);
 	add_unnamed_owner(m);
-	if (p->domains_file != NULL && m->asked <= MAILBOX_DOMAINS_MOST && !try_owners_of_file(m))
+	if (mxg_policy_lists_elsewhere(p) && m->asked <= MAILBOX_DOMAINS_MOST && !try_owners_elsewhere(m))
 		add_doubt_by_recipient(m, MXG_REASON_DOMAINS_UNREADABLE);
 	if (m->asked > MAILBOX_DOMAINS_MOST)
 		add_doubt_by_recipient(m, MXG_REASON_MAILBOX_AMBIGUOUS);

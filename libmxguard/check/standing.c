@@ -8,10 +8,12 @@ int mxg_check_is_local(const struct mxguard_check *c, const char *domain, size_t
 {
 	if (mxg_policy_has_domain(c->policy, domain, len))
 		return 1;
-	if (c->policy->domains_file == NULL)
+	if (!mxg_policy_lists_elsewhere(c->policy))
 		return 0;
 	int known = c->snapshot == NULL ? -1 : mxg_snapshot_has_domain(c->snapshot, domain, len);
-	return known >= 0 ? known : mxg_domains_find(c->policy->domains_file, domain, len);
+	if (known >= 0 || c->policy->domains_file == NULL)
+		return known; /* domains_command is not run for a delivery: without a snapshot nobody can tell */
+	return mxg_domains_find(c->policy->domains_file, domain, len);
 }
 
 /* The client cannot choose a domain that a policies block governs by name or suffix: it is the

@@ -164,7 +164,7 @@ bool mxg_policy_lists_domain(const struct mxguard_policy *policy, const char *do
 
 bool mxg_policy_has_domains(const struct mxguard_policy *policy)
 {
-	return policy->domains.count > 0 || policy->domains_file != NULL;
+	return policy->domains.count > 0 || mxg_policy_lists_elsewhere(policy);
 }
 
 const char *mxg_policy_listed_domain(const struct mxguard_policy *policy, size_t index)

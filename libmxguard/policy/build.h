@@ -78,6 +78,9 @@ bool mxg_take_path(struct mxg_policy_build *b, const struct mxg_setting *row, vo
 		   const config_setting_t *setting);
 bool mxg_take_prefixes(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
 		       const config_setting_t *setting);
+/* The words of a command, of a line or of a list (struct mxg_string_list, NULL behind the last). */
+bool mxg_take_command(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
+		      const config_setting_t *setting);
 /* Names; with ".suffix"es where allowed. */
 bool mxg_build_domains(struct mxg_policy_build *b, const config_setting_t *setting, bool suffixes,
 		       struct mxg_string_list *out);

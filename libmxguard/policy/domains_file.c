@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "policy/domains_file.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/domain_text.h"
@@ -17,13 +21,17 @@
 #define FILE_MOST (256u * 1024u * 1024u)
 #define LINE_MOST 1024u
 #define CHUNK 65536u
+#define FILES_MOST 10000
 
 struct mxg_domains_reader {
-	int fd;
+	int fd; /* -1: none is open */
 	bool ended;
 	unsigned long line;
 	size_t at, used; /* in bytes */
-	const char *path;
+	const char *folder; /* NULL: one file */
+	struct dirent **files; /* of the folder, by name */
+	int file_count, file; /* the next one */
+	char path[PATH_MAX]; /* of what is open */
 	char domain[256];
 	char bytes[CHUNK];
 };
@@ -120,27 +128,133 @@ static void report(char *message, size_t size, const struct mxg_domains_reader *
 			 len > 60 ? "..." : "", expected);
 }
 
-int mxg_domains_open(struct mxg_domains_reader **reader, const char *path, char *message, size_t size)
+static int fail(char *message, size_t size, int error, const char *path, const char *why)
 {
-	char why[MXG_TRUSTED_WHY_MAX], name[512];
-	struct mxg_domains_reader *r = calloc(1, sizeof(*r) + strlen(path) + 1);
-	*reader = NULL;
-	int fd = r == NULL ? MXGUARD_ERROR_NOMEM : mxg_trusted_open(path, 0, FILE_MOST, why);
-	if (fd >= 0) {
-		char *copy = (char *)(r + 1);
-		memcpy(copy, path, strlen(path) + 1);
-		r->fd = fd;
-		r->path = copy;
-		*reader = r;
-		return MXGUARD_ERROR_NONE;
-	}
+	char name[512];
 	mxg_neuter(name, sizeof(name), path, strlen(path), "");
-	if (size > 0 && fd == MXGUARD_ERROR_NOMEM)
+	if (size > 0 && error == MXGUARD_ERROR_NOMEM)
 		snprintf(message, size, "out of memory");
 	else if (size > 0)
 		snprintf(message, size, "%s: %s", name, why);
-	free(r);
-	return fd;
+	return error;
+}
+
+static int open_file(struct mxg_domains_reader *r, char *message, size_t size)
+{
+	char why[MXG_TRUSTED_WHY_MAX];
+	int fd = mxg_trusted_open(r->path, 0, FILE_MOST, why);
+	if (fd < 0)
+		return fail(message, size, fd, r->path, why);
+	r->fd = fd;
+	r->ended = false;
+	r->line = 0;
+	return MXGUARD_ERROR_NONE;
+}
+
+/* ---- a folder of them ----------------------------------------------------------------------------- */
+
+/* What editors and package managers leave, and what is being written, is no list. */
+static int is_list(const struct dirent *entry)
+{
+	size_t len = strlen(entry->d_name);
+	return entry->d_name[0] != '.' && entry->d_name[len - 1] != '~' && strstr(entry->d_name, ".dpkg-") == NULL;
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static bool is_folder(const char *path)
+{
+	struct stat st;
+	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int open_folder(struct mxg_domains_reader *r, const char *path, char *message, size_t size)
+{
+	r->folder = path;
+	r->file_count = scandir(path, &r->files, is_list, by_name);
+	if (r->file_count < 0)
+		return fail(message, size, errno == ENOMEM ? MXGUARD_ERROR_NOMEM : MXGUARD_ERROR_IO, path,
+			    mxg_error_text(errno));
+	if (r->file_count > FILES_MOST)
+		return fail(message, size, MXGUARD_ERROR_CONFIG, path, "found too many files; expected at most 10000");
+	return MXGUARD_ERROR_NONE;
+}
+
+/* 1 where there is one more, 0 at the end. An error in one of them is one of them all: without it, its domains were
+ * nobody's. */
+static int next_file(struct mxg_domains_reader *r, char *message, size_t size)
+{
+	if (r->folder == NULL || r->file >= r->file_count)
+		return 0;
+	close(r->fd);
+	r->fd = -1;
+	int n = snprintf(r->path, sizeof(r->path), "%s/%s", r->folder, r->files[r->file++]->d_name);
+	if (n < 0 || (size_t)n >= sizeof(r->path))
+		return fail(message, size, MXGUARD_ERROR_IO, r->folder, "found a name that is too long");
+	return open_file(r, message, size) == MXGUARD_ERROR_NONE ? 1 : MXGUARD_ERROR_IO;
+}
+
+static struct mxg_domains_reader *new_reader(const char *path)
+{
+	size_t len = strlen(path);
+	struct mxg_domains_reader *r = calloc(1, sizeof(*r) + len + 1);
+	if (r == NULL || len >= sizeof(r->path)) {
+		free(r);
+		return NULL;
+	}
+	r->fd = -1;
+	memcpy(r->path, path, len + 1);
+	memcpy(r + 1, path, len + 1);
+	return r;
+}
+
+int mxg_domains_open(struct mxg_domains_reader **reader, const char *path, char *message, size_t size)
+{
+	struct mxg_domains_reader *r = new_reader(path);
+	int result;
+	*reader = NULL;
+	if (r == NULL)
+		return fail(message, size, MXGUARD_ERROR_NOMEM, path, "");
+	if (is_folder(path))
+		result = open_folder(r, (const char *)(r + 1), message, size);
+	else
+		result = open_file(r, message, size);
+	if (result == MXGUARD_ERROR_NONE)
+		*reader = r;
+	else
+		mxg_domains_close(r);
+	return result;
+}
+
+bool mxg_domains_open_fd(struct mxg_domains_reader **reader, int fd, const char *name)
+{
+	*reader = new_reader(name);
+	if (*reader != NULL)
+		(*reader)->fd = fd;
+	return *reader != NULL;
+}
+
+static bool is_read(struct mxg_domains_reader *r)
+{
+	return r->fd < 0 || (r->ended && r->at == r->used);
+}
+
+static int read_on(struct mxg_domains_reader *r, const char **line, size_t *len, char *message, size_t size)
+{
+	int got = is_read(r) ? 0 : next_line(r, line, len), more;
+	while (got == 0 && (more = next_file(r, message, size)) != 0) {
+		if (more != 1)
+			return more;
+		got = next_line(r, line, len);
+	}
+	if (got < 0) {
+		fail(message, size, MXGUARD_ERROR_IO, r->path, mxg_error_text(errno));
+		return MXGUARD_ERROR_IO;
+	}
+	return got;
 }
 
 int mxg_domains_next(struct mxg_domains_reader *r, const char **domain, char *message, size_t size)
@@ -148,7 +262,7 @@ int mxg_domains_next(struct mxg_domains_reader *r, const char **domain, char *me
 	const char *line, *error;
 	size_t len;
 	int got;
-	while ((got = next_line(r, &line, &len)) == 1) {
+	while ((got = read_on(r, &line, &len, message, size)) == 1) {
 		error = len > LINE_MOST ? "a domain name" : NULL;
 		*domain = r->domain;
 		if (error == NULL && mxg_domains_line(r->domain, line, len, &error))
@@ -158,8 +272,6 @@ int mxg_domains_next(struct mxg_domains_reader *r, const char **domain, char *me
 		report(message, size, r, line, len, error);
 		return len == sizeof(r->bytes) && !pass_rest(r) ? MXGUARD_ERROR_IO : MXGUARD_ERROR_CONFIG;
 	}
-	if (got < 0 && size > 0)
-		snprintf(message, size, "%s: cannot be read: %s", r->path, mxg_error_text(errno));
 	return got == 0 ? 0 : MXGUARD_ERROR_IO;
 }
 
@@ -167,7 +279,11 @@ void mxg_domains_close(struct mxg_domains_reader *reader)
 {
 	if (reader == NULL)
 		return;
-	close(reader->fd);
+	if (reader->fd >= 0)
+		close(reader->fd);
+	for (int i = 0; i < reader->file_count; i++)
+		free(reader->files[i]);
+	free(reader->files);
 	free(reader);
 }
 

@@ -53,7 +53,7 @@ static void add_domains(struct mxg_checksum *sum, const struct mxguard_policy *p
 	for (size_t i = 0; i < policy->domains.count; i++)
 		join_string(&set, policy->domains.items[i], NULL);
 	mxg_checksum_set(sum, &set);
-	mxg_checksum_number(sum, policy->domains_file != NULL);
+	mxg_checksum_number(sum, mxg_policy_lists_elsewhere(policy));
 	mxg_checksum_string(sum, policy->default_domain);
 }
 

@@ -112,7 +112,8 @@ struct mxguard_policy {
 	struct mxg_domain_map *map; /* recipient domain → ruleset index */
 	struct mxg_string_list domains; /* inline, lower-case A-labels */
 	struct mxg_domain_map *domain_set; /* the same, for mxg_policy_has_domain(); NULL: none */
-	const char *domains_file; /* NULL: none. Read on demand: see domains.h */
+	const char *domains_file; /* a file or a folder; NULL: none. Read on demand: see domains_file.h */
+	struct mxg_string_list domains_command; /* its words; count 0: none. Run by refresh alone */
 	const char *default_domain; /* NULL: none */
 	struct mxg_prefix_list internal; /* loopback included */
 	struct mxg_prefix_list origins;
@@ -135,6 +136,7 @@ struct mxguard_policy {
 	int timeout_ms;
 	uint32_t grace, keep_stale, settle; /* seconds */
 	uint32_t patience;
+	uint32_t per_second; /* questions of refresh to one server; 0: the usual number */
 	bool accept_any_width;
 	bool nothing_to_refresh; /* an enforced policy asks for records of domains that are listed nowhere */
 	bool insecure_client_macros;
@@ -159,6 +161,13 @@ const char *mxg_policy_listed_domain(const struct mxguard_policy *policy, size_t
 
 /* Whether a policies block names the domain itself. */
 bool mxg_policy_lists_domain(const struct mxguard_policy *policy, const char *domain, size_t len);
+
+/* Whether some of our domains are listed outside the configuration (`domains_file`, `domains_command`): the snapshot
+ * knows them all. */
+static inline bool mxg_policy_lists_elsewhere(const struct mxguard_policy *policy)
+{
+	return policy->domains_file != NULL || policy->domains_command.count > 0;
+}
 
 /* Whether there is a list of our domains at all. */
 bool mxg_policy_has_domains(const struct mxguard_policy *policy);

@@ -120,6 +120,14 @@ static bool take_by(struct mxg_policy_build *b, const struct mxg_setting *row, v
 	return b->error == MXGUARD_ERROR_NONE;
 }
 
+static bool take_domains_command(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
+				 const config_setting_t *s)
+{
+	if (b->policy->domains_file != NULL)
+		return mxg_build_fail(b, s, "found domains_file as well; expected one of the two");
+	return mxg_take_command(b, row, field, s);
+}
+
 static bool take_insecure(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
 			  const config_setting_t *s)
 {
@@ -172,6 +180,18 @@ static bool take_per_hour(struct mxg_policy_build *b, const struct mxg_setting *
 	return true;
 }
 
+#define PER_SECOND_MOST 1000000
+
+static bool take_per_second(struct mxg_policy_build *b, const struct mxg_setting *row, void *field,
+			    const config_setting_t *s)
+{
+	int number = config_setting_type(s) == CONFIG_TYPE_INT ? config_setting_get_int(s) : 0;
+	if (number < 1 || number > PER_SECOND_MOST)
+		return mxg_build_unexpected(b, s, row->expected);
+	*(uint32_t *)field = (uint32_t)number;
+	return true;
+}
+
 static bool take_trap(struct mxg_policy_build *b, const struct mxg_setting *row, void *field, const config_setting_t *s)
 {
 	b->policy->trap.per_hour = TRAP_PER_HOUR;
@@ -204,6 +224,8 @@ const struct mxg_setting mxg_settings[] = {
 	{ "servers", MXG_PLACE_DNS, 0, POLICY(dns_servers),
 	  "an address with an optional port, such as \"127.0.0.1\" or \"[::1]:5353\"", NULL,
 	  "those of /etc/resolv.conf", NULL, NULL, mxg_take_servers },
+	{ "per_second", MXG_PLACE_DNS, 0, POLICY(per_second), "a number from 1 to 1000000, without quotes", NULL, "2000",
+	  NULL, NULL, take_per_second },
 	{ "insecure_client_macros", MXG_PLACE_DNS, 0, POLICY(insecure_client_macros), "true or false", NULL, "false",
 	  NULL, NULL, take_insecure },
 	{ "accept_any_width", MXG_PLACE_DNS, 0, POLICY(accept_any_width), "true or false", NULL, "false", NULL, NULL,
@@ -239,6 +261,9 @@ const struct mxg_setting mxg_settings[] = {
 	{ "domains", MXG_PLACE_BLOCK, 0, 0, "a domain name or .suffix", NULL, "required", NULL, NULL, take_nothing },
 	{ "domains_file", MXG_PLACE_FILE, 0, POLICY(domains_file), "an absolute path", NULL, "none", NULL, NULL,
 	  mxg_take_path },
+	{ "domains_command", MXG_PLACE_FILE, 0, POLICY(domains_command),
+	  "a command, its program by an absolute path or a bare name, such as \"/usr/bin/psql -AtX mail\"", NULL, "none",
+	  NULL, NULL, take_domains_command },
 	{ "default_domain", MXG_PLACE_FILE, 0, POLICY(default_domain), "a domain name", NULL, "none", NULL, NULL,
 	  mxg_take_domain },
 	{ "authserv_id", MXG_PLACE_FILE, 0, POLICY(authserv_id),

@@ -8,8 +8,14 @@
 /*
  * The bytes of a snapshot. It is a cdb (https://cr.yp.to/cdb.html: a table of 256 pairs
  * (position, slots), then records, then the hash tables; little-endian), so that any cdb tool
- * can list it. Our own numbers in it are big-endian. Four kinds of record, told apart by the
- * first byte of the key:
+ * can list it. Our own numbers in it are big-endian.
+ *
+ * It has two parts. MXG_SNAPSHOT_FILE alone is a whole one. Beside a large one may lie MXG_SNAPSHOT_SINCE_FILE, of the
+ * same form, with what is another since that was written: its header names the generation that it adds to, and
+ * what it has under a key takes the place of what the whole one has. So a domain that is new, and answers that are
+ * asked again, do not cost the writing of millions of others.
+ *
+ * Five kinds of record, told apart by the first byte of the key:
  *
  *   "H"                       the header, exactly one; MXG_SNAPSHOT_HEADER_SIZE bytes:
  *       0  magic (8)          8  version (4)        12  generation (4)
@@ -17,12 +23,15 @@
  *      32  configuration hash (32)                  64  number of domains (4)
  *      68  number of questions (4)                  72  CRC of the first 2,048 bytes (4)
  *      76  CRC of each of the 256 hash tables (4 each)
- *    1100  CRC of all that precedes (4)
+ *    1100  generation of the whole one that it adds to (4); 0: it is a whole one itself
+ *    1104  since when domains_command fails, and its list is the one that was (8); 0: it does not
+ *    1112  when the run began that was interrupted before it had asked for everything (8); 0: none was
+ *    1120  CRC of all that precedes (4)
  *   "C"                       directly behind the header, exactly one; MXG_SNAPSHOT_WHOLE_SIZE bytes:
  *       0  checksum of the whole file but for these bytes (32)
  *      32  hash of the gateways that it was made for (32)
  *                             Deliveries do not read it; it is for files that were carried.
- *   "D" domain                a local domain, a lower-case A-label; value: CRC (4)
+ *   "D" domain                a local domain, a lower-case A-label; value: CRC (4), and 1, or 0: it is none any more
  *   "Q" type (2) wire name    the versions of an answer, newest first; value: CRC (4), number
  *                             of versions (1), and each version:
  *       0  from (8)   8  superseded (8)   16  confirmed (8)   24  ttl (4)
@@ -31,13 +40,16 @@
  *      40  the records as in struct mxg_rrset
  *                             The first one may be refused, by its flag: then it is no version, but
  *                             what DNS said when the one behind it was kept.
+ *   "F" type (2) wire name    the question failed; value: CRC (4), when it was asked last (8), how often in a row (1),
+ *                             0: it has been answered since. For refresh alone.
  *
  * Every CRC is CRC-32 (IEEE 802.3); those of values run over the key and then over the value
  * behind the CRC, so that a value cannot answer another question.
  */
 #define MXG_SNAPSHOT_FILE "snapshot.cdb"
+#define MXG_SNAPSHOT_SINCE_FILE "snapshot.since.cdb"
 #define MXG_SNAPSHOT_MAGIC "mxguard\n"
-#define MXG_SNAPSHOT_VERSION 2u
+#define MXG_SNAPSHOT_VERSION 3u
 
 #define MXG_CDB_TABLE_SIZE 2048u
 
@@ -51,8 +63,11 @@ enum {
 	MXG_SNAPSHOT_AT_QUESTIONS = 68,
 	MXG_SNAPSHOT_AT_TABLE_CRC = 72,
 	MXG_SNAPSHOT_AT_BUCKET_CRC = 76,
-	MXG_SNAPSHOT_AT_CRC = 1100,
-	MXG_SNAPSHOT_HEADER_SIZE = 1104
+	MXG_SNAPSHOT_AT_ADDS_TO = 1100,
+	MXG_SNAPSHOT_AT_LIST_KEPT = 1104,
+	MXG_SNAPSHOT_AT_INTERRUPTED = 1112,
+	MXG_SNAPSHOT_AT_CRC = 1120,
+	MXG_SNAPSHOT_HEADER_SIZE = 1124
 };
 
 enum {
@@ -79,6 +94,8 @@ enum {
 #define MXG_VERSION_FLAG_ACCEPTED 4u
 #define MXG_VERSIONS_MAX 8u
 
+#define MXG_SNAPSHOT_DOMAIN_SIZE 5u
+#define MXG_SNAPSHOT_FAILED_SIZE 13u
 #define MXG_SNAPSHOT_KEY_MAX 258u /* "Q", type, name */
 #define MXG_SNAPSHOT_VALUE_MAX (5u + MXG_VERSIONS_MAX * (MXG_VERSION_HEAD_SIZE + 8192u))
 

@@ -30,6 +30,7 @@ struct mxg_history {
 	struct line_at *lines; /* by time, offset */
 	struct line_at *sorted; /* by key, time, offset */
 	size_t count, room, damaged;
+	unsigned part, parts;
 };
 
 void mxg_history_free(struct mxg_history *h)
@@ -85,6 +86,8 @@ static bool add_line(struct mxg_history *h, const char *line, size_t len, uint64
 		h->damaged++;
 		return true;
 	}
+	if (new.key % h->parts != h->part)
+		return true;
 	new.time = (int64_t)strtoll(line + 9, &end, 10);
 	if (!mxg_grow(&h->lines, &h->room, h->count, sizeof(*h->lines)))
 		return false;
@@ -173,11 +176,19 @@ static int complain(char *message, size_t size, int error, const char *path, con
 
 int mxg_history_open(struct mxg_history **out, const char *state_dir, char *message, size_t size)
 {
+	return mxg_history_open_part(out, state_dir, 0, 1, message, size);
+}
+
+int mxg_history_open_part(struct mxg_history **out, const char *state_dir, unsigned part, unsigned parts, char *message,
+			  size_t size)
+{
 	char path[PATH_MAX], why[MXG_TRUSTED_WHY_MAX];
 	*out = NULL;
 	struct mxg_history *h = calloc(1, sizeof(*h));
 	if (h == NULL)
 		return complain(message, size, MXGUARD_ERROR_NOMEM, MXG_HISTORY_FILE, "out of memory");
+	h->part = part;
+	h->parts = parts;
 	int n = snprintf(path, sizeof(path), "%s/%s", state_dir, MXG_HISTORY_FILE);
 	if (n < 0 || n >= PATH_MAX) {
 		free(h);

@@ -44,6 +44,9 @@ struct mxg_history;
 
 /* MXGUARD_ERROR_NONE with an empty one where there is no file. */
 int mxg_history_open(struct mxg_history **history, const char *state_dir, char *message, size_t size);
+/* Of so many parts one, all lines of a question in the same: the index of all of it may be too large. */
+int mxg_history_open_part(struct mxg_history **history, const char *state_dir, unsigned part, unsigned parts,
+			  char *message, size_t size);
 void mxg_history_free(struct mxg_history *history);
 bool mxg_history_is_empty(const struct mxg_history *history);
 int64_t mxg_history_begins(const struct mxg_history *history); /* its first time; 0: empty */

@@ -8,7 +8,7 @@
 #include "snapshot/snapshot.h"
 #include "snapshot/format.h"
 
-/* Shared by snapshot.c (reading) and snapshot_open.c only. */
+/* Shared by snapshot.c (reading), list.c (listing) and open.c only. */
 
 #define MXG_SNAPSHOT_FIRST_READ 1024 /* a record's head, key, and nearly always all of its value */
 
@@ -31,7 +31,11 @@ struct mxg_cache {
 
 struct mxguard_snapshot {
 	atomic_uint refs;
-	struct mxg_cache *cache; /* NULL: no memory for it */
+	struct mxguard_snapshot *since; /* what is another since this one was written; NULL: nothing. Has none itself */
+	dev_t since_device; /* of the file that lay there, taken or not; 0: none did */
+	ino_t since_inode;
+	atomic_uint checked[8]; /* bit N: hash table N is as it was written */
+	struct mxg_cache *cache; /* of both parts; NULL: no memory for it */
 	int fd;
 	dev_t device;
 	ino_t inode;
@@ -53,9 +57,12 @@ struct mxg_snapshot_value {
 
 /* All of it or nothing; false where the file has become shorter or cannot be read. */
 bool mxg_snapshot_read_at(const struct mxguard_snapshot *snapshot, void *buffer, size_t len, uint64_t at);
-/* The value of the key, its CRC not looked at; value->heap is the caller's to free, whatever is
- * returned. */
+/* The value of the key in whichever part has it, its CRC not looked at; value->heap is the caller's to free,
+ * whatever is returned. */
 enum mxg_snapshot_result mxg_snapshot_find(const struct mxguard_snapshot *snapshot, const uint8_t *key, size_t key_len,
 					   struct mxg_snapshot_value *value);
+
+/* Whether the CRC in a value's first four bytes is that of the key and of the rest. */
+bool mxg_snapshot_value_holds(const uint8_t *key, size_t key_len, const uint8_t *value, size_t len);
 
 #endif

@@ -47,15 +47,15 @@ static bool trusted(const struct stat *st, const struct mxguard_policy *policy)
 	return policy->path != NULL && stat(policy->path, &config) == 0 && config.st_uid == st->st_uid;
 }
 
-static int open_file(struct mxguard_snapshot *s, const struct mxguard_policy *policy, const char *path, char *message,
-		     size_t size)
+static int open_file(struct mxguard_snapshot *s, const struct mxguard_policy *policy, const char *file,
+		     const char *path, char *message, size_t size)
 {
 	struct stat st;
 	int folder = open(policy->state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (folder < 0)
 		return complain_errno(message, size, policy->state_dir);
 	bool folder_trusted = fstat(folder, &st) == 0 && trusted(&st, policy);
-	s->fd = openat(folder, MXG_SNAPSHOT_FILE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	s->fd = openat(folder, file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	int error = errno;
 	close(folder);
 	errno = error;
@@ -125,51 +125,123 @@ static int read_header(struct mxguard_snapshot *s, const struct mxguard_policy *
 	return result;
 }
 
-static bool snapshot_path(char path[PATH_MAX], const struct mxguard_policy *policy)
+static bool snapshot_path(char path[PATH_MAX], const struct mxguard_policy *policy, const char *file)
 {
-	int n = snprintf(path, PATH_MAX, "%s/%s", policy->state_dir, MXG_SNAPSHOT_FILE);
+	int n = snprintf(path, PATH_MAX, "%s/%s", policy->state_dir, file);
 	return n > 0 && n < PATH_MAX;
 }
 
 /* Only the message looks at the clock: what an old answer is worth is decided where `now`
  * is known. */
-static void warn_if_old(const struct mxguard_snapshot *s, const struct mxguard_policy *policy, const char *path,
-			char *message, size_t size)
+static void warn_if_old(const struct mxguard_snapshot *s, const struct mxguard_policy *policy, char *message,
+			size_t size)
 {
-	int64_t age = (int64_t)time(NULL) - s->written;
+	int64_t age = (int64_t)time(NULL) - mxg_snapshot_written(s);
 	if (size == 0)
 		return;
 	message[0] = '\0';
 	if (age > 86400 && age > (int64_t)policy->keep_stale)
 		snprintf(message, size,
-			 "%s: was written %lld days ago and is too old to be of use; is "
+			 "%s/%s: was written %lld days ago and is too old to be of use; is "
 			 "mxguard-refresh.timer running?",
-			 path, (long long)(age / 86400));
+			 policy->state_dir, MXG_SNAPSHOT_FILE, (long long)(age / 86400));
 }
 
-static int open_snapshot(struct mxguard_snapshot **out, const struct mxguard_policy *policy, bool any_configuration,
-			 char *message, size_t size)
+static int open_part(struct mxguard_snapshot **out, const struct mxguard_policy *policy, const char *file,
+		     bool any_configuration, char *message, size_t size)
 {
 	char path[PATH_MAX];
-	if (!snapshot_path(path, policy))
+	if (!snapshot_path(path, policy, file))
 		return complain(message, size, MXGUARD_ERROR_CONFIG, policy->state_dir, "the path is too long");
 	struct mxguard_snapshot *s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return complain(message, size, MXGUARD_ERROR_NOMEM, path, "out of memory");
 	atomic_init(&s->refs, 1);
-	s->cache = calloc(1, sizeof(*s->cache));
 	s->rules = policy->reply_rules;
 	s->fd = -1;
-	int result = open_file(s, policy, path, message, size);
+	int result = open_file(s, policy, file, path, message, size);
 	if (result == MXGUARD_ERROR_NONE)
 		result = read_header(s, policy, any_configuration, path, message, size);
+	if (result == MXGUARD_ERROR_NONE) {
+		*out = s;
+		return result;
+	}
+	int error = errno;
+	mxguard_snapshot_unref(s);
+	errno = error;
+	return result;
+}
+
+/* ---- the newer part ------------------------------------------------------------------------------ */
+
+static bool is_there(const struct mxguard_policy *policy, const char *file, struct stat *st)
+{
+	char path[PATH_MAX];
+	return snapshot_path(path, policy, file) && lstat(path, st) == 0;
+}
+
+static bool still_stands(const struct mxguard_snapshot *s, const struct mxguard_policy *policy)
+{
+	struct stat st;
+	return is_there(policy, MXG_SNAPSHOT_FILE, &st) && st.st_dev == s->device && st.st_ino == s->inode;
+}
+
+/* It adds to this one, or to the one before, whose place this one has just taken. */
+static bool adds_to(const struct mxguard_snapshot *since, const struct mxguard_snapshot *s)
+{
+	return mxg_get32(since->header + MXG_SNAPSHOT_AT_ADDS_TO) == s->generation &&
+	       memcmp(since->header + MXG_SNAPSHOT_AT_HASH, s->header + MXG_SNAPSHOT_AT_HASH, 32) == 0;
+}
+
+/* One that is there and cannot be believed is no reason to believe what it was to replace. */
+static int open_since(struct mxguard_snapshot *s, const struct mxguard_policy *policy, char *message, size_t size)
+{
+	struct mxguard_snapshot *since = NULL;
+	struct stat st;
+	if (!is_there(policy, MXG_SNAPSHOT_SINCE_FILE, &st))
+		return MXGUARD_ERROR_NONE;
+	errno = 0;
+	int result = open_part(&since, policy, MXG_SNAPSHOT_SINCE_FILE, true, message, size);
+	if (result == MXGUARD_ERROR_IO && errno == ENOENT)
+		return MXGUARD_ERROR_NONE;
+	if (result != MXGUARD_ERROR_NONE)
+		return result;
+	s->since_device = since->device;
+	s->since_inode = since->inode;
+	if (adds_to(since, s))
+		s->since = since;
+	else
+		mxguard_snapshot_unref(since);
+	return MXGUARD_ERROR_NONE;
+}
+
+#define TRIES 5 /* each after somebody has put another one into place in between */
+
+static int open_snapshot(struct mxguard_snapshot **out, const struct mxguard_policy *policy, bool any_configuration,
+			 char *message, size_t size)
+{
+	struct mxguard_snapshot *s = NULL;
+	int result = MXGUARD_ERROR_NONE;
+	for (int i = 0; i < TRIES; i++) {
+		result = open_part(&s, policy, MXG_SNAPSHOT_FILE, any_configuration, message, size);
+		if (result != MXGUARD_ERROR_NONE)
+			return result;
+		result = open_since(s, policy, message, size);
+		if (s->since != NULL || still_stands(s, policy))
+			break;
+		if (i + 1 < TRIES) {
+			mxguard_snapshot_unref(s);
+			s = NULL;
+		}
+	}
 	if (result != MXGUARD_ERROR_NONE) {
 		int error = errno;
 		mxguard_snapshot_unref(s);
 		errno = error;
 		return result;
 	}
-	warn_if_old(s, policy, path, message, size);
+	s->cache = calloc(1, sizeof(*s->cache));
+	warn_if_old(s, policy, message, size);
 	*out = s;
 	return MXGUARD_ERROR_NONE;
 }
@@ -210,6 +282,7 @@ void mxguard_snapshot_unref(struct mxguard_snapshot *s)
 {
 	if (s == NULL || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
 		return;
+	mxguard_snapshot_unref(s->since);
 	if (s->fd >= 0)
 		close(s->fd);
 	free_cache(s->cache);
@@ -218,9 +291,12 @@ void mxguard_snapshot_unref(struct mxguard_snapshot *s)
 
 int mxguard_snapshot_changed(const struct mxguard_snapshot *s, const struct mxguard_policy *policy)
 {
-	char path[PATH_MAX];
 	struct stat st;
-	if (!snapshot_path(path, policy) || lstat(path, &st) != 0)
+	if (!is_there(policy, MXG_SNAPSHOT_FILE, &st))
 		return s != NULL;
-	return s == NULL || st.st_dev != s->device || st.st_ino != s->inode;
+	if (s == NULL || st.st_dev != s->device || st.st_ino != s->inode)
+		return 1;
+	if (!is_there(policy, MXG_SNAPSHOT_SINCE_FILE, &st))
+		return s->since_inode != 0;
+	return st.st_dev != s->since_device || st.st_ino != s->since_inode;
 }

@@ -82,8 +82,8 @@ static enum mxg_snapshot_result read_record(const struct mxguard_snapshot *s, ui
 	return mxg_snapshot_read_at(s, v->heap, len, at + 8 + key_len) ? MXG_SNAPSHOT_FOUND : MXG_SNAPSHOT_DAMAGED;
 }
 
-enum mxg_snapshot_result mxg_snapshot_find(const struct mxguard_snapshot *s, const uint8_t *key, size_t key_len,
-					   struct mxg_snapshot_value *v)
+static enum mxg_snapshot_result find_in_part(const struct mxguard_snapshot *s, const uint8_t *key, size_t key_len,
+					     struct mxg_snapshot_value *v)
 {
 	uint8_t slots[SLOTS_AT_ONCE * 8];
 	uint32_t hash = mxg_cdb_hash(key, key_len);
@@ -111,13 +111,61 @@ enum mxg_snapshot_result mxg_snapshot_find(const struct mxguard_snapshot *s, con
 	return MXG_SNAPSHOT_ABSENT;
 }
 
-/* The CRC in a value's first four bytes, over the key and the rest. */
+/* A "no" is only as good as the hash table that it came out of. */
+static bool read_bucket(const struct mxguard_snapshot *s, uint32_t hash)
+{
+	uint8_t piece[4096];
+	struct bucket b;
+	uint32_t crc = 0;
+	if (!find_bucket(s, hash, &b))
+		return false;
+	for (uint64_t left = (uint64_t)b.slots * 8, at = b.at; left > 0;) {
+		size_t n = left < sizeof(piece) ? (size_t)left : sizeof(piece);
+		if (!mxg_snapshot_read_at(s, piece, n, at))
+			return false;
+		crc = mxg_crc32(crc, piece, n);
+		at += n;
+		left -= n;
+	}
+	return crc == mxg_get32(s->header + MXG_SNAPSHOT_AT_BUCKET_CRC + (hash & 0xff) * 4);
+}
+
+/* Looked at once for each who holds the snapshot open. */
+static bool bucket_holds(const struct mxguard_snapshot *s, uint32_t hash)
+{
+	atomic_uint *checked = (atomic_uint *)(uintptr_t)&s->checked[(hash & 0xff) / 32];
+	unsigned bit = 1u << (hash & 31);
+	if ((atomic_load_explicit(checked, memory_order_relaxed) & bit) != 0)
+		return true;
+	if (!read_bucket(s, hash))
+		return false;
+	atomic_fetch_or_explicit(checked, bit, memory_order_relaxed);
+	return true;
+}
+
+/* What the newer part should have, and does not, must not be taken from the older one. */
+enum mxg_snapshot_result mxg_snapshot_find(const struct mxguard_snapshot *s, const uint8_t *key, size_t key_len,
+					   struct mxg_snapshot_value *v)
+{
+	enum mxg_snapshot_result r = MXG_SNAPSHOT_ABSENT;
+	v->heap = NULL;
+	if (s->since != NULL)
+		r = find_in_part(s->since, key, key_len, v);
+	if (r != MXG_SNAPSHOT_ABSENT)
+		return r;
+	if (s->since != NULL && !bucket_holds(s->since, mxg_cdb_hash(key, key_len)))
+		return MXG_SNAPSHOT_DAMAGED;
+	return find_in_part(s, key, key_len, v);
+}
+
+bool mxg_snapshot_value_holds(const uint8_t *key, size_t key_len, const uint8_t *value, size_t len)
+{
+	return len >= 4 && mxg_crc32(mxg_crc32(0, key, key_len), value + 4, len - 4) == mxg_get32(value);
+}
+
 static bool crc_holds(const uint8_t *key, size_t key_len, const struct mxg_snapshot_value *v)
 {
-	if (v->len < 4)
-		return false;
-	uint32_t crc = mxg_crc32(mxg_crc32(0, key, key_len), v->bytes + 4, v->len - 4);
-	return crc == mxg_get32(v->bytes);
+	return mxg_snapshot_value_holds(key, key_len, v->bytes, v->len);
 }
 
 static const struct mxg_cached *find_cached(const struct mxguard_snapshot *s, const uint8_t *key, size_t key_len)
@@ -174,11 +222,11 @@ static bool kind_holds(const struct mxg_answer *a)
 }
 
 /* One version at *at; moves *at behind it. */
-static bool read_version(const struct mxg_snapshot_value *v, size_t *at, struct mxg_answer *out)
+static bool read_version(const uint8_t *value, size_t all, size_t *at, struct mxg_answer *out)
 {
-	if (v->len - *at < MXG_VERSION_HEAD_SIZE)
+	if (all - *at < MXG_VERSION_HEAD_SIZE)
 		return false;
-	const uint8_t *p = v->bytes + *at;
+	const uint8_t *p = value + *at;
 	*out = (struct mxg_answer){
 		.from = (int64_t)mxg_get64(p + MXG_VERSION_AT_FROM),
 		.superseded = (int64_t)mxg_get64(p + MXG_VERSION_AT_SUPERSEDED),
@@ -195,7 +243,7 @@ static bool read_version(const struct mxg_snapshot_value *v, size_t *at, struct 
 		.data = p + MXG_VERSION_HEAD_SIZE,
 	};
 	*at += MXG_VERSION_HEAD_SIZE;
-	if (out->size > MXG_RRSET_MAX || out->size > v->len - *at)
+	if (out->size > MXG_RRSET_MAX || out->size > all - *at)
 		return false;
 	*at += out->size;
 	return kind_holds(out) && items_hold(out->data, out->size, out->count);
@@ -211,18 +259,18 @@ static bool times_hold(const struct mxg_answer *a)
 
 /* Everything is looked at before the first version goes into the table: half a history
  * would be another history. */
-static bool read_versions(const struct mxg_snapshot_value *v, struct mxg_answer versions[MXG_VERSIONS_MAX],
-			  size_t *count)
+bool mxg_snapshot_versions_read(const uint8_t *value, size_t len, struct mxg_answer versions[MXG_VERSIONS_MAX],
+				size_t *count)
 {
 	size_t at = 5;
-	if (v->len < 5)
+	if (len < 5)
 		return false;
-	*count = v->bytes[4];
+	*count = value[4];
 	if (*count == 0 || *count > MXG_VERSIONS_MAX)
 		return false;
 	size_t first = 0; /* of the versions that stand or stood */
 	for (size_t i = 0; i < *count; i++) {
-		if (!read_version(v, &at, &versions[i]) || !times_hold(&versions[i]))
+		if (!read_version(value, len, &at, &versions[i]) || !times_hold(&versions[i]))
 			return false;
 		if (versions[i].refused) {
 			first = 1;
@@ -234,7 +282,7 @@ static bool read_versions(const struct mxg_snapshot_value *v, struct mxg_answer 
 		}
 	}
 	/* it is refused for what stands */
-	return at == v->len && (first == 0 || (*count > 1 && versions[1].superseded == 0));
+	return at == len && (first == 0 || (*count > 1 && versions[1].superseded == 0));
 }
 
 /* A refresh takes history over from snapshots of other configurations, so what came before
@@ -245,7 +293,7 @@ static enum mxg_snapshot_result put_versions(const struct mxguard_snapshot *s, s
 	struct mxg_answer versions[MXG_VERSIONS_MAX];
 	enum mxg_snapshot_result result = MXG_SNAPSHOT_ABSENT;
 	size_t count;
-	if (!read_versions(v, versions, &count))
+	if (!mxg_snapshot_versions_read(v->bytes, v->len, versions, &count))
 		return MXG_SNAPSHOT_DAMAGED;
 	for (size_t i = 0; i < count; i++) {
 		if (s->rules.need_ad && !versions[i].ad)
@@ -292,25 +340,6 @@ unsigned mxg_snapshot_alarms(const struct mxg_answers *answers, int entry, bool 
 	return alarms;
 }
 
-/* A "no" is only as good as the hash table that it came out of. */
-static bool bucket_holds(const struct mxguard_snapshot *s, uint32_t hash)
-{
-	uint8_t piece[4096];
-	struct bucket b;
-	uint32_t crc = 0;
-	if (!find_bucket(s, hash, &b))
-		return false;
-	for (uint64_t left = (uint64_t)b.slots * 8, at = b.at; left > 0;) {
-		size_t n = left < sizeof(piece) ? (size_t)left : sizeof(piece);
-		if (!mxg_snapshot_read_at(s, piece, n, at))
-			return false;
-		crc = mxg_crc32(crc, piece, n);
-		at += n;
-		left -= n;
-	}
-	return crc == mxg_get32(s->header + MXG_SNAPSHOT_AT_BUCKET_CRC + (hash & 0xff) * 4);
-}
-
 int mxg_snapshot_has_domain(const struct mxguard_snapshot *s, const char *domain, size_t len)
 {
 	uint8_t key[MXG_SNAPSHOT_KEY_MAX] = { 'D' };
@@ -319,63 +348,11 @@ int mxg_snapshot_has_domain(const struct mxguard_snapshot *s, const char *domain
 		return 0;
 	memcpy(key + 1, domain, len);
 	enum mxg_snapshot_result r = mxg_snapshot_find(s, key, len + 1, &v);
-	if (r == MXG_SNAPSHOT_FOUND && !crc_holds(key, len + 1, &v))
+	if (r == MXG_SNAPSHOT_FOUND && (v.len != MXG_SNAPSHOT_DOMAIN_SIZE || !crc_holds(key, len + 1, &v)))
 		r = MXG_SNAPSHOT_DAMAGED;
+	bool ours = r == MXG_SNAPSHOT_FOUND && v.bytes[4] != 0;
 	free(v.heap);
 	if (r == MXG_SNAPSHOT_FOUND)
-		return 1;
+		return ours;
 	return r == MXG_SNAPSHOT_ABSENT && bucket_holds(s, mxg_cdb_hash(key, len + 1)) ? 0 : -1;
-}
-
-/* ---- listing ------------------------------------------------------------------------- */
-
-/* The records end where the first hash table begins. */
-static uint64_t records_end(const struct mxguard_snapshot *s)
-{
-	uint64_t end = s->size;
-	for (size_t i = 0; i < 256; i++) {
-		uint64_t at = mxg_get32le(s->table + i * 8);
-		if (at < end)
-			end = at;
-	}
-	return end;
-}
-
-static bool question_of(const uint8_t *key, size_t len, struct mxg_question *out)
-{
-	if (len < 4 || len > MXG_SNAPSHOT_KEY_MAX || key[0] != 'Q')
-		return false;
-	*out = (struct mxg_question){ .type = mxg_get16(key + 1), .name.len = (uint8_t)(len - 3) };
-	memcpy(out->name.wire, key + 3, len - 3);
-	return true;
-}
-
-bool mxg_snapshot_next(const struct mxguard_snapshot *s, uint64_t *at, struct mxg_question *out)
-{
-	uint8_t head[8 + MXG_SNAPSHOT_KEY_MAX];
-	uint64_t end = records_end(s);
-	if (*at < MXG_CDB_TABLE_SIZE)
-		*at = MXG_CDB_TABLE_SIZE;
-	while (*at + 8 <= end) {
-		size_t got = end - *at < sizeof(head) ? (size_t)(end - *at) : sizeof(head);
-		if (!mxg_snapshot_read_at(s, head, got, *at))
-			return false;
-		uint64_t key_len = mxg_get32le(head), all = 8 + key_len + mxg_get32le(head + 4);
-		if (all > end - *at)
-			return false;
-		*at += all;
-		if (key_len <= got - 8 && question_of(head + 8, (size_t)key_len, out))
-			return true;
-	}
-	return false;
-}
-
-uint32_t mxg_snapshot_generation(const struct mxguard_snapshot *s)
-{
-	return s->generation;
-}
-
-int64_t mxg_snapshot_written(const struct mxguard_snapshot *s)
-{
-	return s->written;
 }

@@ -7,6 +7,7 @@
 
 #include "base/domain_text.h"
 #include "policy/domains_file.h"
+#include "snapshot/snapshot.h"
 
 const char *mxg_names_stricter(const struct mxguard_policy *policy, enum mxguard_mode mode)
 {
@@ -16,22 +17,31 @@ const char *mxg_names_stricter(const struct mxguard_policy *policy, enum mxguard
 	return policy->rulesets[0].mode > mode ? "others" : NULL;
 }
 
-static bool has_domains(const struct mxguard_policy *policy)
+static bool is_listed_elsewhere(const struct mxg_doctor *d, const char *name, size_t len)
 {
-	return policy->domains.count > 0 || policy->domains_file != NULL;
+	const struct mxguard_snapshot *snapshot = mxguard_session_snapshot(d->session);
+	if (d->policy->domains_file != NULL)
+		return mxg_domains_find(d->policy->domains_file, name, len) == 1;
+	return d->policy->domains_command.count > 0 && snapshot != NULL &&
+	       mxg_snapshot_has_domain(snapshot, name, len) == 1;
 }
 
-static bool is_listed(const struct mxguard_policy *policy, const char *name, size_t len)
+static bool has_domains(const struct mxguard_policy *policy)
 {
-	return mxg_policy_has_domain(policy, name, len) ||
-	       (policy->domains_file != NULL && mxg_domains_find(policy->domains_file, name, len) == 1);
+	return mxg_policy_has_domains(policy);
+}
+
+static bool is_listed(const struct mxg_doctor *d, const char *name, size_t len)
+{
+	return mxg_policy_has_domain(d->policy, name, len) || is_listed_elsewhere(d, name, len);
 }
 
 /* A domain of its own under a mode that was chosen for it is no other name of something. */
-static bool is_way_round(const struct mxguard_policy *policy, const char *name, size_t len)
+static bool is_way_round(const struct mxg_doctor *d, const char *name, size_t len)
 {
+	const struct mxguard_policy *policy = d->policy;
 	const struct mxg_ruleset *ruleset = mxg_policy_ruleset(policy, name, len);
-	if (is_listed(policy, name, len))
+	if (is_listed(d, name, len))
 		return false;
 	return has_domains(policy) ||
 	       (ruleset == &policy->rulesets[0] && mxg_names_stricter(policy, ruleset->mode) != NULL);
@@ -41,8 +51,7 @@ void mxg_names_add(struct mxg_names *names, const char *name)
 {
 	char domain[256];
 	size_t used = strlen(names->text);
-	if (mxg_domain_text(domain, name, strlen(name)) != NULL ||
-	    !is_way_round(names->doctor->policy, domain, strlen(domain)))
+	if (mxg_domain_text(domain, name, strlen(name)) != NULL || !is_way_round(names->doctor, domain, strlen(domain)))
 		return;
 	names->count++;
 	int n = snprintf(names->text + used, sizeof(names->text) - used, "%s%s", used == 0 ? "" : ", ", domain);

@@ -93,6 +93,23 @@ static void check_snapshot(struct mxg_doctor *d)
 			old ? refresh_advice : NULL, "the snapshot is %s old", span);
 }
 
+static void check_list(struct mxg_doctor *d)
+{
+	struct mxg_snapshot_facts facts;
+	char span[MXG_SPAN_MAX];
+	mxg_snapshot_facts(mxguard_session_snapshot(d->session), d->policy, &facts);
+	if (facts.list_kept == 0)
+		return;
+	int64_t age = (int64_t)time(NULL) - facts.list_kept;
+	mxg_span_format(age < 0 ? 0 : age, span);
+	mxg_finding_add(
+		&d->findings, MXG_FINDING_ERROR, "domains-command",
+		"mxguard refresh says why; if the shorter list is meant: mxguard refresh --force",
+		"domains_command has failed for %s: the list of %u domains from before stays, and new domains are "
+		"nobody's",
+		span, facts.domains);
+}
+
 static bool asks_dns(const struct mxguard_policy *policy)
 {
 	for (size_t i = 0; i < policy->ruleset_count; i++)
@@ -122,7 +139,9 @@ void mxg_doctor_policy(struct mxg_doctor *d)
 	check_resolver(d);
 	check_mode(d);
 	check_trace(d);
-	if (!told)
+	if (!told) {
 		check_snapshot(d);
+		check_list(d);
+	}
 	mxg_doctor_alarms(d);
 }

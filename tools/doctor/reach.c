@@ -90,7 +90,7 @@ static void tell_username_format(struct mxg_doctor *d, const char *format)
 			"Dovecot's auth_username_format (%.60s) leaves the domain out: alice@ any domain is the "
 			"mailbox of alice@%s too, and takes the mode of the whole, %s",
 			format, stricter, mxguard_mode_name(policy->rulesets[0].mode));
-	else if (policy->domains.count == 0 && policy->domains_file == NULL)
+	else if (!mxg_policy_has_domains(policy))
 		mxg_finding_add(
 			&d->findings, MXG_FINDING_WARNING, "dovecot-username-format",
 			"list them: domains = [ … ]; others are then nobody's",

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#include "refresh_spool.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "policy/domains_file.h"
+#include "refresh_tell.h"
+
+#define FILES_MOST 10000 /* in one pass; the next one takes the rest */
+#define SIZE_MOST (1024 * 1024)
+
+static int open_file(int folder, const char *name, bool *empty)
+{
+	struct stat st;
+	int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= SIZE_MOST) {
+		*empty = st.st_size == 0;
+		return fd;
+	}
+	if (fd >= 0)
+		close(fd);
+	mxg_refresh_warn("spool/%s: not a regular file of at most 1 MiB that can be read; it is passed over", name);
+	return -1;
+}
+
+static bool put_name(struct mxg_spool *s, const char *name)
+{
+	char domain[256];
+	const char *error;
+	if (mxg_domains_line(domain, name, strlen(name), &error))
+		return mxg_names_put(&s->domains, domain);
+	mxg_refresh_warn("spool: an empty file must have the name of a domain");
+	return true;
+}
+
+static bool read_lines(struct mxg_spool *s, int fd)
+{
+	struct mxg_domains_reader *reader;
+	char message[512];
+	const char *domain;
+	int more;
+	bool good = mxg_domains_open_fd(&reader, fd, MXG_SPOOL_FOLDER);
+	while (good && (more = mxg_domains_next(reader, &domain, message, sizeof(message))) != 0) {
+		if (more == 1)
+			good = mxg_names_put(&s->domains, domain);
+		else
+			mxg_refresh_warn("%s", message);
+		if (more == MXGUARD_ERROR_IO)
+			break;
+	}
+	if (reader == NULL)
+		close(fd);
+	mxg_domains_close(reader);
+	return good;
+}
+
+static bool read_one(struct mxg_spool *s, int folder, const char *name)
+{
+	bool empty;
+	int fd = open_file(folder, name, &empty);
+	if (!mxg_names_put(&s->files, name))
+		return false;
+	if (fd < 0)
+		return true;
+	if (!empty)
+		return read_lines(s, fd);
+	close(fd);
+	return put_name(s, name);
+}
+
+static bool list_domains(struct mxg_spool *s)
+{
+	mxg_names_sort(&s->domains);
+	s->items = calloc(s->domains.count + 1, sizeof(*s->items));
+	for (size_t i = 0; s->items != NULL && i < s->domains.count; i++)
+		s->items[i] = mxg_names_get(&s->domains, i);
+	return s->items != NULL;
+}
+
+bool mxg_spool_read(struct mxg_spool *s, int state_dir)
+{
+	int fd = openat(state_dir, MXG_SPOOL_FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	bool good = true;
+	*s = (struct mxg_spool){ 0 };
+	if (dir == NULL) {
+		if (fd >= 0)
+			close(fd);
+		return list_domains(s);
+	}
+	for (struct dirent *e; good && s->files.count < FILES_MOST && (e = readdir(dir)) != NULL;)
+		if (e->d_name[0] != '.')
+			good = read_one(s, fd, e->d_name);
+	closedir(dir);
+	return list_domains(s) && good;
+}
+
+struct mxg_string_list mxg_spool_list(const struct mxg_spool *s)
+{
+	return (struct mxg_string_list){ s->items, s->domains.count };
+}
+
+void mxg_spool_done(const struct mxg_spool *s, int state_dir)
+{
+	int fd = openat(state_dir, MXG_SPOOL_FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	for (size_t i = 0; fd >= 0 && i < s->files.count; i++)
+		unlinkat(fd, mxg_names_get(&s->files, i), 0);
+	if (fd >= 0)
+		close(fd);
+}
+
+void mxg_spool_free(struct mxg_spool *s)
+{
+	mxg_names_free(&s->domains);
+	mxg_names_free(&s->files);
+	free(s->items);
+}
