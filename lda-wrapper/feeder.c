@@ -14,6 +14,8 @@
 
 #define EXITING 0x4U /* PF_EXITING of proc(5), "flags" */
 #define DYING_MS 20 /* between closing its files and being gone, without /proc */
+#define FELLOWS 6 /* of every OpenSMTPD so far */
+#define SHORT_MS 1000 /* one that has lost a process ends much sooner */
 
 /* ---- proc(5) ------------------------------------------------------------------------------ */
 
@@ -77,6 +79,7 @@ static void note_fellows(struct mxg_lda_feeder *f)
 	for (long pid = strtol(at, &end, 10); end != at; at = end, pid = strtol(at, &end, 10))
 		if (look((pid_t)pid, &p) && strcmp(p.name, "smtpd") == 0 && f->fellow_count < MXG_LDA_FELLOWS_MAX)
 			f->fellows[f->fellow_count++] = (pid_t)pid;
+	f->short_handed = f->fellow_count < FELLOWS;
 }
 
 static bool fellows_live(const struct mxg_lda_feeder *f)
@@ -156,7 +159,7 @@ void mxg_lda_feeder_judge(struct mxg_lda_feeder *f, enum mxg_lda_init init)
 static bool has_ended(const struct mxg_lda_feeder *f, bool visible)
 {
 	struct pollfd p = { .fd = f->pidfd, .events = POLLIN };
-	if (f->pidfd >= 0 && poll(&p, 1, visible ? 0 : DYING_MS) > 0)
+	if (f->pidfd >= 0 && poll(&p, 1, f->short_handed ? SHORT_MS : visible ? 0 : DYING_MS) > 0)
 		return true;
 	if (f->pidfd < 0 && f->guarded)
 		return kill(f->parent, 0) != 0 && errno == ESRCH;

@@ -22,6 +22,7 @@ struct mxg_lda_feeder {
 	bool guarded; /* our own parent is the guard, which outlives it */
 	pid_t fellows[MXG_LDA_FELLOWS_MAX]; /* OpenSMTPD's other processes, one of which holds the pipe */
 	size_t fellow_count;
+	bool short_handed; /* the one that wrote may have died before we looked: its parent then ends, too */
 };
 
 /* As early as the descriptors are in order, and before a fork of our own. */

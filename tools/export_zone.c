@@ -38,11 +38,17 @@ static const char *dot_behind(const char *name)
 	return name[0] != '\0' && name[strlen(name) - 1] == '.' ? "" : ".";
 }
 
+/* As settings have it, or seconds alone, as zones do. */
 static bool complete_ttl(struct mxg_export_zone *zone)
 {
+	const char *text = zone->ttl_text == NULL ? TTL_DEFAULT : zone->ttl_text;
+	char seconds[32];
 	uint64_t milliseconds;
-	if (!mxg_duration_parse(zone->ttl_text == NULL ? TTL_DEFAULT : zone->ttl_text, &milliseconds) ||
-	    milliseconds < 1000)
+	if (text[0] != '\0' && text[strspn(text, "0123456789")] == '\0' && strlen(text) < sizeof(seconds) - 1) {
+		snprintf(seconds, sizeof(seconds), "%ss", text);
+		text = seconds;
+	}
+	if (!mxg_duration_parse(text, &milliseconds) || milliseconds < 1000)
 		return false;
 	zone->ttl = (uint32_t)(milliseconds / 1000);
 	return true;

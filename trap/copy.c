@@ -23,8 +23,10 @@ struct mxg_trap_copy {
 	struct mxg_trap_result result; /* the first trouble */
 	char field[FIELD_MOST];
 	char temporary[MXG_TRAP_NAME_MAX]; /* in tmp; "": the file has no name yet */
+	char name[MXG_TRAP_NAME_MAX]; /* under which it is kept */
 	int fd;
-	uint64_t written, reserved;
+	uint64_t written;
+	struct mxg_trap_reservation reservation;
 	bool begun; /* the field stands there */
 };
 
@@ -51,13 +53,9 @@ static bool open_file(struct mxg_trap_copy *c)
 
 static bool reserve(struct mxg_trap_copy *c, uint64_t more)
 {
-	bool first = c->reserved == 0;
-	while (c->written + more > c->reserved) {
-		if (!mxg_trap_reserve(&c->folder, &c->quota, STEP, first, &c->result))
+	while (c->written + more > c->reservation.bytes)
+		if (!mxg_trap_reserve(&c->folder, &c->quota, STEP, &c->reservation, &c->result))
 			return false;
-		c->reserved += STEP;
-		first = false;
-	}
 	return true;
 }
 
@@ -122,7 +120,7 @@ struct mxg_trap_copy *mxg_trap_begin(const struct mxguard_policy *policy, const 
 		free(c);
 		return NULL;
 	}
-	c->fd = -1;
+	c->fd = c->reservation.fd = -1;
 	strcpy(c->field, field);
 	read_quota(&c->quota, policy);
 	if (!mxg_trap_folder_open(&c->folder, directory, true, &c->result) || !reserve(c, 1) || !open_file(c)) {
@@ -152,42 +150,38 @@ void mxg_trap_discard(struct mxg_trap_copy *c)
 		return;
 	if (c->temporary[0] != '\0')
 		(void)unlinkat(c->folder.parts[MXG_TRAP_TMP], c->temporary, 0);
-	if (c->reserved > 0)
-		mxg_trap_release(&c->folder, c->reserved);
+	(void)mxg_trap_settle(&c->folder, &c->reservation, 0, NULL, NULL);
 	free_copy(c);
 }
 
 /* Under its own name, which nobody has yet. */
-static bool give_name(struct mxg_trap_copy *c, char name[MXG_TRAP_NAME_MAX])
+static bool give_name(void *copy)
 {
+	struct mxg_trap_copy *c = copy;
 	int to = c->folder.parts[MXG_TRAP_NEW], tmp = c->folder.parts[MXG_TRAP_TMP];
 	for (int i = 0; i < NAME_TRIES; i++) {
-		mxg_trap_name_make(name, c->written);
-		int linked = c->temporary[0] != '\0' ? linkat(tmp, c->temporary, to, name, 0)
-						     : mxg_nameless_name(c->fd, to, name);
+		mxg_trap_name_make(c->name, c->written);
+		int linked = c->temporary[0] != '\0' ? linkat(tmp, c->temporary, to, c->name, 0)
+						     : mxg_nameless_name(c->fd, to, c->name);
 		if (linked == 0 || errno != EEXIST)
 			return linked == 0;
 	}
 	return false;
 }
 
-static bool finish(struct mxg_trap_copy *c, char name[MXG_TRAP_NAME_MAX])
+static bool finish(struct mxg_trap_copy *c)
 {
 	if (c->result.trouble != MXG_TRAP_NO_TROUBLE || (!c->begun && !write_field(c, "", 0)))
 		return false;
-	if (fdatasync(c->fd) != 0 || !give_name(c, name))
+	if (fdatasync(c->fd) != 0 || !mxg_trap_settle(&c->folder, &c->reservation, c->written, give_name, c))
 		return mxg_trap_broken(&c->result, "a copy cannot be kept");
 	return true;
 }
 
 void mxg_trap_finish(struct mxg_trap_copy *c, struct mxg_trap_result *result)
 {
-	char name[MXG_TRAP_NAME_MAX];
-	if (finish(c, name)) {
-		snprintf(c->result.why, sizeof(c->result.why), "%s", name);
-		mxg_trap_release(&c->folder, c->reserved - c->written);
-		c->reserved = 0; /* it stays taken */
-	}
+	if (finish(c))
+		snprintf(c->result.why, sizeof(c->result.why), "%s", c->name);
 	*result = c->result;
 	mxg_trap_discard(c);
 }

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "system/range_lock.h"
 #include "trap/name.h"
 
 #define MINUTES 60
@@ -20,6 +21,8 @@
 #define LOCK_PAUSE_NS 5000000
 #define RECOUNT_AFTER 3600 /* seconds */
 #define COUNT_MOST 1000000u /* copies; with more of them the trap is full */
+#define SLOTS 128 /* copies in the making at one time */
+#define SLOT_LOCKS (1 << 20) /* behind the file's bytes */
 
 static const char usage_name[] = "usage";
 
@@ -30,9 +33,10 @@ struct usage {
 	int64_t counted; /* when they were counted */
 	int64_t minute; /* the last one in which a copy was begun */
 	uint32_t begun[MINUTES]; /* copies, by minute modulo 60 */
+	uint64_t reserved[SLOTS]; /* by whoever holds the lock of the slot */
 	uint64_t sum; /* of all before it */
 };
-static const char magic[8] = { 'm', 'x', 'g', 't', 'r', 'a', 'p', '1' };
+static const char magic[8] = { 'm', 'x', 'g', 't', 'r', 'a', 'p', '2' };
 
 struct ledger {
 	const struct mxg_trap_folder *folder;
@@ -78,13 +82,20 @@ static uint64_t count_part(int part, unsigned *seen)
 	return *seen < COUNT_MOST ? total : UINT64_MAX / 8;
 }
 
+/* A copy in the making has no name, or one that tells no size: it counts by what is reserved. */
 static void count(struct ledger *l)
 {
 	unsigned seen = 0;
-	l->usage.total = 0;
+	struct usage *u = &l->usage;
+	u->total = 0;
 	for (int i = 0; i < MXG_TRAP_PART_COUNT; i++)
-		l->usage.total += count_part(l->folder->parts[i], &seen);
-	l->usage.counted = l->now;
+		u->total += count_part(l->folder->parts[i], &seen);
+	for (unsigned i = 0; i < SLOTS; i++) {
+		if (u->reserved[i] != 0 && !mxg_range_is_locked(l->fd, SLOT_LOCKS + (off_t)i))
+			u->reserved[i] = 0;
+		u->total += u->reserved[i];
+	}
+	u->counted = l->now;
 }
 
 /* ---- the file ------------------------------------------------------------------------------------ */
@@ -216,33 +227,72 @@ static bool may_begin(struct ledger *l, const struct mxg_trap_quota *quota, stru
 	return false;
 }
 
+/* A slot that a dead writer has left may stand for a copy that he has kept: only a count tells. */
+static bool claim_slot(struct ledger *l, struct mxg_trap_reservation *r, struct mxg_trap_result *result)
+{
+	for (int turn = 0; turn < 2; turn++) {
+		for (r->slot = 0; r->slot < SLOTS; r->slot++)
+			if (l->usage.reserved[r->slot] == 0 && mxg_range_lock(l->fd, SLOT_LOCKS + (off_t)r->slot))
+				return true;
+		if (turn == 0)
+			count(l);
+	}
+	result->trouble = MXG_TRAP_FULL;
+	snprintf(result->why, sizeof(result->why), "%d copies in the making are the most", SLOTS);
+	return false;
+}
+
+static bool take(struct ledger *l, struct mxg_trap_reservation *r, uint64_t bytes, struct mxg_trap_result *result)
+{
+	l->usage.total += bytes;
+	l->usage.reserved[r->slot] += bytes;
+	if (r->fd < 0)
+		l->usage.begun[l->usage.minute % MINUTES]++;
+	if (!store(l))
+		return mxg_trap_broken(result, "its file %s cannot be written", usage_name);
+	r->bytes += bytes;
+	return true;
+}
+
 bool mxg_trap_reserve(const struct mxg_trap_folder *folder, const struct mxg_trap_quota *quota, uint64_t bytes,
-		      bool first, struct mxg_trap_result *result)
+		      struct mxg_trap_reservation *r, struct mxg_trap_result *result)
 {
 	struct ledger l;
+	bool first = r->fd < 0;
 	if (!open_ledger(&l, folder, result))
 		return false;
-	bool good = (!first || may_begin(&l, quota, result)) && has_room(&l, quota, bytes, result);
-	if (good) {
-		l.usage.total += bytes;
-		if (first)
-			l.usage.begun[l.usage.minute % MINUTES]++;
+	bool good = (!first || may_begin(&l, quota, result)) && has_room(&l, quota, bytes, result) &&
+		    (!first || claim_slot(&l, r, result)) && take(&l, r, bytes, result);
+	if (good && first) {
+		r->fd = l.fd; /* with the slot's lock */
+		(void)flock(l.fd, LOCK_UN);
+	} else {
+		close_ledger(&l);
 	}
-	if (!store(&l) && good)
-		good = mxg_trap_broken(result, "its file %s cannot be written", usage_name);
-	close_ledger(&l);
 	return good;
 }
 
-void mxg_trap_release(const struct mxg_trap_folder *folder, uint64_t bytes)
+bool mxg_trap_settle(const struct mxg_trap_folder *folder, struct mxg_trap_reservation *r, uint64_t bytes,
+		     bool (*keep)(void *copy), void *copy)
 {
 	struct ledger l;
 	struct mxg_trap_result result;
-	if (bytes == 0 || !open_ledger(&l, folder, &result))
-		return;
-	l.usage.total -= bytes < l.usage.total ? bytes : l.usage.total;
-	(void)store(&l);
-	close_ledger(&l);
+	bool counted = r->fd >= 0 && open_ledger(&l, folder, &result);
+	bool kept = keep != NULL && keep(copy);
+	int error = errno; /* why it is not */
+	if (counted) {
+		uint64_t reserved = l.usage.reserved[r->slot];
+		l.usage.total -= reserved < l.usage.total ? reserved : l.usage.total;
+		l.usage.total += kept ? bytes : 0;
+		l.usage.reserved[r->slot] = 0;
+		(void)store(&l);
+		close_ledger(&l);
+	}
+	if (r->fd >= 0)
+		close(r->fd);
+	*r = (struct mxg_trap_reservation){ .fd = -1 };
+	errno = error;
+	return kept;
 }
 
 void mxg_trap_recount(const struct mxg_trap_folder *folder)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import pathlib
+import resource
 import shutil
 import socket
 import statistics
@@ -120,6 +121,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a fifth of everything")
     part = 5 if parser.parse_args().quick else 1
+    resource.setrlimit(resource.RLIMIT_NOFILE, (8192, max(8192, resource.getrlimit(resource.RLIMIT_NOFILE)[1])))
     with temporary_folder() as folder, ScriptedDns() as dns, contextlib.ExitStack() as stack:
         dns.update({("example.test", "MX"): answer("10 gw.example.test", ttl=86400),
                     ("gw.example.test", "A"): answer(GATEWAY, ttl=86400),

@@ -101,6 +101,14 @@ class Unread(PolicyService):
         self._daemon.argv = [str(build.folder() / "tests" / "bench" / "unread-policy"), f"unix:{self.socket}"]
 
 
+class Other(PolicyService):
+    """Of another build."""
+
+    def __init__(self, folder: pathlib.Path, config: pathlib.Path) -> None:
+        super().__init__(folder, config)
+        self._daemon.argv[0] = os.environ["MXGUARD_OTHER"]
+
+
 def beside_unread(folder: pathlib.Path, configs: dict[str, pathlib.Path], count: int, rounds: int = 5) -> None:
     """Requests a second of the service's CPU time, of those of the same loop that reads nothing."""
     print(f"\nRequests per second of CPU, of a service that answers DUNNO unread in the same loop ({rounds} x {count})")
@@ -133,45 +141,67 @@ def idle_memory(service: PolicyService) -> None:
         client.sock.close()
 
 
-def session(recipients: int, codes: dict[int, int]) -> None:
-    with smtp.Client(("192.0.2.1", 25), source=GATEWAY, lmtp=False) as client:
+def session(recipients: int, codes: dict[int, int], port: int = 25) -> float:
+    """How long it took."""
+    begin = time.perf_counter()
+    with smtp.Client(("192.0.2.1", port), source=GATEWAY, lmtp=False) as client:
         client.greet()
         client.mail("a@sender.example")
         for _ in range(recipients):
             code = client.rcpt("user@example.test").code
             codes[code] = codes.get(code, 0) + 1
         client.quit()
+    return time.perf_counter() - begin
 
 
-def smtp_load(sessions: int, threads: int = 4, recipients: int = 5) -> tuple[float, dict[int, int]]:
+def smtp_load(sessions: int, port: int, threads: int) -> tuple[float, list[float]]:
+    """Seconds in all, and of each session."""
     codes: dict[int, int] = {}
-    work = [threading.Thread(target=lambda: [session(recipients, codes) for _ in range(sessions // threads)])
+    took: list[float] = []
+    work = [threading.Thread(target=lambda: took.extend(session(5, codes, port) for _ in range(sessions // threads)))
             for _ in range(threads)]
     begin = time.perf_counter()
     for thread in work:
         thread.start()
     for thread in work:
         thread.join()
-    return time.perf_counter() - begin, codes
+    assert set(codes) == {250}, codes
+    return time.perf_counter() - begin, took
 
 
-def postfix_compared(folder: pathlib.Path, service: PolicyService, sessions: int) -> None:
-    print(f"\nPostfix, {sessions} SMTP sessions of 5 recipients, 4 at a time")
-    checks = {"no policy service": "", "mxguard policy": f"check_policy_service unix:{service.socket}"}
-    other = shutil.which("policyd-spf")
-    services = ""
+def postfix_compared(folder: pathlib.Path, services: dict[str, PolicyService], sessions: int, rounds: int = 10) -> None:
+    """In turns, so that whatever else the machine does hits all alike. One at a time a session waits for nothing but its
+    own work; at several at a time both cores are full, and what the client and Postfix do is measured with it."""
+    checks = {"no policy service": "", **{name: f"check_policy_service unix:{each.socket}" for name, each in services.items()}}
+    other, more = shutil.which("policyd-spf"), ""
     if other:
-        services = postfix_config.spawn_service("spf", other)
+        more = postfix_config.spawn_service("spf", other)
         checks["policyd-spf"] = "check_policy_service unix:private/spf"
     else:
         print("  (policyd-spf is not installed: postfix-policyd-spf-python)")
-    for name, check in checks.items():
-        with Postfix(folder / name.replace(" ", "-"), services=services, main={
-                "smtpd_recipient_restrictions": f"{check}, permit" if check else "permit",
-                "virtual_transport": "discard:", "smtpd_policy_service_request_limit": "0"}):
-            smtp_load(8)
-            seconds, codes = smtp_load(sessions)
-            print(f"  {name:18} {sessions / seconds:7.1f} sessions/s   {seconds / sessions * 1e3:6.2f} ms each   {codes}")
+    ports = {name: 2500 + number for number, name in enumerate(checks)}
+    smtpd = [("192.0.2.1", ports[name], {"smtpd_recipient_restrictions": f"{check}, permit" if check else "permit"})
+             for name, check in checks.items()]
+    with Postfix(folder / "compared", services=more, smtpd=smtpd, main={
+            "virtual_transport": "discard:", "smtpd_policy_service_request_limit": "0"}):
+        for threads in (1, 4):
+            seconds: dict[str, list[float]] = {name: [] for name in ports}
+            took: dict[str, list[float]] = {name: [] for name in ports}
+            used = {name: -cpu(each.pid) for name, each in services.items()}
+            for turn in range(rounds + 1):
+                for name, port in ports.items():
+                    each, all_of_it = smtp_load(max(sessions // rounds, threads), port, threads)
+                    if turn > 0:  # the first one warms up
+                        seconds[name].append(each)
+                        took[name] += all_of_it
+            print(f"\nPostfix, SMTP sessions of 5 recipients, {threads} at a time, {rounds} rounds in turns")
+            bare = statistics.median(took["no policy service"])
+            for name, each in took.items():
+                median = statistics.median(each)
+                own = f"{(used[name] + cpu(services[name].pid)) / len(each) * 1e6 * rounds / (rounds + 1):6.0f} µs of the " \
+                      "service's CPU" if name in used else ""
+                print(f"  {name:20} {len(each) / sum(seconds[name]):7.1f} sessions/s   p50 {median * 1e3:6.3f} ms "
+                      f"({(median - bare) * 1e3:+.3f})   {own}")
 
 
 def restarts(folder: pathlib.Path, service: PolicyService, wanted: int) -> None:
@@ -201,9 +231,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of everything")
     parser.add_argument("--unread", action="store_true", help="beside a service that reads nothing, and no more")
+    parser.add_argument("--postfix", action="store_true", help="Postfix with and without it, and no more; MXGUARD_OTHER: "
+                        "the command of another build, to be measured beside it")
     options = parser.parse_args()
     part = 10 if options.quick else 1
-    with temporary_folder() as folder, ScriptedDns() as dns:
+    with temporary_folder() as folder, ScriptedDns() as dns, contextlib.ExitStack() as stack:
         dns.update({("example.test", "MX"): answer("10 gw.example.test", ttl=86400),
                     ("gw.example.test", "A"): answer(GATEWAY, ttl=86400),
                     ("gw.example.test", "AAAA"): answer("2001:db8::10", ttl=86400)})
@@ -219,10 +251,17 @@ def main() -> None:
         if options.unread:
             beside_unread(folder, {"static": static, "snapshot": kept}, 20000 // part)
             return
+        if options.postfix:
+            with PolicyService(folder / "a", static) as service:
+                beside = {"mxguard policy": service}
+                if os.environ.get("MXGUARD_OTHER"):
+                    beside["the other"] = stack.enter_context(Other(folder / "other", static))
+                postfix_compared(folder, beside, 1000 // part)
+            return
         with PolicyService(folder / "a", static) as service:
             latency_table(service, "Static peers", "user@example.test", 20000 // part)
             idle_memory(service)
-            postfix_compared(folder, service, 400 // part)
+            postfix_compared(folder, {"mxguard policy": service}, 1000 // part)
             restarts(folder, service, 20000 // part)
         with PolicyService(folder / "b", kept) as service:
             latency_table(service, "From the snapshot (mx)", "user@example.test", 20000 // part)

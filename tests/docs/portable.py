@@ -12,6 +12,7 @@ ONLY = {
     r"signalfd|sys/signalfd\.h": "tools/service/signals.c",
     r"eventfd|sys/eventfd\.h": "tools/service/wake.c",
     r"memfd_create|O_TMPFILE": "system/nameless.h",
+    r"F_OFD_\w+": "system/range_lock.h",
     r"strerrordesc_np|strerrorname_np": "system/error_text.h",
     r"ns_name_unpack": "libmxguard/dns/message.c",
     r"SO_PEERCRED|struct ucred": "tools/service/source.c",

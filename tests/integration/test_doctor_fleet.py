@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pathlib
-import subprocess
 
 import pytest
 
@@ -33,27 +32,29 @@ def compare(*files, status: int = 0, **keywords) -> dict[str, dict]:
 CHECKS = {f"fleet-{each}" for each in ("gateways", "configuration", "settings", "generation", "version", "dovecot", "postfix", "exim")}
 
 
-@pytest.fixture
-def hosts(site, folder):
-    """Ten files of hosts that are alike; change(number, key=value, …) makes one differ."""
-    site.refresh()
-    findings = say(site.config)
+HOST = {"at": "2026-11-29T09:00:00Z", "gateways": "01" * 32, "configuration": "02" * 32, "settings": "03" * 32, "generation": 1795000000,
+        "version": "1.0.0", "dovecot": "2.3.19.1", "postfix": "3.7.11", "exim": None, "written": "2026-11-29T08:50:00Z", "age": 600}
 
+
+@pytest.fixture
+def hosts(folder):
+    """Ten files of hosts that are alike; write(number, key=value, …) makes one differ."""
     def write(number: int, **changes) -> pathlib.Path:
         path = folder / f"host{number}"
-        lines = [each | ({"host": each["host"] | {"name": f"mail{number}"} | changes} if each["check"] == "host" else {})
-                 for each in findings]
+        lines = [{"level": "warning", "check": "snapshot", "text": "the snapshot is 2 d old", "advice": None},
+                 {"level": "ok", "check": "host", "text": "…", "advice": None, "host": HOST | {"name": f"mail{number}"} | changes}]
         path.write_text("".join(json.dumps(each) + "\n" for each in lines))
         return path
-    files = [write(number) for number in range(10)]
-    return files, write
+    return [write(number) for number in range(10)], write
 
 
 def test_what_a_host_says(site):
     found = host_of(say(site.config))
     assert found["generation"] is None and found["version"] and len(found["gateways"]) == 64
+    assert set(found) <= HOST.keys() | {"name"}
     site.refresh()
     later = host_of(say(site.config))
+    assert set(later) == HOST.keys() | {"name"}
     generation = json.loads(mxguard("gateways", "-c", site.config, "--no-dns", "--json", "example.test").stdout)["generation"]
     assert later["generation"] == generation and 0 <= later["age"] < 600 and later["written"] and later["at"]
     assert later | {key: None for key in ("generation", "age", "written", "at")} == \
@@ -69,7 +70,6 @@ def test_contents_count_and_not_paths(site, folder):
     keys = ("gateways", "configuration", "settings")
     assert [first[key] for key in keys] == [same[key] for key in keys]
     for changes, differs in (({"mode": "monitor"}, "settings"), ({"internal": ["10.0.0.1"]}, "settings"),
-                             ({"grace": "3d"}, "settings"), ({"exempt": ["postmaster@"]}, "settings"),
                              ({"policies": ({"domains": ["other.test"], "on_direct": "defer"},)}, "settings"),
                              ({"domains": ["example.test"]}, "configuration")):
         site.configure(**changes)
@@ -180,6 +180,4 @@ def test_a_thousand_hosts(hosts, folder):
     line = next(each for each in files[0].read_text().splitlines() if '"host": {' in each)
     text = "".join(line.replace('"mail0"', f'"mail{number}"') + "\n" for number in range(1000))
     (folder / "all").write_text(text)
-    result = subprocess.run([*["/usr/bin/env"], str(mxguard.__globals__["build"].command()), "doctor", "--fleet", str(folder / "all")],
-                            capture_output=True, timeout=20)
-    assert result.returncode == 0, result
+    assert "on all 1000" in compare(folder / "all")["fleet-version"]["text"]

@@ -184,13 +184,13 @@ def test_options(site_of, folder):
     assert "1.2.0.192 A 127.0.0.2" in text
     assert f"{reverse_name(ipaddress.ip_address('2001:db8::1'))} A 127.0.0.2" in text
     assert all(line[0] == ";" for line in text if "xport" in line)
-    text = export(config, "--ns", "ns1.example.test", "--ttl", "90s", "rbldnsd").splitlines()
+    text = export(config, "rbldnsd", "--ns", "ns1.example.test", "--ttl", "90").splitlines()
     assert "$TTL 90" in text and "$NS 90 ns1.example.test." in text
     assert any(line.startswith("$SOA 90 ns1.example.test. hostmaster.ns1.example.test. ") for line in text)
 
 
 @pytest.mark.parametrize("options,form", [
-    (["--ttl", "0s"], "zone"), (["--ttl", "forever"], "zone"), (["--ttl", "2w3"], "rbldnsd"), (["--ns", "a b"], "zone"),
+    (["--ttl", "0s"], "zone"), (["--ttl", "forever"], "zone"), (["--ttl", "0"], "zone"), (["--ttl", "9" * 40], "zone"), (["--ttl", "2w3"], "rbldnsd"), (["--ns", "a b"], "zone"),
     (["--ns", "a;b"], "zone"), (["--ns", ""], "zone"), (["--zone", "a\nb"], "zone"), (["--hostmaster", "me@x.test"], "zone"),
     (["--zone", ".".join(["a" * 60] * 4)], "zone"), (["--ttl", "1m"], "plain"), (["--zone", "x.test"], "json"),
     (["--ns", "x.test"], "postfix")])

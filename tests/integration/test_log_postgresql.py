@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import calendar
+import glob
 import json
 import os
 import pathlib
@@ -21,9 +22,8 @@ from mxg.rsyslog import Rsyslog
 CONTRIB = build.ROOT / "contrib/rsyslog"
 COUNT = 100000 if os.environ.get("MXGUARD_LONG") else 2000
 BEGIN = calendar.timegm((2026, 11, 1, 0, 0, 0))
-pytestmark = pytest.mark.skipif(not (PostgreSQL.available() and Rsyslog.available() and any(
-    pathlib.Path(each).exists() for each in ("/usr/lib/x86_64-linux-gnu/rsyslog/ompgsql.so", "/usr/lib/rsyslog/ompgsql.so",
-                                             "/usr/lib/aarch64-linux-gnu/rsyslog/ompgsql.so"))),
+pytestmark = pytest.mark.skipif(
+    not (PostgreSQL.available() and Rsyslog.available() and glob.glob("/usr/lib/*/rsyslog/ompgsql.so")),
     reason="postgresql or rsyslog-pgsql is not installed")
 
 

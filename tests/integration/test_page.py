@@ -423,7 +423,7 @@ def test_many_domains_stay_usable(chromium, folder, count):
     sort = chromium.run("""const button = document.querySelector('table[aria-labelledby=domains] th button'),
         began = performance.now(); button.click(); return performance.now() - began;""")
     select = chromium.run("""const field = document.getElementById('domain'), began = performance.now();
-        field.value = 'd17'; field.dispatchEvent(new Event('input')); return performance.now() - began;""")
+        field.value = 'd17.'; field.dispatchEvent(new Event('input')); return performance.now() - began;""")
     assert chromium.texts("#domain-list li")[0] == "d17.example"
     print(f"{count} domains: {page.stat().st_size >> 10} KiB, loaded in {loaded:.2f} s, first search {first:.0f} ms, "
           f"next {second:.0f} ms, sort {sort:.0f} ms, selector {select:.0f} ms")

@@ -386,6 +386,29 @@ def test_partial_results_add_up(folder, seed):
     assert whole["unread"] == 1 and whole["candidates"]
 
 
+def test_fifty_hosts_add_up(folder):
+    """A fleet's logs, one of them JSON, one of them empty: the sum of fifty partial results is one report over all."""
+    pick, parts, paths = random.Random(50), [], [folder / f"log{number}" for number in range(50)]
+    lines = forgotten(6) + changed_log(2)[0].splitlines(keepends=True)
+    logs = [[] for _ in paths]
+    for line in lines:
+        host = pick.randrange(1, 50)
+        logs[host].append(line.replace(" mail ", f" mail{host} "))
+    logs[7] = [f"2026-11-2{number}T12:35:31Z mail7 mxguard[5]: {JSON_WORDS}\n" for number in range(4)]
+    for path, log in zip(paths, logs):
+        path.write_text("".join(log))
+        parts.append(path.with_suffix(".part"))
+        parts[-1].write_bytes(partial("".join(log), "--no-dns"))
+    whole = report("--no-dns", *paths)
+    assert report("--no-dns", *parts) == whole and whole["decisions"] > 100 and whole["exact"]
+    part = folder / "sums"
+    for number in range(0, 50, 10):  # sums of sums
+        part.with_suffix(f".{number}").write_bytes(subprocess.run(
+            [str(build.command()), "report", "--partial", "--no-dns", *map(str, parts[number:number + 10])],
+            capture_output=True, check=True, env=os.environ | {"TZ": "UTC"}).stdout)
+    assert report("--no-dns", *[part.with_suffix(f".{number}") for number in range(0, 50, 10)]) == whole
+
+
 @pytest.mark.parametrize("damage", [lambda text: text[:-50], lambda text: text.replace(b'"lines":', b'"lines":-'),
                                     lambda text: text.replace(b'"mxguard_partial":1', b'"mxguard_partial":9'),
                                     lambda text: text.replace(b'"peers":[[', b'"peers":[["x",'),

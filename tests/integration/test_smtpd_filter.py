@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
 """mxguard smtpd-filter, spoken to as smtpd does, in each version of the protocol; and as no smtpd does."""
+import pathlib
+import shutil
 import signal
+import subprocess
 
 import pytest
 
-from mxg.dns_script import answer, timeout
+from mxg.dns_script import answer, delayed, servfail, timeout
 from mxg.process import wait_for_text, wait_until
 from mxg.smtpd_filter import Filter
 from mxg.trap import Trap
@@ -183,9 +186,9 @@ def test_sessions_do_not_wait_for_each_other(filtering, scripted_dns):
 
 def test_lines_come_while_dns_is_asked(filtering, scripted_dns):
     """Behind a relay the header tells, and DNS answers slowly: lines are kept, in order, and no more than that."""
-    scripted_dns.set("example.test", "MX", timeout())
+    scripted_dns.set("example.test", "MX", delayed(1, servfail()))
     door = filtering(policy(gateways=[{"name": "mx", "allow": "mx"}], internal=["10.0.0.0/8"], domains=["example.test"],
-                            on_unknown="tag", dns={"timeout": "1s", "servers": [scripted_dns.server]},
+                            on_unknown="tag", dns={"timeout": "100s", "servers": [scripted_dns.server]},
                             trace={"mta": ["postfix", "opensmtpd"], "by": ["relay.example.com", "mail.example.test"]}))
     received = [OWN[0] % b"10.0.0.5", *OWN[1:], b"Received: from x (x [203.0.113.66]) by relay.example.com (Postfix) with ESMTP id 4X1;",
                 b"\tMon, 23 Nov 2026 10:00:00 +0000"]
@@ -193,10 +196,11 @@ def test_lines_come_while_dns_is_asked(filtering, scripted_dns):
     assert door.rcpt(SESSION, USER) == b"proceed"
     found = door.data(SESSION, [*received, *MESSAGE, *[b"line %d" % number for number in range(2000)]])
     assert found[0].startswith(b"Authentication-Results: ") and found[-1] == b"line 1999"
-    assert b'\tx-mxguard=temperror reason="dns-timeout"' in found and b'\tpolicy.peer="203.0.113.66"' in found
+    assert b'\tx-mxguard=temperror reason="dns-servfail"' in found and b'\tpolicy.peer="203.0.113.66"' in found
     assert [line for line in found if line.startswith(b"line ")] == [b"line %d" % number for number in range(2000)]
     assert door.commit(SESSION) == b"proceed"
     door.report("tx-commit", SESSION, "deadbeef", "1")
+    scripted_dns.set("example.test", "MX", timeout())
     door.mail(SESSION, "a@b.example")
     assert door.rcpt(SESSION, "b@example.test") == b"proceed"
     assert door.data(SESSION, [*received, *MESSAGE, *[b"x" * 60_000] * 100]) == []  # 6 MB while it waits
@@ -306,6 +310,7 @@ def test_trap(filtering, folder):
     assert door.data(SESSION, [OWN[0] % SPAMMER.encode(), *OWN[1:], *MESSAGE]) == []
     assert door.commit(SESSION).startswith(b"reject|550 5.7.1")
     undotted = [line[1:] if line.startswith(b".") else line for line in MESSAGE]
+    wait_until(trap.files, "a copy")
     assert trap.originals() == [b"".join(line + b"\r\n" for line in undotted)]
     door.report("tx-rollback", SESSION, "deadbeef")
     trap.path.chmod(0o755)
@@ -313,6 +318,7 @@ def test_trap(filtering, folder):
     assert door.rcpt(SESSION, USER) == b"proceed" and door.data(SESSION, MESSAGE) == []
     assert door.commit(SESSION).startswith(b"reject|550 5.7.1")
     door.report("tx-rollback", SESSION, "deadbeef")
+    wait_for_text((folder / "filter.log").read_text, "trap: no copy is kept: .* has mode 0755")
     trap.path.chmod(0o700)
     door.mail(SESSION, "a@b.example")
     assert door.rcpt(SESSION, USER) == b"proceed"
@@ -322,3 +328,22 @@ def test_trap(filtering, folder):
     begin(door, SPAMMER, session=OTHER)
     assert door.rcpt(OTHER, USER) == b"proceed"
     assert len(trap.files()) == 1 and not trap.files("tmp")
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed: script/install test")
+def test_the_thread_that_answers_never_waits_for_the_trap_s_disk(filtering, folder):
+    """Another one opens, locks and writes there."""
+    trap = Trap(folder / "trap")
+    door = filtering(policy(trap=trap.settings()))
+    begin(door, SPAMMER)
+    main, calls = door.process.pid, folder / "calls"
+    with subprocess.Popen(["strace", "-f", "-qq", "-e", "trace=fdatasync,flock,linkat,mkdirat", "-o", calls, "-p", str(main)]) as strace:
+        wait_until(lambda: "TracerPid:\t0" not in pathlib.Path(f"/proc/{main}/status").read_text(), "it is watched")
+        assert door.rcpt(SESSION, USER) == b"proceed"
+        assert door.data(SESSION, MESSAGE) == []
+        assert door.commit(SESSION).startswith(b"reject|550 5.7.1")
+        wait_until(trap.files, "a copy")
+        strace.terminate()
+    lines = calls.read_text().splitlines()
+    assert {"fdatasync", "flock", "linkat", "mkdirat"} <= {line.split()[1].partition("(")[0] for line in lines}
+    assert str(main) not in {line.split()[0] for line in lines}

@@ -30,13 +30,14 @@ def door(opensmtpd, mxguard_config, folder):
     box.mkdir()
     shutil.chown(box, "nobody", "nogroup")
 
-    def start(settings=None, options="", **more):
+    def start(settings=None, options="", action="", **more):
         path = mxguard_config(settings or policy(gateways=[{"name": "own", "allow": f"ip4:{GATEWAY}"}, SHARED]))
-        running = opensmtpd(action=f'maildir "{box}" virtual <people> user nobody', listen=(
+        running = opensmtpd(action=(action or f'maildir "{box}"') + " virtual <people> user nobody", listen=(
             '192.0.2.1 filter "mxguard"', "127.0.0.1"), before=PEOPLE
             + f'filter "mxguard" proc-exec "{build.command()} smtpd-filter -c {path} {options}" user root group root\n', **more)
         running.policy = path
         return running
+    start.box = box
     start.stored = lambda: [path.read_bytes() for path in sorted(box.glob("new/*"), key=os.path.getmtime)]
     return start
 
@@ -233,11 +234,14 @@ def test_trap(door, folder):
     content = smtp.message(header="X-Odd:folded\n\tline\n", body=".dot\nend\n")
     done = deliver(content=content)
     assert done.rcpt[USER].ok and done.final(USER).code == 550
+    wait_until(trap.files, "a copy")
     assert trap.originals() == [content.replace(b"\n", b"\r\n").replace(b"\r\r", b"\r")]
     running.wait_log("trap: kept")
     trap.path.chmod(0o755)
     done = deliver(content=content)
-    assert done.rcpt[USER].ok and done.final(USER).code == 550 and len(trap.files()) == 1
+    assert done.rcpt[USER].ok and done.final(USER).code == 550
+    running.wait_log("trap: no copy is kept")
+    assert len(trap.files()) == 1
 
 
 @pytest.mark.parametrize("name", [f"x|pass|{GATEWAY}:1|192.0.2.1:25", "x|pass|local|192.0.2.1:25", "x|pass|unix:|y"])

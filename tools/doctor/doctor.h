@@ -17,6 +17,9 @@ struct mxg_doctor {
 	const char *dovecot; /* dovecot.conf; NULL: Dovecot's own */
 	const char *exim; /* configuration; NULL: Exim's own */
 	bool no_dns;
+	/* what mxg_doctor_dovecot() found, for those behind it */
+	unsigned dovecot_version; /* 203, 204 …; 0: there is none */
+	bool loaded_in_lmtp, loaded_in_lda; /* the plugin */
 	json_t *facts; /* what a fleet is told of this host */
 };
 

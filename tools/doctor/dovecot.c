@@ -53,7 +53,7 @@ static void check_trust(struct mxg_doctor *d, const struct network_list *trusted
 	}
 }
 
-static void check_plugin(struct mxg_doctor *d, const char *protocol, const char *name)
+static bool check_plugin(struct mxg_doctor *d, const char *protocol, const char *name)
 {
 	char *plugins = ask(d, protocol, "mail_plugins"), who[80];
 	bool loaded = plugins != NULL && strstr(plugins, "mxguard") != NULL;
@@ -65,16 +65,18 @@ static void check_plugin(struct mxg_doctor *d, const char *protocol, const char 
 		mxg_doctor_certificate_queued(d, who);
 	else if (plugins != NULL)
 		mxg_finding_add(&d->findings, MXG_FINDING_NOTE, "dovecot-plugin",
-				mxg_program_dovecot_version(NULL) >= 204
+				d->dovecot_version >= 204
 					? "where this protocol delivers mail, mail_plugins { mxguard = yes }"
 					: "where this protocol delivers mail, mail_plugins = $mail_plugins mxguard",
 				"Dovecot does not load the plugin in protocol %s", name);
 	free(plugins);
+	return loaded;
 }
 
 void mxg_doctor_dovecot(struct mxg_doctor *d)
 {
 	struct network_list trusted = { .count = 0 }, haproxy = { .count = 0 };
+	d->dovecot_version = mxg_program_dovecot_version(NULL);
 	char *networks = ask(d, NULL, "login_trusted_networks"), *proxies = ask(d, NULL, "haproxy_trusted_networks");
 	if (networks == NULL) {
 		mxg_finding_add(&d->findings, d->dovecot != NULL ? MXG_FINDING_WARNING : MXG_FINDING_NOTE, "dovecot",
@@ -88,8 +90,8 @@ void mxg_doctor_dovecot(struct mxg_doctor *d)
 	if (proxies != NULL)
 		mxg_program_words(proxies, add_network, &haproxy);
 	check_trust(d, &trusted, &haproxy);
-	check_plugin(d, "protocol=lmtp", "lmtp");
-	check_plugin(d, "protocol=lda", "lda");
+	d->loaded_in_lmtp = check_plugin(d, "protocol=lmtp", "lmtp");
+	d->loaded_in_lda = check_plugin(d, "protocol=lda", "lda");
 	free(networks);
 	free(proxies);
 }

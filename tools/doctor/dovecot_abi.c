@@ -78,18 +78,6 @@ static bool check_file(struct mxg_doctor *d, const char *path, const char *runni
 	return true;
 }
 
-static bool is_named(const struct mxg_doctor *d)
-{
-	static const char *const protocols[] = { "protocol=lmtp", "protocol=lda" };
-	bool named = false;
-	for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++) {
-		char *plugins = mxg_program_dovecot_value(d->dovecot, protocols[i], "mail_plugins");
-		named |= plugins != NULL && strstr(plugins, "mxguard") != NULL;
-		free(plugins);
-	}
-	return named;
-}
-
 void mxg_doctor_dovecot_abi(struct mxg_doctor *d)
 {
 	char libexec[400], modules[400], path[500], running[ABI_MAX];
@@ -101,11 +89,11 @@ void mxg_doctor_dovecot_abi(struct mxg_doctor *d)
 		return; /* there is no LMTP server, or one that does not compare */
 	snprintf(path, sizeof(path), "%s/lib99_mxguard_plugin.so", modules);
 	bool plugin = check_file(d, path, running, "LMTP ends before it greets");
-	if (!plugin && is_named(d))
+	if (!plugin && (d->loaded_in_lmtp || d->loaded_in_lda))
 		mxg_finding_add(&d->findings, MXG_FINDING_ERROR, "dovecot-plugin-missing",
 				"install the plugin, or take mxguard out of mail_plugins",
 				"dovecot.conf names the plugin, and %.300s is not there: LMTP takes no mail", path);
-	if (mxg_program_dovecot_version(NULL) < 204)
+	if (d->dovecot_version < 204)
 		return;
 	snprintf(path, sizeof(path), "%s/settings/libmxguard_settings.so", modules);
 	if (!check_file(d, path, running, "Dovecot does not start, IMAP neither") && plugin)

@@ -79,7 +79,7 @@ static void tell_username_format(struct mxg_doctor *d, const char *format)
 {
 	const struct mxguard_policy *policy = d->policy;
 	const char *stricter = mxg_names_stricter(policy, policy->rulesets[0].mode);
-	const char *keep = mxg_program_dovecot_version(NULL) >= 204
+	const char *keep = d->dovecot_version >= 204
 				   ? "let mode be the strictest one and give single domains a milder one, or keep the "
 				     "domain: auth_username_format = %{user | lower}"
 				   : "let mode be the strictest one and give single domains a milder one, or keep the "

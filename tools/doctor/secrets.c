@@ -194,17 +194,11 @@ static void look_at_master(struct wanted *w)
 
 static void look_at_dovecot(struct wanted *w)
 {
-	static const char *const protocols[] = { "protocol=lmtp", "protocol=lda" };
-	for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++) {
-		char *plugins = mxg_program_dovecot_value(w->doctor->dovecot, protocols[i], "mail_plugins");
-		bool loaded = plugins != NULL && strstr(plugins, "mxguard") != NULL;
-		if (loaded)
-			w->behind = "Dovecot's plugin";
-		if (loaded && i == 1 && w->file != NULL)
-			tell_unreadable(w, "dovecot-lda, which runs as the user who gets the mail,",
-					"deliver by LMTP where gateways are known by a secret");
-		free(plugins);
-	}
+	if (w->doctor->loaded_in_lmtp || w->doctor->loaded_in_lda)
+		w->behind = "Dovecot's plugin";
+	if (w->doctor->loaded_in_lda && w->file != NULL)
+		tell_unreadable(w, "dovecot-lda, which runs as the user who gets the mail,",
+				"deliver by LMTP where gateways are known by a secret");
 }
 
 void mxg_doctor_secrets(struct mxg_doctor *d)

@@ -183,6 +183,7 @@ int mxg_filter_run(struct mxg_desk *desk, enum mxguard_place relayed)
 		mxg_signals_close(l->signals);
 	}
 	free(l);
+	mxg_filter_copies_end();
 	mxg_desk_free(desk);
 	return status;
 }

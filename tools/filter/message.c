@@ -14,8 +14,6 @@
 #define HELD_MOST (4u << 20) /* of a message whose header is not decided yet */
 #define ALL_HELD_MOST (256u << 20) /* of all messages */
 
-#define WHO "smtpd-filter"
-
 static size_t all_held; /* by the only thread */
 
 static const char too_large[] = "552 5.3.4 Message header too large";
@@ -174,11 +172,11 @@ static size_t behind_own_field(const struct mxg_filter_session *s)
 
 static void keep_copy(struct mxg_filter_session *s, const struct mxg_door_message *m)
 {
-	mxg_trapped_discard(&s->trapped);
-	mxg_trapped_begin(&s->trapped, mxg_door_policy(s->door), m->trap, WHO);
+	mxg_filter_copy_discard(s->copy);
+	s->copy = mxg_filter_copy_begin(mxg_door_policy(s->door), m->trap);
 	for (size_t at = behind_own_field(s); at < s->held_length;) {
 		const char *line = s->held + at, *end = memchr(line, '\n', s->held_length - at);
-		mxg_trapped_line(&s->trapped, line, (size_t)(end - line));
+		mxg_filter_copy_line(s->copy, line, (size_t)(end - line));
 		at += (size_t)(end - line) + 1;
 	}
 }
@@ -187,7 +185,8 @@ static void finish(struct mxg_filter_session *s, struct mxg_filter_output *out)
 {
 	if (!s->ended)
 		return;
-	mxg_trapped_finish(&s->trapped, WHO);
+	mxg_filter_copy_finish(s->copy);
+	s->copy = NULL;
 	pass_line(s, out, ".", 1);
 }
 
@@ -271,7 +270,7 @@ void mxg_filter_message_line(struct mxg_filter_session *s, struct mxg_filter_out
 		pass_line(s, out, raw, raw_length);
 		break;
 	default:
-		mxg_trapped_line(&s->trapped, line, length);
+		mxg_filter_copy_line(s->copy, line, length);
 	}
 }
 
@@ -287,7 +286,8 @@ void mxg_filter_message_commit(struct mxg_filter_session *s, struct mxg_filter_o
 void mxg_filter_message_reset(struct mxg_filter_session *s)
 {
 	let_go(s);
-	mxg_trapped_discard(&s->trapped);
+	mxg_filter_copy_discard(s->copy);
+	s->copy = NULL;
 	s->stage = MXG_FILTER_IDLE;
 	s->ended = false;
 	s->refusal[0] = '\0';

@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "../door/door.h"
-#include "../door/trapped.h"
+#include "copy.h"
 #include "line.h"
 
 /* SMTP sessions of smtpd by their ids, and what each is waiting for. */
@@ -35,7 +35,7 @@ struct mxg_filter_session {
 	size_t held_length, held_room;
 	size_t header_length; /* of them, once it is over */
 	char refusal[MXG_FILTER_REPLY_MAX]; /* for commit; "": none */
-	struct mxg_trapped trapped;
+	struct mxg_filter_copy *copy; /* for the trap; NULL: none */
 };
 
 struct mxg_filter_sessions;

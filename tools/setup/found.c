@@ -49,8 +49,11 @@ void mxg_setup_add_prefix(struct mxg_setup *s, struct mxg_setup_list *list, cons
 	const struct mxg_address *base = &prefix->base;
 	bool loopback = base->family == 4 ? base->bytes[0] == 127 && prefix->bits >= 8
 					  : prefix->bits == 128 && memcmp(base->bytes, one, 16) == 0;
+	mxg_prefix_format(prefix, text);
+	if (prefix->bits == (base->family == 4 ? 32 : 128))
+		text[strcspn(text, "/")] = '\0';
 	if (!loopback)
-		mxg_setup_add(s, list, mxg_prefix_format(prefix, text), why);
+		mxg_setup_add(s, list, text, why);
 }
 
 void mxg_setup_add_name(struct mxg_setup *s, const char *name, const char *why)
@@ -82,6 +85,7 @@ void mxg_setup_clear(struct mxg_setup *s)
 	for (size_t i = 0; i < s->suggestion_count; i++)
 		mxg_suggestion_clear(&s->suggestions[i]);
 	free(s->suggestions);
+	mxg_suggest_close(&s->suggest);
 	free(s->postfix_version);
 	free(s->dovecot_version);
 	free(s->restrictions);
@@ -149,18 +153,16 @@ static struct mxguard_policy *make_policy(const struct mxg_setup_options *o)
 static void ask(struct mxg_setup *s)
 {
 	struct mxguard_policy *policy = s->options->no_dns ? NULL : make_policy(s->options);
-	struct mxg_suggest suggest = { 0 };
 	size_t count = s->domains.count < ASKED_MAX ? s->domains.count : ASKED_MAX;
 	if (policy == NULL || count == 0) {
 		mxguard_policy_unref(policy);
 		return;
 	}
 	s->suggestions = calloc(count, sizeof(*s->suggestions));
-	if (s->suggestions != NULL && mxg_suggest_begin(&suggest, policy, s->options->catalogue) == 0)
+	if (s->suggestions != NULL && mxg_suggest_begin(&s->suggest, policy, s->options->catalogue) == 0)
 		for (; s->suggestion_count < count; s->suggestion_count++)
-			mxg_suggest_domain(&suggest, s->domains.items[s->suggestion_count],
+			mxg_suggest_domain(&s->suggest, s->domains.items[s->suggestion_count],
 					   &s->suggestions[s->suggestion_count]);
-	mxg_suggest_close(&suggest);
 	mxguard_policy_unref(policy);
 }
 

@@ -38,6 +38,7 @@ struct mxg_setup {
 	char *restrictions; /* Postfix's smtpd_recipient_restrictions */
 	bool login_written; /* smtpd_sasl_authenticated_header */
 	struct mxg_setup_list domains, internal, origins, self, by, unread;
+	struct mxg_suggest suggest; /* holds the vendors of: */
 	struct mxg_suggestion *suggestions;
 	size_t suggestion_count;
 	bool nomem;
