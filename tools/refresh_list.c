@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "refresh.h"
+#include "system/nameless.h"
 
 #define OUTPUT_MOST (UINT64_C(256) * 1024 * 1024)
 #define LOOK_AGAIN_MS 200
@@ -47,10 +47,22 @@ static void become(const char *const *command, int out)
 	_exit(127);
 }
 
+/* In memory, or where that cannot be a file on disk that has lost its name. */
+static int open_store(void)
+{
+	int fd = mxg_nameless_memory("domains");
+	FILE *file = fd < 0 ? tmpfile() : NULL;
+	if (file != NULL) {
+		fd = fcntl(fileno(file), F_DUPFD_CLOEXEC, 0);
+		fclose(file);
+	}
+	return fd;
+}
+
 static bool start(struct running *r, const char *const *command)
 {
 	int pipes[2];
-	r->to = memfd_create("domains", MFD_CLOEXEC);
+	r->to = open_store();
 	if (r->to < 0 || pipe2(pipes, O_CLOEXEC) != 0)
 		return fail(r, strerror(errno));
 	r->from = pipes[0];
