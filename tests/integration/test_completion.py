@@ -15,8 +15,6 @@ import pytest
 from mxg import build
 
 FOLDER = build.command().parent / "completion"
-SECTIONS = {"audit": 8, "doctor": 8, "milter": 8, "policy": 8, "refresh": 8, "report": 8, "smtpd-filter": 8, "trap": 8}
-
 
 def commands() -> list[str]:
     text = subprocess.run([build.command(), "--help"], capture_output=True, text=True).stdout
@@ -43,8 +41,8 @@ def options(words: tuple[str, ...]) -> set[str]:
 
 def manual(words: tuple[str, ...]) -> str:
     name = "-".join(words)
-    section = 8 if words == ("mxguard-lda",) else SECTIONS.get(words[-1], 1)
-    return (build.ROOT / "docs" / "man" / f"{name}.{section}").read_text()
+    (page,) = (build.ROOT / "docs" / "man").glob(f"{name}.[18]")
+    return page.read_text()
 
 
 def in_manual(words: tuple[str, ...]) -> set[str]:
