@@ -16,6 +16,7 @@ from mxg import build
 
 FOLDER = build.command().parent / "completion"
 
+
 def commands() -> list[str]:
     text = subprocess.run([build.command(), "--help"], capture_output=True, text=True).stdout
     return re.findall(r"^  ([a-z-]+) +\S", text, re.M)

@@ -258,9 +258,7 @@ def test_own_configuration(doctor, mxguard_config):
     found, status = doctor(internal=["10.0.0.0/8"], trace={"mta": ["courier"]})
     assert (found["internal-wide"], found["trace-limits"], found["trace-by"], status) == ("warning", "warning", "note", 1)
     broken = mxguard("doctor", "-c", mxguard_config("mode = 7;\n"), "--json")
-    found = [json.loads(line) for line in broken.stdout.splitlines()]
-    assert broken.returncode == 78 and [each["check"] for each in found] == ["configuration", "host"]
-    assert found[1]["level"] == "ok"  # which host it is can be told all the same
+    assert broken.returncode == 78 and json.loads(broken.stdout)["check"] == "configuration"
 
 
 def test_domains_file_that_is_missing(doctor, folder):
