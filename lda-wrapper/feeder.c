@@ -74,7 +74,8 @@ static void note_fellows(struct mxg_lda_feeder *f)
 	char path[80], text[4096], *at = text, *end;
 	struct process p;
 	snprintf(path, sizeof(path), "/proc/%ld/task/%ld/children", (long)f->parent, (long)f->parent);
-	if (!look(f->parent, &p) || strcmp(p.name, "smtpd") != 0 || read_file(path, text, sizeof(text)) <= 0)
+	f->opensmtpd = look(f->parent, &p) && strcmp(p.name, "smtpd") == 0;
+	if (!f->opensmtpd || read_file(path, text, sizeof(text)) <= 0)
 		return;
 	for (long pid = strtol(at, &end, 10); end != at; at = end, pid = strtol(at, &end, 10))
 		if (look((pid_t)pid, &p) && strcmp(p.name, "smtpd") == 0 && f->fellow_count < MXG_LDA_FELLOWS_MAX)

@@ -20,6 +20,7 @@ struct mxg_lda_feeder {
 	int pidfd; /* the parent's; -1: the kernel has none */
 	bool lost; /* it had died before we could look */
 	bool guarded; /* our own parent is the guard, which outlives it */
+	bool opensmtpd; /* the parent is one of its processes, and another one writes */
 	pid_t fellows[MXG_LDA_FELLOWS_MAX]; /* OpenSMTPD's other processes, one of which holds the pipe */
 	size_t fellow_count;
 	bool short_handed; /* the one that wrote may have died before we looked: its parent then ends, too */

@@ -28,11 +28,16 @@ static int failed(const char *doing)
 static int copy_rest(struct mxg_lda_delivery *d, struct mxg_lda_rewrite *rewrite, char *piece)
 {
 	ssize_t n;
-	while ((n = mxg_lda_input_read(&d->input, piece, PIECE)) > 0)
+	bool empty = d->input.head_len == 0;
+	while ((n = mxg_lda_input_read(&d->input, piece, PIECE)) > 0) {
 		if (mxg_lda_rewrite_feed(rewrite, piece, (size_t)n) != 0)
 			return failed("the message cannot be kept");
+		empty = false;
+	}
 	if (n < 0)
 		return failed("reading the message");
+	if (empty && d->feeder->opensmtpd) /* which puts a field into each: the process that writes has died */
+		return mxg_lda_defer("4.3.0", "the MTA ended before the message began");
 	if (!d->input.is_file && !mxg_lda_feeder_lives(d->feeder))
 		return mxg_lda_defer("4.3.0", "the MTA ended before the message did%s",
 				     d->feeder->lost ? ", or is an init process: --init says which" : "");

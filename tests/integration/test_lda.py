@@ -11,6 +11,7 @@ import resource
 import shutil
 import signal
 import socket
+import shlex
 import subprocess
 import sys
 import time
@@ -621,6 +622,18 @@ def test_no_process_can_be_made(config, box):
 
 
 # ---- whoever feeds us dies -------------------------------------------------------------------------------------
+
+def test_opensmtpd_that_ends_before_the_message_begins(config, box, folder):
+    """It has no message without a header: the process of it that writes has died. From others, nothing is a message."""
+    for name, status in (("smtpd", 75), ("sh", 0)):
+        shell = folder / name
+        shutil.copy("/bin/dash", shell)
+        line = shlex.join([str(build.wrapper()), "-c", str(config), "--log", "none", "--peer", GATEWAY, "--rcpt", USER, "--",
+                           *box.command])
+        done = subprocess.run([str(shell), "-c", f": | {line}; exit $?"], capture_output=True)
+        assert done.returncode == status, done
+        assert box["INBOX"] == (None if status else b"")
+
 
 HALF = (TOP + BODY).encode() + b"x" * 76 + b"\n" * 300
 
