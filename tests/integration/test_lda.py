@@ -8,10 +8,10 @@ import os
 import pathlib
 import re
 import resource
+import shlex
 import shutil
 import signal
 import socket
-import shlex
 import subprocess
 import sys
 import time
