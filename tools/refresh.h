@@ -75,6 +75,8 @@ void mxg_store_clear(struct mxg_store *store);
 /* Made, with its history, where it is new (*fresh). NULL: out of memory. */
 struct mxg_item *mxg_store_item(struct mxg_store *store, const struct mxg_question *question, bool *fresh);
 struct mxg_item *mxg_store_find(const struct mxg_store *store, const struct mxg_question *question);
+/* What is known of it is not to be carried over. */
+bool mxg_store_forgets(const struct mxg_store *store, const struct mxg_question *question);
 /* It is of no use any more. */
 void mxg_store_drop(struct mxg_store *store, struct mxg_item *item);
 /* When a question whose answer is known is to be asked again; where it failed, not before `retry`. */
@@ -152,6 +154,7 @@ struct mxg_refresh {
 	size_t domain_count, done;
 	enum mxg_list_state list;
 	int64_t list_kept; /* since when domains_command fails; 0: it does not */
+	size_t removed_count; /* newly, of `removed` */
 	struct mxg_names removed; /* domains that the last snapshot knows and that are ours no more, by name */
 	size_t added_count;
 	struct mxg_item *queue, **queue_end;

@@ -206,6 +206,7 @@ static bool compare_with_known(struct mxg_refresh *run)
 			run->added_count--;
 		} else if (d == NULL) {
 			good = mxg_names_put(&run->removed, name);
+			run->removed_count += r.value[4] != 0;
 		}
 	}
 	mxg_names_sort(&run->removed);

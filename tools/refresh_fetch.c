@@ -93,6 +93,20 @@ static int copy_in(struct fetching *f)
 
 /* ---- whether it may take the old one's place -------------------------------------------------- */
 
+/* What stands may have a newer part beside it. */
+static void read_newer(struct fetching *f)
+{
+	char why[256];
+	struct mxg_snapshot_file newer;
+	int fd = openat(f->folder, MXG_SNAPSHOT_SINCE_FILE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd >= 0 && mxg_snapshot_file_head(fd, &newer, why, sizeof(why)) && newer.generation > f->old.generation) {
+		f->old = newer; /* its counts are of both */
+		f->same = false;
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
 static void read_old(struct fetching *f)
 {
 	char why[256];
@@ -109,6 +123,7 @@ static void read_old(struct fetching *f)
 			  memcmp(all.sum, f->new.sum, sizeof(all.sum)) == 0;
 	}
 	close(fd);
+	read_newer(f);
 }
 
 static int check_configuration(struct fetching *f)

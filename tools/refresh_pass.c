@@ -208,7 +208,7 @@ static int check_written(const struct mxguard_policy *policy)
 
 static bool list_changed(const struct pass *p)
 {
-	return p->run.added_count > 0 || p->run.removed.count > 0 || p->run.list_kept != p->before.list_kept;
+	return p->run.added_count > 0 || p->run.removed_count > 0 || p->run.list_kept != p->before.list_kept;
 }
 
 static bool is_nothing_to_write(const struct pass *p, const struct mxg_refresh_figures *f)
@@ -292,7 +292,7 @@ static int finish(struct pass *p)
 		status = write_snapshot(p);
 	struct mxg_published published = { .file = p->o->publish };
 	int carried = p->o->publish == NULL ? 0 : mxg_refresh_publish(run->policy, p->folder, &published);
-	if (status == 0)
+	if (status == 0 && !run->ended && !run->dead) /* else the next pass asks for what lies there */
 		mxg_spool_done(&p->spool, p->folder);
 	print(p, &f, &published, status, written);
 	if (carried == 0 && p->o->publish != NULL && !p->o->json && !p->o->quiet)
@@ -317,7 +317,8 @@ static int ask(struct pass *p)
 	if (all && !p->all) { /* what has changed may lead any domain elsewhere */
 		p->all = p->whole = true;
 		p->run.some = false;
-		p->run.deadline += ALL_MS;
+		if (p->run.deadline != 0)
+			p->run.deadline += ALL_MS;
 		status = begin_writing(p);
 	}
 	if (status != 0)

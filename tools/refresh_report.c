@@ -83,7 +83,7 @@ static void add_pass(json_t *o, const struct mxg_refresh *run, const struct mxg_
 	json_object_set_new(o, "list", json_string(list_name(run->list)));
 	json_object_set_new(o, "list_kept_since", mxg_json_time(run->list_kept));
 	json_object_set_new(o, "added", json_integer((json_int_t)run->added_count));
-	json_object_set_new(o, "removed", json_integer((json_int_t)run->removed.count));
+	json_object_set_new(o, "removed", json_integer((json_int_t)run->removed_count));
 	json_object_set_new(o, "fresh", json_integer((json_int_t)f->fresh));
 	json_object_set_new(o, "all", json_boolean(!run->some));
 	json_object_set_new(o, "ended", json_boolean(run->ended));
@@ -192,7 +192,7 @@ void mxg_refresh_print_sum(const struct mxg_refresh *run, const struct mxg_refre
 	       f->domains, f->questions, (unsigned long long)mxg_driver_sent(run->driver), f->changed, f->failures,
 	       f->alarms, run->written);
 	if (run->some)
-		printf("%zu domains are new, %zu are ours no more\n", run->added_count, run->removed.count);
+		printf("%zu domains are new, %zu are ours no more\n", run->added_count, run->removed_count);
 	if (run->ended && run->left > 0)
 		printf("%zu domains were not looked at yet; the next run goes on with them\n", run->left);
 }

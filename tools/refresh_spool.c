@@ -2,29 +2,36 @@
 #include "refresh_spool.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/neuter.h"
 #include "policy/domains_file.h"
 #include "refresh_tell.h"
 
 #define FILES_MOST 10000 /* in one pass; the next one takes the rest */
 #define SIZE_MOST (1024 * 1024)
+#define BYTES_MOST (16 * 1024 * 1024) /* of all files in one pass */
+#define TOLD_MOST 20 /* wrong lines in one pass */
 
-static int open_file(int folder, const char *name, bool *empty)
+static int open_file(struct mxg_spool *s, int folder, const char *name, bool *empty)
 {
 	struct stat st;
 	int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= SIZE_MOST) {
 		*empty = st.st_size == 0;
+		s->bytes += (uint64_t)st.st_size;
 		return fd;
 	}
 	if (fd >= 0)
 		close(fd);
-	mxg_refresh_warn("spool/%s: not a regular file of at most 1 MiB that can be read; it is passed over", name);
+	char shown[512];
+	mxg_neuter(shown, sizeof(shown), name, strlen(name), "");
+	mxg_refresh_warn("spool/%s: not a regular file of at most 1 MiB that can be read; it is passed over", shown);
 	return -1;
 }
 
@@ -48,7 +55,7 @@ static bool read_lines(struct mxg_spool *s, int fd)
 	while (good && (more = mxg_domains_next(reader, &domain, message, sizeof(message))) != 0) {
 		if (more == 1)
 			good = mxg_names_put(&s->domains, domain);
-		else
+		else if (s->wrong++ < TOLD_MOST)
 			mxg_refresh_warn("%s", message);
 		if (more == MXGUARD_ERROR_IO)
 			break;
@@ -62,7 +69,7 @@ static bool read_lines(struct mxg_spool *s, int fd)
 static bool read_one(struct mxg_spool *s, int folder, const char *name)
 {
 	bool empty;
-	int fd = open_file(folder, name, &empty);
+	int fd = open_file(s, folder, name, &empty);
 	if (!mxg_names_put(&s->files, name))
 		return false;
 	if (fd < 0)
@@ -93,7 +100,8 @@ bool mxg_spool_read(struct mxg_spool *s, int state_dir)
 			close(fd);
 		return list_domains(s);
 	}
-	for (struct dirent *e; good && s->files.count < FILES_MOST && (e = readdir(dir)) != NULL;)
+	for (struct dirent *e;
+	     good && s->files.count < FILES_MOST && s->bytes < BYTES_MOST && (e = readdir(dir)) != NULL;)
 		if (e->d_name[0] != '.')
 			good = read_one(s, fd, e->d_name);
 	closedir(dir);
@@ -105,11 +113,21 @@ struct mxg_string_list mxg_spool_list(const struct mxg_spool *s)
 	return (struct mxg_string_list){ s->items, s->domains.count };
 }
 
+/* A folder that stayed would begin a pass after each one. */
+static void remove_entry(int fd, const char *name)
+{
+	char shown[512];
+	if (unlinkat(fd, name, 0) == 0 || errno == ENOENT || (errno == EISDIR && unlinkat(fd, name, AT_REMOVEDIR) == 0))
+		return;
+	mxg_neuter(shown, sizeof(shown), name, strlen(name), "");
+	mxg_refresh_warn("spool/%s cannot be removed: %s", shown, strerror(errno));
+}
+
 void mxg_spool_done(const struct mxg_spool *s, int state_dir)
 {
 	int fd = openat(state_dir, MXG_SPOOL_FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	for (size_t i = 0; fd >= 0 && i < s->files.count; i++)
-		unlinkat(fd, mxg_names_get(&s->files, i), 0);
+		remove_entry(fd, mxg_names_get(&s->files, i));
 	if (fd >= 0)
 		close(fd);
 }

@@ -14,6 +14,8 @@
 struct mxg_spool {
 	struct mxg_names domains, files;
 	const char **items; /* the domains once more */
+	uint64_t bytes; /* of the files */
+	unsigned wrong; /* lines */
 };
 
 /* Nothing where there is no such folder. False: out of memory. */

@@ -118,6 +118,11 @@ static bool is_named(const struct mxg_string_list *names, const struct mxg_quest
 	return false;
 }
 
+bool mxg_store_forgets(const struct mxg_store *s, const struct mxg_question *q)
+{
+	return is_named(s->forget, q);
+}
+
 static uint8_t *copy_version(struct mxg_answer *to, const struct mxg_answer *version, uint8_t *data)
 {
 	*to = *version;

@@ -97,6 +97,8 @@ static void carry_record(struct mxg_refresh *run, struct mxg_writer *writer, con
 		return;
 	if (mxg_writer_has(writer, r->key, r->key_len))
 		return;
+	if (r->kind == 'Q' && !writer->since && mxg_store_forgets(&run->store, &q))
+		return;
 	if (partly) {
 		mxg_writer_copy(writer, r);
 		run->written += r->kind == 'Q' && !writer->since;

@@ -235,6 +235,12 @@ static bool fill_checksum(struct mxg_writer *w)
 	       pwrite(w->fd, sum, sizeof(sum), MXG_SNAPSHOT_WHOLE_AT) == (ssize_t)sizeof(sum);
 }
 
+/* A file system that cannot do it has told nothing of the content. */
+bool mxg_state_sync(int folder)
+{
+	return fsync(folder) == 0 || errno == EINVAL || errno == EROFS;
+}
+
 /* Behind the rename: what adds to the one before is passed over by whoever reads in between. */
 static void drop_since(int folder)
 {
@@ -247,15 +253,9 @@ bool mxg_state_put(int folder, int fd, const char *name, bool since)
 	errno = 0;
 	if (fchmod(fd, 0644) != 0 || fsync(fd) != 0 || renameat(folder, name, folder, file) != 0)
 		return false;
-	if (!since)
+	if (!since && mxg_state_sync(folder)) /* one that is left has a lower generation, and is passed over */
 		drop_since(folder);
 	return true;
-}
-
-/* A file system that cannot do it has told nothing of the content. */
-bool mxg_state_sync(int folder)
-{
-	return fsync(folder) == 0 || errno == EINVAL || errno == EROFS;
 }
 
 bool mxg_writer_commit(struct mxg_writer *w, const uint8_t hash[32], int64_t now)
