@@ -9,7 +9,7 @@
 local util = require "rspamd_util"
 local rspamd_ip = require "rspamd_ip"
 local settings = rspamd_config:get_all_opt("mxguard") or {}
-local ours = (settings.authserv_id or "mxguard." .. util.get_hostname()):lower()
+local ours = (settings.authserv_id or util.get_hostname()):lower()
 
 local symbols = {
   pass = "MXGUARD_PASS", fail = "MXGUARD_FAIL", temperror = "MXGUARD_TEMPERROR",
