@@ -225,6 +225,7 @@ static enum mxg_door postfix_door(const void *server, const struct mxg_guards *g
 				  const char *domain, enum mxg_guard *guard)
 {
 	struct mxg_postfix_door d = { .postfix = server, .guards = guards };
+	enum mxg_door door = MXG_DOOR_NOT_HERE;
 	for (const char *line = d.postfix->master; line != NULL; line = strchr(line, '\n'), line += line != NULL) {
 		char service[101] = "", type[21] = "", command[41] = "";
 		if (sscanf(line, "%100s %20s %*s %*s %*s %*s %*s %40s", service, type, command) != 3 ||
@@ -236,11 +237,12 @@ static enum mxg_door postfix_door(const void *server, const struct mxg_guards *g
 			d.service = "smtpd";
 			d.type = "pass";
 		} else if (strcmp(command, "smtpd") != 0) {
-			continue; /* qmqpd, a listener of spawn(8) */
+			door = MXG_DOOR_LOGIN; /* qmqpd, a listener of spawn(8) */
+			continue;
 		}
 		return service_door(&d, domain, guard);
 	}
-	return MXG_DOOR_NOT_HERE;
+	return door;
 }
 
 static void postfix_names(const void *server, mxg_guards_text *name, void *to)
