@@ -104,6 +104,13 @@ static const char *family_of(const char *path, const char *base)
 	return strcmp(base, "smtpd") == 0 ? "opensmtpd" : base;
 }
 
+/* Whoever may write a program may name it as he likes, and answer as if it were a server of the system's. */
+static bool is_systems(int process)
+{
+	struct stat status;
+	return fstatat(process, "exe", &status, 0) == 0 && status.st_uid == 0 && (status.st_mode & 022) == 0;
+}
+
 static void read_program(int process, char out[64], bool *first)
 {
 	char path[512];
@@ -115,8 +122,9 @@ static void read_program(int process, char out[64], bool *first)
 	if (deleted != NULL)
 		*deleted = '\0';
 	const char *slash = strrchr(path, '/'), *base = slash == NULL ? path : slash + 1;
-	*first = strcmp(base, "master") == 0 || strcmp(base, "dovecot") == 0;
-	snprintf(out, 64, "%.63s", family_of(path, base));
+	bool systems = is_systems(process);
+	*first = systems && (strcmp(base, "master") == 0 || strcmp(base, "dovecot") == 0);
+	snprintf(out, 64, "%.63s", systems ? family_of(path, base) : "?");
 }
 
 /* systemd holds the sockets of what it starts; whoever else has one is who answers. The first process of a
