@@ -62,6 +62,8 @@ struct mxg_audit_job {
 	struct mxg_name name;
 	struct mxg_audit_name *names;
 	size_t pending; /* answers that it waits for */
+	size_t records; /* that its SPF record led to */
+	bool cut; /* it leads to more of them than are asked for */
 	bool second; /* the names are known, and what is asked about each is out */
 	bool wants_policy; /* of MTA-STS */
 	struct mxg_text *patterns; /* of its MTA-STS policy, such as ".example.com" */

@@ -27,6 +27,9 @@ static const char *const services[] = {
 
 /* ---- records ------------------------------------------------------------------------------------- */
 
+/* RFC 7208 §4.6.4 allows 10; a record that includes itself many times would cost a power of that. */
+#define RECORDS_MOST 100
+
 /* A question for records that name others. */
 struct record {
 	struct mxg_asking asking; /* first: the one is the other */
@@ -100,6 +103,13 @@ static void on_record(struct mxg_asking *asking, const struct mxg_question *q, c
 void mxg_audit_ask_record(struct mxg_audit_job *job, const struct mxg_name *name, uint16_t type, unsigned depth)
 {
 	struct mxg_question q = { .name = *name, .type = type };
+	if (depth > 0 && ++job->records > RECORDS_MOST) {
+		if (!job->cut)
+			mxg_audit_failed_text(job->audit, "the SPF record of %s: it leads to too many others",
+					      job->domain == NULL ? "this host" : job->domain);
+		job->cut = true;
+		return;
+	}
 	struct record *r = calloc(1, sizeof(*r));
 	if (r == NULL) {
 		job->audit->nomem = true;

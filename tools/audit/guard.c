@@ -62,9 +62,14 @@ bool mxg_listener_is(const struct mxg_listener *l, const char *text)
 	const char *colon = strrchr(text, ':');
 	if (mxg_port_number(colon == NULL ? text : colon + 1) != l->port)
 		return false;
-	return colon == NULL || colon == text ||
-	       (mxg_address_parse(&address, text, (size_t)(colon - text), MXG_ADDRESS_ANY) &&
-		mxg_address_equal(&address, &l->address));
+	if (colon == NULL || colon == text ||
+	    !mxg_address_parse(&address, text, (size_t)(colon - text), MXG_ADDRESS_ANY))
+		return true; /* a host's name may be any address */
+	if (mxg_address_half(&address, 0) == 0 && mxg_address_half(&address, 1) == 0)
+		return l->address.family != 0 ? l->address.family == address.family
+		       : address.family == 4  ? l->any4
+					      : l->any6;
+	return mxg_address_equal(&address, &l->address);
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------- */
@@ -259,6 +264,15 @@ static bool may_be(const struct server *s, const struct mxg_listener *l)
 	       (l->config[0] == '\0' || (s->config != NULL && strcmp(s->config, l->config) == 0));
 }
 
+/* A server of mail that has a socket which no line of its configuration explains, or was not read. */
+static bool is_mail_server(const struct mxg_listener *l)
+{
+	for (size_t i = 0; i < KINDS; i++)
+		if (kinds[i] != &mxg_server_dovecot && strcmp(kinds[i]->program, l->program) == 0)
+			return true;
+	return false;
+}
+
 /* Whoever has the socket; where that is not known, whoever alone is set to listen there. */
 static enum mxg_door door_of(const struct mxg_guards *g, const struct mxg_listener *l, const char *domain,
 			     enum mxg_guard *guard)
@@ -279,7 +293,7 @@ static enum mxg_door door_of(const struct mxg_guards *g, const struct mxg_listen
 	if (claims == 1)
 		return door;
 	*guard = MXG_GUARD_UNKNOWN;
-	return is_mail_port(l->port) ? MXG_DOOR_MAIL : MXG_DOOR_NOT_HERE;
+	return is_mail_port(l->port) || is_mail_server(l) ? MXG_DOOR_MAIL : MXG_DOOR_NOT_HERE;
 }
 
 size_t mxg_guards_at(const struct mxg_guards *g, const struct mxg_address *address, const char *domain,

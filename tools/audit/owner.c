@@ -7,11 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "audit/listeners.h"
 
 #define ARGUMENTS_MAX 4096
+#define ENVIRONMENT_MAX ((size_t)128 * 1024)
 
 /* The word behind -c, -C or -f: Postfix, Dovecot and mxguard, Exim and sendmail, OpenSMTPD. */
 static void find_config(char out[256], const char *arguments, size_t len)
@@ -49,13 +51,43 @@ static bool is_roots(int process)
 	return uid != NULL && strncmp(uid + 6, "0\t", 2) == 0;
 }
 
+/* Of Postfix, whose master(8) gets it from postfix(1) -c. */
+static void find_environment(int process, char out[256])
+{
+	static const char name[] = "MAIL_CONFIG=";
+	const size_t own = sizeof(name) - 1;
+	char *text = malloc(ENVIRONMENT_MAX);
+	int fd = text == NULL ? -1 : openat(process, "environ", O_RDONLY | O_CLOEXEC);
+	size_t len = 0;
+	ssize_t n;
+	/* /proc hands out no more than a page at a time */
+	while (fd >= 0 && len < ENVIRONMENT_MAX - 1 && (n = read(fd, text + len, ENVIRONMENT_MAX - 1 - len)) > 0)
+		len += (size_t)n;
+	if (fd >= 0)
+		close(fd);
+	if (text != NULL)
+		text[len] = '\0';
+	for (size_t at = 0; at < len; at += strlen(text + at) + 1) {
+		const char *value = text + at + own;
+		if (strncmp(text + at, name, own) != 0 || value[0] != '/' || strlen(value) >= 256)
+			continue;
+		snprintf(out, 256, "%s", value);
+		break;
+	}
+	free(text);
+}
+
 /* Only what root has started says which configuration counts: it is handed on to other programs. */
-static void read_config(int process, char out[256])
+static void read_config(int process, const char *program, char out[256])
 {
 	char arguments[ARGUMENTS_MAX];
 	size_t len;
-	if (is_roots(process) && read_file(process, "cmdline", arguments, sizeof(arguments), &len))
+	if (!is_roots(process))
+		return;
+	if (read_file(process, "cmdline", arguments, sizeof(arguments), &len))
 		find_config(out, arguments, len);
+	if (out[0] == '\0' && strcmp(program, "postfix") == 0)
+		find_environment(process, out);
 }
 
 /* All programs of one server by its name. */
@@ -72,6 +104,13 @@ static const char *family_of(const char *path, const char *base)
 	return strcmp(base, "smtpd") == 0 ? "opensmtpd" : base;
 }
 
+/* Whoever may write a program may name it as he likes, and answer as if it were a server of the system's. */
+static bool is_systems(int process)
+{
+	struct stat status;
+	return fstatat(process, "exe", &status, 0) == 0 && status.st_uid == 0 && (status.st_mode & 022) == 0;
+}
+
 static void read_program(int process, char out[64], bool *first)
 {
 	char path[512];
@@ -83,8 +122,9 @@ static void read_program(int process, char out[64], bool *first)
 	if (deleted != NULL)
 		*deleted = '\0';
 	const char *slash = strrchr(path, '/'), *base = slash == NULL ? path : slash + 1;
-	*first = strcmp(base, "master") == 0 || strcmp(base, "dovecot") == 0;
-	snprintf(out, 64, "%.63s", family_of(path, base));
+	bool systems = is_systems(process);
+	*first = systems && (strcmp(base, "master") == 0 || strcmp(base, "dovecot") == 0);
+	snprintf(out, 64, "%.63s", systems ? family_of(path, base) : "?");
 }
 
 /* systemd holds the sockets of what it starts; whoever else has one is who answers. The first process of a
@@ -98,7 +138,7 @@ static void take(struct mxg_listener *l, int process)
 		return;
 	memcpy(l->program, program, sizeof(program));
 	l->config[0] = '\0';
-	read_config(process, l->config);
+	read_config(process, program, l->config);
 }
 
 static void look_into(struct mxg_listeners *l, int process)

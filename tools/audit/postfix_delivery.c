@@ -70,17 +70,38 @@ static enum mxg_guard transport_guard(const struct mxg_postfix_door *d, const ch
 	return MXG_GUARD_UNKNOWN;
 }
 
+/* Whether those below a name of the list are meant, too. */
+static bool with_subdomains(const struct mxg_postfix *p, const char *setting)
+{
+	char *settings = mxg_postfix_main(p, "parent_domain_matches_subdomains");
+	const char *at = settings == NULL ? "" : settings, *word;
+	bool found = false;
+	size_t len;
+	/* Postfix asks the list only for this one of the three classes */
+	while (strcmp(setting, "relay_domains") == 0 && mxg_postfix_next_word(&at, &word, &len))
+		found |= mxg_postfix_is_word(word, len, setting);
+	free(settings);
+	return found;
+}
+
+static bool is_below(const char *domain, const char *word, size_t len)
+{
+	size_t own = strlen(domain);
+	return own > len && domain[own - len - 1] == '.' && strncasecmp(domain + own - len, word, len) == 0;
+}
+
 /* Whether a list of domains has this one by name, and whether it has tables, which may have it. */
 static bool lists(const struct mxg_postfix *p, const char *setting, const char *domain, bool *tables)
 {
 	char *list = mxg_postfix_main(p, setting);
 	const char *at = list == NULL ? "" : list, *word;
-	bool found = false;
+	bool found = false, below = with_subdomains(p, setting);
 	size_t len;
 	*tables = false;
 	while (mxg_postfix_next_word(&at, &word, &len)) {
 		*tables |= memchr(word, ':', len) != NULL || word[0] == '/' || domain == NULL;
-		found |= domain != NULL && mxg_postfix_is_word(word, len, domain);
+		found |= domain != NULL &&
+			 (mxg_postfix_is_word(word, len, domain) || (below && is_below(domain, word, len)));
 	}
 	free(list);
 	return found;

@@ -111,7 +111,10 @@ static enum answer answer_of(const struct mxg_postfix_door *d, const char *word,
 	switch (service_of(d, word, len)) {
 	case MXG_SERVICE_OURS:
 		return ANSWER_OURS;
-	case MXG_SERVICE_SILENT: /* Postfix then defers everything, unless it is told otherwise */
+	case MXG_SERVICE_SILENT:
+		if (memmem(word, len, "default_action", 14) != NULL)
+			return ANSWER_PERHAPS;
+		/* Postfix then defers everything, unless it is told otherwise */
 		return open_if_silent ? ANSWER_NOTHING : ANSWER_OURS;
 	case MXG_SERVICE_UNKNOWN:
 		return ANSWER_PERHAPS;
@@ -130,20 +133,37 @@ static bool is_set_to(const struct mxg_postfix_door *d, const char *name, const 
 	return is;
 }
 
+/* What may let in whom a reject behind it would not. */
+static bool may_permit(const char *word, size_t len)
+{
+	static const char before[] = "check_", after[] = "_access";
+	const size_t own = sizeof(before) - 1, end = sizeof(after) - 1;
+	return mxg_postfix_is_word(word, len, "permit_mx_backup") ||
+	       mxg_postfix_is_word(word, len, "permit_dnswl_client") ||
+	       mxg_postfix_is_word(word, len, "permit_rhswl_client") ||
+	       (len > own + end && strncasecmp(word, before, own) == 0 &&
+		strncasecmp(word + len - end, after, end) == 0);
+}
+
 /* One list of restrictions, as a stranger meets it who writes to a mailbox here. */
 static enum answer read_restrictions(const struct mxg_postfix_door *d, const char *list)
 {
 	bool open = is_set_to(d, "smtpd_policy_service_default_action", "dunno", "permit");
+	bool perhaps = false, warns = false;
 	const char *word;
 	size_t len;
 	while (mxg_postfix_next_word(&list, &word, &len)) {
+		bool only_warns = warns;
+		warns = mxg_postfix_is_word(word, len, "warn_if_reject");
+		perhaps |= may_permit(word, len);
 		if (mxg_postfix_is_word(word, len, "permit") ||
 		    mxg_postfix_is_word(word, len, "permit_auth_destination"))
 			return ANSWER_NOTHING;
-		if (mxg_postfix_is_word(word, len, "reject") || mxg_postfix_is_word(word, len, "defer"))
-			return ANSWER_CLOSED;
+		if (!only_warns &&
+		    (mxg_postfix_is_word(word, len, "reject") || mxg_postfix_is_word(word, len, "defer")))
+			return perhaps ? ANSWER_PERHAPS : ANSWER_CLOSED;
 		if (!mxg_postfix_is_word(word, len, "check_policy_service") ||
-		    !mxg_postfix_next_word(&list, &word, &len))
+		    !mxg_postfix_next_word(&list, &word, &len) || only_warns)
 			continue;
 		enum answer answer = answer_of(d, word, len, open);
 		if (answer != ANSWER_NOTHING)
@@ -205,6 +225,7 @@ static enum mxg_door postfix_door(const void *server, const struct mxg_guards *g
 				  const char *domain, enum mxg_guard *guard)
 {
 	struct mxg_postfix_door d = { .postfix = server, .guards = guards };
+	enum mxg_door door = MXG_DOOR_NOT_HERE;
 	for (const char *line = d.postfix->master; line != NULL; line = strchr(line, '\n'), line += line != NULL) {
 		char service[101] = "", type[21] = "", command[41] = "";
 		if (sscanf(line, "%100s %20s %*s %*s %*s %*s %*s %40s", service, type, command) != 3 ||
@@ -216,11 +237,12 @@ static enum mxg_door postfix_door(const void *server, const struct mxg_guards *g
 			d.service = "smtpd";
 			d.type = "pass";
 		} else if (strcmp(command, "smtpd") != 0) {
-			continue; /* qmqpd, a listener of spawn(8) */
+			door = MXG_DOOR_LOGIN; /* qmqpd, a listener of spawn(8) */
+			continue;
 		}
 		return service_door(&d, domain, guard);
 	}
-	return MXG_DOOR_NOT_HERE;
+	return door;
 }
 
 static void postfix_names(const void *server, mxg_guards_text *name, void *to)

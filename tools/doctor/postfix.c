@@ -190,11 +190,12 @@ static void check_name(struct postfix *p)
 static void check_door(struct postfix *p)
 {
 	char *restrictions = mxg_program_setting(p->main, "smtpd_recipient_restrictions");
-	if (restrictions != NULL && strstr(restrictions, "check_policy_service") != NULL)
-		add(p, MXG_FINDING_OK, "postfix-door", NULL, "Postfix", "asks a policy service at RCPT");
+	if (restrictions != NULL && strstr(restrictions, "check_policy_service") != NULL &&
+	    (strstr(restrictions, ":10033") != NULL || strstr(restrictions, "mxguard") != NULL))
+		add(p, MXG_FINDING_OK, "postfix-door", NULL, "Postfix", "asks mxguard-policy(8) at RCPT");
 	else
 		add(p, MXG_FINDING_NOTE, "postfix-door", "mxguard-policy(8): refuse before anything is queued",
-		    "Postfix", "asks no policy service in smtpd_recipient_restrictions");
+		    "Postfix", "does not ask mxguard-policy(8) in smtpd_recipient_restrictions");
 	free(restrictions);
 }
 

@@ -93,7 +93,8 @@ static void print_gateways(const struct mxg_setup *s, FILE *to)
 	if (s->domains.count > s->suggestion_count && s->suggestion_count > 0)
 		fprintf(to, "# The MX of the first %zu domains was asked for; mxguard suggest tells of the others.\n",
 			s->suggestion_count);
-	if (mxg_suggestions_print_gateways(s->suggestions, s->suggestion_count, to))
+	if (mxg_suggestions_print_gateways(s->suggestions, s->suggestion_count, s->suggestion_count >= s->domains.count,
+					   to))
 		return;
 	fputs("# DNS does not say by which filters mail comes: the MX hosts themselves, as a start.\n"
 	      "gateways = (\n  { name = \"current-mx\"; allow = \"mx\"; }\n);\n",

@@ -10,11 +10,25 @@
 
 /* ---- Postfix -------------------------------------------------------------------------------- */
 
+/* The first word that decides about recipients of ours, too: nothing behind it is asked. */
+static const char *decided(const char *list)
+{
+	static const char *const words[] = { "permit", "reject", "defer", "permit_auth_destination" };
+	for (const char *at = list + strspn(list, ", \t\n"); *at != '\0'; at += strspn(at, ", \t\n")) {
+		size_t len = *at == '{' ? strcspn(at, "}") : strcspn(at, ", \t\n");
+		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+			if (len == strlen(words[i]) && strncasecmp(at, words[i], len) == 0)
+				return at;
+		at += len + (at[len] == '}');
+	}
+	return NULL;
+}
+
 /* Behind what decides whether the recipient is ours at all: nobody is asked about others. */
 static void print_restrictions(const char *now, FILE *to)
 {
 	static const char mark[] = "reject_unauth_destination";
-	const char *at = now == NULL ? NULL : strstr(now, mark);
+	const char *at = now == NULL ? NULL : strstr(now, mark), *end = now == NULL ? NULL : decided(now);
 	if (now == NULL || now[0] == '\0')
 		fputs("smtpd_recipient_restrictions = permit_mynetworks, permit_sasl_authenticated, "
 		      "reject_unauth_destination, " POLICY "\n",
@@ -22,13 +36,17 @@ static void print_restrictions(const char *now, FILE *to)
 	else if (at != NULL)
 		fprintf(to, "smtpd_recipient_restrictions = %.*s, " POLICY "%s\n", (int)(at + strlen(mark) - now), now,
 			at + strlen(mark));
+	else if (end != NULL)
+		fprintf(to, "smtpd_recipient_restrictions = %.*s" POLICY ", %s\n", (int)(end - now), now, end);
 	else
 		fprintf(to, "smtpd_recipient_restrictions = %s, " POLICY "\n", now);
 }
 
 bool mxg_setup_postfix_lines(const struct mxg_setup *s, FILE *to)
 {
-	bool asks = s->restrictions != NULL && strstr(s->restrictions, "check_policy_service") != NULL;
+	/* others' services, such as postgrey, are asked so, too */
+	bool asks = s->restrictions != NULL && strstr(s->restrictions, "check_policy_service") != NULL &&
+		    (strstr(s->restrictions, ":10033") != NULL || strstr(s->restrictions, "mxguard") != NULL);
 	if (!s->has_postfix || (asks && s->login_written))
 		return false;
 	if (!asks)

@@ -172,18 +172,16 @@ static void print_domains(const struct mxg_suggestion *all, size_t count, const 
 	fputs(" ];\n", to);
 }
 
-/* The first group is the configuration's own, the others are `policies` in it. */
-static bool print_groups(const struct mxg_suggestion *all, size_t count, bool with_domains, FILE *to)
+/* The first group is the configuration's own, unless one before it is (groups 1); the others are `policies`. */
+static bool print_groups(const struct mxg_suggestion *all, size_t count, size_t groups, FILE *to)
 {
-	size_t groups = 0;
 	for (size_t i = 0; i < count; i++) {
 		if (!leads(all, i))
 			continue;
 		const char *indent = groups == 0 ? "" : "    ";
 		if (groups > 0)
 			fputs(groups == 1 ? "policies = (\n  {\n" : ",\n  {\n", to);
-		if (with_domains || groups > 0)
-			print_domains(all, count, &all[i], indent, to);
+		print_domains(all, count, &all[i], indent, to);
 		print_entries(&all[i], indent, to);
 		if (groups > 0)
 			fputs("  }", to);
@@ -203,11 +201,24 @@ static void print_all_reasons(const struct mxg_suggestion *all, size_t count, FI
 void mxg_suggestions_print(const struct mxg_suggestion *all, size_t count, FILE *to)
 {
 	print_all_reasons(all, count, to);
-	print_groups(all, count, true, to);
+	print_groups(all, count, 0, to);
 }
 
-bool mxg_suggestions_print_gateways(const struct mxg_suggestion *all, size_t count, FILE *to)
+bool mxg_suggestions_print_gateways(const struct mxg_suggestion *all, size_t count, bool complete, FILE *to)
 {
+	size_t known = 0, alike = 0;
 	print_all_reasons(all, count, to);
-	return print_groups(all, count, false, to);
+	for (size_t i = 0; i < count; i++) {
+		known += all[i].entry_count > 0;
+		alike += same_entries(&all[i], &all[0]);
+	}
+	if (known == 0)
+		return false;
+	if (complete && known == count && alike == count) {
+		print_entries(&all[0], "", to);
+		return true;
+	}
+	/* the hosts of one domain are not to hand over mail for another whose own are not known */
+	fputs("gateways = (\n  { name = \"current-mx\"; allow = \"mx\"; }\n);\n", to);
+	return print_groups(all, count, 1, to);
 }

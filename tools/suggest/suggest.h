@@ -73,7 +73,8 @@ bool mxg_suggestion_shared(const struct mxg_suggestion *suggestion, bool *shared
 json_t *mxg_suggestion_json(const struct mxg_suggestion *suggestion);
 /* A block for mxguard.conf: one for domains that fare alike, `policies` where they do not. */
 void mxg_suggestions_print(const struct mxg_suggestion *suggestions, size_t count, FILE *to);
-/* The same without the domains of the first group, which stand elsewhere. False: there are no entries at all. */
-bool mxg_suggestions_print_gateways(const struct mxg_suggestion *suggestions, size_t count, FILE *to);
+/* The gateways alone where all domains fare alike, and these are all (complete); else each group under `policies`,
+ * and the MX hosts for what is in none. False: there are no entries at all. */
+bool mxg_suggestions_print_gateways(const struct mxg_suggestion *suggestions, size_t count, bool complete, FILE *to);
 
 #endif
