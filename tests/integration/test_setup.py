@@ -198,6 +198,7 @@ def test_write_only_where_there_is_none(folder):
     parts(*HERE, "--no-dns", "-c", conf, "--write")
     before = conf.read_text()
     result = parts(*HERE, "--no-dns", "-c", conf, "--write", status=73)
+    assert b"--exim /nonexistent: No such file or directory; nothing is read from there" in result.stderr
     assert b"is there already" in result.stderr and result.stdout == b"" and conf.read_text() == before
 
 
