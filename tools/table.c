@@ -98,6 +98,14 @@ static void put_blanks(FILE *to, size_t n)
 	fprintf(to, "%*s", (int)n, "");
 }
 
+static bool is_empty(const struct mxg_table *t, size_t column)
+{
+	for (size_t n = 1; n < t->count; n++)
+		if (cell(&t->rows[n], column)[0] != '\0')
+			return false;
+	return true;
+}
+
 /* A last cell that does not fit stands below its row, at words' ends: cut it would say nothing, wrapped it would
  * tear the columns. */
 static void print_below(const char *text, FILE *to, size_t width)
@@ -129,7 +137,8 @@ static void print_columns(const struct mxg_table *t, const struct row *row, FILE
 		bool last = i + 1 == t->columns;
 		const char *text = cell(row, i);
 		if (last && i > 0 && used + mxg_text_columns(text) > width) {
-			print_below(text, to, width);
+			if (row != t->rows || !is_empty(t, i))
+				print_below(text, to, width);
 			break;
 		}
 		size_t own = mxg_text_columns(text), pad = own < t->widths[i] ? t->widths[i] - own : 0;

@@ -120,6 +120,10 @@ def test_what_does_not_fit_a_line_stands_below(folder):
                     "\tfor <a@example.test>; Fri, 27 Nov 2026 10:00:00 +0000\n\n")
     lines = on_terminal("trace", "--internal", "127.0.0.0/8", str(path), NO_COLOR="1", COLUMNS="80").splitlines()
     assert "    the boundary" in [line[:16] for line in lines], lines
+    config = folder / "mxguard.conf"
+    config.write_text(f'gateways = ( {{ name = "gw"; allow = "ip4:192.0.2.1"; }} ); state_dir = "{folder}";')
+    text = on_terminal("gateways", "-c", str(config), "example.test", NO_COLOR="1", COLUMNS="20")
+    assert "TERM" in text and "VIA" not in text  # nothing stands in that column
 
 
 def test_progress_leaves_other_lines_alone(config, folder):
