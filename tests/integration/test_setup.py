@@ -236,9 +236,10 @@ def test_domains_that_were_not_asked_for(folder, scripted_dns):
 
 def test_write_only_where_there_is_none(folder):
     conf = folder / "etc" / "mxguard.conf"
-    parts(*HERE, "--no-dns", "-c", conf, "--write")
+    assert f"editor {conf} " in parts(*HERE, "--no-dns", "-c", conf, "--write")["next"]
     before = conf.read_text()
     result = parts(*HERE, "--no-dns", "-c", conf, "--write", status=73)
+    assert b"--exim /nonexistent: No such file or directory; nothing is read from there" in result.stderr
     assert b"is there already" in result.stderr and result.stdout == b"" and conf.read_text() == before
 
 
