@@ -99,10 +99,10 @@ static int take_domains(struct mxg_audit *audit, int argc, char **argv)
 		const char *wanted = mxg_domain_text(name, argv[i], strlen(argv[i]));
 		if (wanted != NULL)
 			return mxg_wrong_use("mxguard audit", "'%s' is not %s", argv[i], wanted);
-		if (!mxg_domain_names_add(&audit->domains, name))
+		if (!mxg_names_put(&audit->domains, name))
 			return no_memory();
 	}
-	mxg_domain_names_sort(&audit->domains);
+	mxg_names_sort(&audit->domains);
 	return 0;
 }
 
@@ -119,7 +119,7 @@ static int take_label(struct mxg_audit *audit, char *line, const char *path, siz
 		fprintf(stderr, "mxguard audit: %s:%zu: this is no name\n", path, number);
 		return EX_DATAERR;
 	}
-	return mxg_domain_names_add(&audit->labels, line) ? 0 : no_memory();
+	return mxg_names_put(&audit->labels, line) ? 0 : no_memory();
 }
 
 static int take_labels(struct mxg_audit *audit, const char *path)
@@ -134,7 +134,7 @@ static int take_labels(struct mxg_audit *audit, const char *path)
 	for (size_t number = 1; status == 0 && fgets(line, sizeof(line), file) != NULL; number++)
 		status = take_label(audit, line, path, number);
 	fclose(file);
-	mxg_domain_names_sort(&audit->labels);
+	mxg_names_sort(&audit->labels);
 	return status;
 }
 
@@ -165,8 +165,8 @@ static void clear(struct mxg_audit *audit)
 	mxg_past_free(audit->past);
 	mxg_policies_free(audit->policies);
 	mxg_self_clear(&audit->self);
-	mxg_domain_names_clear(&audit->domains);
-	mxg_domain_names_clear(&audit->labels);
+	mxg_names_free(&audit->domains);
+	mxg_names_free(&audit->labels);
 }
 
 static int outcome(const struct mxg_audit *audit)

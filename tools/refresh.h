@@ -8,7 +8,8 @@
 #include "reach/reach.h"
 #include "snapshot/snapshot.h"
 #include "snapshot/format.h"
-#include "refresh_rate.h"
+#include "name_list.h"
+#include "rate.h"
 
 /*
  * `mxguard refresh`: refresh_store.c (what is known about each question), refresh_alarms.c (what is
@@ -106,19 +107,6 @@ bool mxg_item_changed(const struct mxg_item *item); /* … and it is another tha
 bool mxg_item_show(const struct mxg_item *item, struct mxg_answers *answers, int entry, int64_t now);
 
 /* ---- the run ------------------------------------------------------------------------ */
-
-/* Names, a million of them if need be. */
-struct mxg_names {
-	char *text; /* one behind the other, each with its NUL */
-	size_t used, text_room;
-	uint32_t *at;
-	size_t count, room;
-};
-bool mxg_names_put(struct mxg_names *names, const char *name); /* false: out of memory */
-void mxg_names_sort(struct mxg_names *names); /* each once */
-bool mxg_names_has(const struct mxg_names *names, const char *name, size_t len); /* they are sorted */
-const char *mxg_names_get(const struct mxg_names *names, size_t number);
-void mxg_names_free(struct mxg_names *names);
 
 struct mxg_local_domain {
 	const char *name; /* lower-case A-label */

@@ -6,11 +6,10 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "domain_names.h"
 #include "policy/domains_file.h"
 #include "refresh.h"
 #include "refresh_tell.h"
-
-#define MESSAGES_MAX 20 /* about wrong lines */
 
 static int no_memory(void)
 {
@@ -19,42 +18,6 @@ static int no_memory(void)
 }
 
 /* ---- what is listed -------------------------------------------------------------------------------- */
-
-/* Deliveries pass over a line that is wrong, and one of them must not cost the others their
- * answers: it is told, counted, and shows in the exit status. */
-static int read_file(struct mxg_names *n, const char *path, size_t *wrong)
-{
-	struct mxg_domains_reader *reader;
-	char message[512] = "";
-	const char *name;
-	int more, status = 0;
-	if (mxg_domains_open(&reader, path, message, sizeof(message)) != MXGUARD_ERROR_NONE)
-		return EX_CONFIG; /* said when the configuration was read */
-	while (status == 0 && (more = mxg_domains_next(reader, &name, message, sizeof(message))) != 0) {
-		if (more == 1 && !mxg_names_put(n, name))
-			status = no_memory();
-		if (more == 1)
-			continue;
-		if ((*wrong)++ < MESSAGES_MAX)
-			fprintf(stderr, "mxguard: %s\n", message);
-		if (more != MXGUARD_ERROR_CONFIG)
-			status = EX_CONFIG;
-	}
-	mxg_domains_close(reader);
-	return status;
-}
-
-static int put_configured(struct mxg_names *n, const struct mxguard_policy *policy)
-{
-	const char *name;
-	for (size_t i = 0; i < policy->domains.count; i++)
-		if (!mxg_names_put(n, policy->domains.items[i]))
-			return no_memory();
-	for (size_t i = 0; (name = mxg_policy_listed_domain(policy, i)) != NULL; i++)
-		if (!mxg_names_put(n, name))
-			return no_memory();
-	return 0;
-}
 
 /* As the last snapshot has it. */
 static int put_known(struct mxg_names *n, const struct mxguard_snapshot *before)
@@ -127,7 +90,7 @@ static int keep_list(struct mxg_refresh *run, struct mxg_names *n, const char *w
 	mxg_snapshot_facts(run->store.before, run->policy, &facts);
 	run->list = MXG_LIST_KEPT;
 	run->list_kept = facts.list_kept != 0 ? facts.list_kept : run->now;
-	int status = put_configured(n, run->policy);
+	int status = mxg_domain_names_configured(n, run->policy);
 	return status != 0 ? status : put_known(n, run->store.before);
 }
 
@@ -147,11 +110,11 @@ static int take_printed(struct mxg_refresh *run, struct mxg_names *n, bool force
 static int collect(struct mxg_refresh *run, struct mxg_names *n, const struct mxg_domains_wanted *wanted)
 {
 	const struct mxguard_policy *policy = run->policy;
-	int status = put_configured(n, policy);
+	int status = mxg_domain_names_configured(n, policy);
 	if (status == 0 && wanted->remember)
 		status = put_known(n, run->store.before);
 	else if (status == 0 && policy->domains_file != NULL)
-		status = read_file(n, policy->domains_file, &run->wrong_lines);
+		status = mxg_domain_names_file(n, policy->domains_file, &run->wrong_lines);
 	else if (status == 0 && policy->domains_command.count > 0)
 		status = take_printed(run, n, wanted->force);
 	for (size_t i = 0; status == 0 && i < wanted->named->count; i++)

@@ -63,7 +63,7 @@ static bool is_of_removed(const struct mxg_refresh *run, const struct mxg_name *
 	mxg_name_plain(name, text);
 	for (const char *at = text; at != NULL; at = strchr(at, '.')) {
 		at += *at == '.';
-		if (mxg_names_has(&run->removed, at, strlen(at)))
+		if (mxg_names_find(&run->removed, at, strlen(at), NULL))
 			return true;
 	}
 	return false;

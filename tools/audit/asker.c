@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#define BURST_MS 50 /* of the rate that may go out at once */
+#include "rate.h"
+
 #define DEAD_AFTER 64 /* questions in a row without any reply, where there never was one; */
 #define DIED_AFTER 256 /* … and where there were some */
 
@@ -25,23 +25,15 @@ struct item {
 
 struct mxg_asker {
 	struct mxg_driver *driver;
-	unsigned rate, concurrency;
+	struct mxg_rate rate;
+	unsigned concurrency;
 	struct item **buckets;
 	size_t bucket_count, count;
 	struct item *queue, **queue_end;
 	size_t waiting, open;
-	double allowed; /* questions that may go out now */
-	int64_t counted; /* when that was so, in milliseconds */
 	size_t answered, failed_in_a_row;
 	bool dead; /* DNS does not answer at all: the rest is not asked */
 };
-
-static int64_t milliseconds(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* ---- the questions --------------------------------------------------------------------------- */
 
@@ -175,16 +167,6 @@ static void on_reply(struct mxg_waiter *waiter, struct mxg_reply *reply)
 
 /* ---- sending ----------------------------------------------------------------------------------------- */
 
-static void count_allowed(struct mxg_asker *a)
-{
-	int64_t now = milliseconds();
-	double most = (double)a->rate * BURST_MS / 1000 + 1;
-	a->allowed += (double)(now - a->counted) * a->rate / 1000;
-	a->counted = now;
-	if (a->allowed > most)
-		a->allowed = most;
-}
-
 static struct item *dequeue(struct mxg_asker *a)
 {
 	struct item *item = a->queue;
@@ -207,21 +189,17 @@ static void send_one(struct mxg_asker *a)
 	question_of(item, &q);
 	item->waiter.done = on_reply;
 	a->open++;
-	a->allowed -= 1;
 	mxg_driver_ask(a->driver, &q, &item->waiter);
 }
 
 bool mxg_asker_step(struct mxg_asker *a, int timeout_ms)
 {
-	count_allowed(a);
-	while (a->queue != NULL && (a->dead || (a->open < a->concurrency && a->allowed >= 1)))
+	while (a->queue != NULL && (a->dead || (a->open < a->concurrency && mxg_rate_take(&a->rate, mxg_rate_clock()))))
 		send_one(a);
 	if (a->queue == NULL && a->open == 0)
 		return false;
-	if (a->queue != NULL && a->open < a->concurrency) {
-		int next = (int)((1 - a->allowed) * 1000 / a->rate) + 1;
-		timeout_ms = next < timeout_ms ? next : timeout_ms;
-	}
+	if (a->queue != NULL && a->open < a->concurrency)
+		timeout_ms = mxg_rate_wait_ms(&a->rate, mxg_rate_clock(), timeout_ms);
 	mxg_driver_wait(a->driver, timeout_ms);
 	return true;
 }
@@ -243,9 +221,8 @@ struct mxg_asker *mxg_asker_new(const struct mxguard_policy *policy, unsigned ra
 	struct mxg_asker *a = calloc(1, sizeof(*a));
 	if (a == NULL)
 		return NULL;
-	*a = (struct mxg_asker){ .rate = rate, .concurrency = concurrency, .bucket_count = 1024 };
+	*a = (struct mxg_asker){ .rate.per_second = rate, .concurrency = concurrency, .bucket_count = 1024 };
 	a->queue_end = &a->queue;
-	a->counted = milliseconds();
 	a->driver = mxg_driver_new(policy, MXG_DRIVER_PATIENT);
 	a->buckets = calloc(a->bucket_count, sizeof(*a->buckets));
 	if (a->driver == NULL || a->buckets == NULL) {

@@ -88,7 +88,7 @@ struct mxg_audit_row {
 struct mxg_audit {
 	const struct mxguard_policy *policy;
 	struct mxg_self self;
-	struct mxg_domain_names domains, labels; /* labels: more names to guess, or whole ones that end with a dot */
+	struct mxg_names domains, labels; /* labels: more names to guess, or whole ones that end with a dot */
 	struct mxg_asker *asker;
 	struct mxg_guards *guards;
 	struct mxg_past *past;

@@ -150,7 +150,7 @@ static void guess_nobody(struct mxg_audit_job *job)
 
 void mxg_audit_domain_begin(struct mxg_audit_job *job)
 {
-	const struct mxg_domain_names *labels = &job->audit->labels;
+	const struct mxg_names *labels = &job->audit->labels;
 	struct mxg_name name;
 	job->pending++; /* until all is asked */
 	guess_nobody(job);
@@ -169,7 +169,7 @@ void mxg_audit_domain_begin(struct mxg_audit_job *job)
 	for (size_t i = 0; i < sizeof(guesses) / sizeof(guesses[0]); i++)
 		guess(job, guesses[i]);
 	for (size_t i = 0; i < labels->count; i++)
-		guess(job, labels->items[i]);
+		guess(job, mxg_names_get(labels, i));
 	mxg_audit_names_ask(job);
 	job->pending--;
 }

@@ -75,15 +75,15 @@ static void read_certificate(void *to, const char *path)
 void mxg_audit_host_begin(struct mxg_audit_job *job)
 {
 	struct naming naming = { job, MXG_LEAK_CERTIFICATE };
-	const struct mxg_domain_names *labels = &job->audit->labels;
+	const struct mxg_names *labels = &job->audit->labels;
 	struct naming guesses = { job, MXG_LEAK_GUESSABLE };
 	job->pending++; /* until all is asked */
 	ask_pointers(job);
 	add_hostnames(job);
 	mxg_guards_certificates(job->audit->guards, read_certificate, &naming);
 	for (size_t i = 0; i < labels->count; i++)
-		if (labels->items[i][strlen(labels->items[i]) - 1] == '.')
-			add_text(&guesses, labels->items[i]);
+		if (mxg_names_get(labels, i)[strlen(mxg_names_get(labels, i)) - 1] == '.')
+			add_text(&guesses, mxg_names_get(labels, i));
 	mxg_audit_names_ask(job);
 	job->pending--;
 }

@@ -20,7 +20,7 @@ struct host {
 
 struct mxg_past {
 	struct mxg_history *history;
-	const struct mxg_domain_names *domains;
+	const struct mxg_names *domains;
 	struct host **hosts; /* by the domains' numbers */
 	struct mxg_answers *answers;
 	bool nomem;
@@ -86,8 +86,8 @@ static void read_states(struct mxg_past *past)
 	size_t domain;
 	past->nomem = line == NULL;
 	for (size_t at = 0; !past->nomem && mxg_history_next_by_time(past->history, &at, line);)
-		if (line->question.type == MXG_DNS_MX &&
-		    mxg_domain_names_find(past->domains, mxg_name_format(&line->question.name, name), &domain))
+		if (line->question.type == MXG_DNS_MX && mxg_name_format(&line->question.name, name) != NULL &&
+		    mxg_names_find(past->domains, name, strlen(name), &domain))
 			take_state(past, domain, line);
 	free(line);
 }
@@ -127,7 +127,7 @@ struct mxg_past *mxg_past_read(struct mxg_audit *audit)
 void mxg_past_names(const struct mxg_past *past, struct mxg_audit_job *job)
 {
 	size_t domain;
-	if (!mxg_domain_names_find(past->domains, job->domain, &domain))
+	if (!mxg_names_find(past->domains, job->domain, strlen(job->domain), &domain))
 		return;
 	for (const struct host *host = past->hosts[domain]; host != NULL; host = host->next) {
 		struct mxg_name name;

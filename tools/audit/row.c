@@ -99,11 +99,11 @@ static size_t guards_for(const struct mxg_audit *audit, const struct mxg_address
 static size_t guards_for_any(const struct mxg_audit *audit, const struct mxg_address *address,
 			     struct mxg_guarded out[MXG_PORTS_MOST])
 {
-	const struct mxg_domain_names *domains = &audit->domains;
+	const struct mxg_names *domains = &audit->domains;
 	struct mxg_guarded other[MXG_PORTS_MOST];
-	size_t count = guards_for(audit, address, domains->count == 0 ? NULL : domains->items[0], out);
+	size_t count = guards_for(audit, address, domains->count == 0 ? NULL : mxg_names_get(domains, 0), out);
 	for (size_t d = 1; d < domains->count && d < DOMAINS_LOOKED_AT; d++) {
-		size_t others = guards_for(audit, address, domains->items[d], other);
+		size_t others = guards_for(audit, address, mxg_names_get(domains, d), other);
 		for (size_t i = 0; i < count; i++)
 			for (size_t k = 0; k < others; k++)
 				if (out[i].port == other[k].port)
@@ -135,8 +135,8 @@ static const char *domain_of(const struct mxg_audit_job *job, const char *name)
 	if (job->domain != NULL)
 		return job->domain;
 	for (const char *at = name; at != NULL; at = strchr(at, '.'), at += at != NULL)
-		if (mxg_domain_names_find(&job->audit->domains, at, &index))
-			return job->audit->domains.items[index];
+		if (mxg_names_find(&job->audit->domains, at, strlen(at), &index))
+			return mxg_names_get(&job->audit->domains, index);
 	return NULL;
 }
 

@@ -52,10 +52,10 @@ static void begin(struct run *run, const char *domain)
 /* The host's own names come last. */
 static void begin_more(struct run *run)
 {
-	const struct mxg_domain_names *domains = &run->audit->domains;
+	const struct mxg_names *domains = &run->audit->domains;
 	while (run->next <= domains->count && run->open < JOBS_MOST && !run->audit->nomem &&
 	       mxg_asker_waiting(run->audit->asker) < QUEUE_ENOUGH) {
-		begin(run, run->next == domains->count ? NULL : domains->items[run->next]);
+		begin(run, run->next == domains->count ? NULL : mxg_names_get(domains, run->next));
 		run->next++;
 	}
 }

@@ -9,7 +9,7 @@
 #include "policy/domains_file.h"
 #include "snapshot/snapshot.h"
 
-const char *mxg_names_stricter(const struct mxguard_policy *policy, enum mxguard_mode mode)
+const char *mxg_other_names_stricter(const struct mxguard_policy *policy, enum mxguard_mode mode)
 {
 	for (size_t i = 1; i < policy->ruleset_count; i++)
 		if (policy->rulesets[i].mode > mode)
@@ -44,10 +44,10 @@ static bool is_way_round(const struct mxg_doctor *d, const char *name, size_t le
 	if (is_listed(d, name, len))
 		return false;
 	return has_domains(policy) ||
-	       (ruleset == &policy->rulesets[0] && mxg_names_stricter(policy, ruleset->mode) != NULL);
+	       (ruleset == &policy->rulesets[0] && mxg_other_names_stricter(policy, ruleset->mode) != NULL);
 }
 
-void mxg_names_add(struct mxg_names *names, const char *name)
+void mxg_other_names_add(struct mxg_other_names *names, const char *name)
 {
 	char domain[256];
 	size_t used = strlen(names->text);
@@ -61,10 +61,10 @@ void mxg_names_add(struct mxg_names *names, const char *name)
 		names->text[used] = '\0';
 }
 
-void mxg_names_tell(const struct mxg_names *names, const char *check, const char *where)
+void mxg_other_names_tell(const struct mxg_other_names *names, const char *check, const char *where)
 {
 	struct mxg_doctor *d = names->doctor;
-	const char *stricter = mxg_names_stricter(d->policy, d->policy->rulesets[0].mode);
+	const char *stricter = mxg_other_names_stricter(d->policy, d->policy->rulesets[0].mode);
 	char more[64] = "";
 	if (names->count == 0)
 		return;

@@ -12,12 +12,12 @@
 
 static void add_name(void *to, const char *name)
 {
-	mxg_names_add(to, name);
+	mxg_other_names_add(to, name);
 }
 
 static void tell_unread(void *to, const char *table)
 {
-	struct mxg_names *names = to;
+	struct mxg_other_names *names = to;
 	mxg_finding_add(&names->doctor->findings, MXG_FINDING_NOTE, "postfix-other-names",
 			"postmap -s lists hash, btree, cdb, lmdb and texthash tables; look through it yourself",
 			"the domains in %.200s are not known here", table);
@@ -25,20 +25,20 @@ static void tell_unread(void *to, const char *table)
 
 static void check_postfix(struct mxg_doctor *d, const char *setting)
 {
-	struct mxg_names names = { .doctor = d };
+	struct mxg_other_names names = { .doctor = d };
 	const struct mxg_domain_sink sink = { add_name, tell_unread, &names };
 	char where[64];
 	mxg_postfix_domains(d->postfix, setting, &sink);
 	snprintf(where, sizeof(where), "Postfix (%s)", setting);
-	mxg_names_tell(&names, "postfix-other-names", where);
+	mxg_other_names_tell(&names, "postfix-other-names", where);
 }
 
 static void check_exim(struct mxg_doctor *d)
 {
-	struct mxg_names names = { .doctor = d };
+	struct mxg_other_names names = { .doctor = d };
 	const struct mxg_domain_sink sink = { add_name, NULL, &names };
 	mxg_exim_domains(d->exim, &sink);
-	mxg_names_tell(&names, "exim-other-names", "Exim (local_domains)");
+	mxg_other_names_tell(&names, "exim-other-names", "Exim (local_domains)");
 }
 
 /* ---- Dovecot ------------------------------------------------------------------------------- */
@@ -78,7 +78,7 @@ static bool keeps_domain(const char *format)
 static void tell_username_format(struct mxg_doctor *d, const char *format)
 {
 	const struct mxguard_policy *policy = d->policy;
-	const char *stricter = mxg_names_stricter(policy, policy->rulesets[0].mode);
+	const char *stricter = mxg_other_names_stricter(policy, policy->rulesets[0].mode);
 	const char *keep = d->dovecot_version >= 204
 				   ? "let mode be the strictest one and give single domains a milder one, or keep the "
 				     "domain: auth_username_format = %{user | lower}"

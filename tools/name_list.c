@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#include "name_list.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/grow.h"
-#include "refresh.h"
 
 const char *mxg_names_get(const struct mxg_names *n, size_t number)
 {
@@ -68,14 +69,17 @@ static int compare(const char *text, size_t len, const char *name)
 	return order != 0 || name[len] == '\0' ? order : -1;
 }
 
-bool mxg_names_has(const struct mxg_names *n, const char *name, size_t len)
+bool mxg_names_find(const struct mxg_names *n, const char *name, size_t len, size_t *index)
 {
 	size_t low = 0, high = n->count;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 		int order = compare(name, len, mxg_names_get(n, middle));
-		if (order == 0)
+		if (order == 0) {
+			if (index != NULL)
+				*index = middle;
 			return true;
+		}
 		if (order < 0)
 			high = middle;
 		else

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef MXG_REFRESH_RATE_H
-#define MXG_REFRESH_RATE_H
+#ifndef MXG_RATE_H
+#define MXG_RATE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "refresh_rate.h"
+#include "rate.h"
 
 #include <time.h>
 
