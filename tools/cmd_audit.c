@@ -258,7 +258,7 @@ static int ask_probe(const struct request *q, const char *reply_text)
 						     .guard = results[result].guard,
 						     .advice = advice });
 	if (result == MXG_PROBE_FAILED || result == MXG_PROBE_OTHER)
-		mxg_show_failure(&show, advice);
+		mxg_show_failure(&show, result == MXG_PROBE_FAILED ? probe.reply : advice);
 	return mxg_show_end(&show, true) ? results[result].status : EX_TEMPFAIL;
 }
 

@@ -236,6 +236,11 @@ def test_wrong_use(audit, arguments, status):
     assert audit.status == status, audit.text
 
 
+def test_probe_that_finds_nobody():
+    result = mxguard("audit", "--probe", "127.0.0.1:1", "--rcpt", "a@b.test")
+    assert result.returncode == 75 and b"could not ask: no connection: Connection refused" in result.stderr, result
+
+
 def test_wrong_names_file(audit, folder):
     (folder / "names").write_text("good\nnot..good\n")
     audit.run("--names", folder / "names")

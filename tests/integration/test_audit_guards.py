@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
 import shutil
 import socket
 import subprocess
@@ -19,7 +20,7 @@ from mxg.exim import path as exim_path
 from mxg.exim import policy_acl
 from mxg.mxguard import mxguard
 from mxg.postfix import lmtp_to, pipe_service
-from mxg.process import program, run, with_files
+from mxg.process import listening, program, run, wait_until, with_files
 
 OURS, USER = "192.0.2.1", "user@example.test"
 
@@ -75,6 +76,25 @@ def test_postfix_unguarded(host, postfix):
     assert host.audit(host.config(), status=0) == []  # it is not this host any more
     assert probe()[:2] == ("none", 1)
     assert mta.waiting() == [] and "data" not in mta.log().lower().replace("data_directory", "")
+
+
+def test_postfix_started_by_its_own_command(host, postfix, folder):
+    """master(8) is told no folder in its command line then, and always one in its environment."""
+    mta = postfix(main=recipients("check_policy_service unix:/run/mxguard/policy"))
+    mta.stop()
+    shutil.copytree(mta.config, folder / "other")
+    text = (folder / "other" / "main.cf").read_text()
+    (folder / "other" / "main.cf").write_text(text.replace("check_policy_service", "permit, check_policy_service"))
+    mta.command("postfix", "start")
+    try:
+        wait_until(lambda: listening(OURS, 25), "Postfix listens")
+        master = (mta.queue / "pid" / "master.pid").read_text().strip()
+        assert str(folder) not in pathlib.Path(f"/proc/{master}/cmdline").read_text()
+        assert host.guards(host.config(), status=0) == {25: "policy"}
+        # it is asked about its own, whatever the option says
+        assert host.guards(host.config(), "--postfix", folder / "other", status=0) == {25: "policy"}
+    finally:
+        mta.command("postfix", "stop")
 
 
 def test_policy_service(host, postfix, policy_service):

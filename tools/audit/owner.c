@@ -51,7 +51,7 @@ static bool is_roots(int process)
 	return uid != NULL && strncmp(uid + 6, "0\t", 2) == 0;
 }
 
-/* Of Postfix, whose master(8) gets it from postfix(1) -c. */
+/* Of Postfix, whose master(8) always gets it from postfix(1), with -c or without. */
 static void find_environment(int process, char out[256])
 {
 	static const char name[] = "MAIL_CONFIG=";

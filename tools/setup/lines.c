@@ -109,6 +109,9 @@ void mxg_setup_next(const struct mxg_setup *s, bool written, FILE *to)
 	const char *option = elsewhere ? " -c " : "", *config = elsewhere ? s->options->config : "";
 	if (!written)
 		fprintf(to, "mxguard setup --write%s%s\n", option, config);
+	if (s->domains.count == 0)
+		fprintf(to, "editor %s    # domains: nothing here names them, and refresh would ask for none\n",
+			s->options->config);
 	fprintf(to, "mxguard refresh%s%s\n", option, config);
 	fprintf(to, "systemctl enable --now mxguard-refresh.timer%s\n",
 		s->has_postfix || s->has_exim ? " mxguard-policy.socket" : "");
