@@ -34,7 +34,7 @@ local function found(task)
   local rank = { none = 1, pass = 2, temperror = 3, permerror = 4, fail = 5 }
   local worst, count = nil, 0
   for _, field in ipairs(task:get_header_full("Authentication-Results") or {}) do
-    local one = read(field.decoded or field.value or "")
+    local one = read(field.value or "") -- as it was written: encoded words (RFC 2047) are nobody's name
     if one then
       count = count + 1
       if not worst or rank[one.result] > rank[worst.result] then worst = one end

@@ -412,7 +412,9 @@ def test_fifty_hosts_add_up(folder):
 @pytest.mark.parametrize("damage", [lambda text: text[:-50], lambda text: text.replace(b'"lines":', b'"lines":-'),
                                     lambda text: text.replace(b'"mxguard_partial":1', b'"mxguard_partial":9'),
                                     lambda text: text.replace(b'"peers":[[', b'"peers":[["x",'),
-                                    lambda text: text.replace(b'"domains":[[', b'"domains":[[7,')])
+                                    lambda text: text.replace(b'"domains":[[', b'"domains":[[7,'),
+                                    lambda text: text.replace(b'"domains":[["', b'"domains":[["\\u001b[2J'),
+                                    lambda text: text.replace(b'"reasons":[["', b'"reasons":[["\\u202e')])
 def test_damaged_partial_results_are_refused(folder, damage):
     part = subprocess.run([str(build.command()), "report", "--partial", "-"], input="".join(forgotten(2)).encode(),
                           capture_output=True, check=True).stdout

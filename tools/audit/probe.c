@@ -125,7 +125,7 @@ static bool is_ours(const struct mxg_probe *probe)
 {
 	static const char own[] = "is not an authorized gateway for ";
 	const char *reply = probe->reply;
-	return strncmp(reply + 4, "5.7.1 ", 6) == 0 &&
+	return strlen(reply) > 4 && strncmp(reply + 4, "5.7.1 ", 6) == 0 &&
 	       (strstr(reply, own) != NULL || (probe->reply_text != NULL && strstr(reply, probe->reply_text) != NULL));
 }
 

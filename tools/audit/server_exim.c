@@ -190,15 +190,32 @@ static bool acl_asks(const char *text, size_t len, const char *name, size_t name
 	return false;
 }
 
-/* Also where the ACL is not named but expanded it may be asked. */
+static bool has_acl(const char *text, size_t len, const char *name)
+{
+	const char *end = text + len;
+	for (const char *line = text; line < end;) {
+		const char *next = memchr(line, '\n', (size_t)(end - line));
+		next = next == NULL ? end : next + 1;
+		if (begins_acl(line, next, name, strlen(name)))
+			return true;
+		line = next;
+	}
+	return false;
+}
+
+/* Where the ACL is expanded, or stands in a file of its own, it may be asked, too. */
 static enum mxg_guard acl_guard(const struct exim *e, const char *acls, size_t len)
 {
-	bool mentioned = has(acls, len, "mxguard");
-	for (size_t i = 0; mentioned && i < sizeof(e->acls) / sizeof(e->acls[0]); i++)
-		if (e->acls[i] != NULL && acl_asks(acls, len, e->acls[i], strlen(e->acls[i]), ACL_DEPTH_MOST))
+	bool perhaps = has(acls, len, "mxguard") || has(acls, len, "readsocket") || has(acls, len, "${perl");
+	for (size_t i = 0; i < sizeof(e->acls) / sizeof(e->acls[0]); i++) {
+		const char *name = e->acls[i];
+		if (name == NULL || name[0] == '\0')
+			continue;
+		if (acl_asks(acls, len, name, strlen(name), ACL_DEPTH_MOST))
 			return MXG_GUARD_POLICY;
-	return mentioned || has(acls, len, "readsocket") || has(acls, len, "${perl") ? MXG_GUARD_UNKNOWN
-										     : MXG_GUARD_NONE;
+		perhaps |= !has_acl(acls, len, name);
+	}
+	return perhaps ? MXG_GUARD_UNKNOWN : MXG_GUARD_NONE;
 }
 
 static enum mxg_door exim_door(const void *server, const struct mxg_guards *guards, const struct mxg_listener *at,

@@ -176,11 +176,19 @@ static bool get_address(const json_t *v, struct mxg_address *out)
 	       mxg_address_parse(out, json_string_value(v), json_string_length(v), MXG_ADDRESS_BARE);
 }
 
+/* As in the lines of a log: nothing else gets into a result. */
+static bool is_plain(const char *text)
+{
+	while (*text > ' ' && *text <= '~')
+		text++;
+	return *text == '\0';
+}
+
 static bool read_domain(struct mxg_report_state *s, const json_t *a)
 {
 	const char *name = json_string_value(json_array_get(a, 0));
 	const json_t *held = json_array_get(a, 3);
-	if (name == NULL || strlen(name) > 253)
+	if (name == NULL || strlen(name) > 253 || !is_plain(name))
 		return false;
 	size_t before = s->domain_count;
 	uint32_t number = mxg_state_domain(s, name, strlen(name), mxg_line_hash(name, strlen(name)));
@@ -260,7 +268,7 @@ static bool read_reason(struct mxg_report_state *s, const json_t *a)
 {
 	const char *name = json_string_value(json_array_get(a, 0));
 	size_t before = s->reason_count;
-	return name != NULL && strlen(name) < 64 && before < MXG_REPORT_REASONS &&
+	return name != NULL && strlen(name) < 64 && is_plain(name) && before < MXG_REPORT_REASONS &&
 	       mxg_state_reason(s, name, strlen(name)) == before &&
 	       get_number(json_array_get(a, 1), &s->reasons[before].count);
 }
