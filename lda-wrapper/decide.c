@@ -94,11 +94,21 @@ static void log_decisions(const struct mxg_lda_delivery *d)
 	}
 }
 
+/* Each delivery loads the configuration, and whoever loads it says what is doubtful in it. */
+static void log_warnings(const struct mxg_lda_delivery *d)
+{
+	const struct mxguard_policy *policy = mxguard_session_policy(d->session);
+	const char *warning;
+	for (size_t i = 0; (warning = mxguard_policy_warning(policy, i)) != NULL; i++)
+		mxg_lda_log_warning("mxguard: %s", warning);
+}
+
 int mxg_lda_decide(struct mxg_lda_delivery *d)
 {
 	int status = open_session(d);
 	if (status != 0)
 		return status;
+	log_warnings(d);
 	set_transaction(d->check, d->options);
 	int result = add_recipients(d->check, d->options);
 	if (result == MXGUARD_ERROR_NONE)

@@ -14,14 +14,13 @@ import pytest
 
 from mxg import build
 from mxg import postfix as postfix_config
-from mxg.dovecot import version
+from mxg.dovecot import first_lines, version
 from mxg.milter_service import MilterService
 from mxg.process import program, run, with_files
 
 NEW = version() >= (2, 4)
 LOADED = "mail_plugins {\n    mxguard = yes\n  }" if NEW else "mail_plugins = mxguard"
-HEAD = f"dovecot_config_version = {'.'.join(map(str, version()))}\ndovecot_storage_version = {'.'.join(map(str, version()))}\n" if NEW \
-    else "protocols = lmtp\n"
+HEAD = first_lines() if NEW else "protocols = lmtp\n"
 
 pytestmark = pytest.mark.skipif(not version() or not program("postconf"), reason="Dovecot or Postfix is not installed")
 

@@ -42,18 +42,15 @@ def test_imap_pop3_doveadm(everywhere):
     assert smtp.deliver(LMTP, USER, source=SPAMMER).codes == {USER: 550}
 
 
-def test_dovecot_of_another_version(dovecot, tmp_path):
+def test_dovecot_of_another_version(dovecot):
     """Dovecot compares versions itself: no greeting, nothing taken."""
-    data = build.plugin().read_bytes()
+    running = dovecot(mxguard={"mxguard_config": "/nonexistent"})
+    module = running.modules / build.PLUGIN
+    data = module.read_bytes()
     wrong = re.sub(rb"2\.(3|4)\.ABIv", rb"1.0.ABIv", data)
     assert wrong != data
-    other = tmp_path / "lib99_mxguard_plugin.so"
-    other.write_bytes(wrong)
-    files = {str(own_modules() / other.name): other} if version() >= (2, 4) else {}
-    running = dovecot(mxguard={"mxguard_config": "/nonexistent"}, files=files)
-    if version() < (2, 4):
-        (running.modules / other.name).unlink()
-        (running.modules / other.name).write_bytes(wrong)
+    module.unlink()
+    module.write_bytes(wrong)
     with pytest.raises((smtp.Closed, AssertionError, OSError)):
         smtp.deliver(LMTP, USER, source=GATEWAY)
     running.wait_log("(?i)version mismatch|ABI version")

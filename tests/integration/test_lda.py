@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import itertools
 import os
 import pathlib
@@ -14,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 import time
 
 import pytest
@@ -569,6 +571,15 @@ def test_decisions_are_logged(config, box):
     assert b"id=<4Xabc>" in process.stderr and process.stderr.count(b"\n") == 1
 
 
+def test_what_is_doubtful_in_the_configuration_is_logged(mxguard_config, box):
+    config = mxguard_config({"mode": "enforce", "gateways": ({"name": "mx", "allow": "mx"},)})
+    process = subprocess.run([str(build.wrapper()), "-c", str(config), "--log", "stderr", "--peer", "", "--login", USER, "--rcpt",
+                              USER, "--", *box.command], input=BODY.encode(), capture_output=True)
+    warning, decision = process.stderr.decode().splitlines()
+    assert warning.startswith("mxguard: ") and "no domain is listed" in warning and "verdict=authenticated" in decision
+    assert process.returncode == 0
+
+
 @pytest.mark.slow
 def test_a_gigabyte_in_64_megabytes(config):
     """By a pipe, through the spool, to a COMMAND that counts."""
@@ -638,9 +649,14 @@ def test_opensmtpd_that_ends_before_the_message_begins(config, box, folder):
 HALF = (TOP + BODY).encode() + b"x" * 76 + b"\n" * 300
 
 
-def feed(argv, message, whole, ms):
+def unread(pipe):
+    """How much of what was written into it nobody has read yet."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+def feed(argv, message, whole, ms, at_work=False):
     """A feeder in a process of its own: it starts the wrapper, writes the message and waits, or is killed
-    `ms` after the wrapper was started, with a part of it written. The wrapper's status, or None."""
+    `ms` after the wrapper was started, or has read, with a part of it written. The wrapper's status, or None."""
     report_read, report_write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -648,6 +664,8 @@ def feed(argv, message, whole, ms):
         process.stdin.write(message)
         process.stdin.flush()
         if not whole:
+            if at_work:
+                wait_until(lambda: not unread(process.stdin), "the wrapper reads")
             time.sleep(ms / 1000)
             os.kill(os.getpid(), signal.SIGKILL)
         process.stdin.close()
@@ -691,8 +709,8 @@ def test_feeder_dies_behind_a_shell(config, box):
     line = shlex.join([str(build.wrapper()), "-c", str(config), "--log", "none", "--peer", GATEWAY, "--rcpt", USER, "--",
                        *box.command])
     argv = ["/bin/sh", "-c", f"{line}; exit $?"]
-    for ms in [20] * 5 + [50] * 5:  # at once, the shell itself has been adopted, and nobody can tell by whom
-        feed(argv, HALF, False, ms)
+    for ms in [0] * 5 + [20] * 5:  # before it reads, the shell itself may have been adopted, and nobody can tell by whom
+        feed(argv, HALF, False, ms, at_work=True)
     gone(argv, box)
     assert box["INBOX"] is None and box["Junk"] is None
     assert feed(argv, HALF, True, 0) == 0

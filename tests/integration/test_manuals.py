@@ -8,7 +8,7 @@ import textwrap
 import pytest
 
 from mxg import build
-from mxg.dovecot import Dovecot, Settings, version
+from mxg.dovecot import Dovecot, Settings, first_lines, version
 from mxg.mxguard import mxguard
 from mxg.process import program, run
 from test_dovecot_rcpt import SPAMMER
@@ -59,9 +59,7 @@ def doveconf(folder, block):
     dovecot = Dovecot(folder / "dovecot", Settings(mxguard={"mxguard_mode": "monitor"}))
     dovecot.folder.mkdir()
     dovecot.write_config()
-    head = f"dovecot_config_version = {'.'.join(map(str, version()))}\n" \
-           f"dovecot_storage_version = {'.'.join(map(str, version()))}\n" if NEW else ""
-    dovecot.config.write_text(f"{head}mail_plugin_dir = {dovecot.modules}\n" + block)
+    dovecot.config.write_text(f"{first_lines()}mail_plugin_dir = {dovecot.modules}\n" + block)
     return run(dovecot.placed([program("doveconf"), "-n", "-c", str(dovecot.config)]))
 
 

@@ -85,7 +85,7 @@ def test_xclient_without_a_login(guarded):
         with smtp.Client(SMTP, source=GATEWAY, lmtp=False) as client:
             client.greet()
             assert client.xclient(ADDR=SPAMMER, LOGIN=login).ok
-            client.greet()
+            client.hello()
             client.mail("a@sender.example")
             assert client.rcpt(USER).code == code, login
 

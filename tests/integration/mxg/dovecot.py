@@ -35,6 +35,12 @@ def version() -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", text.split()[0])[:3])
 
 
+def first_lines() -> str:
+    """What a whole dovecot.conf has to begin with: 2.4 wants to be told for which version it is."""
+    number = ".".join(map(str, version()))
+    return f"dovecot_config_version = {number}\ndovecot_storage_version = {number}\n" if version() >= (2, 4) else ""
+
+
 @functools.cache
 def own_modules() -> pathlib.Path:
     """The folder of Dovecot's own modules."""
@@ -390,9 +396,7 @@ def config_24(dovecot: Dovecot) -> str:
     if settings.tls:
         tls = f"ssl = yes\nssl_server_cert_file = {settings.tls[0]}\n" \
               f"ssl_server_key_file = {settings.tls[1]}\n"
-    return f"""dovecot_config_version = {".".join(map(str, version()))}
-dovecot_storage_version = {".".join(map(str, version()))}
-{_common(dovecot)}protocols {{
+    return f"""{first_lines()}{_common(dovecot)}protocols {{
 {protocols}}}
 listen = 127.0.0.1
 mail_driver = maildir
