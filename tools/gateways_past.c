@@ -137,7 +137,7 @@ static int import_into(const struct mxguard_policy *policy, FILE *from, int fold
 	struct mxg_history_writer *w = malloc(sizeof(*w));
 	bool ok = w != NULL, whole = false;
 	if (ok) {
-		mxg_history_begin(w, folder);
+		mxg_history_begin(w, folder, mxg_wall_clock());
 		whole = w->whole;
 		w->whole = false; /* what refresh has to put is its own business */
 		ok = mxg_import_run(&im, from, before, w, mxg_wall_clock());

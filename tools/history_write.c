@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define HEAD_MAX 128
 #define LOST_FILE "history.lost" /* lines of refresh may be missing: it is to put everything */
 
 static void note(struct mxg_history_writer *w)
@@ -17,10 +18,12 @@ static void note(struct mxg_history_writer *w)
 		w->error = errno != 0 ? errno : EIO;
 }
 
-void mxg_history_begin(struct mxg_history_writer *w, int folder)
+void mxg_history_begin(struct mxg_history_writer *w, int folder, int64_t now)
 {
 	struct stat st;
 	w->folder = folder;
+	w->now = now;
+	w->new = false;
 	w->file = NULL;
 	w->lines = 0;
 	w->error = 0;
@@ -38,18 +41,51 @@ static bool end_torn_line(int fd)
 	return pread(fd, &last, 1, size - 1) == 1 && (last == '\n' || write(fd, "\n", 1) == 1);
 }
 
+/* Of the last compaction, from the first line: "# mxguard history, compacted TIME, SIZE bytes". */
+static void read_head(int folder, int64_t *when, int64_t *size)
+{
+	char head[HEAD_MAX] = "";
+	long long t = 0, n = 0;
+	int fd = openat(folder, MXG_HISTORY_FILE, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd >= 0 && read(fd, head, sizeof(head) - 1) > 0 &&
+	    sscanf(head, "# mxguard history, compacted %19lld, %19lld bytes", &t, &n) != 2)
+		t = n = 0;
+	if (fd >= 0)
+		close(fd);
+	*when = t;
+	*size = n;
+}
+
+static bool write_head(FILE *to, int64_t now)
+{
+	long size = ftell(to);
+	if (size < 0 || fseek(to, 0, SEEK_SET) != 0)
+		return false;
+	return fprintf(to, "# mxguard history, compacted %019lld, %019ld bytes\n", (long long)now, size) > 0;
+}
+
+/* A file that begins holds nothing twice: it says so, or the next refresh would put it in order for nothing. */
+static bool begin_file(struct mxg_history_writer *w)
+{
+	int fd = fileno(w->file);
+	w->new = lseek(fd, 0, SEEK_END) == 0;
+	return !w->new || (fcntl(fd, F_SETFL, 0) == 0 && write_head(w->file, 0));
+}
+
 static bool open_file(struct mxg_history_writer *w)
 {
 	errno = 0;
 	int fd = openat(w->folder, MXG_HISTORY_FILE,
 			O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0644);
-	if (fd < 0 || !end_torn_line(fd) || (w->file = fdopen(fd, "a")) == NULL) {
+	if (fd < 0 || !end_torn_line(fd) || (w->file = fdopen(fd, "r+")) == NULL) {
 		note(w);
 		if (fd >= 0)
 			close(fd);
 		return false;
 	}
-	return true;
+	if (!begin_file(w))
+		note(w);
+	return w->error == 0;
 }
 
 void mxg_history_put_line(struct mxg_history_writer *w, const struct mxg_history_line *line)
@@ -97,7 +133,8 @@ bool mxg_history_commit(struct mxg_history_writer *w)
 {
 	errno = 0;
 	if (w->file != NULL) {
-		if (fflush(w->file) != 0 || fdatasync(fileno(w->file)) != 0)
+		if ((w->new && w->error == 0 && !write_head(w->file, w->now)) || fflush(w->file) != 0 ||
+		    fdatasync(fileno(w->file)) != 0)
 			note(w);
 		if (fclose(w->file) != 0)
 			note(w);
@@ -113,25 +150,9 @@ bool mxg_history_commit(struct mxg_history_writer *w)
 /* ---- compaction ---------------------------------------------------------------------------------- */
 
 #define TEMPORARY ".history.new"
-#define HEAD_MAX 128
 #define MONTH (INT64_C(31) * 86400)
 #define SMALL 65536
 #define PART (64 * 1024 * 1024) /* bytes of lines whose index is in memory at a time */
-
-/* Of the last compaction, from the first line: "# mxguard history, compacted TIME, SIZE bytes". */
-static void read_head(int folder, int64_t *when, int64_t *size)
-{
-	char head[HEAD_MAX] = "";
-	long long t = 0, n = 0;
-	int fd = openat(folder, MXG_HISTORY_FILE, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd >= 0 && read(fd, head, sizeof(head) - 1) > 0 &&
-	    sscanf(head, "# mxguard history, compacted %19lld, %19lld bytes", &t, &n) != 2)
-		t = n = 0;
-	if (fd >= 0)
-		close(fd);
-	*when = t;
-	*size = n;
-}
 
 static bool is_due(int folder, int64_t now)
 {
@@ -267,14 +288,6 @@ static bool copy(struct pass *p, FILE *to)
 	}
 	free(text);
 	return ok;
-}
-
-static bool write_head(FILE *to, int64_t now)
-{
-	long size = ftell(to);
-	if (size < 0 || fseek(to, 0, SEEK_SET) != 0)
-		return false;
-	return fprintf(to, "# mxguard history, compacted %019lld, %019ld bytes\n", (long long)now, size) > 0;
 }
 
 static bool rewrite_part(struct pass *p, FILE *to)

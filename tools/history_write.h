@@ -15,12 +15,14 @@ struct mxg_history_writer {
 	int folder;
 	FILE *file; /* opened at the first line */
 	bool whole; /* there is no history yet, or a line of it was lost: everything is to be put */
+	bool new; /* there was no file */
+	int64_t now;
 	size_t lines;
 	int error; /* errno of the first failure */
 	char text[MXG_HISTORY_LINE_MAX];
 };
 
-void mxg_history_begin(struct mxg_history_writer *w, int folder);
+void mxg_history_begin(struct mxg_history_writer *w, int folder, int64_t now);
 void mxg_history_put(struct mxg_history_writer *w, const struct mxg_question *question, const struct mxg_answer *answer,
 		     int64_t time);
 /* Nothing is known of it from then on. */

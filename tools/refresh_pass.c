@@ -70,7 +70,7 @@ static void choose(struct pass *p)
 {
 	struct mxg_refresh *run = &p->run;
 	bool partial = p->o->due || p->o->domains.count > 0;
-	mxg_history_begin(&p->history, p->folder);
+	mxg_history_begin(&p->history, p->folder, run->now);
 	p->all = !partial || run->store.before == NULL || !p->before.own || names_something(p) || p->history.whole ||
 		 run->added_count > MANY || (p->o->due && p->before.interrupted != 0) ||
 		 (p->o->due && (run->now - p->before.whole_written >= DAY || run->now < p->before.whole_written));

@@ -89,22 +89,38 @@ static void set_number(const char *name, size_t value)
 	setenv(name, text, 1);
 }
 
-/* In the child. Names come from outside: they go into the environment, never into the command. */
-static void become(const char *command, const struct mxg_item *item)
-{
+struct alarm {
 	char name[MXG_NAME_TEXT_MAX], kinds[MXG_ALARM_NAMES_MAX];
+	const char *type;
+	size_t before, now;
+	bool held, new;
+};
+
+static void alarm_of(const struct mxg_item *item, struct alarm *out)
+{
+	mxg_item_name(item, out->name);
+	mxg_alarm_names(out->kinds, item->alarms, ",");
+	out->type = mxg_dns_type_name(item->type);
+	out->before = item->old_size;
+	out->now = item->new_size;
+	out->held = item->keep_old;
+	out->new = is_new(item);
+}
+
+/* In the child. Names come from outside: they go into the environment, never into the command. */
+static void become(const char *command, const struct alarm *alarm)
+{
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	setpgid(0, 0);
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
 		_exit(126);
-	setenv("MXGUARD_ALARM_NAME", mxg_item_name(item, name), 1);
-	setenv("MXGUARD_ALARM_TYPE", mxg_dns_type_name(item->type), 1);
-	mxg_alarm_names(kinds, item->alarms, ",");
-	setenv("MXGUARD_ALARM_KIND", kinds, 1);
-	set_number("MXGUARD_ALARM_BEFORE", item->old_size);
-	set_number("MXGUARD_ALARM_NOW", item->new_size);
-	setenv("MXGUARD_ALARM_HELD", item->keep_old ? "1" : "0", 1);
-	setenv("MXGUARD_ALARM_NEW", is_new(item) ? "1" : "0", 1);
+	setenv("MXGUARD_ALARM_NAME", alarm->name, 1);
+	setenv("MXGUARD_ALARM_TYPE", alarm->type, 1);
+	setenv("MXGUARD_ALARM_KIND", alarm->kinds, 1);
+	set_number("MXGUARD_ALARM_BEFORE", alarm->before);
+	set_number("MXGUARD_ALARM_NOW", alarm->now);
+	setenv("MXGUARD_ALARM_HELD", alarm->held ? "1" : "0", 1);
+	setenv("MXGUARD_ALARM_NEW", alarm->new ? "1" : "0", 1);
 	execl("/bin/sh", "sh", "-c", command, (char *)NULL);
 	_exit(127);
 }
@@ -125,14 +141,14 @@ static bool wait_until(pid_t pid, int64_t end, int *status)
 	return false;
 }
 
-static void run_for(const char *command, const struct mxg_item *item, int64_t last)
+static void run_for(const char *command, const struct alarm *alarm, int64_t last)
 {
 	int64_t end = milliseconds() + RUN_SECONDS * 1000;
 	int status = 0;
 	fflush(NULL);
 	pid_t pid = fork();
 	if (pid == 0)
-		become(command, item);
+		become(command, alarm);
 	if (pid < 0) {
 		mxg_refresh_warn("on_alarm: cannot be run: %s", strerror(errno));
 		return;
@@ -146,10 +162,25 @@ static void run_for(const char *command, const struct mxg_item *item, int64_t la
 		mxg_refresh_warn("on_alarm: exit status %d", WEXITSTATUS(status));
 }
 
+/* domains_command has failed: whatever the panel adds is nobody's. */
+static void run_for_list(const struct mxg_refresh *run, int64_t last)
+{
+	struct alarm alarm = { .name = "domains_command",
+			       .kinds = "list-kept",
+			       .type = "-",
+			       .before = run->domain_count - run->policy->ruleset_count,
+			       .held = true,
+			       .new = run->list_kept == run->now };
+	run_for(run->policy->on_alarm, &alarm, last);
+}
+
 static void run_on_alarm(const struct mxg_refresh *run)
 {
 	int64_t last = milliseconds() + ALL_SECONDS * 1000;
 	size_t runs = 0, left = 0;
+	struct alarm alarm;
+	if (run->list == MXG_LIST_KEPT)
+		run_for_list(run, last);
 	for (int new = 1; new >= 0; new --) {
 		struct mxg_item *item = NULL;
 		size_t at = 0;
@@ -160,7 +191,8 @@ static void run_on_alarm(const struct mxg_refresh *run)
 				left++;
 				continue;
 			}
-			run_for(run->policy->on_alarm, item, last);
+			alarm_of(item, &alarm);
+			run_for(run->policy->on_alarm, &alarm, last);
 			runs++;
 		}
 	}

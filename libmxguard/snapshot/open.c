@@ -220,6 +220,7 @@ static int open_since(struct mxguard_snapshot *s, const struct mxguard_policy *p
 	s->since_inode = since->inode;
 	if (adds_to(since, s)) {
 		s->since = since;
+		since->filters = calloc(1, sizeof(*since->filters));
 		return MXGUARD_ERROR_NONE;
 	}
 	bool put_back = since->generation > s->generation;
@@ -252,7 +253,7 @@ static int open_snapshot(struct mxguard_snapshot **out, const struct mxguard_pol
 		errno = error;
 		return result;
 	}
-	s->cache = calloc(1, sizeof(*s->cache));
+	s->cache = mxg_cache_new();
 	warn_if_old(s, policy, message, size);
 	*out = s;
 	return MXGUARD_ERROR_NONE;
@@ -276,13 +277,6 @@ int mxg_snapshot_open_any(struct mxguard_snapshot **out, const struct mxguard_po
 	return open_snapshot(out, policy, true, message, size);
 }
 
-static void free_cache(struct mxg_cache *cache)
-{
-	for (size_t i = 0; cache != NULL && i < MXG_CACHE_PLACES; i++)
-		free(atomic_load_explicit(&cache->places[i], memory_order_relaxed));
-	free(cache);
-}
-
 struct mxguard_snapshot *mxguard_snapshot_ref(struct mxguard_snapshot *s)
 {
 	if (s != NULL)
@@ -297,7 +291,8 @@ void mxguard_snapshot_unref(struct mxguard_snapshot *s)
 	mxguard_snapshot_unref(s->since);
 	if (s->fd >= 0)
 		close(s->fd);
-	free_cache(s->cache);
+	mxg_bucket_filters_free(s->filters);
+	mxg_cache_free(s->cache);
 	free(s);
 }
 

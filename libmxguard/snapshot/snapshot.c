@@ -38,25 +38,9 @@ bool mxg_snapshot_read_at(const struct mxguard_snapshot *s, void *buffer, size_t
 
 /* ---- cdb ---------------------------------------------------------------------------- */
 
-struct bucket {
-	uint64_t at;
-	uint32_t slots;
-};
-
-/* False: not within the file. */
-static bool find_bucket(const struct mxguard_snapshot *s, uint32_t hash, struct bucket *out)
-{
-	const uint8_t *p = s->table + (hash & 0xff) * 8;
-	out->at = mxg_get32le(p);
-	out->slots = mxg_get32le(p + 4);
-	if (out->slots == 0)
-		return true;
-	return out->at >= MXG_CDB_TABLE_SIZE && out->at <= s->size && out->slots <= (s->size - out->at) / 8;
-}
-
 /* Reads the record at `at` if it has this key: FOUND, ABSENT where the key is another's. */
 static enum mxg_snapshot_result read_record(const struct mxguard_snapshot *s, uint64_t at, const uint8_t *key,
-					    size_t key_len, struct mxg_snapshot_value *v)
+					    size_t key_len, uint32_t hash, struct mxg_snapshot_value *v)
 {
 	uint64_t left = at < s->size ? s->size - at : 0;
 	size_t got = left < MXG_SNAPSHOT_FIRST_READ ? (size_t)left : MXG_SNAPSHOT_FIRST_READ;
@@ -67,7 +51,7 @@ static enum mxg_snapshot_result read_record(const struct mxguard_snapshot *s, ui
 		return MXG_SNAPSHOT_DAMAGED;
 	if (stored_key != key_len || memcmp(v->first + 8, key, key_len) != 0) {
 		/* another key with the same hash; or this one, damaged: then "absent" would be a lie */
-		bool other = mxg_cdb_hash(v->first + 8, stored_key) == mxg_cdb_hash(key, key_len);
+		bool other = mxg_cdb_hash(v->first + 8, stored_key) == hash;
 		return other ? MXG_SNAPSHOT_ABSENT : MXG_SNAPSHOT_DAMAGED;
 	}
 	if (len > MXG_SNAPSHOT_VALUE_MAX || len > left - 8 - key_len)
@@ -83,13 +67,11 @@ static enum mxg_snapshot_result read_record(const struct mxguard_snapshot *s, ui
 }
 
 static enum mxg_snapshot_result find_in_part(const struct mxguard_snapshot *s, const uint8_t *key, size_t key_len,
-					     struct mxg_snapshot_value *v)
+					     uint32_t hash, struct mxg_snapshot_value *v)
 {
 	uint8_t slots[SLOTS_AT_ONCE * 8];
-	uint32_t hash = mxg_cdb_hash(key, key_len);
-	struct bucket b;
-	v->heap = NULL;
-	if (!find_bucket(s, hash, &b))
+	struct mxg_bucket b;
+	if (!mxg_bucket_find(s, hash, &b))
 		return MXG_SNAPSHOT_DAMAGED;
 	uint32_t slot = b.slots == 0 ? 0 : (hash >> 8) % b.slots;
 	for (uint32_t seen = 0; seen < b.slots;) {
@@ -102,7 +84,7 @@ static enum mxg_snapshot_result find_in_part(const struct mxguard_snapshot *s, c
 				return MXG_SNAPSHOT_ABSENT;
 			if (mxg_get32le(slots + (size_t)i * 8) != hash)
 				continue;
-			enum mxg_snapshot_result r = read_record(s, at, key, key_len, v);
+			enum mxg_snapshot_result r = read_record(s, at, key, key_len, hash, v);
 			if (r != MXG_SNAPSHOT_ABSENT)
 				return r;
 		}
@@ -111,51 +93,24 @@ static enum mxg_snapshot_result find_in_part(const struct mxguard_snapshot *s, c
 	return MXG_SNAPSHOT_ABSENT;
 }
 
-/* A "no" is only as good as the hash table that it came out of. */
-static bool read_bucket(const struct mxguard_snapshot *s, uint32_t hash)
-{
-	uint8_t piece[4096];
-	struct bucket b;
-	uint32_t crc = 0;
-	if (!find_bucket(s, hash, &b))
-		return false;
-	for (uint64_t left = (uint64_t)b.slots * 8, at = b.at; left > 0;) {
-		size_t n = left < sizeof(piece) ? (size_t)left : sizeof(piece);
-		if (!mxg_snapshot_read_at(s, piece, n, at))
-			return false;
-		crc = mxg_crc32(crc, piece, n);
-		at += n;
-		left -= n;
-	}
-	return crc == mxg_get32(s->header + MXG_SNAPSHOT_AT_BUCKET_CRC + (hash & 0xff) * 4);
-}
-
-/* Looked at once for each who holds the snapshot open. */
-static bool bucket_holds(const struct mxguard_snapshot *s, uint32_t hash)
-{
-	atomic_uint *checked = (atomic_uint *)(uintptr_t)&s->checked[(hash & 0xff) / 32];
-	unsigned bit = 1u << (hash & 31);
-	if ((atomic_load_explicit(checked, memory_order_relaxed) & bit) != 0)
-		return true;
-	if (!read_bucket(s, hash))
-		return false;
-	atomic_fetch_or_explicit(checked, bit, memory_order_relaxed);
-	return true;
-}
-
 /* What the newer part should have, and does not, must not be taken from the older one. */
-enum mxg_snapshot_result mxg_snapshot_find(const struct mxguard_snapshot *s, const uint8_t *key, size_t key_len,
-					   struct mxg_snapshot_value *v)
+static enum mxg_snapshot_result find(const struct mxguard_snapshot *s, const uint8_t *key, size_t key_len,
+				     uint32_t hash, struct mxg_snapshot_value *v)
 {
 	enum mxg_snapshot_result r = MXG_SNAPSHOT_ABSENT;
 	v->heap = NULL;
-	if (s->since != NULL)
-		r = find_in_part(s->since, key, key_len, v);
-	if (r != MXG_SNAPSHOT_ABSENT)
-		return r;
-	if (s->since != NULL && !bucket_holds(s->since, mxg_cdb_hash(key, key_len)))
-		return MXG_SNAPSHOT_DAMAGED;
-	return find_in_part(s, key, key_len, v);
+	if (s->since != NULL && mxg_bucket_may_have(s->since, hash)) {
+		r = find_in_part(s->since, key, key_len, hash, v);
+		if (r == MXG_SNAPSHOT_ABSENT && !mxg_bucket_holds(s->since, hash))
+			r = MXG_SNAPSHOT_DAMAGED;
+	}
+	return r == MXG_SNAPSHOT_ABSENT ? find_in_part(s, key, key_len, hash, v) : r;
+}
+
+enum mxg_snapshot_result mxg_snapshot_find(const struct mxguard_snapshot *s, const uint8_t *key, size_t key_len,
+					   struct mxg_snapshot_value *v)
+{
+	return find(s, key, key_len, mxg_cdb_hash(key, key_len), v);
 }
 
 bool mxg_snapshot_value_holds(const uint8_t *key, size_t key_len, const uint8_t *value, size_t len)
@@ -166,33 +121,6 @@ bool mxg_snapshot_value_holds(const uint8_t *key, size_t key_len, const uint8_t 
 static bool crc_holds(const uint8_t *key, size_t key_len, const struct mxg_snapshot_value *v)
 {
 	return mxg_snapshot_value_holds(key, key_len, v->bytes, v->len);
-}
-
-static const struct mxg_cached *find_cached(const struct mxguard_snapshot *s, const uint8_t *key, size_t key_len)
-{
-	if (s->cache == NULL)
-		return NULL;
-	const struct mxg_cached *c = atomic_load_explicit(
-		&s->cache->places[mxg_cdb_hash(key, key_len) % MXG_CACHE_PLACES], memory_order_acquire);
-	return c != NULL && c->key_len == key_len && memcmp(c->bytes, key, key_len) == 0 ? c : NULL;
-}
-
-static void put_cached(const struct mxguard_snapshot *s, const uint8_t *key, size_t key_len,
-		       const struct mxg_snapshot_value *v)
-{
-	if (s->cache == NULL || v->len > MXG_CACHE_VALUE_MAX)
-		return;
-	_Atomic(struct mxg_cached *) *place = &s->cache->places[mxg_cdb_hash(key, key_len) % MXG_CACHE_PLACES];
-	struct mxg_cached *none = NULL, *c;
-	if (atomic_load_explicit(place, memory_order_relaxed) != NULL ||
-	    (c = malloc(sizeof(*c) + key_len + v->len)) == NULL)
-		return;
-	c->key_len = key_len;
-	c->len = v->len;
-	memcpy(c->bytes, key, key_len);
-	memcpy(c->bytes + key_len, v->bytes, v->len);
-	if (!atomic_compare_exchange_strong_explicit(place, &none, c, memory_order_release, memory_order_relaxed))
-		free(c);
 }
 
 /* ---- answers ------------------------------------------------------------------------- */
@@ -315,17 +243,17 @@ enum mxg_snapshot_result mxg_snapshot_load(const struct mxguard_snapshot *s, str
 	struct mxg_snapshot_value v;
 	mxg_put16(key + 1, q->type);
 	memcpy(key + 3, q->name.wire, q->name.len);
-	const struct mxg_cached *c = find_cached(s, key, key_len);
-	if (c != NULL) {
-		v.bytes = c->bytes + key_len;
-		v.len = c->len;
-		return put_versions(s, answers, entry, &v);
+	uint32_t hash = mxg_cdb_hash(key, key_len);
+	if (mxg_cache_take(s->cache, hash, key, key_len, &v)) {
+		enum mxg_snapshot_result known = put_versions(s, answers, entry, &v);
+		mxg_cache_give_back(s->cache, hash);
+		return known;
 	}
-	enum mxg_snapshot_result r = mxg_snapshot_find(s, key, key_len, &v);
+	enum mxg_snapshot_result r = find(s, key, key_len, hash, &v);
 	if (r == MXG_SNAPSHOT_FOUND)
 		r = crc_holds(key, key_len, &v) ? put_versions(s, answers, entry, &v) : MXG_SNAPSHOT_DAMAGED;
 	if (r == MXG_SNAPSHOT_FOUND)
-		put_cached(s, key, key_len, &v);
+		mxg_cache_put(s->cache, hash, key, key_len, &v);
 	free(v.heap);
 	return r;
 }
@@ -347,12 +275,18 @@ int mxg_snapshot_has_domain(const struct mxguard_snapshot *s, const char *domain
 	if (len > 255)
 		return 0;
 	memcpy(key + 1, domain, len);
-	enum mxg_snapshot_result r = mxg_snapshot_find(s, key, len + 1, &v);
+	uint32_t hash = mxg_cdb_hash(key, len + 1);
+	bool known = mxg_cache_take(s->cache, hash, key, len + 1, &v);
+	enum mxg_snapshot_result r = known ? MXG_SNAPSHOT_FOUND : find(s, key, len + 1, hash, &v);
 	if (r == MXG_SNAPSHOT_FOUND && (v.len != MXG_SNAPSHOT_DOMAIN_SIZE || !crc_holds(key, len + 1, &v)))
 		r = MXG_SNAPSHOT_DAMAGED;
 	bool ours = r == MXG_SNAPSHOT_FOUND && v.bytes[4] != 0;
+	if (known)
+		mxg_cache_give_back(s->cache, hash);
+	else if (r == MXG_SNAPSHOT_FOUND)
+		mxg_cache_put(s->cache, hash, key, len + 1, &v);
 	free(v.heap);
 	if (r == MXG_SNAPSHOT_FOUND)
 		return ours;
-	return r == MXG_SNAPSHOT_ABSENT && bucket_holds(s, mxg_cdb_hash(key, len + 1)) ? 0 : -1;
+	return r == MXG_SNAPSHOT_ABSENT && mxg_bucket_holds(s, hash) ? 0 : -1;
 }

@@ -99,15 +99,19 @@ def test_a_failure_is_told_until_it_is_mended(commanded):
         return mxguard("doctor", "-c", commanded.config, "--no-dns").stdout.decode(), \
             (commanded.folder / "m.prom").read_text()
 
+    heard = commanded.folder / "heard"
+    variables = " ".join(f"$MXGUARD_ALARM_{name}" for name in ("NAME", "TYPE", "KIND", "BEFORE", "NOW", "HELD", "NEW"))
     commanded.refresh()
-    commanded.configure(domains_command="false")
-    for _ in range(2):
+    commanded.configure(domains_command="false", on_alarm=f'echo "{variables}" >> {heard}')
+    for new in (1, 0):
         report, metrics = told()
+        assert heard.read_text().splitlines()[-1] == f"domains_command - list-kept 5 0 1 {new}"
         assert "domains_command has failed" in report and "5 domains" in report and "mxguard_domains_kept 1" in metrics
     commanded.configure(domains_command=f"cat {commanded.folder}/list")
     assert commanded.refresh()["list"] == "current"
     report, metrics = told()
     assert "domains_command" not in report and "mxguard_domains_kept 0" in metrics
+    assert len(heard.read_text().splitlines()) == 2
 
 
 def test_a_shorter_list_that_is_meant(commanded):

@@ -48,15 +48,17 @@ def seconds(date):
 
 def test_a_change_is_one_line_and_confirming_is_none(site):
     site.refresh()
-    lines = (site.state / "history").read_text().splitlines()
-    assert len(lines) == 6  # one a question
+    text, file = (site.state / "history").read_text(), (site.state / "history").stat().st_ino
+    lines = text.splitlines()
+    assert len(lines) == 1 + 6 and f", {len(text):019d} bytes" in lines[0]  # one a question, below how large it began
     site.refresh()
     assert (site.state / "history").read_text().splitlines() == lines
+    assert (site.state / "history").stat().st_ino == file, "a file that has just begun is in order"
     site.dns.set("gw.example.test", "A", NEW)
     site.refresh()
     after = (site.state / "history").read_text().splitlines()
-    assert after[:6] == lines and len(after) == 7
-    crc, rest = after[6].split(" ", 1)
+    assert after[:7] == lines and len(after) == 8
+    crc, rest = after[7].split(" ", 1)
     assert int(crc, 16) == zlib.crc32(rest.encode())
     assert rest.split(" ")[1:] == ["r", "A", "gw.example.test", "300", NEW]
 

@@ -2,6 +2,7 @@
 /* A snapshot of two parts: the newer one takes the place of what the older one has, and where it is damaged nothing of
  * the older one comes back. */
 #include <setjmp.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -252,8 +253,9 @@ static void look_at(const uint8_t *content, size_t len)
 	enum mxg_snapshot_result result;
 	put_since(content, len);
 	struct mxguard_snapshot *s = open_it();
-	for (int i = 0; s != NULL && i < REPLACED; i++) {
-		unsigned last = address_of(s, i, &result);
+	for (int i = 0; s != NULL && i < 2 * REPLACED;
+	     i++) { /* the second time from what the first has left in memory */
+		unsigned last = address_of(s, i % REPLACED, &result);
 		assert_true(last == 2 || (last == 0 && result == MXG_SNAPSHOT_DAMAGED));
 	}
 	assert_true(s == NULL || has(s, "gone.example") != 1);
@@ -326,6 +328,65 @@ static void test_a_whole_one_takes_it_away(void **state)
 	mxguard_snapshot_unref(s);
 }
 
+/* ---- many ------------------------------------------------------------------------------------------ */
+
+#define MANY 20000
+#define EVERY 7 /* of them, one is in the newer part */
+
+static void write_many(bool since, uint32_t generation, int step, uint8_t base)
+{
+	struct mxg_writer w;
+	int dir, lock = mxg_state_lock(folder, &dir);
+	assert_true(lock >= 0 && mxg_writer_open(&w, dir));
+	w.since = since;
+	w.adds_to = since ? generation : 0;
+	w.after = generation;
+	for (int i = 0; i < MANY; i += step)
+		put_answer(&w, i, (uint8_t)(base + i % 100));
+	assert_true(mxg_writer_commit(&w, policy.hash, NOW + 2000));
+	close(dir);
+	close(lock);
+}
+
+static bool is_right(const struct mxguard_snapshot *s, int i)
+{
+	enum mxg_snapshot_result result;
+	unsigned last = address_of(s, i, &result);
+	return i >= MANY ? result == MXG_SNAPSHOT_ABSENT : last == (i % EVERY == 0 ? 101u : 1u) + (unsigned)i % 100;
+}
+
+/* Far from one another, so that places in memory are taken again and again; and some that are not there. */
+static void *ask_many(void *snapshot)
+{
+	size_t wrong = 0;
+	for (int i = 0; i < 2 * MANY; i++)
+		wrong += !is_right(snapshot, (int)((unsigned)i * 7919u % (MANY + 1000)));
+	for (int i = 0; i < 2 * MANY; i++) /* in memory, and wanted by all at once */
+		wrong += !is_right(snapshot, i % 100);
+	return (void *)wrong;
+}
+
+static void test_many(void **state)
+{
+	pthread_t threads[3];
+	void *wrong;
+	write_many(false, whole_generation, 1, 1);
+	struct mxguard_snapshot *s = open_it();
+	uint32_t generation = mxg_snapshot_generation(s);
+	mxguard_snapshot_unref(s);
+	write_many(true, generation, EVERY, 101);
+	s = open_it();
+	assert_non_null(s);
+	assert_int_equal(mxg_snapshot_generation(s) > generation, 1);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, ask_many, s), 0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(pthread_join(threads[i], &wrong), 0);
+		assert_null(wrong);
+	}
+	mxguard_snapshot_unref(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -337,6 +398,7 @@ int main(void)
 		cmocka_unit_test(test_of_another_one),
 		cmocka_unit_test(test_changes_are_noticed),
 		cmocka_unit_test(test_a_whole_one_takes_it_away),
+		cmocka_unit_test(test_many),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
