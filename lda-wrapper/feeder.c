@@ -15,6 +15,7 @@
 #define EXITING 0x4U /* PF_EXITING of proc(5), "flags" */
 #define DYING_MS 20 /* between closing its files and being gone, without /proc */
 #define FELLOWS 6 /* of every OpenSMTPD so far */
+#define BETWEEN_MAX 8
 #define SHORT_MS 1000 /* one that has lost a process ends much sooner */
 
 /* ---- proc(5) ------------------------------------------------------------------------------ */
@@ -67,6 +68,62 @@ static bool is_one_of(const char *name, const char *const *names)
 	return *names != NULL;
 }
 
+/* ---- whom the message comes from: not from a shell in between -------------------------------- */
+
+/* What runs a command for somebody else and outlives him; the pipe goes through it unread. */
+static bool is_between(const char *name)
+{
+	static const char *const names[] = { "sh",      "dash",     "bash",    "ksh",     "zsh",
+					     "busybox", "mail.mda", "smrsh",   "env",     "nice",
+					     "sudo",    "setpriv",  "runuser", "timeout", NULL };
+	return is_one_of(name, names);
+}
+
+/* OpenSMTPD runs each mda as "sh, mail.mda, sh", with what it says in a file that has no name any more. */
+static bool is_opensmtpds(int fd)
+{
+	static const char begin[] = "/tmp/smtpd.out.";
+	char path[32], to[64];
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	ssize_t n = readlink(path, to, sizeof(to));
+	return n >= (ssize_t)sizeof(begin) && memcmp(to, begin, sizeof(begin) - 1) == 0;
+}
+
+/* What adopts orphans where it is not PID 1: in a user's session, or in a container. */
+static bool adopts(const char *name)
+{
+	static const char *const names[] = { "systemd",  "init",  "tini",      "dumb-init", "docker-init", "catatonit",
+					     "runsvdir", "runit", "s6-svscan", "conmon",    "supervisord", NULL };
+	return is_one_of(name, names);
+}
+
+struct origin {
+	pid_t pid;
+	bool between, mail_mda; /* there is somebody between it and us; he is OpenSMTPD's */
+};
+
+/* One that may have adopted the shell in between says nothing; OpenSMTPD may be the first process itself. */
+static bool is_behind(pid_t pid)
+{
+	struct process p;
+	bool visible = pid > 0 && look(pid, &p);
+	return (visible && strcmp(p.name, "smtpd") == 0) || (pid > 1 && !(visible && adopts(p.name)));
+}
+
+static struct origin find_origin(void)
+{
+	struct origin found = { .pid = getppid() };
+	struct process p;
+	for (int i = 0; i < BETWEEN_MAX && look(found.pid, &p) && is_between(p.name); i++) {
+		found.mail_mda |= strcmp(p.name, "mail.mda") == 0;
+		if (!is_behind(p.parent))
+			break;
+		found.between = true;
+		found.pid = p.parent;
+	}
+	return found;
+}
+
 /* ---- OpenSMTPD: one process starts us, another one writes ---------------------------------- */
 
 static void note_fellows(struct mxg_lda_feeder *f)
@@ -74,13 +131,25 @@ static void note_fellows(struct mxg_lda_feeder *f)
 	char path[80], text[4096], *at = text, *end;
 	struct process p;
 	snprintf(path, sizeof(path), "/proc/%ld/task/%ld/children", (long)f->parent, (long)f->parent);
-	f->opensmtpd = look(f->parent, &p) && strcmp(p.name, "smtpd") == 0;
-	if (!f->opensmtpd || read_file(path, text, sizeof(text)) <= 0)
-		return;
-	for (long pid = strtol(at, &end, 10); end != at; at = end, pid = strtol(at, &end, 10))
-		if (look((pid_t)pid, &p) && strcmp(p.name, "smtpd") == 0 && f->fellow_count < MXG_LDA_FELLOWS_MAX)
-			f->fellows[f->fellow_count++] = (pid_t)pid;
+	if (read_file(path, text, sizeof(text)) > 0)
+		for (long pid = strtol(at, &end, 10); end != at; at = end, pid = strtol(at, &end, 10))
+			if (look((pid_t)pid, &p) && strcmp(p.name, "smtpd") == 0 &&
+			    f->fellow_count < MXG_LDA_FELLOWS_MAX)
+				f->fellows[f->fellow_count++] = (pid_t)pid;
 	f->short_handed = f->fellow_count < FELLOWS;
+}
+
+/* Where its first process cannot be seen, because it has died or because /proc hides others', only its end tells. */
+static void look_for_opensmtpd(struct mxg_lda_feeder *f, const struct origin *origin)
+{
+	struct process p;
+	bool visible = look(f->parent, &p), first = visible && strcmp(p.name, "smtpd") == 0;
+	f->opensmtpd = first || origin->mail_mda || is_opensmtpds(STDOUT_FILENO) || is_opensmtpds(STDERR_FILENO);
+	if (first)
+		note_fellows(f);
+	else if (f->opensmtpd)
+		f->short_handed = true;
+	f->lost |= f->opensmtpd && !first && visible;
 }
 
 static bool fellows_live(const struct mxg_lda_feeder *f)
@@ -104,14 +173,6 @@ static bool hung_up(int fd, short what)
 static bool nobody_listens(void)
 {
 	return hung_up(STDOUT_FILENO, POLLERR) || hung_up(STDERR_FILENO, POLLERR);
-}
-
-/* What adopts orphans where it is not PID 1: in a user's session, or in a container. */
-static bool adopts(const char *name)
-{
-	static const char *const names[] = { "systemd",  "init",  "tini",      "dumb-init", "docker-init", "catatonit",
-					     "runsvdir", "runit", "s6-svscan", "conmon",    "supervisord", NULL };
-	return is_one_of(name, names);
 }
 
 static bool may_have_adopted(const struct mxg_lda_feeder *f)
@@ -138,13 +199,14 @@ static bool feeds_itself(const struct mxg_lda_feeder *f)
 
 void mxg_lda_feeder_open(struct mxg_lda_feeder *f)
 {
-	*f = (struct mxg_lda_feeder){ .parent = getppid(), .pidfd = -1 };
+	struct origin origin = find_origin();
+	*f = (struct mxg_lda_feeder){ .parent = origin.pid, .pidfd = -1, .between = origin.between };
 #ifdef SYS_pidfd_open
 	if (f->parent > 0)
 		f->pidfd = (int)syscall(SYS_pidfd_open, f->parent, 0);
 #endif
-	f->lost = getppid() != f->parent;
-	note_fellows(f);
+	f->lost = find_origin().pid != f->parent;
+	look_for_opensmtpd(f, &origin);
 }
 
 void mxg_lda_feeder_judge(struct mxg_lda_feeder *f, enum mxg_lda_init init)
@@ -162,9 +224,9 @@ static bool has_ended(const struct mxg_lda_feeder *f, bool visible)
 	struct pollfd p = { .fd = f->pidfd, .events = POLLIN };
 	if (f->pidfd >= 0 && poll(&p, 1, f->short_handed ? SHORT_MS : visible ? 0 : DYING_MS) > 0)
 		return true;
-	if (f->pidfd < 0 && f->guarded)
+	if (f->pidfd < 0 && (f->guarded || f->between))
 		return kill(f->parent, 0) != 0 && errno == ESRCH;
-	return !f->guarded && getppid() != f->parent;
+	return !f->guarded && !f->between && getppid() != f->parent;
 }
 
 bool mxg_lda_feeder_lives(const struct mxg_lda_feeder *f)

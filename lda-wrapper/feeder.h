@@ -16,11 +16,12 @@
 enum mxg_lda_init { MXG_LDA_INIT_TELL, MXG_LDA_INIT_FEEDS, MXG_LDA_INIT_ADOPTS };
 
 struct mxg_lda_feeder {
-	pid_t parent;
+	pid_t parent; /* or, behind a shell that it has started, whoever did */
 	int pidfd; /* the parent's; -1: the kernel has none */
 	bool lost; /* it had died before we could look */
 	bool guarded; /* our own parent is the guard, which outlives it */
-	bool opensmtpd; /* the parent is one of its processes, and another one writes */
+	bool between; /* a shell or the like stands between it and us */
+	bool opensmtpd; /* its first process has started us, and another one writes */
 	pid_t fellows[MXG_LDA_FELLOWS_MAX]; /* OpenSMTPD's other processes, one of which holds the pipe */
 	size_t fellow_count;
 	bool short_handed; /* the one that wrote may have died before we looked: its parent then ends, too */

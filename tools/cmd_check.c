@@ -300,7 +300,7 @@ static void fill_certificate(const struct request *q, struct mxguard_check *chec
 static int fill(const struct request *q, struct mxguard_check *check)
 {
 	if (mxguard_check_set_peer_text(check, q->peer) == MXGUARD_ERROR_INVALID)
-		return mxg_wrong_use(NAME, "--peer is not an IPv4 or IPv6 address");
+		return mxg_wrong_use(NAME, "--peer takes an IPv4 or IPv6 address, not '%s'", q->peer);
 	mxguard_check_set_sender(check, q->from);
 	mxguard_check_set_place(check, q->place);
 	if (q->helo != NULL)

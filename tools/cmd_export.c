@@ -340,7 +340,8 @@ static int refuse_to_merge(const struct collection *c, const struct request *q)
 static int judge(struct collection *c, const struct request *q)
 {
 	if (is_empty(c, q)) {
-		fprintf(stderr, "%s: nothing is written\n", q->command);
+		if (!c->incomplete || q->partial)
+			fprintf(stderr, "%s: nothing is written\n", q->command);
 		return EX_TEMPFAIL;
 	}
 	if (c->sets.count > 1 && q->merge) {

@@ -37,7 +37,7 @@ static bool is_domain(void *target, const char *name)
 
 static const struct mxg_option options[] = {
 	MXG_OPTION_CONFIG(struct request),
-	{ 0, "due", NULL, "ask only for domains that are new and for what has expired: a cheap run, every minute",
+	{ 0, "due", NULL, "ask only for domains that are new and for what has expired:\na cheap run, every minute",
 	  .kind = MXG_OPTION_FLAG, .field = PASS(due) },
 	{ 0, "domain", "DOMAIN",
 	  "ask for DOMAIN alone, at once; with domains_file or domains_command\nit counts as ours "

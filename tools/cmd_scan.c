@@ -206,7 +206,12 @@ static void walk_all(struct job *job, char **paths, int count, struct mxg_tally 
 		     void (*found)(void *, const char *))
 {
 	struct mxg_walk_rules rules = {
-		.since = job->since, .stop = &stopped, .found = found, .context = job, .all_folders = job->all_folders
+		.since = job->since,
+		.stop = &stopped,
+		.found = found,
+		.context = job,
+		.all_folders = job->all_folders,
+		.quiet = found == count_path /* a second walk tells */
 	};
 	for (int i = 0; i < count && !atomic_load(&stopped); i++) {
 		if (strcmp(paths[i], "-") != 0)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* mxguard setup: a first configuration for what is here, and the lines that go with it. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "json.h"
@@ -207,6 +209,13 @@ static int run(const struct request *q, struct mxg_setup *s)
 	return status;
 }
 
+static void tell_missing(const char *option, const char *path)
+{
+	if (path != NULL && access(path, F_OK) != 0)
+		fprintf(stderr, "mxguard setup: %s %s: %s; nothing is read from there\n", option, path,
+			strerror(errno));
+}
+
 int cmd_setup(int argc, char **argv)
 {
 	struct request q = { .options.config = MXG_DEFAULT_CONFIG };
@@ -218,6 +227,9 @@ int cmd_setup(int argc, char **argv)
 		return mxg_wrong_use(argv[0], "'%s' is an argument too many", argv[optind]);
 	if (q.options.config[0] != '/')
 		return mxg_wrong_use(argv[0], "-c takes a whole path, not '%s'", q.options.config);
+	tell_missing("--postfix", q.options.postfix);
+	tell_missing("--exim", q.options.exim);
+	tell_missing("--dovecot", q.options.dovecot);
 	mxg_setup_find(&setup, &q.options);
 	status = run(&q, &setup);
 	mxg_setup_clear(&setup);

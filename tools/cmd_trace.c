@@ -58,7 +58,7 @@ static const struct mxg_option options[] = {
 	{ 'i', "internal", "CIDR",
 	  "our own relays, exactly these; no configuration is needed then;\nmay be given several times",
 	  .kind = MXG_OPTION_OWN, .take = take_internal,
-	  .takes = "an address or a range such as 10.0.0.0/8, 256 times" },
+	  .takes = "an address or a range such as 10.0.0.0/8 (256 of them at the most)" },
 	{ 0, "by", "NAME", "names of our hosts, exact or .suffix; may be given several times", .kind = MXG_OPTION_LIST,
 	  .field = offsetof(struct request, by), .max = LIST_MAX, .count = offsetof(struct request, by_count) },
 	{ 0, "mta", "TYPE", "MTA that writes our fields, such as postfix; may be given several times",
@@ -350,9 +350,15 @@ static int trace_file(const struct request *q, const char *file, bool several)
 		status = m == NULL || s == NULL ? EX_TEMPFAIL : EX_NOINPUT;
 	} else {
 		mxg_mail_stream_open(s, fd);
-		do
+		while (status == 0 && s->error == 0) {
 			status = trace_message(q, m, s, file, several);
-		while (status == 0 && s->mbox && mxg_mail_stream_left(s, 1) > 0);
+			if (!s->mbox || mxg_mail_stream_left(s, 1) == 0)
+				break;
+		}
+		if (s->error != 0) {
+			fprintf(stderr, NAME ": %s: %s\n", file, strerror(s->error));
+			status = EX_NOINPUT;
+		}
 	}
 	if (fd > STDIN_FILENO)
 		close(fd);

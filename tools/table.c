@@ -10,6 +10,7 @@
 
 #define CELL_MAX 1024
 #define GAP 2
+#define BELOW 4 /* columns to the right */
 
 struct row {
 	enum mxg_colour colour;
@@ -97,21 +98,48 @@ static void put_blanks(FILE *to, size_t n)
 	fprintf(to, "%*s", (int)n, "");
 }
 
-/* The last column is cut at the edge: a table whose lines wrap cannot be read. */
+static bool is_empty(const struct mxg_table *t, size_t column)
+{
+	for (size_t n = 1; n < t->count; n++)
+		if (cell(&t->rows[n], column)[0] != '\0')
+			return false;
+	return true;
+}
+
+/* A last cell that does not fit stands below its row, at words' ends: cut it would say nothing, wrapped it would
+ * tear the columns. */
+static void print_below(const char *text, FILE *to, size_t width)
+{
+	size_t room = width > 2 * BELOW ? width - BELOW : BELOW;
+	char part[CELL_MAX];
+	while (*text != '\0') {
+		size_t len = 0, next;
+		do { /* a word more, as long as it fits */
+			next = len + strspn(text + len, " ");
+			next += strcspn(text + next, " ");
+			snprintf(part, sizeof(part), "%.*s", (int)next, text);
+			if (len > 0 && mxg_text_columns(part) > room)
+				break;
+			len = next;
+		} while (text[len] != '\0');
+		fprintf(to, "\n%*s%.*s", BELOW, "", (int)len, text);
+		text += len + strspn(text + len, " ");
+	}
+}
+
 static void print_columns(const struct mxg_table *t, const struct row *row, FILE *to, size_t width,
 			  const bool numbers[MXG_TABLE_COLUMNS_MAX])
 {
-	char cut[CELL_MAX];
 	size_t used = 0;
 	if (row->colour != MXG_PLAIN)
 		fputs(mxg_colour_begin(to, row->colour), to);
 	for (size_t i = 0; i < t->columns; i++) {
 		bool last = i + 1 == t->columns;
 		const char *text = cell(row, i);
-		size_t room = width > used + 8 ? width - used : 8;
-		if (last && mxg_text_columns(text) > room) {
-			mxg_text_clean(cut, room < sizeof(cut) ? room : sizeof(cut), text, strlen(text), NULL);
-			text = cut;
+		if (last && i > 0 && used + mxg_text_columns(text) > width) {
+			if (row != t->rows || !is_empty(t, i))
+				print_below(text, to, width);
+			break;
 		}
 		size_t own = mxg_text_columns(text), pad = own < t->widths[i] ? t->widths[i] - own : 0;
 		put_blanks(to, numbers[i] ? pad : 0);

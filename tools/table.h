@@ -8,8 +8,8 @@
 
 /*
  * Rows of text: on a terminal aligned columns (to the right where all are numbers) under bold
- * headings, cut at its width; in a pipe one row a line with tabs between the cells, headings
- * first. Every cell is neutered.
+ * headings, a last cell that is too long for the line below its row; in a pipe one row a line with
+ * tabs between the cells, headings first. Every cell is neutered.
  */
 struct mxg_table;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "terminal.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -67,6 +68,8 @@ const char *mxg_colour_end(FILE *stream)
 
 /* ---- progress -------------------------------------------------------------------- */
 
+static atomic_bool drawn;
+
 static int64_t milliseconds(void)
 {
 	struct timespec t;
@@ -91,6 +94,7 @@ static void draw(const struct mxg_progress *p, size_t done, int64_t elapsed)
 	if (rate > 0 && elapsed > 1000)
 		fprintf(stderr, ", %.0f s left", (double)(total - done) / rate);
 	fflush(stderr);
+	atomic_store(&drawn, true);
 }
 
 void mxg_progress_show(struct mxg_progress *p, size_t done)
@@ -106,7 +110,13 @@ void mxg_progress_show(struct mxg_progress *p, size_t done)
 
 void mxg_progress_clear(struct mxg_progress *p)
 {
-	if (p->on && p->drawn != 0)
-		fputs("\r\033[K", stderr);
+	if (p->on)
+		mxg_progress_aside();
 	p->drawn = 0;
+}
+
+void mxg_progress_aside(void)
+{
+	if (atomic_exchange(&drawn, false))
+		fputs("\r\033[K", stderr);
 }

@@ -33,5 +33,6 @@ struct mxg_progress {
 void mxg_progress_begin(struct mxg_progress *progress, const char *label, const char *unit, size_t total);
 void mxg_progress_show(struct mxg_progress *progress, size_t done); /* draws ten times a second at most */
 void mxg_progress_clear(struct mxg_progress *progress); /* before other output, and at the end */
+void mxg_progress_aside(void); /* the same for whoever does not know the line, in any thread; it is drawn again */
 
 #endif

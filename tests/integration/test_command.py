@@ -57,7 +57,8 @@ def test_version():
     (["refresh", "--strikt"], "did you mean '--strict'"), (["refresh", "-c"], "-c needs a value"),
     (["refresh", "-Z"], "there is no option '-Z'"), (["refresh", "--concurrency", "1x"], "number"),
     (["gateways"], "a domain is missing"), (["export"], "the format is missing"),
-    (["export", "postfixx"], "did you mean 'postfix'?"), (["check", "stray"], "'stray' is an argument too many"),
+    (["export", "postfixx"], "did you mean 'postfix'?"),
+    (["trace", "--internal", "10.0.0.0/33", "x"], "at the most), not '10.0.0.0/33'"), (["check", "stray"], "'stray' is an argument too many"),
     (["trap", "list", "stray"], "'stray' is an argument too many")])
 def test_wrong_use(arguments, said):
     result = mxguard(*arguments)
@@ -109,6 +110,39 @@ def test_table_fits_the_screen(config):
     text = on_terminal("gateways", "-c", config, "example.test", NO_COLOR="1", COLUMNS="40")
     assert "192.0.2.1" in text
     assert max(len(line) for line in text.splitlines() if "note:" not in line) < 80
+
+
+def test_what_does_not_fit_a_line_stands_below(folder):
+    """The last cell is the advice of `audit`, the remark of `trace`."""
+    long = "a" * 40 + ".example.test"
+    path = folder / "message"
+    path.write_text(f"Received: from {long} ({long} [192.0.2.9])\n\tby {long} (Postfix) with ESMTP id A\n"
+                    "\tfor <a@example.test>; Fri, 27 Nov 2026 10:00:00 +0000\n\n")
+    lines = on_terminal("trace", "--internal", "127.0.0.0/8", str(path), NO_COLOR="1", COLUMNS="80").splitlines()
+    assert "    the boundary" in [line[:16] for line in lines], lines
+    config = folder / "mxguard.conf"
+    config.write_text(f'gateways = ( {{ name = "gw"; allow = "ip4:192.0.2.1"; }} ); state_dir = "{folder}";')
+    text = on_terminal("gateways", "-c", str(config), "example.test", NO_COLOR="1", COLUMNS="20")
+    assert "TERM" in text and "VIA" not in text  # nothing stands in that column
+
+
+def test_progress_leaves_other_lines_alone(config, folder):
+    """What is listed, and what cannot be read, begins on a line of its own and is told once."""
+    store = folder / "store" / "cur"
+    store.mkdir(parents=True)
+    (store / "1").write_text("Received: from x (x [192.0.2.9]) by mx.example.test (Postfix) with ESMTP id A\n"
+                             "\tfor <a@example.test>; Fri, 27 Nov 2026 10:00:00 +0000\n\n")
+    text = on_terminal("scan", "-c", config, "--list", "direct", str(store.parent), "/nonexistent/mail")
+    assert text.count("/nonexistent/mail: No such file") == 1, text
+    lines = [line.rsplit("\x1b[K", 1)[-1] for line in text.replace("\r\n", "\n").split("\n")]
+    assert not [line for line in lines if "scan [" in line], text
+    assert [line for line in lines if line.endswith(str(store / "1"))], text
+
+
+def test_what_is_no_file_is_told(folder):
+    for arguments in (["trace", str(folder)], ["trace", "--internal", "127.0.0.0/8", str(folder)]):
+        result = mxguard(*arguments)
+        assert result.returncode == 66 and b"Is a directory" in result.stderr and result.stdout == b"", result
 
 
 def test_hostile_text_of_the_command_line(config):

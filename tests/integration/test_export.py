@@ -167,6 +167,11 @@ def test_nothing_is_written_when_dns_fails(config, folder, scripted_dns):
     scripted_dns.set("_spf.filter.test", "TXT", servfail())
     text, errors = export(config, "-o", str(folder / "list"), "plain", status=75)
     assert (folder / "list").read_text() == "old\n" and "_spf.filter.test" in errors
+    (folder / "none.conf").write_text(f'domains = [ "none.test" ]; gateways = ( {{ name = "x"; allow = "mx"; }} ); '
+                                      f'dns = {{ servers = [ "{scripted_dns.server}" ]; timeout = "2s"; }};')
+    scripted_dns.set("none.test", "MX", servfail())
+    _, errors = export(folder / "none.conf", "plain", status=75)
+    assert errors.count("nothing is written") == 1, errors
     text, _ = export(config, "--partial", "plain", status=75)
     assert "192.0.2.0/24" in text
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The test harness itself: the configuration writer."""
-from mxg import mxguard
+"""The test harness itself: the configuration writer, and script/test's first look at where it is."""
+import shutil
+
+from mxg import build, mxguard
 from mxg.process import run
 
 
@@ -35,3 +37,15 @@ def test_configuration_file(mxguard_config):
 
 def test_several_objects():
     assert mxguard._objects('{"a": 1}\n{"b": 2}\n') == [{"a": 1}, {"b": 2}]
+
+
+def test_a_checkout_that_servers_cannot_reach(tmp_path):
+    closed = tmp_path / "closed"
+    (closed / "checkout" / "script").mkdir(parents=True)
+    (closed / "checkout").chmod(0o755)
+    closed.chmod(0o700)
+    shutil.copy(build.ROOT / "script" / "test", closed / "checkout" / "script")
+    for what in ([], ["integration"]):
+        said = run([str(closed / "checkout" / "script" / "test"), *what])
+        assert said.returncode == 78 and said.stdout == b""
+        assert f"script/test: {closed} is closed to the users that servers run under".encode() in said.stderr

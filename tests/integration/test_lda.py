@@ -686,6 +686,19 @@ def test_feeder_dies_in_the_first_milliseconds(config, box, peer, guard):
     assert box["Junk" if peer == SPAMMER else "INBOX"].endswith(HALF)
 
 
+def test_feeder_dies_behind_a_shell(config, box):
+    """sendmail's prog mailer, OpenSMTPD and Exim's use_shell start one that goes on without them."""
+    line = shlex.join([str(build.wrapper()), "-c", str(config), "--log", "none", "--peer", GATEWAY, "--rcpt", USER, "--",
+                       *box.command])
+    argv = ["/bin/sh", "-c", f"{line}; exit $?"]
+    for ms in [20] * 5 + [50] * 5:  # at once, the shell itself has been adopted, and nobody can tell by whom
+        feed(argv, HALF, False, ms)
+    gone(argv, box)
+    assert box["INBOX"] is None and box["Junk"] is None
+    assert feed(argv, HALF, True, 0) == 0
+    assert box["INBOX"].endswith(HALF)
+
+
 FIRST_PROCESS = """
 import ctypes, os, signal, subprocess, sys, time
 name, how, message, argv = sys.argv[1], sys.argv[2], open(sys.argv[3], "rb").read(), sys.argv[4:]

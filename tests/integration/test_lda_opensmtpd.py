@@ -4,6 +4,7 @@ mailboxes out. The action is the manual's."""
 from __future__ import annotations
 
 import os
+import pathlib
 import shutil
 import signal
 import ssl
@@ -139,6 +140,40 @@ def test_what_the_mda_gets(opensmtpd, folder):
     trace = (out / "message").read_text().partition("Received:")
     assert [line.split(":")[0] for line in trace[0].splitlines()] == ["Return-Path", "Delivered-To"]
     assert trace[2].startswith(f" from client.example (<unknown> [{SPAMMER}])")
+
+
+WRITERS = ("pony express", "dispatcher")  # by version
+
+
+@pytest.mark.parametrize("victim", ["the one that writes", "the first"])
+@pytest.mark.parametrize("begin", ["exec", ""])
+def test_killed_while_it_writes(opensmtpd, mxguard_config, mail_maildir, folder, victim, begin):
+    """A shell and mail.mda stand between smtpd and the wrapper and outlive it: half a message would be delivered, and
+    the whole one later."""
+    command, boxes = mail_maildir()
+    wait = folder / "wait"
+    wait.write_text(f"#!/bin/sh\nsleep 0.5\n{begin} {build.wrapper()} \"$@\"\n")
+    wait.chmod(0o755)
+    folder.chmod(0o755)
+    mta = opensmtpd(action=action(mxguard_config(settings("opensmtpd")), command, wait), before=PEOPLE)
+    mta.sendmail(smtp.message(body="x" * 70 + "\n" * 30000), USER)
+    first = min(processes(b"smtpd -d"))  # for a moment, a child of it that becomes another program has its name, too
+    wait_until(lambda: processes(b"mail.mda"), "it delivers")
+    writer = [pid for pid in processes(b"smtpd: ") if cmdline(pid)[7:].decode().startswith(WRITERS)][0]
+    os.kill(writer if victim != "the first" else first, signal.SIGKILL)
+    wait_until(lambda: not processes(b"mail.mda"), "the wrapper has ended")
+    assert boxes["INBOX"] in (None, []) and boxes["Junk"] in (None, [])
+
+
+def cmdline(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
+    except OSError:
+        return b""
+
+
+def processes(text):
+    return [int(entry) for entry in os.listdir("/proc") if entry.isdigit() and text in cmdline(entry)]
 
 
 def test_waits_while_dns_is_down(opensmtpd, mxguard_config, mail_maildir, scripted_dns):

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "terminal.h"
 #include "text.h"
 
 struct mxg_listing {
@@ -112,6 +113,8 @@ void mxg_listing_add(struct mxg_listing *l, const struct mxg_tally_message *m)
 	if (!listed && m->path != MXG_PATH_UNKNOWN)
 		return;
 	pthread_mutex_lock(&l->lock);
+	if (listed)
+		mxg_progress_aside();
 	if (listed && l->json)
 		write_object(m);
 	else if (listed)

@@ -17,6 +17,7 @@
 #include "scan/memo.h"
 #include "scan/packed.h"
 #include "scan/recipient.h"
+#include "terminal.h"
 #include "text.h"
 
 #define PIECE 8192 /* most headers are shorter */
@@ -78,6 +79,7 @@ static void complain(struct mxg_scan_reader *r, const char *path, const char *wh
 {
 	char clean[1024];
 	mxg_text_clean(clean, sizeof(clean), path, strlen(path), NULL);
+	mxg_progress_aside();
 	fprintf(stderr, "mxguard scan: %s: %s\n", clean, what);
 	r->tally->failed++;
 }

@@ -43,7 +43,8 @@ struct mxg_walk_rules {
 	atomic_bool *stop;
 	void (*found)(void *context, const char *path);
 	void *context;
-	uint64_t failed; /* folders or files that could not be read; told on stderr */
+	bool quiet;
+	uint64_t failed; /* folders or files that could not be read; told on stderr, unless quiet */
 	uint64_t left; /* files that are no messages, symbolic links; a mail store's own files do not count */
 	char left_sample[256]; /* the first of them */
 	bool all_folders; /* also those of one's own mail (own_folders.h) */

@@ -11,6 +11,7 @@
 
 #include "scan/own_folders.h"
 #include "scan/source.h"
+#include "terminal.h"
 #include "text.h"
 
 #define DEPTH_MAX 64 /* folders within folders; a mail store has fewer */
@@ -18,9 +19,12 @@
 static void complain(struct mxg_walk_rules *rules, const char *path, const char *what)
 {
 	char clean[1024];
-	mxg_text_clean(clean, sizeof(clean), path, strlen(path), NULL);
-	fprintf(stderr, "mxguard scan: %s: %s\n", clean, what);
 	rules->failed++;
+	if (rules->quiet)
+		return;
+	mxg_text_clean(clean, sizeof(clean), path, strlen(path), NULL);
+	mxg_progress_aside();
+	fprintf(stderr, "mxguard scan: %s: %s\n", clean, what);
 }
 
 #define START_MAX 128

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "mail_stream.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,6 +15,8 @@ size_t mxg_mail_stream_left(struct mxg_mail_stream *s, size_t want)
 	}
 	while (s->end - s->at < want && (n = read(s->fd, s->bytes + s->end, sizeof(s->bytes) - s->end)) > 0)
 		s->end += (size_t)n;
+	if (n < 0)
+		s->error = errno;
 	return s->end - s->at;
 }
 

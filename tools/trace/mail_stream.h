@@ -10,6 +10,7 @@ struct mxg_mail_stream {
 	int fd;
 	size_t at, end;
 	bool mbox, line_start, blank; /* blank: the line above was empty */
+	int error; /* errno of a read that failed, else 0 */
 	char bytes[16384];
 };
 
