@@ -39,6 +39,16 @@ static uint16_t read_type(const char *text, size_t len)
 	return mxg_history_type(upper, len);
 }
 
+/* Some exports have the number for the word (RFC 1035 §3.2.2); 0: none of ours. */
+static uint16_t number_type(json_int_t n)
+{
+	static const uint16_t ours[] = { MXG_DNS_A, MXG_DNS_AAAA, MXG_DNS_MX, MXG_DNS_TXT };
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		if (n == ours[i])
+			return ours[i];
+	return 0;
+}
+
 /* ---- values as zone files have them ---------------------------------------------------------------- */
 
 /* "10 gw.example.", "10:gw.example" or only the host. */
@@ -138,12 +148,13 @@ static bool take_object(struct mxg_import *im, struct mxg_sweep *s, const json_t
 	if (!json_is_string(name) ||
 	    !read_name(&line->question.name, json_string_value(name), json_string_length(name)))
 		return wrong(im, "rrname is missing or no name");
-	if (!json_is_string(type))
+	if (!json_is_string(type) && !json_is_integer(type))
 		return wrong(im, "rrtype is missing");
 	if (!json_time(from, &first) || !json_time(to, &last) || first > last || !sane_time(first, now) ||
 	    !sane_time(last, now))
 		return wrong(im, "time_first and time_last are no times, in their order, up to now");
-	line->question.type = read_type(json_string_value(type), json_string_length(type));
+	line->question.type = json_is_integer(type) ? number_type(json_integer_value(type))
+						    : read_type(json_string_value(type), json_string_length(type));
 	if (line->question.type == 0) {
 		im->unused++;
 		return true;

@@ -51,7 +51,7 @@ class Audit:
 
     def command(self, *arguments):
         argv = [str(build.command()), *map(str, arguments)]
-        return run(with_files(argv, self.mounts), seconds=3600)
+        return run(with_files(argv, self.mounts), seconds=4 * 3600)  # the volume, on a machine with much else to do
 
     def leaks(this, /, *arguments, **more):
         return {(row["name"], row["leak"], row["address"]) for row in this.run(*arguments, **more)}

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import calendar
 import json
+import os
+import resource
 import time
 import zlib
 
@@ -149,6 +151,41 @@ def test_compaction_keeps_what_still_tells_something(site):
     assert (site.state / "history").read_text().splitlines() == kept
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not os.environ.get("MXGUARD_VOLUME"), reason="set MXGUARD_VOLUME to the number of domains")
+def test_two_years_of_many_domains(site, real_dns, capsys):
+    """MXGUARD_VOLUME=100000: each domain's MX has changed once a month for three years; two of them stay."""
+    count, now = int(os.environ["MXGUARD_VOLUME"]), int(time.time()) - 3600
+    zone = "".join(f"d{n} 3600 MX 10 gw0.filter.test.\n" for n in range(count))
+    server = real_dns({"filter.test": "".join(f"gw{n} A 192.0.2.{n + 1}\n" for n in range(3)), "volume.test": zone})
+    domains = site.folder / "domains"
+    domains.write_text("".join(f"d{n}.volume.test\n" for n in range(count)))
+    site.configure(domains=[], domains_file=str(domains), dns={"servers": [server.server], "timeout": "5s"},
+                   gateways=[{"name": "mx", "allow": "mx"}])
+    with open(site.state / "history", "w", encoding="ascii") as history:
+        for month in range(36, 0, -1):
+            for n in range(count):
+                rest = f"{now - month * 30 * DAY + n % 1000} r MX d{n}.volume.test 3600 10:gw{month % 3}.filter.test"
+                history.write(f"{zlib.crc32(rest.encode()):08x} {rest}\n")
+    before = (site.state / "history").stat().st_size
+    begin = time.monotonic()
+    result = mxguard("refresh", "-c", site.config, "--quiet", seconds=3600)
+    refreshed, used = time.monotonic() - begin, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+    assert result.returncode == 0, result.stderr.decode()[-1000:]
+    lines, size = 0, (site.state / "history").stat().st_size
+    with open(site.state / "history", encoding="ascii") as history:
+        for line in history:
+            lines += " MX " in line
+    assert count * 24 <= lines <= count * 27 and size < before
+    begin = time.monotonic()
+    found = at(site, now - 100 * DAY, domain=f"d{count - 1}.volume.test", status=75)
+    asked = time.monotonic() - begin
+    assert found == set()  # the MX hosts' addresses of that time were never seen
+    with capsys.disabled():
+        print(f"\n{count} domains: {before >> 20} MiB of three years became {size >> 20} MiB, {lines} lines; refresh took "
+              f"{refreshed:.0f} s and {used} MiB at most; --at {asked:.2f} s")
+
+
 # ---- import
 
 def test_passive_dns(site):
@@ -164,6 +201,26 @@ def test_passive_dns(site):
     assert at(site, seconds("2025-02-01")) == {"203.0.113.1", "203.0.113.2", "203.0.113.64/28"}
     assert at(site, seconds("2025-04-01"), status=75) == {"203.0.113.1", "203.0.113.2"}
     assert at(site, seconds("2025-08-01"), status=75) == set()
+
+
+def test_every_form_of_a_passive_dns_record(site):
+    """Keys in any order, ones that nobody knows, data as a text or a list, types in any case or as a number, times
+    as numbers or texts, those of a zone where there are no others."""
+    site.refresh()
+    first, last = seconds("2025-01-01"), seconds("2025-06-01")
+    records = [
+        {"time_last": last, "rdata": ["10 A.old.example.test.", "20 b.old.example.test"], "rrtype": "mx",
+         "rrname": "EXAMPLE.test.", "time_first": first, "count": 7, "origin": "https://pdns.example", "x-more": {"a": [1]}},
+        {"rrname": "a.old.example.test", "rrtype": 1, "rdata": "203.0.113.1", "time_first": float(first), "time_last": last + 0.5},
+        {"rrname": "b.old.example.test.", "rrtype": "A", "rdata": ["203.0.113.2"], "time_first": str(first),
+         "time_last": "2025-06-01T00:00:00Z"},
+        {"rrname": "b.old.example.test.", "rrtype": "AAAA", "rdata": "2001:DB8::2", "zone_time_first": first,
+         "zone_time_last": last, "sensor_id": "s1"},
+        {"rrname": "example.test", "rrtype": 46, "rdata": "…", "time_first": first, "time_last": last},
+        {"rrname": "example.test", "rrtype": "TYPE65534", "rdata": "\\# 0", "time_first": first, "time_last": last}]
+    found = load(site, "".join(json.dumps(record) + "\r\n" for record in records) + "\n")
+    assert (found["wrong"], found["unused"]) == (0, 2)
+    assert at(site, seconds("2025-02-01"), status=75) == {"203.0.113.1", "203.0.113.2", "2001:db8::2"}
 
 
 def test_what_is_imported_twice_stands_there_once(site):

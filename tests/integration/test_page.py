@@ -2,6 +2,7 @@
 """The page of mxguard scan and mxguard report, in a real browser."""
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import re
@@ -14,7 +15,8 @@ import pytest
 from mxg import browser as browsers
 from mxg import build
 from mxg.mxguard import mxguard, write_config
-from mxg.pages import BEGIN, CHANGE, CONTRAST, DAY, FORGOTTEN, GATEWAY, HOSTILE, MOVED, SPAMMER, log_lines, many, poisoned
+from mxg.pages import (BEGIN, CHANGE, CONTRAST, DAY, FORGOTTEN, GATEWAY, HOSTILE, LATE, MOVED, SPAMMER, log_lines, many,
+                       poisoned)
 from mxg.process import temporary_folder
 from test_trace_scan import CONFIG, hop, message
 
@@ -193,7 +195,7 @@ def test_domain_selector(chromium, either):
                          ".reduce((sum, cell) => sum + Number(cell.textContent), 0)")
     assert shown == of.get("decisions", of.get("messages"))
     if page.name == "report.html":
-        assert {each["peer"] for each in chromium.table("peers")} == {SPAMMER, MOVED}
+        assert {each["peer"] for each in chromium.table("peers")} == {SPAMMER, MOVED, LATE}
     chromium.element(".selector button").click()
     assert chromium.status("peers") == peers and len(chromium.table("domains")) > 1
 
@@ -210,7 +212,7 @@ def test_time_line(chromium, report):
     moved = [what for _, what in said if "moved after" in what]
     assert moved == [f"{MOVED} moved after {after['moved'][0]['after_days']:.1f} days"]
     letters = chromium.run("""return [...document.querySelectorAll('section[aria-labelledby=lines] figure text')]
-        .filter(each => /^[GFHD]$/.test(each.textContent)).map(each => [each.textContent, each.getBBox().x])""")
+        .filter(each => /^[GFHDN]$/.test(each.textContent)).map(each => [each.textContent, each.getBBox().x])""")
     place = {letter: x for letter, x in letters}
     assert [letter for letter, _ in sorted(letters, key=lambda each: each[1])][0] == "F"
     assert place["G"] <= place["H"] <= place["D"]
@@ -219,6 +221,37 @@ def test_time_line(chromium, report):
     assert any(each.startswith("1") for each in bands) and any(each.startswith("2") for each in bands)
     hosts = chromium.table("lines-hosts")
     assert (MOVED, "moved to the gateways") in {(row["host"], row["what it does"]) for row in hosts}
+
+
+def test_hosts_by_names_never_published(chromium, report):
+    """When the first one came, which ones they were, and how many."""
+    page, found = report
+    late = [each for each in found["generations"] if each["domain"] == "moved.example"][1]["never_published"]
+    assert [each["peer"] for each in late["peers"]] == [LATE]
+    chromium.open(page)
+    marks = {row["what"]: row["when"] for row in chromium.table("lines-marks")}
+    assert marks["first host that came by a name never published"] == late["first"][:10]
+    hosts = {row["host"]: row["what it does"] for row in chromium.table("lines-hosts")}
+    assert hosts[LATE] == "came by a name never published"
+    assert [row["hosts by names never published"] for row in chromium.table("lines-generations")] == ["0", "1"]
+
+
+def test_day_by_day(chromium, report):
+    """Decisions of all domains: each day has its column, those without mail too, with the sums of the JSON."""
+    page, found = report
+    chromium.open(page)
+    chromium.run("document.querySelector('section[aria-labelledby=days] details').open = true")
+    rows, days = chromium.table("days"), {each["day"]: each for each in found["days"]}
+    while chromium.run("""const next = document.querySelector('[aria-label^="next rows of Day by day"]');
+                          next.click(); return !next.disabled;"""):
+        rows += chromium.table("days")
+    rows += chromium.table("days")
+    first, last = (datetime.date.fromisoformat(each) for each in (min(days), max(days)))
+    assert [row["day"] for row in rows] == [str(first + datetime.timedelta(n)) for n in range((last - first).days + 1)]
+    for row in rows:
+        for verdict in ("authorized", "direct", "unknown"):
+            assert row[verdict] == grouped(days.get(row["day"], {}).get(verdict, 0))
+    assert sum(int(row["direct"].replace(",", "")) for row in rows) == found["verdicts"]["direct"]
 
 
 def test_axis_has_numbers_and_bars_their_heights(chromium, scan):

@@ -84,6 +84,16 @@ DIRECT = words("direct", SPAMMER, would="reject", mode="monitor")
     json.dumps({"MESSAGE": DIRECT, "__REALTIME_TIMESTAMP": str(AT * 1000000), "SYSLOG_IDENTIFIER": "mxguard"}),
     json.dumps({"MESSAGE": JSON_WORDS, "__REALTIME_TIMESTAMP": str(AT * 1000000), "SYSLOG_IDENTIFIER": "mxguard"}),
     json.dumps({"message": DIRECT, "timestamp": "2026-11-23T12:35:31Z", "appname": "mxguard", "host": "mail"}),
+    f"Mon 2026-11-23 12:35:31 UTC mail mxguard[77]: {DIRECT}",
+    f"Mon 2026-11-23 12:35:31 UTC mail mxguard-policy.service[77]: {JSON_WORDS}",
+    f"{AT}.123456 mail mxguard[77]: {DIRECT}",
+    f"Nov 23 12:35:31 mail smtpd[9]: mxguard: {DIRECT}",
+    f"2026-11-23T12:35:31Z mail smtpd[9]: mxguard: {JSON_WORDS}",
+    f"<22>1 2026-11-23T12:35:31Z mail smtpd 9 - - mxguard: {DIRECT}",
+    json.dumps({"MESSAGE": f"mxguard: {DIRECT}", "__REALTIME_TIMESTAMP": str(AT * 1000000), "SYSLOG_IDENTIFIER": "smtpd"}),
+    json.dumps({"log": f"{DIRECT}\n", "stream": "stderr", "time": "2026-11-23T12:35:31.123456789Z"}),
+    json.dumps({"log": f"Nov 23 12:35:31 mail mxguard[77]: {JSON_WORDS}\n", "stream": "stdout",
+                "time": "2026-11-23T12:35:31.123456789Z"}),
     "Nov 23 12:35:31 mail mxguard[77]: " + words("direct", SPAMMER, would="reject", mode="monitor", old=True),
     f"Nov 23 12:35:31 mail mxguard[77]: {DIRECT} real=192.0.2.1 detail=\"some words > <\" more=<x y>",
 ], ids=lambda line: line[:60])
@@ -109,6 +119,12 @@ def test_every_form_of_line(line):
     f"Nov 23 12:35:31 mail sshd[1]: Invalid user mxguard[77]: {DIRECT}",
     f"Nov 23 12:35:31 mail postfix/cleanup[1]: A: message-id=<x lmtp(1): {DIRECT}>",
     json.dumps({"MESSAGE": DIRECT, "SYSLOG_IDENTIFIER": "postfix/smtpd"}),
+    f"Nov 23 12:35:31 mail smtpd[9]: {DIRECT}",
+    f"Nov 23 12:35:31 mail smtpd[9]: rspamd: {DIRECT}",
+    f"Nov 23 12:35:31 mail smtpd[9]: 0123456789abcdef smtp failed-command mxguard: {DIRECT}",
+    f"Nov 23 12:35:31 mail postfix/smtpd[9]: mxguard: {DIRECT}",
+    json.dumps({"log": f"Nov 23 12:35:31 mail postfix/smtpd[9]: {DIRECT}\n", "stream": "stdout", "time": "2026-11-23T12:35:31Z"}),
+    json.dumps({"log": f"{DIRECT}\n", "time": "2026-11-23T12:35:31Z"}),
     json.dumps({"MESSAGE": "x " + DIRECT, "SYSLOG_IDENTIFIER": "mxguard"}),
     f"hello {DIRECT}",
     "Nov 23 12:35:31 mail mxguard[77]: listening on inet:127.0.0.1:10041",
@@ -302,6 +318,9 @@ def test_years_and_clocks(folder):
 def test_local_time():
     found = report("-", data=bsd(AT, words()), env={"TZ": "Europe/Berlin"})
     assert found["from"] == "2026-11-23T11:35:31Z"
+    for zone, said in (("CET", "2026-11-23T11:35:31Z"), ("UTC", "2026-11-23T12:35:31Z")):
+        line = f"Mon 2026-11-23 12:35:31 {zone} mail mxguard[77]: {words()}\n"
+        assert report("-", data=line, env={"TZ": "Europe/Berlin"})["from"] == said
 
 
 def test_since_and_domain():
@@ -360,6 +379,64 @@ def test_generations_of_the_history(site):
     assert found["history_from"] == "2026-11-01T00:00:00Z"
 
 
+def direct_from(host, *days, rcpt="u@d.example"):
+    """One message past the gateways on each of these days of the log, at noon."""
+    return [(BEGIN + day * DAY + DAY // 2, words("direct", host, rcpt=rcpt, ident=f"{host}-{day}")) for day in days]
+
+
+def unpublished_log(rcpt="u@d.example"):
+    """The MX changes on day 10: one host knew the old one, one had it from a cache, two came by another way, one of
+    these a month later, and one sender had the old record for long and then found the gateways."""
+    lines = direct_from("203.0.113.1", 2, 14, rcpt=rcpt) + direct_from("203.0.113.2", 11, 20, rcpt=rcpt)
+    lines += direct_from("203.0.113.3", 12, 13, 20, rcpt=rcpt) + direct_from("203.0.113.4", 40, rcpt=rcpt)
+    lines += direct_from("203.0.113.5", 13, rcpt=rcpt)
+    lines.append((BEGIN + 15 * DAY, words(origin="203.0.113.5", rcpt=rcpt, ident="via")))
+    return "".join(iso(when, text) for when, text in sorted(lines))
+
+
+def iso(when, text):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when)) + f" mail mxguard[77]: {text}\n"
+
+
+def test_hosts_that_came_by_names_never_published():
+    before, after = report("--changed", "d.example=2026-11-11", "-", data=unpublished_log())["generations"]
+    assert before["never_published"]["hosts"] == 0
+    assert after["never_published"] == {
+        "since": "2026-11-11T00:00:00Z", "hosts": 2, "messages": 4, "first": "2026-11-13T12:00:00Z",
+        "peers": [{"peer": "203.0.113.3", "messages": 3, "first": "2026-11-13T12:00:00Z"},
+                  {"peer": "203.0.113.4", "messages": 1, "first": "2026-12-11T12:00:00Z"}]}
+    halves = ["".join(line for n, line in enumerate(unpublished_log().splitlines(True)) if n % 2 == half) for half in (0, 1)]
+    parts = b"".join(partial(half, "--changed", "d.example=2026-11-11") for half in halves)
+    merged = report("--changed", "d.example=2026-11-11", "-", data=parts)
+    assert merged["generations"][1]["never_published"] == after["never_published"]
+
+
+def test_an_address_that_the_mx_still_names_is_published(site):
+    """The history says until when an address of ours stood in the MX: the change before that does not count."""
+    def history(*states):
+        (site.folder / "import").write_text("".join(f"{when} {state}\n" for when, state in states))
+        assert mxguard("gateways", "-c", site.config, "--import", site.folder / "import").returncode == 0
+    site.configure(self=["192.0.2.1"], gateways=[{"name": "mx", "allow": "mx"}])
+    history(("2026-11-01", "example.test MX 10:old.example.test"), ("2026-11-01", "old.example.test A 192.0.2.77"),
+            ("2026-11-05", "example.test MX 10:ours.example.test"), ("2026-11-01", "ours.example.test A 192.0.2.1"))
+    data = unpublished_log("u@example.test")
+    found = report("-c", site.config, "--no-dns", "-", data=data)["generations"]
+    assert [each["gateways"] for each in found] == [["192.0.2.77"], ["192.0.2.1"]]
+    assert [each["never_published"] for each in found] == [None, None]
+    history(("2026-11-19", "example.test MX 10:new.example.test"), ("2026-11-19", "new.example.test A 192.0.2.20"))
+    found = report("-c", site.config, "--no-dns", "-", data=data)["generations"]
+    assert [each["never_published"]["since"] for each in found] == ["2026-11-19T00:00:00Z"] * 3
+    assert [each["never_published"]["hosts"] for each in found] == [0, 0, 1]
+
+
+def test_days_of_all_domains():
+    data = "".join(iso(BEGIN + day * DAY + n, words(verdict, rcpt=f"u@d{n}.example", ident=f"{day}-{n}"))
+                   for day in (0, 1, 4) for n, verdict in enumerate(["authorized"] * (day + 1) + ["direct"] * 2))
+    found = report("-", data=data)["days"]
+    assert [each["day"] for each in found] == ["2026-11-01", "2026-11-02", "2026-11-05"]
+    assert [(each["authorized"], each["direct"], each["unknown"]) for each in found] == [(1, 2, 0), (2, 2, 0), (5, 2, 0)]
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_partial_results_add_up(folder, seed):
     """The merge of partial results is what one report over all logs says, however the logs are split."""
@@ -410,11 +487,12 @@ def test_fifty_hosts_add_up(folder):
 
 
 @pytest.mark.parametrize("damage", [lambda text: text[:-50], lambda text: text.replace(b'"lines":', b'"lines":-'),
-                                    lambda text: text.replace(b'"mxguard_partial":1', b'"mxguard_partial":9'),
+                                    lambda text: text.replace(b'"mxguard_partial":2', b'"mxguard_partial":9'),
                                     lambda text: text.replace(b'"peers":[[', b'"peers":[["x",'),
                                     lambda text: text.replace(b'"domains":[[', b'"domains":[[7,'),
                                     lambda text: text.replace(b'"domains":[["', b'"domains":[["\\u001b[2J'),
-                                    lambda text: text.replace(b'"reasons":[["', b'"reasons":[["\\u202e')])
+                                    lambda text: text.replace(b'"reasons":[["', b'"reasons":[["\\u202e'),
+                                    lambda text: text.replace(b'"dates":[[', b'"dates":[[-')])
 def test_damaged_partial_results_are_refused(folder, damage):
     part = subprocess.run([str(build.command()), "report", "--partial", "-"], input="".join(forgotten(2)).encode(),
                           capture_output=True, check=True).stdout

@@ -8,6 +8,7 @@ import json
 import lzma
 import os
 import pathlib
+import re
 import shlex
 import shutil
 import subprocess
@@ -106,14 +107,32 @@ def test_the_same_counts_as_of_plain_files(folder, dovecots, mxguard_config, dri
         (plain / f"{number}.eml").write_bytes(mail)
     dovecot.doveadm("mailbox", "create", "-u", "u1@example.test", "Sent")
     save(dovecot, "u1@example.test", "Sent", message(hop("127.0.0.1")).encode(), folder)
+    within = "Sent.2025" if driver == "maildir" else "Drafts/2025"
+    dovecot.doveadm("mailbox", "create", "-u", "u2@example.test", within)
+    save(dovecot, "u2@example.test", within, message(hop(SPAMMER)).encode(), folder)
     environment = through(dovecot, folder)
     expected = counts(scan(config, plain))
     assert expected["messages"] == len(mails()) and expected["paths"]["direct"] >= 2 * len(HOSTILE)
     found, said = scan_doveadm(config, environment, "-u", "u1@example.test", "-u", "u2@example.test")
     assert counts(found) == expected, said
     assert counts(scan_doveadm(config, environment, "-A")[0]) == expected
-    assert scan_doveadm(config, environment, "--all-folders")[0]["messages"] == len(mails()) + 1
+    assert scan_doveadm(config, environment, "--all-folders")[0]["messages"] == len(mails()) + 2
     assert scan_doveadm(config, environment, "--since", "2999-01-01")[0]["messages"] == 0
+
+
+@dovecot_needed
+def test_dovecot_keeps_no_special_use_that_a_client_chose(dovecots):
+    """Why there is nothing of it to read: CREATE is answered OK, and neither LIST nor METADATA knows of it then."""
+    settings = Settings(extra="protocol imap {\n  imap_metadata = yes\n}\n" + (
+        "mail_attribute {\n  dict file {\n    path = %{home}/attributes\n  }\n}\n" if version() >= (2, 4) else
+        "mail_attribute_dict = file:%h/attributes\n"))
+    dovecot = dovecots(settings)
+    command = dovecot.placed([program("doveadm"), "-c", str(dovecot.config), "exec", "imap", "-u", "u1@example.test"])
+    said = subprocess.run(command, capture_output=True, timeout=60, check=True, input=b"\r\n".join([
+        rb'a CREATE Gone (USE (\Sent))', rb'b LIST (SPECIAL-USE) "" "*"', rb'c LIST "" "*"',
+        rb'd SETMETADATA Gone (/private/specialuse "\\Sent")', b"e LOGOUT", b""])).stdout.decode()
+    assert "a OK" in said and re.search(r'^\* LIST \([^)]*\) "." "?Gone"?\r?$', said, re.M)
+    assert "\\Sent" not in said and "d NO" in said
 
 
 @dovecot_needed

@@ -2,6 +2,7 @@
 """mxguard smtpd-filter under a real OpenSMTPD: refused at RCPT and at the message's end, and otherwise byte
 for byte; what happens when DNS, the client or the filter itself fails."""
 import contextlib
+import json
 import os
 import pathlib
 import re
@@ -13,6 +14,7 @@ import pytest
 
 from mxg import build, smtp
 from mxg.dns_script import ScriptedDns, answer, timeout
+from mxg.mxguard import mxguard
 from mxg.process import wait_until
 from mxg.trap import Trap
 from test_dovecot_rcpt import GATEWAY, SPAMMER, USER, policy
@@ -64,6 +66,17 @@ def test_at_rcpt_and_at_the_end(door):
         assert b"X-Gateway-Token" not in message and b"x-mxguard=pass" not in message
         assert message.endswith(b"\na\n.dot\n..two\n\xff\n") or message.endswith("\na\n.dot\n..two\n\xff\n".encode())
     assert re.search(r"mxguard: verdict=direct.*reason=peer-not-a-gateway", running.log())
+
+
+def test_report_reads_what_smtpd_logs_of_it(door):
+    """smtpd writes what its filter says on standard error into its own log, behind the filter's name."""
+    running = door()
+    assert deliver().rcpt[USER].enhanced == "5.7.1"
+    assert deliver(source=GATEWAY).final(USER).ok
+    said = running.wait_log("verdict=authorized") or running.log()
+    log = "".join(f"Nov 28 10:11:12 mail smtpd[77]: {line}\n" for line in running.log().splitlines())
+    result = mxguard("report", "--json", "-", data=log.encode())
+    assert json.loads(result.stdout)["verdicts"] == {"authorized": 1, "direct": 1}, said
 
 
 def test_a_recipient_that_nobody_can_read_takes_no_other_away(door):

@@ -23,6 +23,8 @@ function marksOf(items) {
 				`half-life: ${item.half_life_days.toFixed(1)} days`);
 		if (item.dry)
 			add(Date.parse(item.dry), "dry", "D", "dry: no direct mail any more");
+		if (item.never_published?.first)
+			add(Date.parse(item.never_published.first), "found", "N", "first host that came by a name never published");
 		for (const moved of item.moved)
 			add(from + moved.after_days * DAY, "host", "M", `${moved.peer} moved after ${moved.after_days.toFixed(1)} days`);
 	});
@@ -31,9 +33,9 @@ function marksOf(items) {
 
 const columns = list => list.map(([title, kind]) => ({ title, kind }));
 const GENERATIONS = columns([["generation", "number"], ["from", "time"], ["until", "time"], ["direct a day", "number"],
-	["half-life, days", "number"], ["dry from", "time"], ["gateways", "list"]]);
+	["half-life, days", "number"], ["dry from", "time"], ["hosts by names never published", "number"], ["gateways", "list"]]);
 const HOSTS = columns([["host", "address"], ["generation", "number"], ["what it does", "state"],
-	["after days", "number"], ["direct messages", "number"], ["last", "time"]]);
+	["after days", "number"], ["direct messages", "number"], ["first", "time"], ["last", "time"]]);
 const HAPPENED = columns([["when", "time"], ["generation", "number"], ["what"]]);
 const DAYS = columns([["day", "time"], ["generation", "number"], ["direct messages", "number"]]);
 
@@ -41,15 +43,17 @@ const rounded = value => value === null ? null : Math.round(value * 10) / 10;
 
 function generationRows(items) {
 	return items.map((item, number) => [number + 1, item.from, item.until, rounded(item.direct_per_day),
-		rounded(item.half_life_days), item.dry, item.gateways]);
+		rounded(item.half_life_days), item.dry, item.never_published?.hosts ?? null, item.gateways]);
 }
 
 function hostRows(items) {
 	return items.flatMap((item, number) => [
 		...item.moved.map(moved => [moved.peer, number + 1, ["good", "moved to the gateways"],
-			rounded(moved.after_days), null, null]),
+			rounded(moved.after_days), null, null, null]),
 		...item.stayed.map(stayed => [stayed.peer, number + 1, ["bad", "still comes past them"],
-			null, stayed.messages, stayed.last])]);
+			null, stayed.messages, null, stayed.last]),
+		...(item.never_published?.peers ?? []).map(found => [found.peer, number + 1,
+			["bad", "came by a name never published"], null, found.messages, found.first, null])]);
 }
 
 class Lines {
@@ -72,6 +76,7 @@ class Lines {
 		const line = kind => sign(`mark ${kind}`, "M9 0V14");
 		return legend([[swatch("bad"), "direct mail"], [line("change"), "G: a generation of gateways begins"],
 			[line("first"), "F: first direct mail"], [line("half"), "H: half-life"], [line("dry"), "D: dry"],
+			[line("found"), "N: a name that was never published"],
 			[sign("moved", "M3 12L9 2L15 12Z"), "M: a host has moved to the gateways"]]);
 	}
 

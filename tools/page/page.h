@@ -21,6 +21,7 @@
  *           [[[place in x, number a series…], …], …], the bars of each of its rows
  *   lines   "items": [{"domain", "from", "until", "gateways": [], "direct_per_day", "half_life_days", "dry",
  *           "moved": [{"peer", "after_days"}], "stayed": [{"peer", "messages", "last"}],
+ *           "never_published": null or {"hosts", "first", "peers": [{"peer", "messages", "first"}]},
  *           "days": [{"day", "direct"}]}]: what became of direct mail, a generation each
  *   table   "columns": [{"title", "kind"?, "note"?}], "sort"?: [column, "ascending" | "descending"],
  *           "names"?: true where its first column holds each domain once, for the selector,

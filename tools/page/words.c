@@ -46,6 +46,9 @@ static const struct {
 	{ MXG_WORDS_REPORT, "dry", "the first day from which no direct mail came any more" },
 	{ MXG_WORDS_REPORT, "moved",
 	  "a host that first came past the gateways and then through them: it has seen the new MX" },
+	{ MXG_WORDS_REPORT, "never published",
+	  "a host that came for the first time when the domain's MX records had not named this server for two days or "
+	  "more: it found the way by a guessed name, a scan or a list, not by a record" },
 	{ BOTH, "enforce mode",
 	  "direct mail is refused or put aside; monitor mode decides and logs, and accepts everything" },
 	{ BOTH, "accept, tag, quarantine, reject, defer",

@@ -77,6 +77,9 @@ const char *mxg_line_time(int64_t *out, const char *at, const char *end, struct 
 bool mxg_line_clock_agrees(const struct mxg_line_clock *before, const struct mxg_line_clock *later);
 /* Whether a program of that name writes decisions. */
 bool mxg_line_is_ours(const char *tag, size_t len);
+/* Where the message begins behind a program's tag: at `at`, or behind what smtpd puts before it. NULL: no program of
+ * ours wrote it. */
+const char *mxg_line_behind_tag(const char *tag, size_t len, const char *at, const char *end);
 /* Behind the tag (line_prefix.c): "lmtp(123): Info: " of Dovecot and "message repeated 3 times: [ ". */
 const char *mxg_line_message(const char *at, const char *end, uint32_t *repeat);
 

@@ -10,6 +10,7 @@ void mxg_report_result_clear(struct mxg_report_result *r)
 		free(r->lines[i].gateways);
 		free(r->lines[i].moved);
 		free(r->lines[i].stayed);
+		free(r->lines[i].unpublished);
 		free(r->lines[i].days);
 	}
 	free(r->lines);

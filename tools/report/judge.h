@@ -49,6 +49,12 @@ struct mxg_stayed {
 	int64_t last;
 };
 
+struct mxg_unpublished { /* unpublished.c */
+	struct mxg_address host;
+	uint64_t messages;
+	int64_t first;
+};
+
 struct mxg_day_count {
 	int32_t day;
 	uint64_t direct;
@@ -65,6 +71,11 @@ struct mxg_time_line { /* of a generation of a domain */
 	size_t moved_count;
 	struct mxg_stayed *stayed;
 	size_t stayed_count;
+	int64_t unpublished_since; /* 0: the address is published still, or nobody knows */
+	struct mxg_unpublished *unpublished; /* most messages first */
+	size_t unpublished_count;
+	uint64_t unpublished_messages;
+	int64_t unpublished_first;
 	struct mxg_day_count *days;
 	size_t day_count;
 };
@@ -111,5 +122,10 @@ void mxg_report_names(struct mxg_report_result *result, const struct mxg_report_
 void mxg_report_prove(struct mxg_report_result *result);
 /* timeline.c */
 bool mxg_report_time_lines(struct mxg_report_result *result, const struct mxg_report_inputs *inputs);
+/* unpublished.c: since when no MX of the domain leads to this host; 0: it still does, or nobody knows. */
+int64_t mxg_unpublished_since(const struct mxguard_policy *policy, const struct mxg_generations *known);
+/* Fills the line's part; `pairs` are in order, and those of its domain begin there. False: out of memory. */
+bool mxg_report_unpublished(const struct mxg_report_state *state, const uint32_t *pairs, size_t begin,
+			    struct mxg_time_line *line);
 
 #endif

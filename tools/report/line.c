@@ -127,10 +127,17 @@ static enum mxg_line_kind read_wrapped(struct mxg_decision *out, const char *lin
 	json_t *o = json_loadb(line, len, 0, &error);
 	const char *message = o == NULL ? NULL : text_of(o, messages), *program = text_of(o, programs);
 	size_t n = message == NULL ? 0 : strlen(message);
-	if (n > 0 && n < size && program != NULL && mxg_line_is_ours(program, strlen(program))) {
+	struct mxg_prefix_found found = { .message = NULL };
+	if (n > 0 && n < size) {
+		n -= message[n - 1] == '\n';
 		memcpy(scratch, message, n);
-		const char *at = mxg_line_message(scratch, scratch + n, &out->repeat);
-		kind = mxg_line_fields(out, at, scratch + n);
+		if (program != NULL)
+			found.message = mxg_line_behind_tag(program, strlen(program), scratch, scratch + n);
+		else if (json_is_string(json_object_get(o, "stream"))) /* Docker's: a line as the container wrote it */
+			mxg_line_prefix(&found, scratch, n, c);
+	}
+	if (found.message != NULL) {
+		kind = mxg_line_fields(out, mxg_line_message(found.message, scratch + n, &out->repeat), scratch + n);
 		out->time = time_of(o, c);
 	}
 	json_decref(o);

@@ -32,6 +32,24 @@ bool mxg_line_is_ours(const char *tag, size_t len)
 	       (n > 8 && n < 40 && memcmp(tag, "mxguard-", 8) == 0 && memchr(tag, ' ', n) == NULL);
 }
 
+/* OpenSMTPD writes what a filter says on standard error behind the filter's name, and its own tag before it. */
+static const char *behind_filter(const char *at, const char *end)
+{
+	if (!mxg_begins(at, end, "mxguard", 7))
+		return NULL;
+	for (at += 7; at < end && *at != ':' && *at != ' ';)
+		at++;
+	return mxg_begins(at, end, ": ", 2) ? at + 2 : NULL;
+}
+
+const char *mxg_line_behind_tag(const char *tag, size_t len, const char *at, const char *end)
+{
+	size_t n = name_length(tag, len);
+	if (mxg_line_is_ours(tag, len))
+		return at;
+	return IS("smtpd") ? behind_filter(at, end) : NULL;
+}
+
 /* One word up to a blank. */
 static const char *word_end(const char *at, const char *end)
 {
@@ -58,14 +76,14 @@ static const char *skip_structured(const char *at, const char *end)
 
 static bool read_5424(struct mxg_prefix_found *out, const char *at, const char *end)
 {
-	const char *words[4];
+	const char *program = at;
+	size_t len = 0;
 	for (size_t i = 0; i < 4; i++) { /* host, program, pid, message id */
 		if (!take(&at, end, ' '))
 			return false;
-		words[i] = at;
+		program = i == 1 ? at : program;
 		at = word_end(at, end);
-		if (i == 1 && !mxg_line_is_ours(words[1], (size_t)(at - words[1])))
-			return false;
+		len = i == 1 ? (size_t)(at - program) : len;
 	}
 	if (!take(&at, end, ' '))
 		return false;
@@ -73,8 +91,8 @@ static bool read_5424(struct mxg_prefix_found *out, const char *at, const char *
 	take(&at, end, ' ');
 	if (mxg_begins(at, end, "\xef\xbb\xbf", 3)) /* RFC 5424 §6.4: a byte order mark */
 		at += 3;
-	out->message = at;
-	return true;
+	out->message = mxg_line_behind_tag(program, len, at, end);
+	return out->message != NULL;
 }
 
 /* "HOST mxguard[12]: ", or without the host as Dovecot writes its own files. */
@@ -94,13 +112,14 @@ static bool read_host_and_tag(struct mxg_prefix_found *out, const char *at, cons
 		}
 		if (at[-1] != ':')
 			continue;
-		if (!mxg_line_is_ours(first, (size_t)(at - first)))
+		const char *message = mxg_line_behind_tag(first, (size_t)(at - first), at + (at < end), end);
+		if (message == NULL)
 			return false;
 		/* a bare "mxguard: verdict=" has no tag: it begins the message */
 		bool bare = at - first == 8 && memcmp(first, "mxguard:", 8) == 0 && mxg_begins(at, end, " verdict=", 9);
 		/* Dovecot's own "lmtp(12): " is read with what follows */
 		bool dovecot = first[0] == 'l' || mxg_begins(first, end, "dovecot-lda(", 12);
-		out->message = bare || dovecot ? first : at + (at < end);
+		out->message = bare || dovecot ? first : message;
 		return true;
 	}
 	return false;

@@ -223,6 +223,43 @@ static const char *read_anew(int64_t *out, const char *at, const char *end, bool
 	return at;
 }
 
+/* "1795437331.123456", as journalctl's short-unix has it. */
+static const char *read_unix(int64_t *out, const char *at, const char *end)
+{
+	int64_t t = 0;
+	size_t digits = 0;
+	for (; at < end && *at >= '0' && *at <= '9' && digits < 12; at++, digits++)
+		t = t * 10 + (*at - '0');
+	if (digits < 9 || !take(&at, end, '.'))
+		return NULL;
+	while (at < end && *at >= '0' && *at <= '9')
+		at++;
+	*out = t;
+	return at;
+}
+
+/* "Mon 2026-11-23 12:35:31 UTC", as journalctl's short-full has it: a zone's name tells nothing but of UTC. */
+static const char *read_full(int64_t *out, const char *at, const char *end, struct mxg_line_clock *c)
+{
+	const char *p = read_anew(out, at + 4, end, true, c), *zone = p;
+	if (p == NULL || !take(&p, end, ' '))
+		return NULL;
+	while (p < end && ((*p >= 'A' && *p <= 'Z') || *p == '+' || *p == '-' || (*p >= '0' && *p <= '9')))
+		p++;
+	if (mxg_begins(zone, end, " UTC ", 5))
+		*out -= c->zone; /* it was taken for local time */
+	return p;
+}
+
+static bool is_weekday(const char *at, const char *end)
+{
+	static const char names[] = "Mon Tue Wed Thu Fri Sat Sun ";
+	for (size_t i = 0; end - at > 20 && at[3] == ' ' && i < sizeof(names) - 1; i += 4)
+		if (memcmp(names + i, at, 4) == 0)
+			return true;
+	return false;
+}
+
 /* Most lines are of the day of the line before: what stood for it is not read again. */
 const char *mxg_line_time(int64_t *out, const char *at, const char *end, struct mxg_line_clock *c)
 {
@@ -232,6 +269,8 @@ const char *mxg_line_time(int64_t *out, const char *at, const char *end, struct 
 		behind = behind_date(out, at + c->date_len, end, iso, c);
 	if (behind == NULL)
 		behind = read_anew(out, at, end, iso, c);
+	if (behind == NULL)
+		behind = iso ? read_unix(out, at, end) : is_weekday(at, end) ? read_full(out, at, end, c) : NULL;
 	if (behind != NULL && !c->stepped)
 		note_first(c, at, behind);
 	return behind;

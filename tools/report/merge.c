@@ -72,6 +72,13 @@ static void add_day(struct mxg_report_state *into, const struct mxg_day_state *d
 	into->days[number].seconds += d->seconds;
 }
 
+static void add_date(struct mxg_report_state *into, const struct mxg_date_state *d)
+{
+	struct mxg_date_state *to = mxg_state_date(into, d->day);
+	for (size_t v = 0; to != NULL && v < MXG_REPORT_VERDICTS; v++)
+		to->verdicts[v] += d->verdicts[v];
+}
+
 static void add_senders(struct mxg_report_state *into, const struct mxg_report_state *from)
 {
 	into->nomem |= !mxg_sample_limit(&into->senders, from->senders.limit);
@@ -111,6 +118,8 @@ void mxg_report_merge(struct mxg_report_state *into, const struct mxg_report_sta
 		add_pair(into, &from->pairs[i], domains);
 	for (size_t i = 0; i < from->day_count; i++)
 		add_day(into, &from->days[i], domains);
+	for (size_t i = 0; i < from->date_count; i++)
+		add_date(into, &from->dates[i]);
 	add_senders(into, from);
 	free(domains);
 }

@@ -9,7 +9,7 @@
 
 #include "check/reasons.h"
 
-#define VERSION 1
+#define VERSION 2
 
 /* ---- writing ------------------------------------------------------------------------------------------- */
 
@@ -97,7 +97,8 @@ bool mxg_partial_write(const struct mxg_report_state *s, FILE *to)
 			      (json_int_t)s->lines, "decisions", (json_int_t)s->decisions, "duplicates",
 			      (json_int_t)s->duplicates, "unread", (json_int_t)s->unread, "from", (json_int_t)s->from,
 			      "to", (json_int_t)s->to, "cut", s->cut, "doubled", s->doubled);
-	json_t *domains = json_array(), *peers = json_array(), *pairs = json_array(), *days = json_array();
+	json_t *domains = json_array(), *peers = json_array(), *pairs = json_array(), *days = json_array(),
+	       *dates = json_array();
 	for (size_t i = 0; i < s->domain_count; i++)
 		json_array_append_new(domains, domain_array(&s->domains[i]));
 	for (size_t i = 0; i < s->peer_count; i++)
@@ -107,6 +108,9 @@ bool mxg_partial_write(const struct mxg_report_state *s, FILE *to)
 	for (size_t i = 0; i < s->day_count; i++)
 		json_array_append_new(days, json_pack("[I,i,I,I]", (json_int_t)s->days[i].domain, (int)s->days[i].day,
 						      (json_int_t)s->days[i].direct, (json_int_t)s->days[i].seconds));
+	for (size_t i = 0; i < s->date_count; i++)
+		json_array_append_new(dates, json_pack("[i,o]", (int)s->dates[i].day,
+						       counts(s->dates[i].verdicts, MXG_REPORT_VERDICTS)));
 	json_object_set_new(o, "verdicts", counts(s->verdicts, MXG_REPORT_VERDICTS));
 	json_object_set_new(o, "actions", counts(s->actions, MXG_REPORT_ACTIONS));
 	json_object_set_new(o, "would", counts(s->would, MXG_REPORT_ACTIONS));
@@ -115,6 +119,7 @@ bool mxg_partial_write(const struct mxg_report_state *s, FILE *to)
 	json_object_set_new(o, "peers", peers);
 	json_object_set_new(o, "pairs", pairs);
 	json_object_set_new(o, "days", days);
+	json_object_set_new(o, "dates", dates);
 	json_object_set_new(o, "senders", senders_object(&s->senders));
 	bool good = json_dumpf(o, to, JSON_COMPACT | JSON_ENSURE_ASCII) == 0 && fputc('\n', to) != EOF;
 	json_decref(o);
@@ -264,6 +269,17 @@ static bool read_day(struct mxg_report_state *s, const json_t *a)
 	return true;
 }
 
+static bool read_date(struct mxg_report_state *s, const json_t *a)
+{
+	uint64_t day;
+	size_t before = s->date_count;
+	if (!get_number(json_array_get(a, 0), &day) || day > 1000000)
+		return false;
+	struct mxg_date_state *d = mxg_state_date(s, (int32_t)day);
+	return d != NULL && s->date_count > before &&
+	       get_counts(json_array_get(a, 1), d->verdicts, MXG_REPORT_VERDICTS);
+}
+
 static bool read_reason(struct mxg_report_state *s, const json_t *a)
 {
 	const char *name = json_string_value(json_array_get(a, 0));
@@ -309,7 +325,8 @@ static bool read_object(struct mxg_report_state *s, const json_t *o)
 	       read_list(s, json_object_get(o, "domains"), read_domain) &&
 	       read_list(s, json_object_get(o, "peers"), read_peer) &&
 	       read_list(s, json_object_get(o, "pairs"), read_pair) &&
-	       read_list(s, json_object_get(o, "days"), read_day) && read_senders(s, json_object_get(o, "senders"));
+	       read_list(s, json_object_get(o, "days"), read_day) &&
+	       read_list(s, json_object_get(o, "dates"), read_date) && read_senders(s, json_object_get(o, "senders"));
 }
 
 bool mxg_partial_read(struct mxg_report_state *into, FILE *from, const char **why)

@@ -171,11 +171,11 @@ static void show_candidates(const struct mxg_report_result *r, FILE *to)
 
 static void show_time_lines(const struct mxg_report_result *r, FILE *to)
 {
-	static const char *const headings[] = { "DOMAIN", "FROM",  "UNTIL",  "DIRECT A DAY", "HALF-LIFE",
-						"DRY",    "MOVED", "STAYED", "GATEWAYS",     NULL };
+	static const char *const headings[] = { "DOMAIN", "FROM",   "UNTIL",       "DIRECT A DAY", "HALF-LIFE", "DRY",
+						"MOVED",  "STAYED", "UNPUBLISHED", "GATEWAYS",     NULL };
 	struct mxg_table *table = mxg_table_new(headings);
 	char from[MXG_TIME_MAX], until[MXG_TIME_MAX], rate[32], half[32], dry[MXG_TIME_MAX], moved[32], stayed[32],
-		all[600];
+		found[32], all[600];
 	for (size_t i = 0; table != NULL && i < r->line_count; i++) {
 		const struct mxg_time_line *l = &r->lines[i];
 		size_t at = 0;
@@ -183,6 +183,7 @@ static void show_time_lines(const struct mxg_report_result *r, FILE *to)
 		snprintf(half, sizeof(half), l->half_life_days < 0 ? "-" : "%.1f d", l->half_life_days);
 		number(moved, l->moved_count);
 		number(stayed, l->stayed_count);
+		number(found, l->unpublished_count);
 		all[0] = '\0';
 		for (size_t g = 0; g < l->gateway_count && at < sizeof(all); g++)
 			at += (size_t)snprintf(all + at, sizeof(all) - at, "%s%s", g == 0 ? "" : " ", l->gateways[g]);
@@ -194,6 +195,7 @@ static void show_time_lines(const struct mxg_report_result *r, FILE *to)
 					l->dry < 0 ? "-" : day((int64_t)l->dry * 86400, dry),
 					moved,
 					stayed,
+					l->unpublished_since == 0 ? "-" : found,
 					all };
 		mxg_table_add(table, MXG_PLAIN, cells);
 	}

@@ -211,6 +211,19 @@ static json_t *stayed_list(const struct mxg_time_line *l)
 	return list;
 }
 
+#define UNPUBLISHED_SHOWN 1000
+static json_t *unpublished_object(const struct mxg_time_line *l)
+{
+	json_t *peers = json_array();
+	for (size_t i = 0; i < l->unpublished_count && i < UNPUBLISHED_SHOWN; i++)
+		json_array_append_new(peers, json_pack("{s:o, s:I, s:o}", "peer", address(&l->unpublished[i].host),
+						       "messages", (json_int_t)l->unpublished[i].messages, "first",
+						       mxg_json_time(l->unpublished[i].first)));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "since", mxg_json_time(l->unpublished_since), "hosts",
+			 number(l->unpublished_count), "messages", number(l->unpublished_messages), "first",
+			 mxg_json_time(l->unpublished_first), "peers", peers);
+}
+
 json_t *mxg_report_line_object(const struct mxg_report_result *r, const struct mxg_time_line *l)
 {
 	json_t *o = json_object(), *gateways = json_array(), *days = json_array();
@@ -228,8 +241,24 @@ json_t *mxg_report_line_object(const struct mxg_report_result *r, const struct m
 	json_object_set_new(o, "dry", day(l->dry));
 	json_object_set_new(o, "moved", moved_list(l));
 	json_object_set_new(o, "stayed", stayed_list(l));
+	json_object_set_new(o, "never_published", l->unpublished_since == 0 ? json_null() : unpublished_object(l));
 	json_object_set_new(o, "days", days);
 	return o;
+}
+
+/* All domains' decisions day by day. */
+static json_t *dates(const struct mxg_report_state *s)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < s->date_count; i++) {
+		json_t *o = json_object();
+		json_object_set_new(o, "day", day(s->dates[i].day));
+		for (size_t v = MXGUARD_VERDICT_UNDECIDED + 1; v < MXG_REPORT_VERDICTS; v++)
+			json_object_set_new(o, mxguard_verdict_name((enum mxguard_verdict)v),
+					    number(s->dates[i].verdicts[v]));
+		json_array_append_new(list, o);
+	}
+	return list;
 }
 
 json_t *mxg_report_object(const struct mxg_report_result *r)
@@ -259,6 +288,7 @@ json_t *mxg_report_object(const struct mxg_report_result *r)
 	json_object_set_new(o, "direct_peers", peers);
 	json_object_set_new(o, "candidates", candidates);
 	json_object_set_new(o, "generations", lines);
+	json_object_set_new(o, "days", dates(s));
 	json_object_set_new(o, "history_from", mxg_json_time(r->history));
 	json_object_set_new(o, "exact", json_boolean(!s->cut && !s->doubled));
 	json_object_set_new(o, "interrupted", json_boolean(r->interrupted));

@@ -130,58 +130,6 @@ static void put_sums(const struct mxg_report_result *r, struct mxg_page *page)
 	mxg_page_part(page, json_pack("{s:s, s:o}", "part", "sums", "items", items));
 }
 
-/* ---- by verdict ----------------------------------------------------------------------------------------- */
-
-static const struct {
-	enum mxguard_verdict verdict;
-	const char *tone;
-} shown[] = {
-	{ MXGUARD_VERDICT_AUTHORIZED, "good" },     { MXGUARD_VERDICT_DIRECT, "bad" },
-	{ MXGUARD_VERDICT_UNKNOWN, "warn" },        { MXGUARD_VERDICT_INTERNAL, "calm" },
-	{ MXGUARD_VERDICT_AUTHENTICATED, "plain" }, { MXGUARD_VERDICT_EXEMPT, "other" },
-};
-#define SHOWN (sizeof(shown) / sizeof(shown[0]))
-
-/* A bar a verdict, each with a tone of its own: a series that is nought everywhere else. */
-static json_t *verdict_series(const struct mxg_report_state *s, size_t which)
-{
-	json_t *values = json_array();
-	for (size_t i = 0; i < SHOWN; i++)
-		json_array_append_new(values, number(i == which ? s->verdicts[shown[i].verdict] : 0));
-	return json_pack("{s:s, s:s, s:o}", "name", mxguard_verdict_name(shown[which].verdict), "tone",
-			 shown[which].tone, "values", values);
-}
-
-static json_t *verdict_row(const struct mxg_domain_state *d)
-{
-	json_t *row = json_array();
-	for (size_t i = 0; i < SHOWN; i++) {
-		if (d->verdicts[shown[i].verdict] == 0)
-			continue;
-		json_t *place = json_pack("[I]", (json_int_t)i);
-		for (size_t n = 0; n < i; n++)
-			json_array_append_new(place, json_integer(0));
-		json_array_append_new(place, number(d->verdicts[shown[i].verdict]));
-		json_array_append_new(row, place);
-	}
-	return row;
-}
-
-static void put_verdicts(const struct mxg_report_result *r, struct mxg_page *page)
-{
-	json_t *names = json_array(), *series = json_array();
-	for (size_t i = 0; i < SHOWN; i++) {
-		json_array_append_new(names, json_string(mxguard_verdict_name(shown[i].verdict)));
-		json_array_append_new(series, verdict_series(r->state, i));
-	}
-	mxg_page_begin_rows(page, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "part", "bars", "id",
-					    "verdicts", "title", "What was decided", "unit", "decisions", "axis",
-					    "verdict", "of", "domains", "x", names, "series", series));
-	for (size_t i = 0; i < r->domain_count; i++)
-		mxg_page_row(page, verdict_row(&r->state->domains[r->domains[i].domain]));
-	mxg_page_end_rows(page);
-}
-
 /* ---- domains -------------------------------------------------------------------------------------------- */
 
 static void put_domain(const struct mxg_report_result *r, const struct mxg_domain_verdict *v, struct mxg_page *page)
@@ -347,7 +295,8 @@ void mxg_report_show_page(const struct mxg_report_result *r, const struct mxg_re
 	say(r, &page);
 	tell_facts(r, about, &page);
 	put_sums(r, &page);
-	put_verdicts(r, &page);
+	mxg_report_put_verdicts(r, &page);
+	mxg_report_put_days(r->state, &page);
 	if (r->candidate_count > 0 && places != NULL)
 		put_candidates(r, places, &page);
 	put_domains(r, &page);

@@ -19,4 +19,9 @@ struct mxg_report_about { /* how the report came to be */
 /* Everything on one page for a browser. */
 void mxg_report_show_page(const struct mxg_report_result *result, const struct mxg_report_about *about, FILE *to);
 
+/* show_page_charts.c */
+struct mxg_page;
+void mxg_report_put_verdicts(const struct mxg_report_result *result, struct mxg_page *page);
+void mxg_report_put_days(const struct mxg_report_state *state, struct mxg_page *page);
+
 #endif

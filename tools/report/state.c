@@ -34,6 +34,7 @@ void mxg_report_state_free(struct mxg_report_state *s)
 	mxg_room_free(s->domains, s->domain_room * sizeof(*s->domains));
 	mxg_room_free(s->pairs, s->pair_room * sizeof(*s->pairs));
 	mxg_room_free(s->days, s->day_room * sizeof(*s->days));
+	mxg_room_free(s->dates, s->date_room * sizeof(*s->dates));
 	mxg_index_free(&s->domain_index);
 	mxg_index_free(&s->pair_index);
 	mxg_index_free(&s->day_index);
@@ -203,6 +204,9 @@ bool mxg_report_count(struct mxg_report_state *s, const struct mxg_decision *d)
 		s->would[d->would] += d->repeat;
 	s->reasons[reason].count += d->repeat;
 	mxg_state_widen(&s->from, &s->to, d->time, d->time);
+	struct mxg_date_state *date = d->time > 0 ? mxg_state_date(s, (int32_t)(d->time / 86400)) : NULL;
+	if (date != NULL)
+		date->verdicts[d->verdict] += d->repeat;
 	count_domain(s, d, reason);
 	return true;
 }

@@ -21,6 +21,7 @@
 #define MXG_REPORT_SENDERS 1000000 /* of mail that came through gateways */
 #define MXG_PEER_DOMAINS 65536 /* of one peer */
 #define MXG_PEER_DAYS 64 /* different days that are remembered */
+#define MXG_REPORT_DATES 4096
 #define MXG_SAMPLE_MAX 160
 
 struct mxg_count_by_reason {
@@ -69,6 +70,12 @@ struct mxg_pair_state {
 	int64_t first_direct, last_direct, first_via;
 };
 
+/* All decisions of one day. */
+struct mxg_date_state {
+	int32_t day; /* since 1970 */
+	uint64_t verdicts[MXG_REPORT_VERDICTS];
+};
+
 /* Direct mail of a watched domain on one day. */
 struct mxg_day_state {
 	uint32_t domain;
@@ -101,6 +108,8 @@ struct mxg_report_state {
 	struct mxg_day_state *days;
 	size_t day_count, day_room;
 	struct mxg_index day_index;
+	struct mxg_date_state *dates; /* ascending */
+	size_t date_count, date_room, date_last; /* date_last: the one that was looked for last */
 	struct mxg_sample senders;
 	bool cut; /* something had no room: what it says of peers is not all */
 	bool doubled; /* there were more lines than can be looked through for duplicates */
@@ -125,6 +134,7 @@ uint32_t mxg_state_domain(struct mxg_report_state *state, const char *name, size
 uint32_t mxg_state_peer(struct mxg_report_state *state, const struct mxg_address *address);
 uint32_t mxg_state_pair(struct mxg_report_state *state, uint32_t domain, const struct mxg_address *host);
 uint32_t mxg_state_day(struct mxg_report_state *state, uint32_t domain, int32_t day);
+struct mxg_date_state *mxg_state_date(struct mxg_report_state *state, int32_t day); /* NULL: no room */
 uint16_t mxg_state_reason(struct mxg_report_state *state, const char *name, size_t len);
 bool mxg_state_peer_domain(struct mxg_report_state *state, struct mxg_peer_state *peer, uint32_t domain);
 bool mxg_state_sample(struct mxg_report_state *state, struct mxg_peer_state *peer, const char *text, size_t len);

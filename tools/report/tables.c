@@ -109,6 +109,40 @@ uint32_t mxg_state_day(struct mxg_report_state *s, uint32_t domain, int32_t day)
 	return (uint32_t)s->day_count++;
 }
 
+static size_t place_of_date(const struct mxg_report_state *s, int32_t day)
+{
+	size_t low = 0, high = s->date_count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (s->dates[middle].day < day)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct mxg_date_state *mxg_state_date(struct mxg_report_state *s, int32_t day)
+{
+	if (s->date_last < s->date_count && s->dates[s->date_last].day == day)
+		return &s->dates[s->date_last];
+	size_t at = place_of_date(s, day);
+	s->date_last = at;
+	if (at < s->date_count && s->dates[at].day == day)
+		return &s->dates[at];
+	s->cut |= s->date_count == MXG_REPORT_DATES;
+	if (s->date_count == MXG_REPORT_DATES)
+		return NULL;
+	if (!grow((void **)&s->dates, &s->date_room, s->date_count, sizeof(*s->dates))) {
+		s->nomem = true;
+		return NULL;
+	}
+	memmove(&s->dates[at + 1], &s->dates[at], (s->date_count - at) * sizeof(*s->dates));
+	s->dates[at] = (struct mxg_date_state){ .day = day };
+	s->date_count++;
+	return &s->dates[at];
+}
+
 /* The number, made where it is new. */
 uint16_t mxg_state_reason(struct mxg_report_state *s, const char *name, size_t len)
 {

@@ -202,7 +202,8 @@ static bool fill(struct mxg_report_result *r, const struct order *o, struct mxg_
 	l->dry = -1;
 	if (!window(r->state, l, &low, &high))
 		return true;
-	if (!take_days(r->state, o, l, low, high) || !follow_hosts(r->state, o, l, high))
+	if (!take_days(r->state, o, l, low, high) || !follow_hosts(r->state, o, l, high) ||
+	    !mxg_report_unpublished(r->state, o->pairs, first_pair(r->state, o->pairs, l->domain), l))
 		return false;
 	measure(l, low, high);
 	if (l->moved_count > 0)
@@ -254,6 +255,7 @@ static bool lines_of_changes(struct mxg_report_result *r, const struct mxg_repor
 		struct mxg_time_line *l = new_line(r, domain, times[i], i + 1 < n ? times[i + 1] : 0);
 		if (l == NULL)
 			return false;
+		l->unpublished_since = times[1];
 		const struct mxg_generation *g = mxg_generation_at(known, l->until != 0 ? l->until - 1 : in->now);
 		if ((g != NULL && !set_gateways(l, g)) || !fill(r, o, l))
 			return false;
@@ -262,15 +264,19 @@ static bool lines_of_changes(struct mxg_report_result *r, const struct mxg_repor
 }
 
 /* As the history tells, as far as the log reaches. */
-static bool lines_of_history(struct mxg_report_result *r, const struct order *o, uint32_t domain,
-			     const struct mxg_generations *known)
+static bool lines_of_history(struct mxg_report_result *r, const struct mxg_report_inputs *in, const struct order *o,
+			     uint32_t domain, const struct mxg_generations *known)
 {
+	int64_t since = mxg_unpublished_since(in->policy, known);
 	for (size_t i = 0; i < known->count; i++) {
 		const struct mxg_generation *g = &known->items[i];
 		if (g->until != 0 && g->until < r->state->from)
 			continue;
 		struct mxg_time_line *l = new_line(r, domain, g->from, g->until);
-		if (l == NULL || !set_gateways(l, g) || !fill(r, o, l))
+		if (l == NULL)
+			return false;
+		l->unpublished_since = since;
+		if (!set_gateways(l, g) || !fill(r, o, l))
 			return false;
 	}
 	return true;
@@ -287,7 +293,8 @@ static bool lines_of_domain(struct mxg_report_result *r, const struct mxg_report
 		f->now = in->now;
 		ok = mxg_generations_of(f, mxg_policy_ruleset(in->policy, name, strlen(name)), &wire, &known);
 	}
-	ok = ok && lines_of_changes(r, in, o, domain, &known, &any) && (any || lines_of_history(r, o, domain, &known));
+	ok = ok && lines_of_changes(r, in, o, domain, &known, &any) &&
+	     (any || lines_of_history(r, in, o, domain, &known));
 	mxg_generations_clear(&known);
 	return ok;
 }

@@ -26,19 +26,26 @@ struct fetch {
 	struct mxg_rows rows;
 };
 
-/* The last part of a mailbox's name: Dovecot's separator is a slash or a dot. */
-static const char *last_part(const char *mailbox)
+/* Dovecot's separator is a slash or a dot; what lies within an own folder is one's own as well. */
+static bool is_own(const char *mailbox)
 {
-	const char *slash = strrchr(mailbox, '/'), *dot = strrchr(mailbox, '.');
-	const char *last = slash != NULL && (dot == NULL || slash > dot) ? slash : dot;
-	return last == NULL ? mailbox : last + 1;
+	char part[sizeof(((struct fetch *)NULL)->mailbox)];
+	for (const char *at = mailbox; *at != '\0'; at += strspn(at, "/.")) {
+		size_t len = strcspn(at, "/.");
+		memcpy(part, at, len);
+		part[len] = '\0';
+		if (mxg_own_folder(part))
+			return true;
+		at += len;
+	}
+	return false;
 }
 
 /* Messages of one folder come one after the other. */
 static bool leave_own(struct fetch *f)
 {
 	char name[sizeof(f->own)];
-	if (f->rules->all_folders || !mxg_own_folder(last_part(f->mailbox)))
+	if (f->rules->all_folders || !is_own(f->mailbox))
 		return false;
 	snprintf(name, sizeof(name), "%s %s", f->user, f->mailbox);
 	if (strcmp(name, f->own) == 0)

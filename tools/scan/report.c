@@ -65,7 +65,8 @@ static void people_left(const struct mxg_scan_report *r, FILE *to)
 	char clean[1200], begins[MXG_TIME_MAX];
 	if (t->left > 0) {
 		mxg_text_clean(clean, sizeof(clean), t->left_sample, strlen(t->left_sample), NULL);
-		fprintf(to, "%" PRIu64 " other files were left unread, such as %s\n", t->left, clean);
+		fprintf(to, "%" PRIu64 " other file%s left unread, such as %s\n", t->left,
+			t->left == 1 ? " was" : "s were", clean);
 	}
 	if (t->own > 0) {
 		mxg_text_clean(clean, sizeof(clean), t->own_sample, strlen(t->own_sample), NULL);

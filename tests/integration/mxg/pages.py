@@ -10,6 +10,7 @@ import time
 DAY, BEGIN = 86400, calendar.timegm((2026, 9, 1, 0, 0, 0))
 CHANGE = BEGIN + 10 * DAY
 GATEWAY, SPAMMER, FORGOTTEN, MOVED = "192.0.2.10", "203.0.113.66", "198.51.100.25", "203.0.113.77"
+LATE = "203.0.113.200"  # never came while the old MX stood
 DOMAINS = 120
 REASONS = {"authorized": "gateway-match", "direct": "peer-not-a-gateway", "unknown": "dns-timeout"}
 HOSTILE = ["</script><script>window.hacked=1</script>", "\"><img src=x onerror=window.hacked=1>",
@@ -42,6 +43,9 @@ def log_lines():
             found += direct(day, 32 >> (day - 10))
         if day in (11, 12):
             found.append((day * DAY + 40000, words("direct", MOVED, ident=f"M{day}", rcpt="u1@moved.example", would="reject")))
+        if day == 14:
+            found.append((day * DAY + 2000, words("direct", LATE, sender="spam@y", rcpt="u@moved.example", ident="L",
+                                                  would="reject")))
         if day in (3, 13, 14):
             origin = "-" if day == 3 else MOVED
             found.append((day * DAY + 40001, words(ident=f"N{day}", rcpt="u1@moved.example", origin=origin)))
