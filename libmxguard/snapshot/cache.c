@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Values that have been read and believed, for those who keep a snapshot open: the records of filter vendors, which every
- * decision wants, and of the domains that get the most mail. Each key has one place, and takes it from whatever lies
- * there. A place is used by one at a time, and nobody waits: who finds it taken reads the file.
+ * Values that have been read and believed, for those who keep a snapshot open: the records of filter vendors, which
+ * every decision wants, and of the domains that get the most mail. Each key has one place, and takes it from whatever
+ * lies there. A place is used by one at a time, and nobody waits: who finds it taken reads the file.
  */
 #include <stdlib.h>
 #include <string.h>

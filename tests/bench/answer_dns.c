@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A DNS server for as many domains as a benchmark wants, since none of them is kept: answer_dns HOSTS prints its port on
- * 127.0.0.1, and at its end, by SIGTERM, how many questions came. dN.test has an MX host of its own, or of HOSTS that all
- * share, with an A and an AAAA record. Every hundredth domain's answers expire at once, until SIGUSR1 makes a day of it;
- * each SIGUSR2 gives every hundredth domain another MX host.
+ * A DNS server for as many domains as a benchmark wants, since none of them is kept: answer_dns HOSTS prints its port
+ * on 127.0.0.1, and at its end, by SIGTERM, how many questions came. dN.test has an MX host of its own, or one of HOSTS
+ * that all share, with an A and an AAAA record. Every hundredth domain's answers expire at once, until SIGUSR1 makes a
+ * day of it; each SIGUSR2 gives every hundredth domain another MX host.
  */
 #include <arpa/inet.h>
 #include <errno.h>

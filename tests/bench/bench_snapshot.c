@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a look into the snapshot costs: bench_snapshot CONF DOMAIN PEER [ROUNDS [DOMAINS]]; a %d in DOMAIN becomes one
- * number after the other below DOMAINS (10,000), far from the one before, so that each decision is about another domain. */
+ * number after the other below DOMAINS (10,000), far from the one before: each decision is about another domain. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
