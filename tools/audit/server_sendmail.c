@@ -61,7 +61,7 @@ static enum mxg_guard filter_guard(const struct sendmail *s, const struct mxg_gu
 			kind = MXG_SERVICE_OURS;
 		if (silent ? closed && kind != MXG_SERVICE_OTHER : kind == MXG_SERVICE_OURS)
 			guard = MXG_GUARD_MILTER;
-		else if (kind == MXG_SERVICE_UNKNOWN || kind == MXG_SERVICE_OURS) /* ours, and silent */
+		else if (kind == MXG_SERVICE_UNKNOWN)
 			guard = MXG_GUARD_UNKNOWN;
 	}
 	free(line);
