@@ -485,7 +485,10 @@ def test_in_a_chroot(mxguard_config, folder):
         done = subprocess.run(argv, input=message, capture_output=True, preexec_fn=enter)
         return done.returncode, done.stdout.removesuffix(b"inbox"), message
     status, delivered, message = deliver(100, INBOX=b"inbox")
-    assert (status, delivered) == (0, message)
+    if build.portable():  # nothing of it is in memory: even a short message needs a place
+        assert (status, delivered[:6]) == (75, b"4.3.0 ")
+    else:
+        assert (status, delivered) == (0, message)
     assert deliver(3 << 20)[0] == 75
     (jail / "tmp").mkdir(exist_ok=True)
     status, delivered, message = deliver(3 << 20)
@@ -638,7 +641,7 @@ def test_opensmtpd_that_ends_before_the_message_begins(config, box, folder):
 HALF = (TOP + BODY).encode() + b"x" * 76 + b"\n" * 300
 
 
-def feed(argv, message, whole, ms):
+def feed(argv, message, whole, ms, started=lambda pid: True):
     """A feeder in a process of its own: it starts the wrapper, writes the message and waits, or is killed
     `ms` after the wrapper was started, with a part of it written. The wrapper's status, or None."""
     report_read, report_write = os.pipe()
@@ -648,6 +651,7 @@ def feed(argv, message, whole, ms):
         process.stdin.write(message)
         process.stdin.flush()
         if not whole:
+            wait_until(lambda: started(process.pid), "the wrapper has started")
             time.sleep(ms / 1000)
             os.kill(os.getpid(), signal.SIGKILL)
         process.stdin.close()
@@ -674,6 +678,12 @@ def read_or_nothing(path):
         return b""
 
 
+def waits_below(shell):
+    """The wrapper that this shell has started waits for more of its message."""
+    each = [read_or_nothing(path).decode("utf-8", "replace") for path in pathlib.Path("/proc").glob("[0-9]*/stat")]
+    return any(re.match(rf"\d+ \(mxguard-lda\) S {shell} ", stat) for stat in each)
+
+
 @pytest.mark.parametrize("peer", [GATEWAY, SPAMMER, ""])
 @pytest.mark.parametrize("guard", [[], ["--signal-exit", "75"]])
 def test_feeder_dies_in_the_first_milliseconds(config, box, peer, guard):
@@ -691,8 +701,8 @@ def test_feeder_dies_behind_a_shell(config, box):
     line = shlex.join([str(build.wrapper()), "-c", str(config), "--log", "none", "--peer", GATEWAY, "--rcpt", USER, "--",
                        *box.command])
     argv = ["/bin/sh", "-c", f"{line}; exit $?"]
-    for ms in [20] * 5 + [50] * 5:  # at once, the shell itself has been adopted, and nobody can tell by whom
-        feed(argv, HALF, False, ms)
+    for ms in [0] * 5 + [50] * 5:  # before it runs, the shell itself has been adopted, and nobody can tell by whom
+        feed(argv, HALF, False, ms, waits_below)
     gone(argv, box)
     assert box["INBOX"] is None and box["Junk"] is None
     assert feed(argv, HALF, True, 0) == 0
