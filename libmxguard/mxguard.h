@@ -252,8 +252,8 @@ int mxguard_check_set_real_peer(struct mxguard_check *check, const struct sockad
 /* What the client said in HELO, EHLO or LHLO. NULL and "": nothing. */
 int mxguard_check_set_helo(struct mxguard_check *check, const char *helo);
 /* A SASL login that the caller vouches for, never one that a client merely claims (docs/design.md,
- * "Logins"): the verdict is then "authenticated". NULL, "", blanks, or a name with control
- * characters: none. */
+ * "Logins"): the verdict is then "authenticated". NULL, "", blanks, a name with control
+ * characters, or XCLIENT's [UNAVAILABLE] and [TEMPUNAVAIL]: none. */
 int mxguard_check_set_login(struct mxguard_check *check, const char *login);
 /*
  * What the caller was told of the certificate that the client has shown in TLS, for gateways with a

@@ -18,9 +18,12 @@
 #include "load.h"
 #include "options.h"
 #include "output_file.h"
+#include "policy/policy.h"
 
 #define EXIT_UNGUARDED 1
 #define RCPT_MOST 500
+
+static const char default_config[] = MXG_DEFAULT_CONFIG;
 
 struct request {
 	const char *config, *names, *probe, *rcpt, *html;
@@ -62,7 +65,7 @@ static const struct mxg_option options[] = {
 
 const struct mxg_usage usage_audit = {
 	.synopsis = "[-c CONF] [OPTION]… [DOMAIN…]\n"
-		    "       mxguard audit --probe HOST:PORT --rcpt ADDRESS [--json]",
+		    "       mxguard audit --probe HOST:PORT --rcpt ADDRESS [-c CONF] [--json]",
 	.about = "Looks for the names by which mail can still reach this host past the gateways, for the\n"
 		 "domains given or for all of the configuration's, and says what guards the ports there.",
 	.options = options,
@@ -222,7 +225,7 @@ static bool is_address(const char *rcpt)
 	return at != NULL && at != rcpt && at[1] != '\0' && strlen(rcpt) <= RCPT_MOST;
 }
 
-static int probe(const struct request *q)
+static int ask_probe(const struct request *q, const char *reply_text)
 {
 	static const struct {
 		enum mxg_guard guard;
@@ -230,8 +233,9 @@ static int probe(const struct request *q)
 		int status;
 	} results[] = {
 		[MXG_PROBE_ACCEPTED] = { MXG_GUARD_NONE, "accepted: nothing guards the port", EXIT_UNGUARDED },
-		[MXG_PROBE_REFUSED] = { MXG_GUARD_UNKNOWN, "refused at RCPT, as a guard does", 0 },
-		[MXG_PROBE_OTHER] = { MXG_GUARD_UNKNOWN, "no guard's reply", EX_TEMPFAIL },
+		[MXG_PROBE_REFUSED] = { MXG_GUARD_UNKNOWN, "refused at RCPT, in the words of mxguard", 0 },
+		[MXG_PROBE_OTHER] = { MXG_GUARD_UNKNOWN, "not in the words of mxguard, or of reply_text here",
+				      EX_TEMPFAIL },
 		[MXG_PROBE_FAILED] = { MXG_GUARD_UNKNOWN, "it could not be asked", EX_TEMPFAIL },
 	};
 	struct mxg_probe probe;
@@ -243,6 +247,7 @@ static int probe(const struct request *q)
 		return mxg_wrong_use("mxguard audit", "--probe takes HOST:PORT, not '%s'", q->probe);
 	if (!mxg_show_begin(&show, q->json, false))
 		return no_memory();
+	probe.reply_text = reply_text;
 	enum mxg_probe_result result = mxg_probe_run(&probe, q->rcpt);
 	snprintf(advice, sizeof(advice), "%s: %s", results[result].says, probe.reply);
 	mxg_show_row(&show, &(struct mxg_audit_row){ .domain = strrchr(q->rcpt, '@') + 1,
@@ -257,9 +262,26 @@ static int probe(const struct request *q)
 	return mxg_show_end(&show, true) ? results[result].status : EX_TEMPFAIL;
 }
 
+/* The configuration tells the words of a refusal, and there need be none here. */
+static int probe(const struct request *q)
+{
+	struct mxguard_policy *policy = NULL;
+	char message[512] = "";
+	const char *at = strrchr(q->rcpt, '@'), *domain = at == NULL ? "" : at + 1;
+	int result = mxguard_policy_load(&policy, q->config, 0, message, sizeof(message));
+	if (result != MXGUARD_ERROR_NONE && q->config != default_config) {
+		fprintf(stderr, "mxguard audit: %s\n", message);
+		return result == MXGUARD_ERROR_NOMEM ? EX_TEMPFAIL : EX_CONFIG;
+	}
+	int status =
+		ask_probe(q, policy == NULL ? NULL : mxg_policy_ruleset(policy, domain, strlen(domain))->reply_text);
+	mxguard_policy_unref(policy);
+	return status;
+}
+
 int cmd_audit(int argc, char **argv)
 {
-	struct request q = { .config = MXG_DEFAULT_CONFIG, .rate = 1000, .concurrency = 64 };
+	struct request q = { .config = default_config, .rate = 1000, .concurrency = 64 };
 	struct mxguard_session *session;
 	int status = mxg_read_options(&usage_audit, argc, argv, &q);
 	if (status != 0)

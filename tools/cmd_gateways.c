@@ -187,12 +187,13 @@ static void print_range(struct mxg_table *table, const struct mxg_ruleset *rules
 
 static void print_alarms(const struct mxg_flat *flat)
 {
-	char names[MXG_ALARM_NAMES_MAX];
+	char names[MXG_ALARM_NAMES_MAX], word[MXG_SHELL_WORD_MAX(MXG_NAME_TEXT_MAX)];
 	for (size_t i = 0; i < flat->alarm_count; i++) {
 		const struct mxg_flat_alarm *a = &flat->alarms[i];
 		mxg_alarm_names(names, a->alarms, ", ");
 		printf("alarm: %s %s: %s; %s mxguard refresh --accept %s\n", a->name, mxg_dns_type_name(a->type), names,
-		       a->held ? "the old answers stay until" : "taken; if it is meant:", a->name);
+		       a->held ? "the old answers stay until" : "taken; if it is meant:",
+		       mxg_shell_word(word, sizeof(word), a->name));
 	}
 	if (flat->present.wide[0] != '\0')
 		printf("too wide to authorize anybody: %s\n", flat->present.wide);

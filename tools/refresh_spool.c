@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/grow.h"
 #include "base/neuter.h"
 #include "policy/domains_file.h"
 #include "refresh_tell.h"
@@ -17,6 +18,11 @@
 #define SIZE_MOST (1024 * 1024)
 #define BYTES_MOST (16 * 1024 * 1024) /* of all files in one pass */
 #define TOLD_MOST 20 /* wrong lines in one pass */
+
+struct mxg_spooled {
+	char *name;
+	struct stat as; /* … it was before it was read */
+};
 
 static int open_file(struct mxg_spool *s, int folder, const char *name, bool *empty)
 {
@@ -66,12 +72,25 @@ static bool read_lines(struct mxg_spool *s, int fd)
 	return good;
 }
 
+static bool remember(struct mxg_spool *s, int folder, const char *name)
+{
+	struct stat as;
+	if (fstatat(folder, name, &as, AT_SYMLINK_NOFOLLOW) != 0)
+		return true; /* it has just gone */
+	if (!mxg_grow(&s->files, &s->file_room, s->file_count, sizeof(*s->files)))
+		return false;
+	struct mxg_spooled *file = &s->files[s->file_count];
+	*file = (struct mxg_spooled){ strdup(name), as };
+	s->file_count += file->name != NULL;
+	return file->name != NULL;
+}
+
 static bool read_one(struct mxg_spool *s, int folder, const char *name)
 {
 	bool empty;
-	int fd = open_file(s, folder, name, &empty);
-	if (!mxg_names_put(&s->files, name))
+	if (!remember(s, folder, name))
 		return false;
+	int fd = open_file(s, folder, name, &empty);
 	if (fd < 0)
 		return true;
 	if (!empty)
@@ -101,7 +120,7 @@ bool mxg_spool_read(struct mxg_spool *s, int state_dir)
 		return list_domains(s);
 	}
 	for (struct dirent *e;
-	     good && s->files.count < FILES_MOST && s->bytes < BYTES_MOST && (e = readdir(dir)) != NULL;)
+	     good && s->file_count < FILES_MOST && s->bytes < BYTES_MOST && (e = readdir(dir)) != NULL;)
 		if (e->d_name[0] != '.')
 			good = read_one(s, fd, e->d_name);
 	closedir(dir);
@@ -111,6 +130,15 @@ bool mxg_spool_read(struct mxg_spool *s, int state_dir)
 struct mxg_string_list mxg_spool_list(const struct mxg_spool *s)
 {
 	return (struct mxg_string_list){ s->items, s->domains.count };
+}
+
+static bool is_another(int fd, const struct mxg_spooled *file)
+{
+	struct stat now;
+	return fstatat(fd, file->name, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       (now.st_ino != file->as.st_ino || now.st_dev != file->as.st_dev || now.st_size != file->as.st_size ||
+		now.st_mtim.tv_sec != file->as.st_mtim.tv_sec || now.st_mtim.tv_nsec != file->as.st_mtim.tv_nsec ||
+		now.st_ctim.tv_sec != file->as.st_ctim.tv_sec || now.st_ctim.tv_nsec != file->as.st_ctim.tv_nsec);
 }
 
 /* A folder that stayed would begin a pass after each one. */
@@ -126,8 +154,9 @@ static void remove_entry(int fd, const char *name)
 void mxg_spool_done(const struct mxg_spool *s, int state_dir)
 {
 	int fd = openat(state_dir, MXG_SPOOL_FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	for (size_t i = 0; fd >= 0 && i < s->files.count; i++)
-		remove_entry(fd, mxg_names_get(&s->files, i));
+	for (size_t i = 0; fd >= 0 && i < s->file_count; i++)
+		if (!is_another(fd, &s->files[i]))
+			remove_entry(fd, s->files[i].name);
 	if (fd >= 0)
 		close(fd);
 }
@@ -135,6 +164,8 @@ void mxg_spool_done(const struct mxg_spool *s, int state_dir)
 void mxg_spool_free(struct mxg_spool *s)
 {
 	mxg_names_free(&s->domains);
-	mxg_names_free(&s->files);
+	for (size_t i = 0; i < s->file_count; i++)
+		free(s->files[i].name);
+	free(s->files);
 	free(s->items);
 }

@@ -203,7 +203,7 @@ static bool is_due(const struct mxg_store *s, const struct mxg_item *item)
 	bool fresh = current != NULL && mxg_answer_due(current, item->refused) > s->now;
 	if (!s->due_only)
 		return s->resumed == 0 || !fresh || current->confirmed < s->resumed;
-	return !fresh && (item->failures == 0 || mxg_retry_at(item->tried, item->failures) <= s->now);
+	return item->failures > 0 ? mxg_retry_at(item->tried, item->failures) <= s->now : !fresh;
 }
 
 static void keep(struct mxg_item *item)

@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "text.h"
+
 #define WARNINGS_MAX 1000
 #define RUNS_MAX 20 /* of on_alarm in one refresh, new alarms first */
 #define RUN_SECONDS 10 /* that one may take, */
@@ -47,11 +49,12 @@ void mxg_refresh_warn(const char *format, ...)
 
 static void warn_of(const struct mxg_item *item)
 {
-	char name[MXG_NAME_TEXT_MAX], text[MXG_ALARM_TEXT_MAX];
+	char name[MXG_NAME_TEXT_MAX], text[MXG_ALARM_TEXT_MAX], word[MXG_SHELL_WORD_MAX(MXG_NAME_TEXT_MAX)];
 	mxg_item_name(item, name);
 	mxg_item_alarm_text(item, text);
 	mxg_refresh_warn("alarm: %s %s: %s; %s mxguard refresh --accept %s", name, mxg_dns_type_name(item->type), text,
-			 item->keep_old ? "the old answers stay until" : "taken; if it is meant:", name);
+			 item->keep_old ? "the old answers stay until" : "taken; if it is meant:",
+			 mxg_shell_word(word, sizeof(word), name));
 }
 
 static void warn_of_all(const struct mxg_refresh *run)

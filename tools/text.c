@@ -64,6 +64,33 @@ size_t mxg_text_columns(const char *text)
 	return all;
 }
 
+static bool is_plain(const char *text)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+	return text[0] != '\0' && text[strspn(text, plain)] == '\0';
+}
+
+const char *mxg_shell_word(char *buf, size_t size, const char *text)
+{
+	size_t at = 0;
+	if (is_plain(text)) {
+		snprintf(buf, size, "%s", text);
+		return buf;
+	}
+	buf[at++] = '\'';
+	for (; *text != '\0' && at + 6 < size; text++) {
+		if (*text != '\'') {
+			buf[at++] = *text;
+			continue;
+		}
+		memcpy(buf + at, "'\\''", 4);
+		at += 4;
+	}
+	buf[at++] = '\'';
+	buf[at] = '\0';
+	return buf;
+}
+
 const char *mxg_span_format(int64_t s, char buf[MXG_SPAN_MAX])
 {
 	long long n = s < 0 ? -(long long)s : (long long)s;

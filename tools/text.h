@@ -14,6 +14,10 @@
 size_t mxg_text_clean(char *buffer, size_t size, const char *text, size_t len, size_t *columns);
 size_t mxg_text_columns(const char *text); /* of text that is clean */
 
+#define MXG_SHELL_WORD_MAX(LEN) (4 * (LEN) + 3)
+/* One word of a command that a person may take over into a shell, whatever stands in it. Returns buf. */
+const char *mxg_shell_word(char *buf, size_t size, const char *text);
+
 #define MXG_SPAN_MAX 32
 /* "45 s", "3 min", "2 h 10 min", "5 d 3 h". Returns buf. */
 const char *mxg_span_format(int64_t seconds, char buf[MXG_SPAN_MAX]);

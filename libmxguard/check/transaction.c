@@ -118,10 +118,19 @@ static bool is_unseen(uint32_t c)
 	return false;
 }
 
+/* What XCLIENT says where an attribute has no value: Postfix hands the second one on as the SASL name. */
+static bool says_unknown(const char *login)
+{
+	size_t len = strlen(login);
+	return mxg_ascii_is(login, len, "[unavailable]") || mxg_ascii_is(login, len, "[tempunavail]");
+}
+
 /* Nobody logs in as blanks, of whatever kind, and a name with control characters comes from no directory. */
 static bool names_somebody(const char *login)
 {
 	bool visible = false;
+	if (says_unknown(login))
+		return false;
 	for (const unsigned char *p = (const unsigned char *)login; *p != '\0';) {
 		if (*p < 0x20 || *p == 0x7f)
 			return false;

@@ -193,6 +193,16 @@ static bool adds_to(const struct mxguard_snapshot *since, const struct mxguard_s
 	       memcmp(since->header + MXG_SNAPSHOT_AT_HASH, s->header + MXG_SNAPSHOT_AT_HASH, 32) == 0;
 }
 
+/* The part beside it was written after a whole one that is newer than this one. */
+static int complain_put_back(const struct mxguard_policy *policy, char *message, size_t size)
+{
+	char path[PATH_MAX];
+	return complain(message, size, MXGUARD_ERROR_CONFIG,
+			snapshot_path(path, policy, MXG_SNAPSHOT_FILE) ? path : policy->state_dir,
+			"is older than what " MXG_SNAPSHOT_SINCE_FILE
+			" beside it adds to; run mxguard refresh to write it anew");
+}
+
 /* One that is there and cannot be believed is no reason to believe what it was to replace. */
 static int open_since(struct mxguard_snapshot *s, const struct mxguard_policy *policy, char *message, size_t size)
 {
@@ -208,11 +218,13 @@ static int open_since(struct mxguard_snapshot *s, const struct mxguard_policy *p
 		return result;
 	s->since_device = since->device;
 	s->since_inode = since->inode;
-	if (adds_to(since, s))
+	if (adds_to(since, s)) {
 		s->since = since;
-	else
-		mxguard_snapshot_unref(since);
-	return MXGUARD_ERROR_NONE;
+		return MXGUARD_ERROR_NONE;
+	}
+	bool put_back = since->generation > s->generation;
+	mxguard_snapshot_unref(since);
+	return put_back ? complain_put_back(policy, message, size) : MXGUARD_ERROR_NONE;
 }
 
 #define TRIES 5 /* each after somebody has put another one into place in between */

@@ -336,3 +336,12 @@ def test_volume(audit, real_dns, folder, capsys):
     with capsys.disabled():
         print(f"\n{count} domains: {seconds:.0f} s, {questions} questions, {used.ru_maxrss // 1024} MiB at most, "
               f"{used.ru_utime + used.ru_stime:.0f} s of CPU (with NSD's start)")
+
+
+def test_a_record_that_includes_itself_many_times(audit):
+    """Each of ten by each of ten: what it leads to is not asked without an end, and not taken for all there is."""
+    audit.dns.set("example.test", "TXT", "v=spf1 " + "include:example.test " * 10 + "-all")
+    begin = time.monotonic()
+    audit.run()
+    assert audit.status == 75 and "leads to too many others" in audit.text and time.monotonic() - begin < 20
+    assert audit.text.count("too many others") == 1 and len(audit.dns.asked()) < 300

@@ -177,7 +177,7 @@ def test_own_syntax(site):
 
 @pytest.mark.parametrize("fits, builds", [(True, True), (False, True), (False, False)])
 def test_rebuild_hook(folder, modules, fits, builds):
-    """It builds when the plugin does not fit, and only then; where that fails, 2.4's settings module goes aside."""
+    """It builds when the plugin does not fit, and only then; where that fails, what is installed stays."""
     calls, tools = folder / "calls", folder / "bin"
     tools.mkdir()
     (tools / "meson").write_text(f'#!/bin/sh\necho "$1" >> {calls}\n[ "$1" != compile ] || exit {0 if builds else 1}\n')
@@ -194,5 +194,5 @@ def test_rebuild_hook(folder, modules, fits, builds):
     assert done.returncode == 0, done
     assert (calls.read_text().split() if calls.exists() else []) == (
         [] if fits else ["setup", "compile", "install"] if builds else ["setup", "compile"])
-    assert (modules / "settings" / "libmxguard_settings.so").exists() == (fits or builds)
+    assert (modules / "settings" / "libmxguard_settings.so").exists()
     assert (b"could not be built" in done.stderr) == (not fits and not builds)

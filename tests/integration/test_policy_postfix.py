@@ -78,6 +78,18 @@ def test_who_gets_in(guarded):
     service.wait_log(r"verdict=authenticated .* peer=203\.0\.113\.66")
 
 
+def test_xclient_without_a_login(guarded):
+    """Postfix makes a SASL name of [TEMPUNAVAIL]."""
+    guarded(main={"smtpd_authorized_xclient_hosts": GATEWAY})
+    for login, code in (("[TEMPUNAVAIL]", 550), ("[UNAVAILABLE]", 550), ("alice", 250)):
+        with smtp.Client(SMTP, source=GATEWAY, lmtp=False) as client:
+            client.greet()
+            assert client.xclient(ADDR=SPAMMER, LOGIN=login).ok
+            client.greet()
+            client.mail("a@sender.example")
+            assert client.rcpt(USER).code == code, login
+
+
 def test_mynetworks_first(guarded, folder):
     """A relay of ours that mynetworks lets through is never asked about."""
     service, mta, _ = guarded(main={"mynetworks": "127.0.0.0/8 198.51.100.0/24"})

@@ -306,3 +306,24 @@ def test_an_old_snapshot_is_refused(site):
     assert result["verdict"] == "authorized" and "another version of mxguard" in result.stderr
     site.refresh()
     assert site.offline("192.0.2.77") == "authorized"
+
+
+def test_a_name_that_is_a_command(site):
+    """Whoever owns a domain chooses what his MX is called; a line that is taken over into a shell does what it says."""
+    trap = site.folder / "ran"
+    label = b"$(:>ran)'`:>ran`;:>ran#"
+    target = b"\0\x0a" + bytes([len(label)]) + label + b"\x07example\x04test\0"
+    site.dns.set("example.test", "MX", answer(target))
+    site.dns.set(f"{label.decode()}.example.test", "A", "192.0.2.10")
+    site.refresh()
+    site.dns.set(f"{label.decode()}.example.test", "A", answer("192.0.2.10", "192.0.2.11", "192.0.2.12"))
+    said = alarms(site, "--strict", status=1)
+    told = [mxguard("gateways", "-c", site.config, "example.test").stdout.decode(), mxguard("doctor", "-c", site.config).stdout.decode()]
+    lines = [line[line.index("mxguard refresh --accept"):] for text in (said, *told) for line in text.splitlines()
+             if "--accept" in line and "example" in line]
+    assert len(lines) == 3, (said, told)
+    for line in lines:
+        heard = subprocess.run(["sh", "-c", "mxguard() { printf '%s\\n' \"$@\"; }\n" + line], cwd=site.folder, capture_output=True)
+        assert heard.stdout.decode().splitlines() == ["refresh", "--accept", f"{label.decode()}.example.test"], (line, heard)
+        assert not trap.exists(), line
+    site.refresh("--strict", "--accept", f"{label.decode()}.example.test")

@@ -13,6 +13,7 @@ import time
 import pytest
 
 from mxg import build
+from mxg import fleet as faked
 from mxg.dns_script import answer, delayed, nxdomain, servfail, timeout
 from mxg.mxguard import check, mxguard
 from mxg.process import wait_until
@@ -323,6 +324,148 @@ def test_ended_on_the_way_and_taken_up_again(fleet, number):
     fleet.dns.forget_questions()
     found = fleet.site.refresh("--per-second", "100000")  # and after that everything again
     assert len({q for q in fleet.dns.asked() if q[1] == "MX"}) == 600
+
+
+def end_early(fleet, *arguments: str) -> None:
+    """A run that a signal ends when it has asked a part."""
+    fleet.dns.forget_questions()
+    command = [str(build.command()), "refresh", "-c", str(fleet.site.config), "--quiet", "--per-second", "150", *arguments]
+    child = subprocess.Popen(command, stderr=subprocess.PIPE)
+    wait_until(lambda: len(fleet.dns.asked()) > 100, "it has begun")
+    child.send_signal(signal.SIGTERM)
+    _, err = child.communicate(timeout=60)
+    assert child.returncode == 75 and b"goes on" in err
+
+
+def test_what_is_forgotten_does_not_come_back_by_an_end(fleet):
+    fleet.add(*(f"d{i}.test" for i in range(600)))
+    fleet.site.refresh("--per-second", "100000")
+    assert fleet.judged("d599.test")[0] == fleet.judged("d598.test")[0] == "authorized"
+    end_early(fleet, "--forget", "d599.test")
+    assert ("d599.test", "MX") not in fleet.dns.asked()
+    assert fleet.judged("d599.test")[0] != "authorized"
+    assert fleet.judged("d598.test")[0] == "authorized"
+
+
+def test_the_spool_stays_where_a_run_ended_early(fleet):
+    fleet.add(*(f"d{i}.test" for i in range(600)))
+    spool = fleet.site.state / "spool"
+    spool.mkdir()
+    (spool / "17").write_text("d599.test\n")
+    (spool / "d598.test").touch()
+    end_early(fleet, "--due")
+    assert sorted(os.listdir(spool)) == ["17", "d598.test"]
+    _, asked = fleet.due("--per-second", "100000")
+    assert {("d598.test", "MX"), ("d599.test", "MX")} <= asked and os.listdir(spool) == []
+
+
+@pytest.mark.parametrize("again", ["written", "replaced", "touched"])
+def test_what_is_put_into_the_spool_again_stays(fleet, again):
+    """… for the next pass: this one has read the file before."""
+    fleet.add("a.test", "b.test")
+    fleet.due()
+    spool = fleet.site.state / "spool"
+    spool.mkdir()
+    (spool / "17").write_text("c.test\n")
+    fleet.add("c.test")
+    fleet.dns.set("c.test", "MX", delayed(2, answer("10 gw.example.test", ttl=3600)))
+    fleet.dns.forget_questions()
+    child = subprocess.Popen([str(build.command()), "refresh", "-c", str(fleet.site.config), "--due", "--quiet"])
+    wait_until(lambda: ("c.test", "MX") in fleet.dns.asked(), "it asks")
+    if again == "replaced":
+        (spool / ".17").write_text("b.test\n")
+        (spool / ".17").rename(spool / "17")
+    elif again == "written":
+        (spool / "17").write_text("b.test\n")
+    else:
+        (spool / "17").touch()
+    assert child.wait(timeout=60) == 0
+    assert os.listdir(spool) == ["17"]
+    fleet.due()
+    assert os.listdir(spool) == []
+
+
+def test_a_name_in_the_spool_writes_no_line_of_its_own(fleet):
+    fleet.add("a.test")
+    fleet.due()
+    spool = fleet.site.state / "spool"
+    spool.mkdir()
+    name = "x\nmxguard refresh: all is well\x1b[2J"
+    (spool / name).mkdir()
+    (spool / (name + "2")).touch()
+    (spool / (name + "3")).mkdir()
+    (spool / (name + "3") / "full").touch()
+    result = mxguard("refresh", "-c", fleet.site.config, "--due")
+    lines = result.stderr.split(b"\n")
+    assert result.returncode == 0 and b"passed over" in result.stderr and b"cannot be removed" in result.stderr
+    assert not [line for line in lines if line.startswith(b"mxguard refresh: all")] and b"\x1b" not in result.stderr
+    assert os.listdir(spool) == [name + "3"]
+
+
+def test_a_domain_that_went_is_written_once(large):
+    large.domains.remove("d5.test")
+    large.write()
+    found, _ = large.due()
+    assert found["written"] and found["removed"] == 1
+    found, asked = large.due()
+    assert not found["written"] and found["removed"] == 0 and asked == set()
+    assert large.judged("d5.test") == ("unknown", "foreign-domain")
+
+
+def test_no_fetch_of_what_is_older_than_the_newer_part(large):
+    published = large.site.folder / "published"
+    large.site.refresh("--due", "--publish", str(published))
+    large.add("new.test")
+    large.due()
+    before = since(large.site).read_bytes()
+    for more in [], ["--force"]:
+        result = mxguard("refresh", "-c", large.site.config, "--fetch", published, *more)
+        assert result.returncode == 65 and b"is older than the snapshot" in result.stderr, result
+    assert since(large.site).read_bytes() == before
+    assert large.judged("new.test") == ("authorized", "gateway-match")
+
+
+def test_a_snapshot_that_was_put_back(large):
+    """Beside the newer part of a later one it is known to be old: it would bring back what was taken away since."""
+    old = large.site.snapshot.read_bytes()
+    large.dns.set("gw.example.test", "A", "192.0.2.55")
+    large.site.refresh("--forget", "gw.example.test", "--per-second", "100000", seconds=300)
+    assert large.judged("d1.test", "192.0.2.10")[0] != "authorized"
+    large.add("new.test")
+    large.due()
+    generation = check(large.site.config, peer="192.0.2.55", rcpt="a@new.test")["gen"]
+    assert since(large.site).exists()
+    large.site.snapshot.write_bytes(old)
+    result = mxguard("check", "-c", large.site.config, "--peer", "192.0.2.10", "--rcpt", "a@d1.test")
+    assert b"is older than what snapshot.since.cdb beside it adds to" in result.stderr
+    for command in ["gateways", "--no-dns", "d1.test"], ["doctor"]:
+        result = mxguard(command[0], "-c", large.site.config, *command[1:])
+        assert b"is older than what snapshot.since.cdb beside it" in result.stdout + result.stderr, result
+    assert large.judged("d1.test", "192.0.2.10")[0] != "authorized"
+    result = mxguard("refresh", "-c", large.site.config, "--due", "--per-second", "100000", seconds=300)
+    assert result.returncode == 0 and b"its history is not used" in result.stderr and not since(large.site).exists()
+    assert large.judged("new.test", "192.0.2.55") == ("authorized", "gateway-match")
+    assert large.judged("d1.test", "192.0.2.10")[0] != "authorized"
+    assert check(large.site.config, peer="192.0.2.55", rcpt="a@d1.test")["gen"] > generation
+
+
+@pytest.mark.skipif(not faked.available(), reason="libfaketime, or what else tests of fleets need, is not installed")
+def test_what_failed_is_tried_again_while_its_old_answer_is_fresh(fleet):
+    fleet.add("a.test", "b.test")
+    fleet.due()
+    fleet.dns.set("a.test", "MX", servfail())
+    fleet.site.refresh("--domain", "a.test", status=75)
+    fleet.dns.set("a.test", "MX", answer("10 gw2.example.test", ttl=3600))
+    fleet.dns.set("gw2.example.test", "A", "192.0.2.20")
+
+    def due(after: int) -> set:
+        fleet.dns.forget_questions()
+        subprocess.run([str(build.command()), "refresh", "-c", str(fleet.site.config), "--due", "--quiet"], check=True,
+                       env=faked.at(time.time() + after))
+        return {name for name, kind in fleet.dns.asked() if kind == "MX"}
+    assert due(30) == set()  # a minute after it has failed
+    assert due(70) == {"a.test"}
+    assert due(80) == set()
 
 
 def test_no_faster_than_allowed(fleet):

@@ -545,11 +545,14 @@ def test_follow_reads_on(folder):
         time.sleep(1.3)
         log.write(bsd(AT + 1, words(ident="B"))[60:])
     time.sleep(1.3)
-    os.rename(path, folder / "log.1")
-    path.write_text(bsd(AT + 2, words(ident="C")))
+    with open(path, "a") as old:
+        os.rename(path, folder / "log.1")
+        path.write_text(bsd(AT + 2, words(ident="C")))
+        time.sleep(2.5)
+        old.write(bsd(AT + 2, words(ident="D")))  # by whoever has not been told to open it anew
     time.sleep(2.5)
     process.send_signal(signal.SIGINT)
-    assert json.loads(process.communicate(timeout=60)[0])["decisions"] == 3
+    assert json.loads(process.communicate(timeout=60)[0])["decisions"] == 4
 
 
 def test_usage():

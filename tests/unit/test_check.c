@@ -178,15 +178,17 @@ static void test_recipients_after_a_run(void **state)
 
 static void test_a_login_names_somebody(void **state)
 {
-	static const char *const none[] = { "", " ", "\t \t", "alice\n", "\x01", "al\x7fice" };
+	static const char *const none[] = { "",     " ",         "\t \t",         "alice\n",
+					    "\x01", "al\x7fice", "[UNAVAILABLE]", "[TempUnavail]" };
 	/* no-break space as Latin-1 and as UTF-8, em and ideographic space, zero width, next line, a tag */
 	static const char *const unseen[] = {
 		"\xa0",     "\xc2\xa0",        "\xe2\x80\x83 \xe3\x80\x80", "\xe2\x80\x8b\xef\xbb\xbf",
 		"\xc2\x85", "\xf3\xa0\x80\xa0"
 	};
-	static const char *const somebody[] = { "alice",     "Alice Example", "\xc3\xa9", "alice@example.com",
-						"\xc2\xa0x", "\xe2\x80\x94",  "\xe9",     "\xf0\x9f\x98\x80",
-						"\xe2\x80" };
+	static const char *const somebody[] = {
+		"alice",     "[alice]",      "Alice Example", "\xc3\xa9",         "alice@example.com",
+		"\xc2\xa0x", "\xe2\x80\x94", "\xe9",          "\xf0\x9f\x98\x80", "\xe2\x80"
+	};
 	for (size_t i = 0; i < COUNT(none) + COUNT(unseen); i++) {
 		const char *login = i < COUNT(none) ? none[i] : unseen[i - COUNT(none)];
 		struct mxguard_check *c = check_from(static_conf, SPAMMER, "alice@example.com");

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "audit/firewall.h"
 
@@ -49,8 +50,34 @@ static void test_bad(void **unused)
 	assert_false(mxg_firewall_guards(NULL, 4, 25));
 }
 
+#define CLOSED LET "\t\ttcp dport 25 drop\n"
+
+/* What lets strangers in without saying so in its first words. */
+static void test_ways_around(void **unused)
+{
+	char long_set[1500] = "\t\ttcp dport { ";
+	size_t at = strlen(long_set);
+	(void)unused;
+	assert_true(guards("\t\tct state { established, related } accept\n" CLOSED, 4, 25));
+	assert_true(guards("\t\tct state related accept\n" CLOSED, 4, 25));
+	assert_false(guards("\t\tct state new accept\n" CLOSED, 4, 25));
+	assert_false(guards("\t\tct state { new, established } accept\n" CLOSED, 4, 25));
+	assert_false(guards("\t\tct state != invalid accept\n" CLOSED, 4, 25));
+	assert_false(guards("\t\tct state established,related,untracked accept\n" CLOSED, 4, 25));
+	assert_false(guards("\t\ttcp dport 25 jump mail\n" CLOSED, 4, 25));
+	assert_false(guards("\t\tgoto services\n" CLOSED, 4, 25));
+	assert_false(guards("\t\ttcp dport vmap @ports\n" CLOSED, 4, 25));
+	assert_false(guards("\t\ttcp dport 25 queue to 0\n" CLOSED, 4, 25));
+	while (at < 700)
+		at += (size_t)snprintf(long_set + at, sizeof(long_set) - at, "%zu, ", at);
+	snprintf(long_set + at, sizeof(long_set) - at, "25 } accept\n%s", CLOSED);
+	assert_false(guards(long_set, 4, 25));
+	assert_true(guards("\t\ttcp dport 25 ip saddr != @gateways4 drop comment \"jump to accept\"\n", 4, 25));
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_good), cmocka_unit_test(test_bad) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_good), cmocka_unit_test(test_bad),
+					    cmocka_unit_test(test_ways_around) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,14 +14,14 @@ char *mxg_firewall_read(void)
 	return mxg_program_output((const char *const[]){ "nft", "list", "table", "inet", "mxguard", NULL });
 }
 
-/* The rule without blanks at its ends, without counters and comments. */
-static void plain_rule(const char *line, size_t len, char *out, size_t size)
+/* The rule without blanks at its ends, without counters and comments. False: there is more of it. */
+static bool plain_rule(const char *line, size_t len, char *out, size_t size)
 {
 	char *copy = strndup(line, len), *rest = copy, *word;
 	size_t at = 0;
-	bool skip = false;
+	bool skip = false, whole = true;
 	out[0] = '\0';
-	while (copy != NULL && (word = strsep(&rest, " \t")) != NULL && at < size) {
+	while (copy != NULL && (word = strsep(&rest, " \t")) != NULL && whole) {
 		if (strcmp(word, "comment") == 0)
 			break;
 		if (strcmp(word, "packets") == 0 || strcmp(word, "bytes") == 0) {
@@ -31,14 +31,37 @@ static void plain_rule(const char *line, size_t len, char *out, size_t size)
 		if (!skip && word[0] != '\0' && strcmp(word, "counter") != 0)
 			at += (size_t)snprintf(out + at, size - at, "%s%s", at == 0 ? "" : " ", word);
 		skip = false;
+		whole = at < size;
 	}
 	free(copy);
+	return whole && copy != NULL;
 }
 
 /* Chains that packets come through by themselves: what stands in others is only reached by a jump. */
 static bool is_base(const char *rule)
 {
 	return strncmp(rule, "type filter hook input ", 23) == 0;
+}
+
+/* Of a connection that was let in before. */
+static bool is_answer(const char *rule)
+{
+	static const char *const others[] = { "new", "untracked", "invalid", "!=", "@", "$" };
+	bool answer = strncmp(rule, "ct state ", 9) == 0;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		answer &= strstr(rule, others[i]) == NULL;
+	return answer;
+}
+
+/* Whatever accepts may let strangers in, and so may what stands elsewhere. */
+static bool may_let_in(const char *rule)
+{
+	static const char *const verdicts[] = { "accept", "jump ", "goto ", "vmap ", "queue" };
+	bool may = false;
+	for (size_t i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); i++)
+		may |= strstr(rule, verdicts[i]) != NULL;
+	return may && !is_base(rule) && strstr(rule, "iif \"lo\"") == NULL && strstr(rule, "iifname \"lo\"") == NULL &&
+	       !is_answer(rule);
 }
 
 bool mxg_firewall_guards(const char *table, int family, unsigned port)
@@ -51,7 +74,7 @@ bool mxg_firewall_guards(const char *table, int family, unsigned port)
 	snprintf(others, sizeof(others), "tcp dport %u %s saddr != @gateways%d ", port, family == 4 ? "ip" : "ip6",
 		 family);
 	for (const char *line = table; line != NULL; line = strchr(line, '\n'), line += line != NULL) {
-		plain_rule(line, strcspn(line, "\n"), rule, sizeof(rule));
+		bool whole = plain_rule(line, strcspn(line, "\n"), rule, sizeof(rule));
 		if (rule[0] == '}' || strncmp(rule, "chain ", 6) == 0)
 			base = let_in = false;
 		base |= is_base(rule);
@@ -64,10 +87,7 @@ bool mxg_firewall_guards(const char *table, int family, unsigned port)
 		const char *rest = strncmp(rule, match, strlen(match)) == 0 ? rule + strlen(match) : "";
 		if (let_in && (strcmp(rest, "drop") == 0 || strncmp(rest, "reject", 6) == 0))
 			return true;
-		/* whatever else accepts may let strangers in */
-		if (strcmp(rule, known) != 0 && strstr(rule, "accept") != NULL && !is_base(rule) &&
-		    strstr(rule, "iif \"lo\"") == NULL && strstr(rule, "iifname \"lo\"") == NULL &&
-		    strncmp(rule, "ct state ", 9) != 0)
+		if (!whole || (strcmp(rule, known) != 0 && may_let_in(rule)))
 			return false;
 	}
 	return false;

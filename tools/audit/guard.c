@@ -7,6 +7,9 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "audit/audit.h"
 #include "audit/dovecot.h"
@@ -18,6 +21,7 @@ struct server {
 	const char *config; /* NULL: the usual one */
 	void *state;
 	bool runs; /* as far as it can be known */
+	bool named; /* by an option: it counts for containers as well */
 };
 
 #define SERVERS_MOST 32
@@ -103,7 +107,7 @@ static bool knows_owners(const struct mxg_guards *g)
 static bool runs(const struct mxg_guards *g, const struct mxg_server_kind *kind)
 {
 	for (size_t i = 0; i < g->listeners.count; i++)
-		if (strcmp(g->listeners.items[i].program, kind->program) == 0)
+		if (strcmp(g->listeners.items[i].program, kind->program) == 0 && !g->listeners.items[i].elsewhere)
 			return true;
 	return false;
 }
@@ -118,6 +122,19 @@ static bool is_wanted(const struct mxg_guards *g, const struct mxg_server_kind *
 	return wanted;
 }
 
+static void tell_unread(struct mxg_audit *audit, const struct mxg_listener *l, const char *config)
+{
+	if (l->elsewhere)
+		mxg_audit_failed_text(
+			audit,
+			"the configuration of %s, which listens at port %u: it runs in a container, whose "
+			"files are its own",
+			l->program, l->port);
+	else
+		mxg_audit_failed_text(audit, "the configuration of %s, which listens at port %u: %s", l->program,
+				      l->port, config == NULL ? "it cannot be read" : config);
+}
+
 /* A server that runs and whose configuration cannot be read: what it lets in is not known. */
 static void read_server(struct mxg_guards *g, struct mxg_audit *audit, const struct mxg_server_kind *kind,
 			const char *option)
@@ -128,12 +145,11 @@ static void read_server(struct mxg_guards *g, struct mxg_audit *audit, const str
 		if (strcmp(l->program, kind->program) != 0)
 			continue;
 		const char *config = l->config[0] == '\0' ? option : l->config;
-		struct server *s = find_server(g, kind, config);
+		struct server *s = l->elsewhere && config == NULL ? NULL : find_server(g, kind, config);
 		if (s != NULL)
 			s->runs = true;
 		if ((s == NULL || s->state == NULL) && !told)
-			mxg_audit_failed_text(audit, "the configuration of %s, which listens at port %u: %s",
-					      kind->program, l->port, config == NULL ? "it cannot be read" : config);
+			tell_unread(audit, l, config);
 		told |= s == NULL || s->state == NULL;
 	}
 	if (!asked_for && !is_wanted(g, kind))
@@ -141,6 +157,8 @@ static void read_server(struct mxg_guards *g, struct mxg_audit *audit, const str
 	struct server *s = find_server(g, kind, option);
 	if (s != NULL && (asked_for || !knows_owners(g)))
 		s->runs = true;
+	if (s != NULL)
+		s->named = asked_for;
 	if (asked_for && !told && (s == NULL || s->state == NULL))
 		mxg_audit_failed_text(audit, "the configuration of %s: %s cannot be read", kind->program, option);
 }
@@ -197,12 +215,22 @@ static enum mxg_service port_service(const struct mxg_guards *g, unsigned port)
 		const struct mxg_listener *l = &g->listeners.items[i];
 		if (l->port != port)
 			continue;
-		if (strcmp(l->program, "mxguard") == 0)
+		if (strcmp(l->program, "mxguard") == 0 && !l->elsewhere)
 			return MXG_SERVICE_OURS;
-		found = l->program[0] == '\0' || strcmp(l->program, "systemd") == 0 ? MXG_SERVICE_UNKNOWN
-										    : MXG_SERVICE_OTHER;
+		found = l->program[0] == '\0' || l->elsewhere || strcmp(l->program, "systemd") == 0
+				? MXG_SERVICE_UNKNOWN
+				: MXG_SERVICE_OTHER;
 	}
 	return found;
+}
+
+static bool is_loopback(const char *host, size_t len)
+{
+	static const char *const names[] = { "127.0.0.1", "localhost", "[127.0.0.1]", "[::1]" };
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (len == strlen(names[i]) && strncasecmp(host, names[i], len) == 0)
+			return true;
+	return false;
 }
 
 enum mxg_service mxg_guards_service(const struct mxg_guards *g, const char *text, size_t len)
@@ -214,12 +242,30 @@ enum mxg_service mxg_guards_service(const struct mxg_guards *g, const char *text
 		return MXG_SERVICE_UNKNOWN;
 	const char *colon = memrchr(text, ':', len);
 	size_t digits = (size_t)(text + len - colon - 1);
-	bool loopback = memmem(text, len, "127.0.0.1", 9) != NULL || memmem(text, len, "localhost", 9) != NULL ||
-			memmem(text, len, "::1", 3) != NULL;
-	if (!loopback || digits >= sizeof(port))
+	if (colon < text + 5 || !is_loopback(text + 5, (size_t)(colon - text - 5)) || digits >= sizeof(port))
 		return MXG_SERVICE_UNKNOWN;
 	memcpy(port, colon + 1, digits);
 	return port_service(g, mxg_port_number(port));
+}
+
+bool mxg_guards_socket_is_silent(const char *text, size_t len)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const char *at = memmem(text, len, ":/", 2);
+	if (at == NULL)
+		return false;
+	at++;
+	size_t size = 0;
+	while (at + size < text + len && strchr(" ,}\t", at[size]) == NULL)
+		size++;
+	if (size >= sizeof(address.sun_path))
+		return true;
+	memcpy(address.sun_path, at, size);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool silent = fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0;
+	if (fd >= 0)
+		close(fd);
+	return silent;
 }
 
 enum mxg_guard mxg_guards_dovecot(const struct mxg_guards *g, const char *protocol)
@@ -260,7 +306,7 @@ static bool may_be(const struct server *s, const struct mxg_listener *l)
 		return false;
 	if (l->program[0] == '\0' || strcmp(l->program, "systemd") == 0)
 		return true;
-	return strcmp(s->kind->program, l->program) == 0 &&
+	return strcmp(s->kind->program, l->program) == 0 && (s->named || !l->elsewhere) &&
 	       (l->config[0] == '\0' || (s->config != NULL && strcmp(s->config, l->config) == 0));
 }
 

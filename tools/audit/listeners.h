@@ -14,6 +14,7 @@ struct mxg_listener {
 	unsigned long inode; /* 0: not known; then neither is who has it */
 	char program[64]; /* "master", "exim4"; "": not known */
 	char config[256]; /* which configuration its command line names; "": the usual one */
+	bool elsewhere; /* it runs in a container, whose files are not this host's */
 };
 
 struct mxg_listeners {

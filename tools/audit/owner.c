@@ -51,7 +51,7 @@ static bool is_roots(int process)
 	return uid != NULL && strncmp(uid + 6, "0\t", 2) == 0;
 }
 
-/* Of Postfix, whose master(8) gets it from postfix(1) -c. */
+/* Of Postfix, whose master(8) always gets it from postfix(1), with -c or without. */
 static void find_environment(int process, char out[256])
 {
 	static const char name[] = "MAIL_CONFIG=";
@@ -111,7 +111,23 @@ static bool is_systems(int process)
 	return fstatat(process, "exe", &status, 0) == 0 && status.st_uid == 0 && (status.st_mode & 022) == 0;
 }
 
-static void read_program(int process, char out[64], bool *first)
+/* Of a container the files are its own, whatever they are called. Also a service of this host's has a mount namespace
+ * of its own where systemd hides something from it; but what it runs is the program that lies here, or its root is
+ * ours. */
+static bool is_elsewhere(int process, const char *path)
+{
+	struct stat own, other;
+	if (stat("/proc/self/ns/mnt", &own) == 0 && fstatat(process, "ns/mnt", &other, 0) == 0 &&
+	    own.st_ino == other.st_ino)
+		return false;
+	if (stat(path, &own) == 0 && fstatat(process, "exe", &other, 0) == 0 && own.st_dev == other.st_dev &&
+	    own.st_ino == other.st_ino)
+		return false;
+	return stat("/", &own) != 0 || fstatat(process, "root", &other, 0) != 0 || own.st_dev != other.st_dev ||
+	       own.st_ino != other.st_ino;
+}
+
+static void read_program(int process, struct mxg_listener *out, bool *first)
 {
 	char path[512];
 	ssize_t n = readlinkat(process, "exe", path, sizeof(path) - 1);
@@ -124,21 +140,24 @@ static void read_program(int process, char out[64], bool *first)
 	const char *slash = strrchr(path, '/'), *base = slash == NULL ? path : slash + 1;
 	bool systems = is_systems(process);
 	*first = systems && (strcmp(base, "master") == 0 || strcmp(base, "dovecot") == 0);
-	snprintf(out, 64, "%.63s", systems ? family_of(path, base) : "?");
+	out->elsewhere = is_elsewhere(process, path);
+	snprintf(out->program, sizeof(out->program), "%.63s", systems ? family_of(path, base) : "?");
 }
 
 /* systemd holds the sockets of what it starts; whoever else has one is who answers. The first process of a
  * server is the one that was told the configuration. */
 static void take(struct mxg_listener *l, int process)
 {
-	char program[64] = "";
+	struct mxg_listener found = { .program = "" };
 	bool first = false;
-	read_program(process, program, &first);
-	if (program[0] == '\0' || (l->program[0] != '\0' && strcmp(l->program, "systemd") != 0 && !first))
+	read_program(process, &found, &first);
+	if (found.program[0] == '\0' || (l->program[0] != '\0' && strcmp(l->program, "systemd") != 0 && !first))
 		return;
-	memcpy(l->program, program, sizeof(program));
+	memcpy(l->program, found.program, sizeof(found.program));
+	l->elsewhere = found.elsewhere;
 	l->config[0] = '\0';
-	read_config(process, program, l->config);
+	if (!l->elsewhere)
+		read_config(process, l->program, l->config);
 }
 
 static void look_into(struct mxg_listeners *l, int process)

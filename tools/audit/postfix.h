@@ -17,8 +17,6 @@ struct mxg_postfix_door {
 
 /* A setting of main.cf in memory of its own, "" where it is not set. */
 char *mxg_postfix_main(const struct mxg_postfix *postfix, const char *name);
-/* One word of a list at *at; what stands between braces is one. False at the end. */
-bool mxg_postfix_next_word(const char **at, const char **word, size_t *len);
 bool mxg_postfix_is_word(const char *word, size_t len, const char *text);
 
 /* postfix_delivery.c. Whether Postfix takes mail for the domain at all, as far as its lists name domains. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "audit/postfix.h"
+#include "doctor/program.h"
 
 #define DEPTH_MOST 4 /* transports that hand on to others */
 
@@ -78,7 +79,7 @@ static bool with_subdomains(const struct mxg_postfix *p, const char *setting)
 	bool found = false;
 	size_t len;
 	/* Postfix asks the list only for this one of the three classes */
-	while (strcmp(setting, "relay_domains") == 0 && mxg_postfix_next_word(&at, &word, &len))
+	while (strcmp(setting, "relay_domains") == 0 && mxg_program_word(&at, &word, &len))
 		found |= mxg_postfix_is_word(word, len, setting);
 	free(settings);
 	return found;
@@ -98,7 +99,7 @@ static bool lists(const struct mxg_postfix *p, const char *setting, const char *
 	bool found = false, below = with_subdomains(p, setting);
 	size_t len;
 	*tables = false;
-	while (mxg_postfix_next_word(&at, &word, &len)) {
+	while (mxg_program_word(&at, &word, &len)) {
 		*tables |= memchr(word, ':', len) != NULL || word[0] == '/' || domain == NULL;
 		found |= domain != NULL &&
 			 (mxg_postfix_is_word(word, len, domain) || (below && is_below(domain, word, len)));

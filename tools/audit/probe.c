@@ -33,7 +33,7 @@ bool mxg_probe_target(struct mxg_probe *out, const char *text)
 	bool bracketed = len > 2 && text[0] == '[' && text[len - 1] == ']';
 	if (len == 0 || (!bracketed && memchr(text, ':', len) != NULL))
 		return false;
-	*out = (struct mxg_probe){ .reply = "" };
+	*out = (struct mxg_probe){ .reply_text = NULL };
 	snprintf(out->host, sizeof(out->host), "%.*s", (int)(bracketed ? len - 2 : len), text + bracketed);
 	snprintf(out->port, sizeof(out->port), "%.7s", colon + 1);
 	char *end;
@@ -94,7 +94,8 @@ static bool hear_line(struct talk *t, char *line, size_t size)
 	}
 }
 
-/* The code of a whole reply, whose last line is kept; 0: there is none. */
+/* The code of a whole reply, whose first line is kept: behind it may stand what a server says of all its refusals. 0:
+ * there is none. */
 static int hear(struct talk *t)
 {
 	char line[sizeof(t->buffer)];
@@ -102,7 +103,8 @@ static int hear(struct talk *t)
 		if (strlen(line) < 3 || !isdigit((unsigned char)line[0]) || !isdigit((unsigned char)line[1]) ||
 		    !isdigit((unsigned char)line[2]))
 			break;
-		snprintf(t->probe->reply, sizeof(t->probe->reply), "%.511s", line);
+		if (i == 0)
+			snprintf(t->probe->reply, sizeof(t->probe->reply), "%.511s", line);
 		if (line[3] != '-')
 			return (line[0] - '0') * 100 + (line[1] - '0') * 10 + line[2] - '0';
 	}
@@ -118,13 +120,22 @@ static int ask(struct talk *t, const char *line)
 	return 0;
 }
 
-static enum mxg_probe_result outcome(int code, const char *reply)
+/* Many refuse with 550 5.7.1, and most of them do not ask where a message comes from. */
+static bool is_ours(const struct mxg_probe *probe)
+{
+	static const char own[] = "is not an authorized gateway for ";
+	const char *reply = probe->reply;
+	return strncmp(reply + 4, "5.7.1 ", 6) == 0 &&
+	       (strstr(reply, own) != NULL || (probe->reply_text != NULL && strstr(reply, probe->reply_text) != NULL));
+}
+
+static enum mxg_probe_result outcome(int code, const struct mxg_probe *probe)
 {
 	if (code == 0)
 		return MXG_PROBE_FAILED;
 	if (code == 250 || code == 251)
 		return MXG_PROBE_ACCEPTED;
-	return strncmp(reply, "550 5.7.1", 9) == 0 ? MXG_PROBE_REFUSED : MXG_PROBE_OTHER;
+	return code == 550 && is_ours(probe) ? MXG_PROBE_REFUSED : MXG_PROBE_OTHER;
 }
 
 static enum mxg_probe_result offer(struct talk *t, const char *recipient)
@@ -142,7 +153,7 @@ static enum mxg_probe_result offer(struct talk *t, const char *recipient)
 	if (code == 250) {
 		snprintf(line, sizeof(line), "RCPT TO:<%.600s>\r\n", recipient);
 		code = ask(t, line);
-		result = outcome(code, t->probe->reply);
+		result = outcome(code, t->probe);
 	}
 	if (code != 0)
 		say(t, "RSET\r\nQUIT\r\n");

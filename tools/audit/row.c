@@ -38,14 +38,23 @@ static const char *leak_advice(const struct mxg_audit_name *n, enum mxg_leak lea
 	return texts[leak];
 }
 
-static enum mxguard_mode mode_of(const struct mxg_audit *audit, const char *domain)
+static const struct mxg_ruleset *rules_of(const struct mxg_audit *audit, const char *domain)
 {
 	const struct mxguard_policy *policy = audit->policy;
-	return (domain == NULL ? &policy->rulesets[0] : mxg_policy_ruleset(policy, domain, strlen(domain)))->mode;
+	return domain == NULL ? &policy->rulesets[0] : mxg_policy_ruleset(policy, domain, strlen(domain));
 }
 
-static const char *guard_advice(const struct mxg_guarded *port, enum mxguard_mode mode)
+/* Whether what comes past the filters gets through all the same. */
+static bool lets_in(const struct mxg_ruleset *rules, enum mxg_guard guard)
 {
+	bool queued = guard == MXG_GUARD_PLUGIN || guard == MXG_GUARD_WRAPPER;
+	enum mxguard_action action = queued ? rules->on_direct_queued : rules->on_direct;
+	return action == MXGUARD_ACTION_ACCEPT || action == MXGUARD_ACTION_TAG;
+}
+
+static const char *guard_advice(const struct mxg_guarded *port, const struct mxg_ruleset *rules)
+{
+	enum mxguard_mode mode = rules->mode;
 	if (port->port == 0)
 		return "nothing takes mail at this address now";
 	if (port->guard == MXG_GUARD_UNKNOWN)
@@ -54,6 +63,8 @@ static const char *guard_advice(const struct mxg_guarded *port, enum mxguard_mod
 		return mode == MXGUARD_MODE_OFF ? "mode is off" : "mail gets in unguarded: see mxguard-policy(8)";
 	if (mode == MXGUARD_MODE_MONITOR && port->guard != MXG_GUARD_FIREWALL)
 		return "guarded, but mode is monitor: nothing is refused yet";
+	if (port->guard != MXG_GUARD_FIREWALL && lets_in(rules, port->guard))
+		return "guarded, but by on_direct or on_direct_queued nothing is refused";
 	return "guarded";
 }
 
@@ -65,7 +76,7 @@ static void put(struct mxg_audit_name *n, enum mxg_leak leak, const char *domain
 	struct mxg_audit *audit = n->job->audit;
 	char advice[300];
 	bool dated = leak == MXG_LEAK_MX || leak == MXG_LEAK_OLD_MX;
-	snprintf(advice, sizeof(advice), "%s; %s", guard_advice(port, mode_of(audit, domain)), leak_advice(n, leak));
+	snprintf(advice, sizeof(advice), "%s; %s", guard_advice(port, rules_of(audit, domain)), leak_advice(n, leak));
 	audit->unguarded += port->port != 0 && port->guard == MXG_GUARD_NONE;
 	audit->unknown += port->port != 0 && port->guard == MXG_GUARD_UNKNOWN;
 	audit->row(audit->to, &(struct mxg_audit_row){ .domain = domain,
@@ -91,7 +102,21 @@ static size_t guards_for(const struct mxg_audit *audit, const struct mxg_address
 {
 	size_t count = mxg_guards_at(audit->guards, address, domain, out);
 	for (size_t i = 0; i < count; i++)
-		out[i].guard = in_mode(out[i].guard, mode_of(audit, domain));
+		out[i].guard = in_mode(out[i].guard, rules_of(audit, domain)->mode);
+	return count;
+}
+
+static size_t put_port(struct mxg_guarded out[MXG_PORTS_MOST], size_t count, const struct mxg_guarded *port)
+{
+	size_t i = 0;
+	while (i < count && out[i].port != port->port)
+		i++;
+	if (i < count) /* where mail for one of them gets in, the port is open */
+		out[i].guard = port->guard == MXG_GUARD_NONE || out[i].guard == MXG_GUARD_NONE
+				       ? MXG_GUARD_NONE
+				       : mxg_guard_either(out[i].guard, port->guard);
+	else if (count < MXG_PORTS_MOST)
+		out[count++] = *port;
 	return count;
 }
 
@@ -104,10 +129,8 @@ static size_t guards_for_any(const struct mxg_audit *audit, const struct mxg_add
 	size_t count = guards_for(audit, address, domains->count == 0 ? NULL : mxg_names_get(domains, 0), out);
 	for (size_t d = 1; d < domains->count && d < DOMAINS_LOOKED_AT; d++) {
 		size_t others = guards_for(audit, address, mxg_names_get(domains, d), other);
-		for (size_t i = 0; i < count; i++)
-			for (size_t k = 0; k < others; k++)
-				if (out[i].port == other[k].port)
-					out[i].guard = mxg_guard_either(out[i].guard, other[k].guard);
+		for (size_t k = 0; k < others; k++)
+			count = put_port(out, count, &other[k]);
 	}
 	return count;
 }

@@ -30,6 +30,9 @@ extern const struct mxg_server_kind mxg_server_postfix, mxg_server_dovecot, mxg_
 enum mxg_service { MXG_SERVICE_OTHER, MXG_SERVICE_OURS, MXG_SERVICE_SILENT, MXG_SERVICE_UNKNOWN };
 enum mxg_service mxg_guards_service(const struct mxg_guards *guards, const char *text, size_t len);
 
+/* Whether nobody answers at the socket in "unix:/run/mxguard/policy"; false where none is named. */
+bool mxg_guards_socket_is_silent(const char *text, size_t len);
+
 /* What Dovecot does with mail that it gets by "lmtp" or by "lda": PLUGIN, NONE or UNKNOWN. */
 enum mxg_guard mxg_guards_dovecot(const struct mxg_guards *guards, const char *protocol);
 

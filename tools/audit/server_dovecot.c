@@ -27,6 +27,21 @@ static enum mxg_guard plugin(const char *config, const char *protocol)
 	return guard;
 }
 
+/* "mxguard_mode = off", for all or for some protocol. */
+static enum mxg_guard in_its_mode(enum mxg_guard guard, const char *settings)
+{
+	static const char off[] = "mxguard_mode = off\n";
+	for (const char *at = settings; guard == MXG_GUARD_PLUGIN && (at = strstr(at, off)) != NULL; at++) {
+		const char *line = at;
+		while (line > settings && line[-1] != '\n')
+			line--;
+		size_t blanks = strspn(line, " ");
+		if (line + blanks == at)
+			guard = blanks <= 2 ? MXG_GUARD_NONE : MXG_GUARD_UNKNOWN;
+	}
+	return guard;
+}
+
 static void *dovecot_read(const char *config)
 {
 	struct mxg_dovecot *d = calloc(1, sizeof(*d));
@@ -37,8 +52,8 @@ static void *dovecot_read(const char *config)
 		free(d);
 		return NULL;
 	}
-	d->lmtp = plugin(config, "lmtp");
-	d->lda = plugin(config, "lda");
+	d->lmtp = in_its_mode(plugin(config, "lmtp"), d->settings);
+	d->lda = in_its_mode(plugin(config, "lda"), d->settings);
 	return d;
 }
 

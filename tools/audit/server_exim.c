@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Exim, as exim -bP tells. */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 
 struct exim {
 	char *config, *ports, *name, *certificate;
+	char *acls[2]; /* at RCPT and behind DATA */
 };
 
 static void exim_free(void *server)
@@ -18,6 +20,8 @@ static void exim_free(void *server)
 	free(e->ports);
 	free(e->name);
 	free(e->certificate);
+	free(e->acls[0]);
+	free(e->acls[1]);
 	free(e);
 }
 
@@ -42,6 +46,8 @@ static void *exim_read(const char *config)
 	e->ports = setting(config, "daemon_smtp_ports");
 	e->name = setting(config, "primary_hostname");
 	e->certificate = setting(config, "tls_certificate");
+	e->acls[0] = setting(config, "acl_smtp_rcpt");
+	e->acls[1] = setting(config, "acl_smtp_data");
 	return e;
 }
 
@@ -124,6 +130,77 @@ static enum mxg_guard delivery_guard(const struct exim *e, const struct mxg_guar
 	return guard;
 }
 
+/* ---- ACLs ------------------------------------------------------------------------------------------ */
+
+#define ACL_DEPTH_MOST 8 /* ACLs that ask others */
+
+static size_t word_length(const char *text, const char *end)
+{
+	size_t len = 0;
+	while (text + len < end && (isalnum((unsigned char)text[len]) || text[len] == '_' || text[len] == '-'))
+		len++;
+	return len;
+}
+
+/* "NAME:" at a line's beginning. */
+static bool begins_acl(const char *line, const char *end, const char *name, size_t name_len)
+{
+	line += strspn(line, " \t");
+	size_t len = line < end ? word_length(line, end) : 0;
+	return len > 0 && line + len < end && line[len] == ':' &&
+	       (name == NULL || (len == name_len && memcmp(line, name, len) == 0));
+}
+
+static bool acl_asks(const char *text, size_t len, const char *name, size_t name_len, unsigned depth);
+
+/* Behind "acl =" */
+static const char *other_acl(const char *line, const char *end)
+{
+	const char *at = memmem(line, (size_t)(end - line), "acl", 3);
+	if (at == NULL || at[3 + strspn(at + 3, " \t")] != '=')
+		return NULL;
+	at += 4 + strspn(at + 3, " \t");
+	return at + strspn(at, " \t");
+}
+
+static bool line_asks(const char *text, size_t len, const char *line, const char *end, unsigned depth)
+{
+	const char *other = other_acl(line, end);
+	if (line[strspn(line, " \t")] == '#')
+		return false;
+	if (has(line, (size_t)(end - line), "mxguard"))
+		return true;
+	return other != NULL && depth > 0 && acl_asks(text, len, other, word_length(other, end), depth - 1);
+}
+
+/* Whether the ACL of that name asks mxguard, or another one that does. */
+static bool acl_asks(const char *text, size_t len, const char *name, size_t name_len, unsigned depth)
+{
+	const char *end = text + len;
+	bool within = false;
+	for (const char *line = text; line < end;) {
+		const char *next = memchr(line, '\n', (size_t)(end - line));
+		next = next == NULL ? end : next + 1;
+		if (begins_acl(line, next, NULL, 0))
+			within = begins_acl(line, next, name, name_len);
+		if (within && line_asks(text, len, line, next, depth))
+			return true;
+		line = next;
+	}
+	return false;
+}
+
+/* Also where the ACL is not named but expanded it may be asked. */
+static enum mxg_guard acl_guard(const struct exim *e, const char *acls, size_t len)
+{
+	bool mentioned = has(acls, len, "mxguard");
+	for (size_t i = 0; mentioned && i < sizeof(e->acls) / sizeof(e->acls[0]); i++)
+		if (e->acls[i] != NULL && acl_asks(acls, len, e->acls[i], strlen(e->acls[i]), ACL_DEPTH_MOST))
+			return MXG_GUARD_POLICY;
+	return mentioned || has(acls, len, "readsocket") || has(acls, len, "${perl") ? MXG_GUARD_UNKNOWN
+										     : MXG_GUARD_NONE;
+}
+
 static enum mxg_door exim_door(const void *server, const struct mxg_guards *guards, const struct mxg_listener *at,
 			       const char *domain, enum mxg_guard *guard)
 {
@@ -132,14 +209,10 @@ static enum mxg_door exim_door(const void *server, const struct mxg_guards *guar
 	(void)domain;
 	if (!has_port(e, at->port))
 		return MXG_DOOR_NOT_HERE;
-	const char *acl = part(e->config, "acl", &len);
-	if (has(acl, len, "mxguard")) {
-		*guard = MXG_GUARD_POLICY;
-		return MXG_DOOR_MAIL;
-	}
-	*guard = delivery_guard(e, guards);
-	/* it may ask by another name, or load the ACL from elsewhere */
-	if (*guard == MXG_GUARD_NONE && (has(acl, len, "readsocket") || has(acl, len, "${perl")))
+	const char *acls = part(e->config, "acl", &len);
+	enum mxg_guard asked = acl_guard(e, acls, len);
+	*guard = asked == MXG_GUARD_POLICY ? asked : delivery_guard(e, guards);
+	if (*guard == MXG_GUARD_NONE && asked == MXG_GUARD_UNKNOWN)
 		*guard = MXG_GUARD_UNKNOWN;
 	return MXG_DOOR_MAIL;
 }

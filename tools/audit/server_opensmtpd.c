@@ -81,6 +81,15 @@ static bool behind(const char *line, const char *word, char *out, size_t size)
 	return false;
 }
 
+static bool has_word(const char *line, const char *word)
+{
+	size_t len = strlen(word);
+	for (const char *at = line; (at = strstr(at, word)) != NULL; at += len)
+		if ((at == line || strchr(" \t", at[-1]) != NULL) && strchr(" \t", at[len]) != NULL)
+			return true;
+	return false;
+}
+
 /* `filter "guard" proc-exec "mxguard smtpd-filter"`, or a chain in which that one is. */
 static bool is_ours(const char *text, const char *name, unsigned depth)
 {
@@ -144,7 +153,7 @@ static bool is_listener(const char *line, const struct mxg_listener *at)
 	sscanf(line, "%199s", where);
 	unsigned number = behind(line, "port", port, sizeof(port)) ? mxg_port_number(port) : 0;
 	if (number == 0)
-		number = strstr(line, " smtps") != NULL ? 465 : 25;
+		number = has_word(line, "smtps") ? 465 : 25;
 	if (number != at->port)
 		return false;
 	return !mxg_address_parse(&address, where, strlen(where), MXG_ADDRESS_ANY) ||
@@ -172,7 +181,7 @@ static enum mxg_door opensmtpd_door(const void *server, const struct mxg_guards 
 	while (next_line(&rest, "listen on", line)) {
 		if (strncmp(line, "socket", 6) == 0 || !is_listener(line, at))
 			continue;
-		if (strstr(line, " auth") != NULL && strstr(line, " auth-optional") == NULL) {
+		if (has_word(line, "auth")) {
 			door = door == MXG_DOOR_NOT_HERE ? MXG_DOOR_LOGIN : door;
 			continue;
 		}

@@ -49,20 +49,6 @@ static char *of_service(const struct mxg_postfix_door *d, const char *name)
 	return value == NULL ? mxg_postfix_main(d->postfix, name) : value;
 }
 
-bool mxg_postfix_next_word(const char **at, const char **word, size_t *len)
-{
-	*at += strspn(*at, ", \t\n");
-	*word = *at;
-	if (**at == '{') {
-		*len = strcspn(*at, "}");
-		*at += *len + ((*at)[*len] == '}');
-	} else {
-		*len = strcspn(*at, ", \t\n");
-		*at += *len;
-	}
-	return *len > 0;
-}
-
 bool mxg_postfix_is_word(const char *word, size_t len, const char *text)
 {
 	return len == strlen(text) && strncasecmp(word, text, len) == 0;
@@ -106,13 +92,15 @@ static bool is_spawned(const struct mxg_postfix *p, const char *word, size_t len
 
 static enum answer answer_of(const struct mxg_postfix_door *d, const char *word, size_t len, bool open_if_silent)
 {
+	bool own_action = memmem(word, len, "default_action", 14) != NULL;
 	if (is_spawned(d->postfix, word, len))
 		return ANSWER_OURS;
 	switch (service_of(d, word, len)) {
 	case MXG_SERVICE_OURS:
-		return ANSWER_OURS;
+		return (own_action || open_if_silent) && mxg_guards_socket_is_silent(word, len) ? ANSWER_PERHAPS
+												: ANSWER_OURS;
 	case MXG_SERVICE_SILENT:
-		if (memmem(word, len, "default_action", 14) != NULL)
+		if (own_action)
 			return ANSWER_PERHAPS;
 		/* Postfix then defers everything, unless it is told otherwise */
 		return open_if_silent ? ANSWER_NOTHING : ANSWER_OURS;
@@ -124,13 +112,26 @@ static enum answer answer_of(const struct mxg_postfix_door *d, const char *word,
 	return ANSWER_NOTHING;
 }
 
-static bool is_set_to(const struct mxg_postfix_door *d, const char *name, const char *one, const char *two)
+static bool is_set_to(const struct mxg_postfix_door *d, const char *name, const char *text)
 {
 	char *value = of_service(d, name);
 	size_t len = value == NULL ? 0 : strcspn(value, " ");
-	bool is = len > 0 && (mxg_postfix_is_word(value, len, one) || mxg_postfix_is_word(value, len, two));
+	bool is = len > 0 && mxg_postfix_is_word(value, len, text);
 	free(value);
 	return is;
+}
+
+/* What Postfix does where the service does not answer: with all but these it lets in. */
+static bool is_open_if_silent(const struct mxg_postfix_door *d)
+{
+	static const char *const closed[] = { "reject", "defer", "defer_if_permit" };
+	char *value = of_service(d, "smtpd_policy_service_default_action");
+	size_t len = value == NULL ? 0 : strcspn(value, " \t");
+	bool open = len == 0 || !(len == 3 && (value[0] == '4' || value[0] == '5'));
+	for (size_t i = 0; i < sizeof(closed) / sizeof(closed[0]); i++)
+		open &= len == 0 || !mxg_postfix_is_word(value, len, closed[i]);
+	free(value);
+	return open;
 }
 
 /* What may let in whom a reject behind it would not. */
@@ -148,11 +149,10 @@ static bool may_permit(const char *word, size_t len)
 /* One list of restrictions, as a stranger meets it who writes to a mailbox here. */
 static enum answer read_restrictions(const struct mxg_postfix_door *d, const char *list)
 {
-	bool open = is_set_to(d, "smtpd_policy_service_default_action", "dunno", "permit");
-	bool perhaps = false, warns = false;
+	bool open = is_open_if_silent(d), perhaps = false, warns = false;
 	const char *word;
 	size_t len;
-	while (mxg_postfix_next_word(&list, &word, &len)) {
+	while (mxg_program_word(&list, &word, &len)) {
 		bool only_warns = warns;
 		warns = mxg_postfix_is_word(word, len, "warn_if_reject");
 		perhaps |= may_permit(word, len);
@@ -162,8 +162,8 @@ static enum answer read_restrictions(const struct mxg_postfix_door *d, const cha
 		if (!only_warns &&
 		    (mxg_postfix_is_word(word, len, "reject") || mxg_postfix_is_word(word, len, "defer")))
 			return perhaps ? ANSWER_PERHAPS : ANSWER_CLOSED;
-		if (!mxg_postfix_is_word(word, len, "check_policy_service") ||
-		    !mxg_postfix_next_word(&list, &word, &len) || only_warns)
+		if (!mxg_postfix_is_word(word, len, "check_policy_service") || !mxg_program_word(&list, &word, &len) ||
+		    only_warns)
 			continue;
 		enum answer answer = answer_of(d, word, len, open);
 		if (answer != ANSWER_NOTHING)
@@ -177,11 +177,15 @@ static enum answer ask_policy(const struct mxg_postfix_door *d)
 	static const char *const lists[] = { "smtpd_client_restrictions", "smtpd_helo_restrictions",
 					     "smtpd_sender_restrictions", "smtpd_relay_restrictions",
 					     "smtpd_recipient_restrictions" };
+	enum { BEFORE_RCPT = 3 }; /* of these, unless smtpd_delay_reject has them wait */
 	enum answer found = ANSWER_NOTHING;
+	bool early = is_set_to(d, "smtpd_delay_reject", "no");
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
 		char *list = of_service(d, lists[i]);
 		enum answer answer = list == NULL ? ANSWER_PERHAPS : read_restrictions(d, list);
 		free(list);
+		if (early && i < BEFORE_RCPT && answer == ANSWER_OURS)
+			continue; /* there is no recipient yet that it could say something about */
 		if (answer == ANSWER_CLOSED)
 			return ANSWER_CLOSED;
 		if (answer == ANSWER_OURS || (answer == ANSWER_PERHAPS && found == ANSWER_NOTHING))
@@ -192,12 +196,14 @@ static enum answer ask_policy(const struct mxg_postfix_door *d)
 
 static enum answer ask_milters(const struct mxg_postfix_door *d)
 {
-	bool open = is_set_to(d, "milter_default_action", "accept", "accept");
+	bool open = is_set_to(d, "milter_default_action", "accept");
 	char *list = of_service(d, "smtpd_milters"), *maps = of_service(d, "smtpd_milter_maps");
 	const char *at = list == NULL ? "" : list, *word;
+	/* clients that the maps have meet those milters, and none of the list */
 	enum answer found = maps != NULL && maps[0] == '\0' ? ANSWER_NOTHING : ANSWER_PERHAPS;
 	size_t len;
-	while (found != ANSWER_OURS && mxg_postfix_next_word(&at, &word, &len)) {
+	bool mapped = found == ANSWER_PERHAPS;
+	while (!mapped && found != ANSWER_OURS && mxg_program_word(&at, &word, &len)) {
 		enum answer answer = answer_of(d, word, len, open);
 		found = answer == ANSWER_NOTHING ? found : answer;
 	}

@@ -56,13 +56,34 @@ static enum mxg_guard filter_guard(const struct sendmail *s, const struct mxg_gu
 			snprintf(service, sizeof(service), "inet:%s:%s", host, port);
 		bool closed = strstr(line, "F=T") != NULL || strstr(line, "F=R") != NULL;
 		enum mxg_service kind = mxg_guards_service(guards, service, strlen(service));
-		if (kind == MXG_SERVICE_OURS || strcmp(name, "mxguard") == 0 || (kind == MXG_SERVICE_SILENT && closed))
+		bool silent = kind == MXG_SERVICE_SILENT || mxg_guards_socket_is_silent(service, strlen(service));
+		if (kind == MXG_SERVICE_UNKNOWN && strcmp(name, "mxguard") == 0)
+			kind = MXG_SERVICE_OURS;
+		if (silent ? closed && kind != MXG_SERVICE_OTHER : kind == MXG_SERVICE_OURS)
 			guard = MXG_GUARD_MILTER;
 		else if (kind == MXG_SERVICE_UNKNOWN)
 			guard = MXG_GUARD_UNKNOWN;
 	}
 	free(line);
 	return guard;
+}
+
+/* A port may have filters of its own: "O DaemonPortOptions=Name=MTA2, Port=2525, InputMailFilters=", of which the first
+ * letter counts. */
+static bool has_own_filters(const char *text)
+{
+	static const char begin[] = "O DaemonPortOptions=";
+	for (const char *line = text; line != NULL; line = strchr(line, '\n'), line += line != NULL) {
+		if (strncmp(line, begin, sizeof(begin) - 1) != 0)
+			continue;
+		const char *at = line + sizeof(begin) - 1, *end = line + strcspn(line, "\n");
+		for (; at < end; at += strcspn(at, ",\n"), at += at < end) {
+			at += strspn(at, " \t");
+			if (*at == 'I')
+				return true;
+		}
+	}
+	return false;
 }
 
 static enum mxg_door sendmail_door(const void *server, const struct mxg_guards *guards, const struct mxg_listener *at,
@@ -77,6 +98,8 @@ static enum mxg_door sendmail_door(const void *server, const struct mxg_guards *
 		*guard = one == MXG_GUARD_NONE ? *guard : one;
 	}
 	free(filters);
+	if (*guard == MXG_GUARD_MILTER && has_own_filters(s->text))
+		*guard = MXG_GUARD_UNKNOWN;
 	if (*guard == MXG_GUARD_NONE && strstr(s->text, "mxguard-lda") != NULL)
 		*guard = MXG_GUARD_UNKNOWN; /* for which mailer, rulesets decide */
 	return strcmp(at->program, "sendmail") == 0 ? MXG_DOOR_MAIL : MXG_DOOR_NOT_HERE;

@@ -5,15 +5,18 @@
 #include "doctor.h"
 #include "snapshot/format.h"
 #include "snapshot_alarms.h"
+#include "text.h"
 
+#define NAME_WORD_MAX MXG_SHELL_WORD_MAX(MXG_NAME_TEXT_MAX)
 #define ALARMS_MAX 50 /* refresh tells of all of them */
 
 static void tell_alarm(struct mxg_doctor *d, const struct mxg_question *q, unsigned alarms, bool held)
 {
-	char name[MXG_NAME_TEXT_MAX], names[MXG_ALARM_NAMES_MAX], advice[MXG_NAME_TEXT_MAX + 80];
+	char name[MXG_NAME_TEXT_MAX], names[MXG_ALARM_NAMES_MAX], word[NAME_WORD_MAX], advice[NAME_WORD_MAX + 80];
 	mxg_name_format(&q->name, name);
 	mxg_alarm_names(names, alarms, ", ");
-	snprintf(advice, sizeof(advice), "have it mended, or if it is meant: mxguard refresh --accept %s", name);
+	snprintf(advice, sizeof(advice), "have it mended, or if it is meant: mxguard refresh --accept %s",
+		 mxg_shell_word(word, sizeof(word), name));
 	mxg_finding_add(&d->findings, MXG_FINDING_WARNING, "alarm", advice, "%s %s: %s; %s", name,
 			mxg_dns_type_name(q->type), names,
 			held                                  ? "the answers before it stay"

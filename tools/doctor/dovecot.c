@@ -80,7 +80,7 @@ void mxg_doctor_dovecot(struct mxg_doctor *d)
 	char *networks = ask(d, NULL, "login_trusted_networks"), *proxies = ask(d, NULL, "haproxy_trusted_networks");
 	if (networks == NULL) {
 		mxg_finding_add(&d->findings, d->dovecot != NULL ? MXG_FINDING_WARNING : MXG_FINDING_NOTE, "dovecot",
-				NULL,
+				d->dovecot != NULL ? "doveconf -n says why" : NULL,
 				"Dovecot's configuration cannot be read, or it is not "
 				"installed");
 		free(proxies);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A plugin of another ABI, or none where dovecot.conf names it: LMTP then dies before its greeting, and
- * Dovecot 2.4 does not start at all. doveconf itself may fail for that reason, so the files are looked at. */
+ * Dovecot 2.4, where it has a setting of mxguard's, does not start at all. doveconf itself may fail for that
+ * reason, so the files are looked at. */
 #include <ctype.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -96,7 +97,10 @@ void mxg_doctor_dovecot_abi(struct mxg_doctor *d)
 	if (d->dovecot_version < 204)
 		return;
 	snprintf(path, sizeof(path), "%s/settings/libmxguard_settings.so", modules);
-	if (!check_file(d, path, running, "Dovecot does not start, IMAP neither") && plugin)
+	if (!check_file(d, path, running,
+			"LMTP defers everything, and with a setting of mxguard's in "
+			"dovecot.conf Dovecot does not start, IMAP neither") &&
+	    plugin)
 		mxg_finding_add(&d->findings, MXG_FINDING_ERROR, "dovecot-settings-missing",
 				"install the plugin again: the two belong together",
 				"%.300s is not there, and the plugin is: LMTP defers everything, and with a setting of "

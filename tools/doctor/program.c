@@ -105,13 +105,30 @@ char *mxg_program_setting(const char *output, const char *name)
 	return NULL;
 }
 
+bool mxg_program_word(const char **at, const char **word, size_t *len)
+{
+	static const char between[] = ", \t\r\n";
+	const char *end = *at + strspn(*at, between);
+	size_t depth = 0;
+	*word = end;
+	for (; *end != '\0' && (depth > 0 || strchr(between, *end) == NULL); end++)
+		depth = *end == '{' ? depth + 1 : depth - (*end == '}' && depth > 0);
+	*at = end;
+	*len = (size_t)(end - *word);
+	return *len > 0;
+}
+
 void mxg_program_words(const char *list, void (*word)(void *to, const char *word), void *to)
 {
-	char *copy = strdup(list), *rest = copy, *each;
-	while (copy != NULL && (each = strsep(&rest, ", \t\n")) != NULL)
-		if (*each != '\0')
-			word(to, each);
-	free(copy);
+	const char *at = list, *start;
+	size_t len;
+	while (mxg_program_word(&at, &start, &len)) {
+		char *copy = strndup(start, len);
+		if (copy == NULL)
+			return;
+		word(to, copy);
+		free(copy);
+	}
 }
 
 #define OPTIONS_MOST 8

@@ -2,6 +2,7 @@
 #ifndef MXG_PROGRAM_H
 #define MXG_PROGRAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* What another program prints: postconf(1), doveconf(1). Looked for in the system's folders,
@@ -28,7 +29,10 @@ unsigned mxg_program_dovecot_version(char **text);
 /* The value of "name = value" in such output, in memory of its own; NULL where it is not there. */
 char *mxg_program_setting(const char *output, const char *name);
 
-/* Calls word() for each word of a list that is parted by blanks and commas. */
+/* The next word of a list that is parted by blanks and commas; as Postfix reads it, what stands between braces is
+ * parted by nothing. False at the end. */
+bool mxg_program_word(const char **at, const char **word, size_t *len);
+/* Calls word() for each. */
 void mxg_program_words(const char *list, void (*word)(void *to, const char *word), void *to);
 
 #endif

@@ -125,17 +125,24 @@ uint64_t mxg_report_size(char **paths, int count)
 
 /* ---- files that grow --------------------------------------------------------------------------------------------- */
 
-struct followed {
+#define TURNS_MORE 10 /* that whoever writes a log has, to notice that it was put away */
+
+struct open_log {
 	struct mxg_pieces *pieces; /* NULL: it is not there */
 	int fd;
-	const char *path;
 	ino_t inode;
 };
 
-static void open_followed(struct mxg_report_input *in, struct followed *f)
+struct followed {
+	const char *path;
+	struct open_log log, before; /* what stood there before, and may still grow */
+	unsigned turns; /* of that one */
+};
+
+static void open_followed(struct mxg_report_input *in, const char *path, struct open_log *f)
 {
 	struct stat st;
-	int fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0 || fstat(fd, &st) != 0) {
 		if (fd >= 0)
 			close(fd);
@@ -149,7 +156,7 @@ static void open_followed(struct mxg_report_input *in, struct followed *f)
 		close(fd);
 }
 
-static void close_followed(struct followed *f)
+static void close_followed(struct open_log *f)
 {
 	if (f->pieces == NULL)
 		return;
@@ -158,18 +165,40 @@ static void close_followed(struct followed *f)
 	f->pieces = NULL;
 }
 
+static void read_before(struct followed *f)
+{
+	if (f->before.pieces == NULL)
+		return;
+	mxg_pieces_read(f->before.pieces, false);
+	if (++f->turns >= TURNS_MORE)
+		close_followed(&f->before);
+}
+
+static void put_away(struct followed *f)
+{
+	close_followed(&f->before);
+	f->before = f->log;
+	f->log.pieces = NULL;
+	f->turns = 0;
+}
+
 /* A file that was put in its place, or has become shorter, begins anew. */
 static void go_on(struct mxg_report_input *in, struct followed *f)
 {
 	struct stat st;
-	if (f->pieces == NULL)
-		open_followed(in, f);
-	if (f->pieces == NULL)
+	read_before(f);
+	if (f->log.pieces == NULL)
+		open_followed(in, f->path, &f->log);
+	if (f->log.pieces == NULL)
 		return;
-	mxg_pieces_read(f->pieces, false);
-	off_t at = lseek(f->fd, 0, SEEK_CUR);
-	if (stat(f->path, &st) == 0 && (st.st_ino != f->inode || (S_ISREG(st.st_mode) && st.st_size < at)))
-		close_followed(f);
+	mxg_pieces_read(f->log.pieces, false);
+	off_t at = lseek(f->log.fd, 0, SEEK_CUR);
+	if (stat(f->path, &st) != 0)
+		return;
+	if (st.st_ino != f->log.inode)
+		put_away(f);
+	else if (S_ISREG(st.st_mode) && st.st_size < at)
+		close_followed(&f->log);
 }
 
 void mxg_report_follow(struct mxg_report_input *in, char **paths, int count, void (*told)(void *), void *context)
@@ -184,6 +213,8 @@ void mxg_report_follow(struct mxg_report_input *in, char **paths, int count, voi
 		told(context);
 		poll(NULL, 0, 1000);
 	}
-	for (int i = 0; i < count; i++)
-		close_followed(&followed[i]);
+	for (int i = 0; i < count; i++) {
+		close_followed(&followed[i].log);
+		close_followed(&followed[i].before);
+	}
 }

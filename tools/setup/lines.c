@@ -2,6 +2,7 @@
 /* What the MTA and Dovecot need, in the words of those that are here. */
 #include <string.h>
 
+#include "doctor/program.h"
 #include "load.h"
 #include "setup.h"
 #include "exim_acl_text.h" /* data/exim.acl as it is */
@@ -10,32 +11,47 @@
 
 /* ---- Postfix -------------------------------------------------------------------------------- */
 
-/* The first word that decides about recipients of ours, too: nothing behind it is asked. */
+static bool is_word(const char *at, size_t len, const char *text)
+{
+	return len == strlen(text) && strncasecmp(at, text, len) == 0;
+}
+
+/* The first word that decides about recipients of ours, too: nothing behind it is asked. What only warns does not
+ * reject, and the warning belongs to the word behind it. */
 static const char *decided(const char *list)
 {
-	static const char *const words[] = { "permit", "reject", "defer", "permit_auth_destination" };
-	for (const char *at = list + strspn(list, ", \t\n"); *at != '\0'; at += strspn(at, ", \t\n")) {
-		size_t len = *at == '{' ? strcspn(at, "}") : strcspn(at, ", \t\n");
-		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-			if (len == strlen(words[i]) && strncasecmp(at, words[i], len) == 0)
-				return at;
-		at += len + (at[len] == '}');
+	const char *warning = NULL, *word;
+	size_t len;
+	while (mxg_program_word(&list, &word, &len)) {
+		if (is_word(word, len, "permit") || is_word(word, len, "permit_auth_destination"))
+			return warning != NULL ? warning : word;
+		if (warning == NULL && (is_word(word, len, "reject") || is_word(word, len, "defer")))
+			return word;
+		warning = is_word(word, len, "warn_if_reject") ? word : NULL;
 	}
 	return NULL;
 }
 
 /* Behind what decides whether the recipient is ours at all: nobody is asked about others. */
+static const char *behind_foreign(const char *list)
+{
+	const char *word;
+	size_t len;
+	while (mxg_program_word(&list, &word, &len))
+		if (is_word(word, len, "reject_unauth_destination"))
+			return list;
+	return NULL;
+}
+
 static void print_restrictions(const char *now, FILE *to)
 {
-	static const char mark[] = "reject_unauth_destination";
-	const char *at = now == NULL ? NULL : strstr(now, mark), *end = now == NULL ? NULL : decided(now);
+	const char *at = now == NULL ? NULL : behind_foreign(now), *end = now == NULL ? NULL : decided(now);
 	if (now == NULL || now[0] == '\0')
 		fputs("smtpd_recipient_restrictions = permit_mynetworks, permit_sasl_authenticated, "
 		      "reject_unauth_destination, " POLICY "\n",
 		      to);
-	else if (at != NULL)
-		fprintf(to, "smtpd_recipient_restrictions = %.*s, " POLICY "%s\n", (int)(at + strlen(mark) - now), now,
-			at + strlen(mark));
+	else if (at != NULL && (end == NULL || at < end))
+		fprintf(to, "smtpd_recipient_restrictions = %.*s, " POLICY "%s\n", (int)(at - now), now, at);
 	else if (end != NULL)
 		fprintf(to, "smtpd_recipient_restrictions = %.*s" POLICY ", %s\n", (int)(end - now), now, end);
 	else
