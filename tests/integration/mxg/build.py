@@ -2,6 +2,7 @@
 """Where what was built is: in $MXGUARD_BUILD, or in the checkout's build/."""
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 
@@ -42,3 +43,9 @@ def settings_modules() -> list[pathlib.Path]:
     """Dovecot 2.4 reads a plugin's settings with a module of its own; 2.3 has none."""
     path = find(SETTINGS_MODULE)
     return [path] if path else []
+
+
+def portable() -> bool:
+    """Built as for a system that has neither Linux's nor glibc's own calls."""
+    options = folder() / "meson-info" / "intro-buildoptions.json"
+    return options.exists() and any(each["name"] == "portable" and each["value"] for each in json.loads(options.read_text()))
