@@ -38,7 +38,7 @@ static const char *last_part(const char *mailbox)
 static bool leave_own(struct fetch *f)
 {
 	char name[sizeof(f->own)];
-	if (f->rules->all_folders || !mxg_own_folder(last_part(f->mailbox)))
+	if (f->rules->all_folders || !mxg_own_folder_for_certain(last_part(f->mailbox)))
 		return false;
 	snprintf(name, sizeof(name), "%s %s", f->user, f->mailbox);
 	if (strcmp(name, f->own) == 0)
