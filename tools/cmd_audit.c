@@ -179,21 +179,22 @@ static int outcome(const struct mxg_audit *audit)
 	return audit->failures > 0 || audit->unknown > 0 ? EX_TEMPFAIL : 0;
 }
 
-static bool write_page(const struct mxg_show *show, const struct mxg_audit *audit, const struct request *q)
+struct shown {
+	const struct mxg_show *show;
+	const struct mxg_audit *audit;
+	const char *config;
+};
+
+static void put_page(const void *what, FILE *to)
 {
-	struct mxg_output_file output;
-	if (mxg_output_open(&output, q->html)) {
-		mxg_show_page(show, audit, q->config, mxg_wall_clock(), output.file);
-		if (mxg_output_finish(&output))
-			return true;
-	}
-	fprintf(stderr, "mxguard audit: %s: %s\n", q->html, output.why);
-	return false;
+	const struct shown *shown = what;
+	mxg_show_page(shown->show, shown->audit, shown->config, mxg_wall_clock(), to);
 }
 
 static int run(struct mxg_audit *audit, const struct request *q, int argc, char **argv)
 {
 	struct mxg_show show;
+	const struct shown shown = { &show, audit, q->config };
 	if (!mxg_show_begin(&show, q->json, q->html != NULL))
 		return no_memory();
 	audit->row = mxg_show_row;
@@ -206,7 +207,7 @@ static int run(struct mxg_audit *audit, const struct request *q, int argc, char 
 		status = look(audit, q);
 	if (status == 0)
 		status = outcome(audit);
-	if (audit->policies != NULL && q->html != NULL && !write_page(&show, audit, q))
+	if (audit->policies != NULL && q->html != NULL && !mxg_output_write("mxguard audit", q->html, put_page, &shown))
 		status = EX_CANTCREAT;
 	if (!mxg_show_end(&show, status != EX_USAGE && status != EX_NOINPUT && status != EX_DATAERR))
 		status = EX_TEMPFAIL;

@@ -157,6 +157,8 @@ int cmd_doctor(int argc, char **argv)
 	if (optind < argc && !s.fleet)
 		return mxg_wrong_use(NAME, "'%s' is an argument too many", argv[optind]);
 	status = s.fleet ? compare_fleet(&s, argc, argv) : examine(&s, &s.doctor);
+	for (size_t i = 0; i < MXG_DOVECOT_SETTINGS; i++)
+		free(s.doctor.dovecot_settings[i]);
 	json_decref(s.doctor.facts);
 	mxg_findings_clear(&s.doctor.findings);
 	mxguard_session_free(s.doctor.session);

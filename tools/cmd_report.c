@@ -163,9 +163,19 @@ static bool is_watched(void *context, const char *domain)
 
 /* ---- telling ------------------------------------------------------------------------------------------------ */
 
+struct shown {
+	const struct mxg_report_result *result;
+	const struct mxg_report_about *about;
+};
+
+static void put_page(const void *what, FILE *to)
+{
+	const struct shown *shown = what;
+	mxg_report_show_page(shown->result, shown->about, to);
+}
+
 static bool write_page(const struct job *job, const struct mxg_report_result *result)
 {
-	struct mxg_output_file output;
 	const struct mxg_report_about about = { .config = job->session == NULL  ? NULL
 							  : job->config == NULL ? MXG_DEFAULT_CONFIG
 										: job->config,
@@ -178,13 +188,8 @@ static bool write_page(const struct job *job, const struct mxg_report_result *re
 						.journal = job->journal,
 						.since = job->since,
 						.now = job->input.now };
-	if (mxg_output_open(&output, job->html)) {
-		mxg_report_show_page(result, &about, output.file);
-		if (mxg_output_finish(&output))
-			return true;
-	}
-	fprintf(stderr, "mxguard report: %s: %s\n", job->html, output.why);
-	return false;
+	const struct shown shown = { result, &about };
+	return mxg_output_write("mxguard report", job->html, put_page, &shown);
 }
 
 static int show(struct job *job, bool live)

@@ -2,6 +2,8 @@
 /* mxguard scan: how much of the mail that lies here skipped the filters. */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -16,7 +18,6 @@
 #include "policy/policy.h"
 #include "options.h"
 #include "output_file.h"
-#include "scan/own_folders.h"
 #include "scan/doveadm.h"
 #include "scan/reader.h"
 #include "scan/report.h"
@@ -39,6 +40,7 @@ struct job {
 	size_t user_count;
 	bool unread; /* doveadm could not read all of it */
 	struct mxg_queue queue;
+	sem_t apart; /* workers that have a table of files of their own */
 	struct mxg_scan_rules rules;
 	struct mxg_progress progress;
 	atomic_ullong done;
@@ -155,12 +157,14 @@ struct worker {
 static void *work(void *argument)
 {
 	struct worker *w = argument;
-	struct mxg_batch batch;
+	struct mxg_batch *batch = NULL;
+	unshare(CLONE_FILES); /* two threads that open and close in one table of files wait for each other */
+	sem_post(&w->job->apart);
 	struct mxg_scan_reader *reader = mxg_scan_reader_new(&w->job->rules, w->tally);
 	w->out_of_memory = reader == NULL;
-	while (mxg_queue_take(&w->job->queue, &batch))
-		for (size_t i = 0; i < batch.count && reader != NULL && !atomic_load(&stopped); i++)
-			mxg_scan_reader_file(reader, batch.paths[i]);
+	while ((batch = mxg_queue_take(&w->job->queue, batch)) != NULL)
+		if (reader != NULL)
+			mxg_scan_reader_batch(reader, batch);
 	mxg_scan_reader_free(reader);
 	return NULL;
 }
@@ -189,21 +193,23 @@ static bool scan_doveadm(struct job *job, struct mxg_tally *sum)
 	return reader != NULL;
 }
 
-static void count_path(void *context, const char *path)
+static void count_path(void *context, const char *path, size_t name_at, bool alone)
 {
 	(void)path;
+	(void)name_at;
+	(void)alone;
 	((struct job *)context)->progress.total++;
 }
 
-static void queue_path(void *context, const char *path)
+static void queue_path(void *context, const char *path, size_t name_at, bool alone)
 {
 	struct job *job = context;
-	mxg_queue_put(&job->queue, path);
+	mxg_queue_put(&job->queue, path, name_at, alone);
 	mxg_progress_show(&job->progress, (size_t)atomic_load(&job->done));
 }
 
 static void walk_all(struct job *job, char **paths, int count, struct mxg_tally *sum,
-		     void (*found)(void *, const char *))
+		     void (*found)(void *, const char *, size_t, bool))
 {
 	struct mxg_walk_rules rules = {
 		.since = job->since,
@@ -228,14 +234,19 @@ static void walk_all(struct job *job, char **paths, int count, struct mxg_tally 
 	memcpy(sum->own_sample, rules.own_sample, sizeof(sum->own_sample));
 }
 
+/* Not before all are apart may anything else be opened: a pipe of which a worker has a copy never ends. */
 static void start_workers(struct job *job, struct worker *workers)
 {
+	sem_init(&job->apart, 0, 0);
 	for (long i = 0; i < job->workers; i++) {
 		workers[i].job = job;
 		workers[i].tally = calloc(1, sizeof(*workers[i].tally));
 		workers[i].started =
 			workers[i].tally != NULL && pthread_create(&workers[i].thread, NULL, work, &workers[i]) == 0;
 	}
+	for (long i = 0; i < job->workers; i++)
+		while (workers[i].started && sem_wait(&job->apart) != 0)
+			; /* a signal */
 }
 
 static bool any_started(const struct job *job, const struct worker *workers)
@@ -261,16 +272,9 @@ static bool gather(struct job *job, struct worker *workers, struct mxg_tally *su
 	return complete;
 }
 
-static bool write_page(const struct mxg_scan_report *report, const char *path)
+static void put_page(const void *report, FILE *to)
 {
-	struct mxg_output_file output;
-	if (mxg_output_open(&output, path)) {
-		mxg_report_page(report, output.file);
-		if (mxg_output_finish(&output))
-			return true;
-	}
-	fprintf(stderr, "mxguard scan: %s: %s\n", path, output.why);
-	return false;
+	mxg_report_page(report, to);
 }
 
 static int tell(const struct job *job, struct mxg_tally *sum)
@@ -304,7 +308,7 @@ static int tell(const struct job *job, struct mxg_tally *sum)
 		mxg_report_csv(&report, stdout);
 	else
 		mxg_report_people(&report, stdout);
-	if (job->html != NULL && !write_page(&report, job->html))
+	if (job->html != NULL && !mxg_output_write("mxguard scan", job->html, put_page, &report))
 		return EX_CANTCREAT;
 	return job->unread || (sum->messages == 0 && sum->failed > 0) ? EX_NOINPUT : 0;
 }
@@ -383,12 +387,9 @@ int cmd_scan(int argc, char **argv)
 	if (status != 0)
 		return status;
 	catch_signals();
-	if (!job.all_folders)
-		mxg_own_folders_ask_dovecot();
 	const struct mxguard_policy *policy = mxguard_session_policy(session);
 	struct mxg_history *history = open_history(policy);
-	job.rules = (struct mxg_scan_rules){ .policy = mxguard_session_policy(session),
-					     .snapshot = mxguard_session_snapshot(session),
+	job.rules = (struct mxg_scan_rules){ .session = session,
 					     .history = history,
 					     .after = policy->grace > policy->reply_rules.max_ttl
 							      ? policy->grace

@@ -63,3 +63,16 @@ void mxg_output_drop(struct mxg_output_file *o)
 	fclose(o->file);
 	unlink(o->path);
 }
+
+bool mxg_output_write(const char *command, const char *target, void (*put)(const void *what, FILE *to),
+		      const void *what)
+{
+	struct mxg_output_file o;
+	if (mxg_output_open(&o, target)) {
+		put(what, o.file);
+		if (mxg_output_finish(&o))
+			return true;
+	}
+	fprintf(stderr, "%s: %s: %s\n", command, target, o.why);
+	return false;
+}

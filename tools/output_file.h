@@ -18,5 +18,8 @@ bool mxg_output_open(struct mxg_output_file *output, const char *target);
 /* Written, readable by all, on disk and under its name; else nothing is left of it. */
 bool mxg_output_finish(struct mxg_output_file *output);
 void mxg_output_drop(struct mxg_output_file *output);
+/* What put() writes, replaced in one step; false after a message of the command's. */
+bool mxg_output_write(const char *command, const char *target, void (*put)(const void *what, FILE *to),
+		      const void *what);
 
 #endif

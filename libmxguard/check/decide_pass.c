@@ -215,7 +215,7 @@ static void load_past(struct mxguard_check *c, int entry)
 	int64_t grace = c->policy->grace, settle = c->policy->settle, back = grace > settle ? grace : settle;
 	back = back > c->policy->reply_rules.max_ttl ? back : c->policy->reply_rules.max_ttl;
 	enum mxg_past cover = MXG_PAST_UNHEARD;
-	switch (mxg_history_load(c->past, c->answers, entry, c->now, back)) {
+	switch (c->past_load(c->past, c->answers, entry, c->now, back)) {
 	case MXG_HISTORY_NOMEM:
 		c->out_of_memory = true;
 		return;

@@ -132,6 +132,8 @@ struct mxguard_check {
 	struct mxguard_policy *policy;
 	struct mxguard_snapshot *snapshot;
 	const struct mxg_history *past; /* NULL: of now. Else what stood at past_time comes from there */
+	/* mxg_history_load(): who never sets a past need not hold what reads one */
+	enum mxg_history_cover (*past_load)(const struct mxg_history *, struct mxg_answers *, int, int64_t, int64_t);
 	int64_t past_time;
 	enum mxg_past past_cover;
 	unsigned flags;

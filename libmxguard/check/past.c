@@ -7,6 +7,7 @@
 void mxg_check_set_past(struct mxguard_check *c, const struct mxg_history *history, int64_t at)
 {
 	c->past = history;
+	c->past_load = mxg_history_load;
 	c->past_time = at;
 	c->past_cover = MXG_PAST_NOT_ASKED;
 }

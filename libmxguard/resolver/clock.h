@@ -3,13 +3,7 @@
 #define MXG_CLOCK_H
 
 #include <stdint.h>
-#include <time.h>
 
-static inline int64_t mxg_monotonic_ms(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
+int64_t mxg_monotonic_ms(void);
 
 #endif

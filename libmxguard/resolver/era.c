@@ -11,6 +11,19 @@
 
 #define SPARE_MAX 64
 
+struct mxg_era *mxg_era_of(struct mxguard_policy *policy, struct mxguard_snapshot *snapshot)
+{
+	struct mxg_era *era = calloc(1, sizeof(*era));
+	if (era == NULL) {
+		mxguard_snapshot_unref(snapshot);
+		mxguard_policy_unref(policy);
+		return NULL;
+	}
+	era->policy = policy;
+	era->snapshot = snapshot;
+	return era;
+}
+
 int mxg_era_new(struct mxg_era **era, const char *config, char *message, size_t size)
 {
 	struct mxguard_policy *policy;
@@ -18,15 +31,12 @@ int mxg_era_new(struct mxg_era **era, const char *config, char *message, size_t 
 	*era = NULL;
 	if (result != MXGUARD_ERROR_NONE)
 		return result;
-	*era = calloc(1, sizeof(**era));
-	if (*era == NULL) {
-		mxguard_policy_unref(policy);
-		if (size > 0)
-			snprintf(message, size, "out of memory");
-		return MXGUARD_ERROR_NOMEM;
-	}
-	(*era)->policy = policy;
-	return MXGUARD_ERROR_NONE;
+	*era = mxg_era_of(policy, NULL);
+	if (*era != NULL)
+		return MXGUARD_ERROR_NONE;
+	if (size > 0)
+		snprintf(message, size, "out of memory");
+	return MXGUARD_ERROR_NOMEM;
 }
 
 static void free_checks(struct mxguard_check **list)

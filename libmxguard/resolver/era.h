@@ -23,6 +23,8 @@ struct mxg_era {
 	struct mxg_dns_counts *counts; /* the session's */
 };
 
+/* Takes over the references; the snapshot may be NULL. NULL: no memory, and they are given back. */
+struct mxg_era *mxg_era_of(struct mxguard_policy *policy, struct mxguard_snapshot *snapshot);
 /* As mxguard_policy_load(). */
 int mxg_era_new(struct mxg_era **era, const char *config, char *message, size_t size);
 void mxg_era_free(struct mxg_era *era); /* with all its checks; NULL is allowed */

@@ -226,6 +226,26 @@ int mxguard_session_open(struct mxguard_session **session, const char *config, u
 	return result;
 }
 
+int mxg_session_beside(struct mxguard_session **session, const struct mxguard_session *other)
+{
+	struct mxguard_session *s = calloc(1, sizeof(*s) + 1);
+	const struct mxg_era *with = other->current;
+	*session = s;
+	if (s == NULL)
+		return MXGUARD_ERROR_NOMEM;
+	s->flags = MXGUARD_SESSION_FLAG_NO_SNAPSHOT; /* none that is newer is looked for */
+	if (with == NULL)
+		return MXGUARD_ERROR_NONE;
+	struct mxguard_snapshot *snapshot = with->snapshot == NULL ? NULL : mxguard_snapshot_ref(with->snapshot);
+	struct mxg_era *era = mxg_era_of(mxguard_policy_ref(with->policy), snapshot);
+	begin_era(s, era);
+	if (era != NULL)
+		return MXGUARD_ERROR_NONE;
+	mxguard_session_free(s);
+	*session = NULL;
+	return MXGUARD_ERROR_NOMEM;
+}
+
 void mxguard_session_free(struct mxguard_session *s)
 {
 	if (s == NULL)

@@ -4,6 +4,7 @@
 
 #include <sys/stat.h>
 
+#include "resolver/deciding.h"
 #include "resolver/era.h"
 
 /* Shared by session.c (which configuration and snapshot are in force) and session_checks.c (what is

@@ -38,39 +38,52 @@ void mxguard_session_release(struct mxguard_session *s, struct mxguard_check *ch
 
 /* ---- blocking ------------------------------------------------------------------------------ */
 
-/* DNS within what is left of both limits. *dns_ms: of the policy's. */
-static int ask(struct mxguard_check *check, int *dns_ms, int64_t until)
+/* As far as it comes, with DNS within what is left of both limits. *dns_ms: of the policy's. */
+static int run(struct mxguard_check *check, const struct mxg_deciding *d, int *dns_ms, int64_t until)
 {
+	int progress = mxguard_check_run(check, (int64_t)time(NULL));
+	if (progress == MXGUARD_PROGRESS_NEED_DNS && d->before_dns != NULL) {
+		int known = d->before_dns(d->context, check);
+		progress = known < 0 ? known : progress;
+	}
+	if (progress != MXGUARD_PROGRESS_NEED_DNS)
+		return progress;
 	struct mxguard_resolver *resolver = mxg_era_resolver(check->kept.era);
 	int64_t begun = mxg_monotonic_ms(), left = until - begun;
 	if (resolver == NULL)
 		return MXGUARD_ERROR_NOMEM;
-	int progress = mxguard_resolver_run(resolver, check, left < *dns_ms ? (left < 0 ? 0 : (int)left) : *dns_ms);
+	progress = mxguard_resolver_run(resolver, check, left < *dns_ms ? (left < 0 ? 0 : (int)left) : *dns_ms);
 	int64_t took = mxg_monotonic_ms() - begun;
 	*dns_ms = took < *dns_ms ? *dns_ms - (int)took : 0;
+	return progress;
+}
+
+int mxg_session_decide(struct mxguard_session *s, struct mxguard_check *check, const struct mxg_deciding *d)
+{
+	if (s == NULL || check == NULL || check->kept.era == NULL || d->timeout_ms < -1)
+		return MXGUARD_ERROR_INVALID;
+	int64_t until = d->timeout_ms < 0 ? INT64_MAX : mxg_monotonic_ms() + d->timeout_ms;
+	int dns_ms = check->policy->timeout_ms;
+	int progress = run(check, d, &dns_ms, until);
+	bool more = progress == MXGUARD_PROGRESS_NEED_HEADER ||
+		    (progress == MXGUARD_PROGRESS_DONE && mxguard_check_wants_header(check) == 1);
+	if (more && d->read_header != NULL) {
+		progress = d->read_header(d->context, check);
+		if (progress == MXGUARD_ERROR_NONE)
+			progress = mxguard_check_header_end(check);
+		if (progress == MXGUARD_ERROR_NONE)
+			progress = run(check, d, &dns_ms, until);
+	}
+	if (progress > 0 && progress != MXGUARD_PROGRESS_DONE)
+		progress = mxguard_check_give_up(check, (int64_t)time(NULL));
 	return progress;
 }
 
 int mxguard_session_decide(struct mxguard_session *s, struct mxguard_check *check, mxguard_read_header read_header,
 			   void *context, int timeout_ms)
 {
-	if (s == NULL || check == NULL || check->kept.era == NULL || timeout_ms < -1)
-		return MXGUARD_ERROR_INVALID;
-	int64_t until = timeout_ms < 0 ? INT64_MAX : mxg_monotonic_ms() + timeout_ms;
-	int dns_ms = check->policy->timeout_ms;
-	int progress = ask(check, &dns_ms, until);
-	bool more = progress == MXGUARD_PROGRESS_NEED_HEADER ||
-		    (progress == MXGUARD_PROGRESS_DONE && mxguard_check_wants_header(check) == 1);
-	if (more && read_header != NULL) {
-		progress = read_header(context, check);
-		if (progress == MXGUARD_ERROR_NONE)
-			progress = mxguard_check_header_end(check);
-		if (progress == MXGUARD_ERROR_NONE)
-			progress = ask(check, &dns_ms, until);
-	}
-	if (progress > 0 && progress != MXGUARD_PROGRESS_DONE)
-		progress = mxguard_check_give_up(check, (int64_t)time(NULL));
-	return progress;
+	const struct mxg_deciding deciding = { read_header, NULL, context, timeout_ms };
+	return mxg_session_decide(s, check, &deciding);
 }
 
 /* ---- polled ----------------------------------------------------------------------------------- */

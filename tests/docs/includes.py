@@ -9,7 +9,7 @@ import sys
 TOP = pathlib.Path(__file__).resolve().parents[2]
 FOLDERS = ["resolver", "check", "snapshot", "policy", "spf", "received", "dns", "base"]  # arrows go down only
 FOREIGN = {"ares.h": "resolver", "libconfig.h": "policy"}
-DRIVER = "resolver/driver.h"  # what the command may know of the resolver, beside mxguard.h
+RESOLVER = {"resolver/deciding.h", "resolver/driver.h"}  # what the command may know of the resolver, beside mxguard.h
 NAMES = "policy/override_names.h"  # what front ends may know beside mxguard.h: a list of names, no code
 FRONT_ENDS = ["dovecot-plugin", "lda-wrapper", "trap"]
 
@@ -36,7 +36,7 @@ def library(path):
 
 def command(path):
     for name in includes(path):
-        if name in FOREIGN or (name.startswith("resolver/") and name != DRIVER):
+        if name in FOREIGN or (name.startswith("resolver/") and name not in RESOLVER):
             yield name
 
 

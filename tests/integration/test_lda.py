@@ -487,7 +487,10 @@ def test_in_a_chroot(mxguard_config, folder):
         done = subprocess.run(argv, input=message, capture_output=True, preexec_fn=enter)
         return done.returncode, done.stdout.removesuffix(b"inbox"), message
     status, delivered, message = deliver(100, INBOX=b"inbox")
-    assert (status, delivered) == (0, message)
+    if build.portable():  # nothing of it is in memory: even a short message needs a place
+        assert (status, delivered[:6]) == (75, b"4.3.0 ")
+    else:
+        assert (status, delivered) == (0, message)
     assert deliver(3 << 20)[0] == 75
     (jail / "tmp").mkdir(exist_ok=True)
     status, delivered, message = deliver(3 << 20)

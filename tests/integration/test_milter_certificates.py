@@ -2,6 +2,7 @@
 """Gateways that are known by their TLS client certificate, as Postfix and sendmail tell it to mxguard milter."""
 from __future__ import annotations
 
+import functools
 import re
 
 import pytest
@@ -10,22 +11,10 @@ from mxg import smtp
 from mxg.certificates import fingerprint
 from test_milter_postfix import SENDER, SMTP, USER, guarded as by_postfix  # noqa: F401
 from test_milter_sendmail import guarded as by_sendmail  # noqa: F401
-from test_policy_certificates import ANYWHERE, NAME, entry, issued, settings  # noqa: F401
+from test_policy_certificates import NAME, entry, issued, settings  # noqa: F401
 
 NOBODY = ("forged", "customer", "slash", "comma", "longer", "unnamed", "twice")
-
-
-def say(certificate=None, tls=True, source=ANYWHERE):
-    """The last reply that a message got."""
-    with smtp.Client(SMTP, source=source, lmtp=False) as client:
-        client.greet()
-        if tls:
-            assert client.starttls(certificate).ok
-            client.hello()
-        client.mail(SENDER)
-        reply = client.rcpt(USER)
-        client.quit()
-    return reply
+say = functools.partial(smtp.reply_to_rcpt, SMTP, SENDER, USER)
 
 
 @pytest.fixture

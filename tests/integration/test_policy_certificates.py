@@ -2,6 +2,7 @@
 """Gateways that are known by their TLS client certificate: real Postfix and Exim ask mxguard policy."""
 from __future__ import annotations
 
+import functools
 import re
 
 import pytest
@@ -33,17 +34,7 @@ def issued(module_folder):
     return {"authority": authority.path, **pairs}
 
 
-def say(certificate=None, tls=True, source=ANYWHERE):
-    """The reply to RCPT."""
-    with smtp.Client(SMTP, source=source, lmtp=False) as client:
-        client.greet()
-        if tls:
-            assert client.starttls(certificate).ok
-            client.hello()
-        client.mail("a@sender.example")
-        reply = client.rcpt(USER)
-        client.quit()
-    return reply
+say = functools.partial(smtp.reply_to_rcpt, SMTP, "a@sender.example", USER)
 
 
 def settings(*gateways):

@@ -4,6 +4,7 @@
 #include "audit/show.h"
 #include "json.h"
 #include "page/page.h"
+#include "page/words.h"
 
 static const char *tone_of(const struct mxg_audit_row *row)
 {
@@ -88,25 +89,6 @@ static void put_failures(const struct mxg_show *s, struct mxg_page *page)
 	mxg_page_end_rows(page);
 }
 
-static void put_words(struct mxg_page *page)
-{
-	static const char *const words[][2] = {
-		{ "guard",
-		  "what refuses a stranger's mail, or puts it aside, behind that port: mxguard's policy service, "
-		  "milter, filter of OpenSMTPD, plugin of Dovecot or wrapper, or the firewall" },
-		{ "none", "nothing does: whoever knows the name gets mail in past the filters" },
-		{ "unknown", "it could not be found out; it is not counted as guarded" },
-		{ "leak", "how strangers come to know the name" },
-		{ "old-mx", "the name was in the domain's MX records, from since to until" },
-		{ "guessable", "one of the names that are tried everywhere, such as mail and smtp" },
-		{ "wildcard", "every name in the domain that is not there leads here" },
-	};
-	json_t *items = json_array();
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		json_array_append_new(items, json_pack("[s, s]", words[i][0], words[i][1]));
-	mxg_page_part(page, json_pack("{s:s, s:o}", "part", "words", "items", items));
-}
-
 void mxg_show_page(const struct mxg_show *s, const struct mxg_audit *audit, const char *config, int64_t now, FILE *to)
 {
 	struct mxg_page page;
@@ -118,6 +100,6 @@ void mxg_show_page(const struct mxg_show *s, const struct mxg_audit *audit, cons
 	put_sums(s, audit, &page);
 	put_rows(s, &page);
 	put_failures(s, &page);
-	put_words(&page);
+	mxg_page_part(&page, mxg_page_words(MXG_WORDS_AUDIT));
 	mxg_page_end(&page);
 }

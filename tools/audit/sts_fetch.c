@@ -1,16 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /* Fetches MTA-STS policies (RFC 8461 §3.3): by HTTPS with a certificate that is vouched for, from the
  * addresses that our own questions gave, following nothing. */
+#define CURL_DISABLE_TYPECHECK /* its macros know no other way to call a function than by its name */
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "audit/sts.h"
+#include "late_library.h"
 
 #define POLICY_MOST 65536 /* bytes */
 #define SECONDS 15L
 #define AT_A_TIME 16L
 #define ADDRESSES_MOST 8
+
+#define FUNCTIONS(F) \
+	F(curl_global_init) \
+	F(curl_global_cleanup) \
+	F(curl_easy_init) \
+	F(curl_easy_cleanup) \
+	F(curl_easy_setopt) \
+	F(curl_easy_getinfo) \
+	F(curl_easy_strerror) \
+	F(curl_multi_init) \
+	F(curl_multi_cleanup) \
+	F(curl_multi_setopt) \
+	F(curl_multi_add_handle) \
+	F(curl_multi_remove_handle) \
+	F(curl_multi_poll) \
+	F(curl_multi_perform) \
+	F(curl_multi_info_read) \
+	F(curl_slist_append) \
+	F(curl_slist_free_all)
+
+static struct {
+	FUNCTIONS(MXG_LATE_POINTER)
+} lib;
 
 struct policy {
 	struct mxg_asking asking; /* first: the one is the other */
@@ -27,7 +52,7 @@ struct policy {
 
 struct mxg_policies {
 	struct mxg_audit *audit;
-	CURLM *curl;
+	CURLM *curl; /* NULL: there is no libcurl */
 	size_t open;
 };
 
@@ -36,11 +61,11 @@ static void finish(struct policy *p, const char *trouble)
 	if (trouble != NULL)
 		mxg_audit_failed_text(p->job->audit, "the MTA-STS policy of %s: %s", p->job->domain, trouble);
 	if (p->curl != NULL) {
-		curl_multi_remove_handle(p->all->curl, p->curl);
-		curl_easy_cleanup(p->curl);
+		lib.curl_multi_remove_handle(p->all->curl, p->curl);
+		lib.curl_easy_cleanup(p->curl);
 		p->all->open--;
 	}
-	curl_slist_free_all(p->resolve);
+	lib.curl_slist_free_all(p->resolve);
 	mxg_audit_names_ask(p->job);
 	p->job->pending--;
 	free(p);
@@ -66,20 +91,20 @@ static bool set_addresses(struct policy *p, const char *host)
 	for (size_t i = 0; i < p->count; i++)
 		at += snprintf(line + at, sizeof(line) - (size_t)at, p->addresses[i].family == 6 ? "%s[%s]" : "%s%s",
 			       i == 0 ? "" : ",", mxg_address_format(&p->addresses[i], text));
-	p->resolve = curl_slist_append(NULL, line);
-	return p->resolve != NULL && curl_easy_setopt(p->curl, CURLOPT_RESOLVE, p->resolve) == CURLE_OK;
+	p->resolve = lib.curl_slist_append(NULL, line);
+	return p->resolve != NULL && lib.curl_easy_setopt(p->curl, CURLOPT_RESOLVE, p->resolve) == CURLE_OK;
 }
 
 static bool set_options(struct policy *p, const char *url)
 {
-	return curl_easy_setopt(p->curl, CURLOPT_URL, url) == CURLE_OK &&
-	       curl_easy_setopt(p->curl, CURLOPT_PROTOCOLS_STR, "https") == CURLE_OK &&
-	       curl_easy_setopt(p->curl, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
-	       curl_easy_setopt(p->curl, CURLOPT_TIMEOUT, SECONDS) == CURLE_OK &&
-	       curl_easy_setopt(p->curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-	       curl_easy_setopt(p->curl, CURLOPT_WRITEFUNCTION, take_bytes) == CURLE_OK &&
-	       curl_easy_setopt(p->curl, CURLOPT_WRITEDATA, p) == CURLE_OK &&
-	       curl_easy_setopt(p->curl, CURLOPT_PRIVATE, p) == CURLE_OK;
+	return lib.curl_easy_setopt(p->curl, CURLOPT_URL, url) == CURLE_OK &&
+	       lib.curl_easy_setopt(p->curl, CURLOPT_PROTOCOLS_STR, "https") == CURLE_OK &&
+	       lib.curl_easy_setopt(p->curl, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
+	       lib.curl_easy_setopt(p->curl, CURLOPT_TIMEOUT, SECONDS) == CURLE_OK &&
+	       lib.curl_easy_setopt(p->curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+	       lib.curl_easy_setopt(p->curl, CURLOPT_WRITEFUNCTION, take_bytes) == CURLE_OK &&
+	       lib.curl_easy_setopt(p->curl, CURLOPT_WRITEDATA, p) == CURLE_OK &&
+	       lib.curl_easy_setopt(p->curl, CURLOPT_PRIVATE, p) == CURLE_OK;
 }
 
 static void fetch(struct policy *p)
@@ -87,13 +112,14 @@ static void fetch(struct policy *p)
 	char host[MXG_NAME_TEXT_MAX], url[MXG_NAME_TEXT_MAX + 64];
 	mxg_name_format(&p->host, host);
 	snprintf(url, sizeof(url), "https://%s/.well-known/mta-sts.txt", host);
-	p->curl = curl_easy_init();
+	p->curl = lib.curl_easy_init();
 	if (p->curl == NULL) {
 		finish(p, "no memory");
 		return;
 	}
 	p->all->open++;
-	if (!set_options(p, url) || !set_addresses(p, host) || curl_multi_add_handle(p->all->curl, p->curl) != CURLM_OK)
+	if (!set_options(p, url) || !set_addresses(p, host) ||
+	    lib.curl_multi_add_handle(p->all->curl, p->curl) != CURLM_OK)
 		finish(p, "it cannot be asked for");
 }
 
@@ -101,9 +127,9 @@ static void fetched(struct policy *p, CURLcode result)
 {
 	long status = 0;
 	char trouble[64];
-	curl_easy_getinfo(p->curl, CURLINFO_RESPONSE_CODE, &status);
+	lib.curl_easy_getinfo(p->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (result != CURLE_OK) {
-		finish(p, curl_easy_strerror(result));
+		finish(p, lib.curl_easy_strerror(result));
 	} else if (status != 200) {
 		snprintf(trouble, sizeof(trouble), "the server answers %ld", status);
 		finish(p, trouble);
@@ -119,13 +145,13 @@ bool mxg_policies_step(struct mxg_policies *all, int wait_ms)
 	if (all->open == 0)
 		return false;
 	if (wait_ms > 0)
-		curl_multi_poll(all->curl, NULL, 0, wait_ms, NULL);
-	curl_multi_perform(all->curl, &running);
-	while ((message = curl_multi_info_read(all->curl, &left)) != NULL) {
+		lib.curl_multi_poll(all->curl, NULL, 0, wait_ms, NULL);
+	lib.curl_multi_perform(all->curl, &running);
+	while ((message = lib.curl_multi_info_read(all->curl, &left)) != NULL) {
 		struct policy *p = NULL;
 		CURLcode result = message->data.result;
 		if (message->msg == CURLMSG_DONE &&
-		    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&p) == CURLE_OK && p != NULL)
+		    lib.curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&p) == CURLE_OK && p != NULL)
 			fetched(p, result);
 	}
 	return true;
@@ -156,6 +182,11 @@ void mxg_policies_want(struct mxg_policies *all, struct mxg_audit_job *job)
 {
 	struct policy *p = calloc(1, sizeof(*p));
 	struct mxg_question q = { .type = MXG_DNS_A };
+	if (all->curl == NULL) {
+		free(p);
+		mxg_audit_failed_text(job->audit, "the MTA-STS policy of %s: libcurl is not installed", job->domain);
+		return;
+	}
 	if (p == NULL || !mxg_audit_name_below(&q.name, "mta-sts", &job->name)) {
 		job->audit->nomem |= p == NULL;
 		free(p);
@@ -166,24 +197,29 @@ void mxg_policies_want(struct mxg_policies *all, struct mxg_audit_job *job)
 	mxg_asker_ask(job->audit->asker, &q, MXG_ASKER_DROP, &p->asking);
 }
 
+static bool load(void)
+{
+	static const char *const sonames[] = { "libcurl.so.4", "libcurl-gnutls.so.4", NULL };
+	static const char *const names[] = { FUNCTIONS(MXG_LATE_NAME) NULL };
+	return mxg_late_library(sonames, names, &lib) && lib.curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+}
+
 struct mxg_policies *mxg_policies_new(struct mxg_audit *audit)
 {
 	struct mxg_policies *all = calloc(1, sizeof(*all));
-	if (all == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-		free(all);
+	if (all == NULL)
 		return NULL;
-	}
-	*all = (struct mxg_policies){ .audit = audit, .curl = curl_multi_init() };
+	*all = (struct mxg_policies){ .audit = audit, .curl = load() ? lib.curl_multi_init() : NULL };
 	if (all->curl != NULL)
-		curl_multi_setopt(all->curl, CURLMOPT_MAX_TOTAL_CONNECTIONS, AT_A_TIME);
+		lib.curl_multi_setopt(all->curl, CURLMOPT_MAX_TOTAL_CONNECTIONS, AT_A_TIME);
 	return all;
 }
 
 void mxg_policies_free(struct mxg_policies *all)
 {
-	if (all == NULL)
-		return;
-	curl_multi_cleanup(all->curl);
-	curl_global_cleanup();
+	if (all != NULL && all->curl != NULL) {
+		lib.curl_multi_cleanup(all->curl);
+		lib.curl_global_cleanup();
+	}
 	free(all);
 }

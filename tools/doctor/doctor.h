@@ -8,6 +8,16 @@
 #include "finding.h"
 #include "policy/policy.h"
 
+/* What Dovecot is asked, all at once. */
+enum mxg_doctor_setting {
+	MXG_DOVECOT_TRUSTED = 0,
+	MXG_DOVECOT_HAPROXY,
+	MXG_DOVECOT_LIBEXEC,
+	MXG_DOVECOT_PLUGINS,
+	MXG_DOVECOT_USERNAME,
+	MXG_DOVECOT_SETTINGS
+};
+
 /* What the examinations share. */
 struct mxg_doctor {
 	struct mxguard_session *session;
@@ -20,6 +30,7 @@ struct mxg_doctor {
 	/* what mxg_doctor_dovecot() found, for those behind it */
 	unsigned dovecot_version; /* 203, 204 …; 0: there is none */
 	bool loaded_in_lmtp, loaded_in_lda; /* the plugin */
+	char *dovecot_settings[MXG_DOVECOT_SETTINGS]; /* NULL: not known */
 	json_t *facts; /* what a fleet is told of this host */
 };
 

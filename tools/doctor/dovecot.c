@@ -7,9 +7,16 @@
 #include "doctor.h"
 #include "program.h"
 
-static char *ask(const struct mxg_doctor *d, const char *protocol, const char *setting)
+static void ask_all(struct mxg_doctor *d)
 {
-	return mxg_program_dovecot_value(d->dovecot, protocol, setting);
+	static const char *const names[MXG_DOVECOT_SETTINGS] = {
+		[MXG_DOVECOT_TRUSTED] = "login_trusted_networks",
+		[MXG_DOVECOT_HAPROXY] = "haproxy_trusted_networks",
+		[MXG_DOVECOT_LIBEXEC] = "libexec_dir",
+		[MXG_DOVECOT_PLUGINS] = "mail_plugin_dir",
+		[MXG_DOVECOT_USERNAME] = "auth_username_format",
+	};
+	mxg_program_dovecot_values(d->dovecot, names, d->dovecot_settings, MXG_DOVECOT_SETTINGS);
 }
 
 struct network_list {
@@ -55,7 +62,7 @@ static void check_trust(struct mxg_doctor *d, const struct network_list *trusted
 
 static bool check_plugin(struct mxg_doctor *d, const char *protocol, const char *name)
 {
-	char *plugins = ask(d, protocol, "mail_plugins"), who[80];
+	char *plugins = mxg_program_dovecot_value(d->dovecot, protocol, "mail_plugins"), who[80];
 	bool loaded = plugins != NULL && strstr(plugins, "mxguard") != NULL;
 	snprintf(who, sizeof(who), "Dovecot's plugin in protocol %s", name);
 	if (loaded)
@@ -77,13 +84,14 @@ void mxg_doctor_dovecot(struct mxg_doctor *d)
 {
 	struct network_list trusted = { .count = 0 }, haproxy = { .count = 0 };
 	d->dovecot_version = mxg_program_dovecot_version(NULL);
-	char *networks = ask(d, NULL, "login_trusted_networks"), *proxies = ask(d, NULL, "haproxy_trusted_networks");
+	ask_all(d);
+	const char *networks = d->dovecot_settings[MXG_DOVECOT_TRUSTED],
+		   *proxies = d->dovecot_settings[MXG_DOVECOT_HAPROXY];
 	if (networks == NULL) {
 		mxg_finding_add(&d->findings, d->dovecot != NULL ? MXG_FINDING_WARNING : MXG_FINDING_NOTE, "dovecot",
 				d->dovecot != NULL ? "doveconf -n says why" : NULL,
 				"Dovecot's configuration cannot be read, or it is not "
 				"installed");
-		free(proxies);
 		return;
 	}
 	mxg_program_words(networks, add_network, &trusted);
@@ -92,6 +100,4 @@ void mxg_doctor_dovecot(struct mxg_doctor *d)
 	check_trust(d, &trusted, &haproxy);
 	d->loaded_in_lmtp = check_plugin(d, "protocol=lmtp", "lmtp");
 	d->loaded_in_lda = check_plugin(d, "protocol=lda", "lda");
-	free(networks);
-	free(proxies);
 }

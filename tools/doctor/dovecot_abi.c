@@ -55,11 +55,10 @@ static void abi_of(const char *path, char abi[ABI_MAX])
 	free(data);
 }
 
-static void folder(const struct mxg_doctor *d, const char *setting, const char *usual, char out[400])
+static void folder(const struct mxg_doctor *d, enum mxg_doctor_setting setting, const char *usual, char out[400])
 {
-	char *value = mxg_program_dovecot_value(d->dovecot, NULL, setting);
+	const char *value = d->dovecot_settings[setting];
 	snprintf(out, 400, "%.390s", value == NULL || value[0] != '/' ? usual : value);
-	free(value);
 }
 
 /* Whether the file is there and fits. */
@@ -82,8 +81,8 @@ static bool check_file(struct mxg_doctor *d, const char *path, const char *runni
 void mxg_doctor_dovecot_abi(struct mxg_doctor *d)
 {
 	char libexec[400], modules[400], path[500], running[ABI_MAX];
-	folder(d, "libexec_dir", "/usr/lib/dovecot", libexec);
-	folder(d, "mail_plugin_dir", "/usr/lib/dovecot/modules", modules);
+	folder(d, MXG_DOVECOT_LIBEXEC, "/usr/lib/dovecot", libexec);
+	folder(d, MXG_DOVECOT_PLUGINS, "/usr/lib/dovecot/modules", modules);
 	snprintf(path, sizeof(path), "%s/lmtp", libexec);
 	abi_of(path, running);
 	if (running[0] == '\0')

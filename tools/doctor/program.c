@@ -204,6 +204,31 @@ char *mxg_program_dovecot_value(const char *config, const char *protocol, const 
 	return first_line(mxg_program_dovecot(config, protocol == NULL ? all : one));
 }
 
+/* A line each, in the order of the names. False: it knows one of them not, or says more than was asked. */
+static bool take_lines(char *output, char **values, size_t count)
+{
+	size_t found = 0;
+	for (char *rest = output, *line; rest != NULL && (line = strsep(&rest, "\n")) != NULL && rest != NULL; found++)
+		if (found < count)
+			values[found] = strdup(line);
+	return found == count;
+}
+
+void mxg_program_dovecot_values(const char *config, const char *const *names, char **values, size_t count)
+{
+	const char *options[OPTIONS_MOST + 1] = { "-h" };
+	memset(values, 0, count * sizeof(*values));
+	for (size_t i = 0; i < count && i < OPTIONS_MOST - 1; i++)
+		options[i + 1] = names[i];
+	char *output = mxg_program_dovecot(config, options);
+	bool whole = output != NULL && count < OPTIONS_MOST && take_lines(output, values, count);
+	free(output);
+	for (size_t i = 0; i < count && !whole; i++) {
+		free(values[i]);
+		values[i] = i > 0 && values[0] == NULL ? NULL : mxg_program_dovecot_value(config, NULL, names[i]);
+	}
+}
+
 unsigned mxg_program_dovecot_version(char **text)
 {
 	static const char *const argv[] = { "dovecot", "--version", NULL };

@@ -23,6 +23,9 @@ char *mxg_program_postfix_value(const char *folder, const char *name);
 
 /* One value of Dovecot's, without the line end; config NULL: Dovecot's own, protocol NULL: for all. */
 char *mxg_program_dovecot_value(const char *config, const char *protocol, const char *name);
+/* Several at once, each to be freed, NULL where there is none: every question costs four processes, whatever is asked.
+ * The first is one that every Dovecot knows. */
+void mxg_program_dovecot_values(const char *config, const char *const *names, char **values, size_t count);
 /* 203, 204 … for the Dovecot that is installed, 0 where none is; *text (free(3) it) what it says of itself. */
 unsigned mxg_program_dovecot_version(char **text);
 

@@ -107,10 +107,9 @@ static void tell_username_format(struct mxg_doctor *d, const char *format)
 
 static void check_dovecot(struct mxg_doctor *d)
 {
-	char *format = mxg_program_dovecot_value(d->dovecot, NULL, "auth_username_format");
+	const char *format = d->dovecot_settings[MXG_DOVECOT_USERNAME];
 	if (format != NULL && format[0] != '\0' && !keeps_domain(format))
 		tell_username_format(d, format);
-	free(format);
 }
 
 void mxg_doctor_reach(struct mxg_doctor *d)

@@ -59,6 +59,15 @@ static const struct {
 	  "at the door the stranger himself waits for the reply, so that mail can be refused; queued means that an MTA "
 	  "of "
 	  "ours has already taken it, and refusing would make bounces: direct mail is quarantined there, by default" },
+	{ MXG_WORDS_AUDIT, "guard",
+	  "what refuses a stranger's mail, or puts it aside, behind that port: mxguard's policy service, "
+	  "milter, filter of OpenSMTPD, plugin of Dovecot or wrapper, or the firewall" },
+	{ MXG_WORDS_AUDIT, "none", "nothing does: whoever knows the name gets mail in past the filters" },
+	{ MXG_WORDS_AUDIT, "unknown", "it could not be found out; it is not counted as guarded" },
+	{ MXG_WORDS_AUDIT, "leak", "how strangers come to know the name" },
+	{ MXG_WORDS_AUDIT, "old-mx", "the name was in the domain's MX records, from since to until" },
+	{ MXG_WORDS_AUDIT, "guessable", "one of the names that are tried everywhere, such as mail and smtp" },
+	{ MXG_WORDS_AUDIT, "wildcard", "every name in the domain that is not there leads here" },
 };
 
 json_t *mxg_page_words(enum mxg_words page)

@@ -34,7 +34,7 @@ static bool is_own(const char *mailbox)
 		size_t len = strcspn(at, "/.");
 		memcpy(part, at, len);
 		part[len] = '\0';
-		if (mxg_own_folder(part))
+		if (mxg_own_folder_for_certain(part))
 			return true;
 		at += len;
 	}

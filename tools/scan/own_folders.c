@@ -128,6 +128,10 @@ static const char *const usual[] = {
 #define CONFIGURED_MAX 32
 static char *configured[CONFIGURED_MAX];
 static size_t configured_count;
+static bool asked; /* Dovecot */
+
+/* What mail stores are made of. */
+static const char *const none[] = { "cur", "new", "tmp", "maildir", "mail" };
 
 /* ---- names as IMAP writes them ------------------------------------------------------------------------------ */
 
@@ -200,37 +204,45 @@ static void lower(char *text)
 	}
 }
 
-static bool is_listed(const char *word)
+static bool is_among(const char *const *words, size_t count, const char *word)
 {
-	for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
-		if (strcmp(usual[i], word) == 0)
-			return true;
-	for (size_t i = 0; i < configured_count; i++)
-		if (strcmp(configured[i], word) == 0)
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(words[i], word) == 0)
 			return true;
 	return false;
 }
 
-static bool is_own(const char *name, size_t len)
+static bool is_listed(const char *word)
+{
+	return is_among(usual, sizeof(usual) / sizeof(usual[0]), word) ||
+	       is_among((const char *const *)configured, configured_count, word);
+}
+
+static enum mxg_own is_own(const char *name, size_t len)
 {
 	char word[512];
 	decode(word, sizeof(word), name, len);
 	lower(word);
-	return is_listed(word);
+	if (is_listed(word))
+		return MXG_OWN_YES;
+	return asked || is_among(none, sizeof(none) / sizeof(none[0]), word) ? MXG_OWN_NO : MXG_OWN_ASK;
 }
 
 /* A folder within an own one is one as well. */
-bool mxg_own_folder(const char *name)
+enum mxg_own mxg_own_folder(const char *name)
 {
+	enum mxg_own all = MXG_OWN_NO;
 	if (name[0] != '.')
 		return is_own(name, strlen(name));
 	for (const char *at = name + 1; *at != '\0'; at += at[0] == '.') {
 		size_t len = strcspn(at, ".");
-		if (is_own(at, len))
-			return true;
+		enum mxg_own own = is_own(at, len);
+		if (own == MXG_OWN_YES)
+			return own;
+		all = own == MXG_OWN_ASK ? own : all;
 		at += len;
 	}
-	return false;
+	return all;
 }
 
 /* ---- Dovecot ---------------------------------------------------------------------------------------------------- */
@@ -289,7 +301,7 @@ static void read_line(const char *line, const char **name, size_t *name_len)
 	}
 }
 
-void mxg_own_folders_ask_dovecot(void)
+static void ask_dovecot(void)
 {
 	const char *const argv[] = { "doveconf", "-n", NULL };
 	const char *name = NULL;
@@ -301,4 +313,14 @@ void mxg_own_folders_ask_dovecot(void)
 		line = *end == '\0' ? NULL : end + 1;
 	}
 	free(output);
+}
+
+bool mxg_own_folder_for_certain(const char *name)
+{
+	enum mxg_own own = mxg_own_folder(name);
+	if (own != MXG_OWN_ASK)
+		return own == MXG_OWN_YES;
+	ask_dovecot();
+	asked = true;
+	return mxg_own_folder(name) == MXG_OWN_YES;
 }

@@ -10,10 +10,15 @@
  * their languages.
  */
 
-/* What Dovecot's configuration adds to the usual names; without Dovecot there is nothing to add. */
-void mxg_own_folders_ask_dovecot(void);
+enum mxg_own {
+	MXG_OWN_NO = 0,
+	MXG_OWN_YES,
+	MXG_OWN_ASK /* its name is no usual one: Dovecot's configuration may know it, and has not been asked yet */
+};
 /* Whether a folder of that name is one: in a Maildir ".Sent" and ".Archive.Sent", else "Sent" or "sent-mail", in UTF-8
- * or as IMAP writes it (RFC 3501 section 5.1.3). */
-bool mxg_own_folder(const char *name);
+ * or as IMAP writes it (RFC 3501 section 5.1.3). One thread's, as is the next one. */
+enum mxg_own mxg_own_folder(const char *name);
+/* Asks Dovecot where it must be, once: that takes as long as reading some thousand messages. */
+bool mxg_own_folder_for_certain(const char *name);
 
 #endif

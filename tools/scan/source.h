@@ -8,40 +8,44 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* File names from the walk over folders to the workers, through a ring of fixed size: however
- * many messages there are, only so many names are held. Workers take several at a time, fewer the
- * fewer there are: one of them must not go off with all the mbox files. Nobody is woken for
- * one name. */
-#define MXG_QUEUE_ROOM 512
-#define MXG_QUEUE_BATCH 16
-#define MXG_QUEUE_PATH 4096
-#define MXG_QUEUE_SLOT (MXG_QUEUE_PATH + 64) /* else the names' beginnings share one set of the cache */
+#define MXG_PATH_MAX 4096
+
+/* File names from the walk over folders to the workers: however many messages there are, only so many names
+ * are held. Those of a folder go together, so that neither its name is copied nor a lock is taken for each of
+ * them; what may take long to read goes alone: one worker must not go off with all the mbox files. */
+#define MXG_QUEUE_ROOM 64
+#define MXG_BATCH_MOST 32
+
+struct mxg_batch {
+	struct mxg_batch *next;
+	size_t count, used, folder_len;
+	char text[2 * MXG_PATH_MAX]; /* the folder with its slash, then the names, each with its NUL */
+};
 
 struct mxg_queue {
 	pthread_mutex_t lock;
 	pthread_cond_t not_empty, not_full;
-	size_t first, count;
+	struct mxg_batch *first, **last, *spare;
+	struct mxg_batch *open; /* the walk's, not yet in the queue */
+	size_t spares;
 	unsigned waiting; /* workers */
-	bool closed, blocked; /* blocked: the walk waits for room */
-	char (*paths)[MXG_QUEUE_SLOT];
-};
-
-struct mxg_batch {
-	size_t count;
-	char paths[MXG_QUEUE_BATCH][MXG_QUEUE_SLOT];
+	bool closed, blocked; /* blocked: the walk waits for a spare one */
+	struct mxg_batch *room;
 };
 
 bool mxg_queue_init(struct mxg_queue *queue);
 void mxg_queue_free(struct mxg_queue *queue);
-void mxg_queue_put(struct mxg_queue *queue, const char *path);
+/* name_at: where the name begins that follows the folder; alone: with no other. */
+void mxg_queue_put(struct mxg_queue *queue, const char *path, size_t name_at, bool alone);
 void mxg_queue_close(struct mxg_queue *queue);
-/* False when it is closed and empty. */
-bool mxg_queue_take(struct mxg_queue *queue, struct mxg_batch *batch);
+/* NULL when it is closed and empty. What was taken before comes back with the next one; NULL: nothing was. */
+struct mxg_batch *mxg_queue_take(struct mxg_queue *queue, struct mxg_batch *before);
 
 struct mxg_walk_rules {
 	int64_t since; /* files last changed before it are left out; 0: none */
 	atomic_bool *stop;
-	void (*found)(void *context, const char *path);
+	/* name_at: where the name begins that follows the folder; alone: it may hold many messages */
+	void (*found)(void *context, const char *path, size_t name_at, bool alone);
 	void *context;
 	bool quiet;
 	uint64_t failed; /* folders or files that could not be read; told on stderr, unless quiet */

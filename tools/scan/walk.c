@@ -133,7 +133,8 @@ static bool may_be_user(int parent, const char *name)
 
 static bool leave_own(struct mxg_walk_rules *rules, int parent, const char *name, const char *path)
 {
-	if (rules->all_folders || !mxg_own_folder(name) || may_be_user(parent, name))
+	if (rules->all_folders || mxg_own_folder(name) == MXG_OWN_NO || may_be_user(parent, name) ||
+	    !mxg_own_folder_for_certain(name))
 		return false;
 	if (rules->own++ == 0)
 		snprintf(rules->own_sample, sizeof(rules->own_sample), "%.255s", path);
@@ -153,10 +154,10 @@ static unsigned char type_of(int dir, const struct dirent *entry)
 }
 
 /* "FOLDER/NAME"; false where it is too long. */
-static bool join(char path[MXG_QUEUE_PATH], const char *folder, const char *name)
+static bool join(char path[MXG_PATH_MAX], const char *folder, const char *name)
 {
 	size_t head = strlen(folder), tail = strlen(name);
-	if (head + 1 + tail >= MXG_QUEUE_PATH)
+	if (head + 1 + tail >= MXG_PATH_MAX)
 		return false;
 	memcpy(path, folder, head);
 	path[head] = '/';
@@ -167,7 +168,7 @@ static bool join(char path[MXG_QUEUE_PATH], const char *folder, const char *name
 static void walk_entry(struct mxg_walk_rules *rules, int dir, const struct dirent *entry, const char *folder, int depth,
 		       bool messages)
 {
-	char path[MXG_QUEUE_PATH];
+	char path[MXG_PATH_MAX];
 	unsigned char type = type_of(dir, entry);
 	if (!join(path, folder, entry->d_name)) {
 		complain(rules, folder, "a name below it is too long");
@@ -177,7 +178,7 @@ static void walk_entry(struct mxg_walk_rules *rules, int dir, const struct diren
 		walk_folder(rules, dir, entry->d_name, path, depth + 1);
 	} else if (type == DT_REG && !too_old(rules, dir, entry->d_name)) {
 		if (messages || is_mail(dir, entry->d_name))
-			rules->found(rules->context, path);
+			rules->found(rules->context, path, strlen(path) - strlen(entry->d_name), !messages);
 		else
 			leave(rules, folder, entry->d_name, path);
 	} else if (type != DT_REG) {
@@ -204,6 +205,12 @@ static void walk_folder(struct mxg_walk_rules *rules, int parent, const char *na
 	closedir(dir);
 }
 
+static size_t name_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash == NULL ? 0 : (size_t)(slash + 1 - path);
+}
+
 void mxg_walk_path(struct mxg_walk_rules *rules, const char *path)
 {
 	struct stat st;
@@ -214,7 +221,7 @@ void mxg_walk_path(struct mxg_walk_rules *rules, const char *path)
 	else if (S_ISREG(st.st_mode) && too_old(rules, AT_FDCWD, path))
 		return;
 	else if (S_ISREG(st.st_mode))
-		rules->found(rules->context, path);
+		rules->found(rules->context, path, name_of(path), true);
 	else
 		complain(rules, path, "is neither a folder nor a file");
 }

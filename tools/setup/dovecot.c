@@ -26,8 +26,11 @@ static void take_trusted(void *to, const char *word)
 void mxg_setup_dovecot(struct mxg_setup *s)
 {
 	const char *config = s->options->dovecot;
-	char *trusted = mxg_program_dovecot_value(config, NULL, "login_trusted_networks");
-	char *proxies = mxg_program_dovecot_value(config, NULL, "haproxy_trusted_networks");
+	static const char *const names[] = { "login_trusted_networks", "haproxy_trusted_networks" };
+	char *values[2], *trusted, *proxies;
+	mxg_program_dovecot_values(config, names, values, 2);
+	trusted = values[0];
+	proxies = values[1];
 	char *plugins = mxg_program_dovecot_value(config, "protocol=lmtp", "mail_plugins");
 	struct networks networks = { s, proxies == NULL ? "" : proxies };
 	s->dovecot = mxg_program_dovecot_version(&s->dovecot_version);

@@ -307,3 +307,16 @@ def deliver(server: Server, recipients: str | Sequence[str], content: bytes | No
             result.data = client.data(content or message(sender, recipients[0]))
         client.quit()
         return result
+
+
+def reply_to_rcpt(server, sender, recipient, certificate=None, tls=True, source="203.0.113.66"):
+    """Of one who says STARTTLS first, with his certificate if he has one."""
+    with Client(server, source=source, lmtp=False) as client:
+        client.greet()
+        if tls:
+            assert client.starttls(certificate).ok
+            client.hello()
+        client.mail(sender)
+        reply = client.rcpt(recipient)
+        client.quit()
+    return reply
