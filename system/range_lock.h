@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #if defined(F_OFD_SETLK) && !defined(MXG_PORTABLE)
+#define MXG_RANGE_LOCKS 1
 /* Without waiting; false where another open file has it. */
 static inline bool mxg_range_lock(int fd, off_t at)
 {
@@ -23,6 +24,7 @@ static inline bool mxg_range_is_locked(int fd, off_t at)
 	return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 #else
+#define MXG_RANGE_LOCKS 0
 static inline bool mxg_range_lock(int fd, off_t at)
 {
 	(void)fd, (void)at;
