@@ -322,7 +322,7 @@ def test_volume(audit, real_dns, folder, capsys):
     """MXGUARD_VOLUME=100000: each domain has a shared MX and, one in ten, a name that leads here."""
     count = int(os.environ["MXGUARD_VOLUME"])
     zone = "".join(f"d{n} MX 10 gw.filter.test.\n" + (f"mail.d{n} A {OURS}\n" if n % 10 == 0 else "") for n in range(count))
-    server = real_dns({**ZONES, "volume.test": zone})
+    server = real_dns({**ZONES, "volume.test": zone, "example.test": f"ptr A {OURS}\n"})
     (folder / "domains").write_text("".join(f"d{n}.volume.test\n" for n in range(count)))
     config = audit.config(dns={"servers": [server.server]}, domains_file=str(folder / "domains"), domains=None)
     begin = time.monotonic()

@@ -405,10 +405,22 @@ def test_hosts_that_came_by_names_never_published():
         "since": "2026-11-11T00:00:00Z", "hosts": 2, "messages": 4, "first": "2026-11-13T12:00:00Z",
         "peers": [{"peer": "203.0.113.3", "messages": 3, "first": "2026-11-13T12:00:00Z"},
                   {"peer": "203.0.113.4", "messages": 1, "first": "2026-12-11T12:00:00Z"}]}
+    for day in (5, 10):  # the log does not reach back far enough, so that nobody knows who came before
+        found = report("--changed", "d.example=2026-11-11", "--since", f"2026-11-{day:02}", "-", data=unpublished_log())
+        assert [each["never_published"] for each in found["generations"]] == [None, None]
     halves = ["".join(line for n, line in enumerate(unpublished_log().splitlines(True)) if n % 2 == half) for half in (0, 1)]
     parts = b"".join(partial(half, "--changed", "d.example=2026-11-11") for half in halves)
     merged = report("--changed", "d.example=2026-11-11", "-", data=parts)
     assert merged["generations"][1]["never_published"] == after["never_published"]
+
+
+def test_a_forgotten_gateway_has_not_guessed_a_name():
+    """What looks like one delivers where it was told to, and is told of as a candidate."""
+    lines = [line for line in forgotten(20) if FORGOTTEN not in line or int(line[4:6]) > 12]
+    found = report("--no-dns", "--changed", "d.example=2026-11-09", "-", data="".join(lines))
+    assert {peer for each in found["candidates"] for peer in each["peers"]} == {FORGOTTEN}
+    late = found["generations"][1]["never_published"]
+    assert late["hosts"] > 0 and FORGOTTEN not in {each["peer"] for each in late["peers"]}
 
 
 def test_an_address_that_the_mx_still_names_is_published(site):

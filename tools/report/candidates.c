@@ -38,7 +38,7 @@ static bool looks_like_a_filter(const struct mxg_report_state *s, const struct m
 }
 
 /* Hosts of one network are one candidate. */
-static struct mxg_prefix network_of(const struct mxg_address *a)
+struct mxg_prefix mxg_candidate_network(const struct mxg_address *a)
 {
 	struct mxg_prefix p = { .base = *a, .bits = a->family == 6 ? 64 : 24 };
 	memset(p.base.bytes + p.bits / 8, 0, 16u - p.bits / 8);
@@ -189,7 +189,7 @@ bool mxg_report_candidates(struct mxg_report_result *r, const struct mxg_report_
 		if (g.c.host_count > 0 && !mxg_prefix_contains(&network, &p->address))
 			ok = keep(r, &g);
 		if (g.c.host_count == 0)
-			network = network_of(&p->address);
+			network = mxg_candidate_network(&p->address);
 		ok = add_host(s, &g, p);
 	}
 	ok = keep(r, &g) && ok;

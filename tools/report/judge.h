@@ -116,6 +116,7 @@ void mxg_report_result_clear(struct mxg_report_result *result);
 
 /* candidates.c */
 bool mxg_report_candidates(struct mxg_report_result *result, const struct mxg_report_inputs *inputs);
+struct mxg_prefix mxg_candidate_network(const struct mxg_address *host); /* whose hosts are one candidate */
 /* names.c: names whose addresses are those of the hosts again. */
 void mxg_report_names(struct mxg_report_result *result, const struct mxg_report_inputs *inputs);
 /* prove.c */
@@ -125,7 +126,7 @@ bool mxg_report_time_lines(struct mxg_report_result *result, const struct mxg_re
 /* unpublished.c: since when no MX of the domain leads to this host; 0: it still does, or nobody knows. */
 int64_t mxg_unpublished_since(const struct mxguard_policy *policy, const struct mxg_generations *known);
 /* Fills the line's part; `pairs` are in order, and those of its domain begin there. False: out of memory. */
-bool mxg_report_unpublished(const struct mxg_report_state *state, const uint32_t *pairs, size_t begin,
+bool mxg_report_unpublished(const struct mxg_report_result *result, const uint32_t *pairs, size_t begin,
 			    struct mxg_time_line *line);
 
 #endif

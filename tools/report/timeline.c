@@ -200,10 +200,12 @@ static bool fill(struct mxg_report_result *r, const struct order *o, struct mxg_
 	int64_t low, high;
 	l->half_life_days = -1;
 	l->dry = -1;
-	if (!window(r->state, l, &low, &high))
+	if (!window(r->state, l, &low, &high)) {
+		l->unpublished_since = 0;
 		return true;
+	}
 	if (!take_days(r->state, o, l, low, high) || !follow_hosts(r->state, o, l, high) ||
-	    !mxg_report_unpublished(r->state, o->pairs, first_pair(r->state, o->pairs, l->domain), l))
+	    !mxg_report_unpublished(r, o->pairs, first_pair(r->state, o->pairs, l->domain), l))
 		return false;
 	measure(l, low, high);
 	if (l->moved_count > 0)

@@ -7,6 +7,7 @@
 #include "report/judge.h"
 
 #define SETTLE (2 * 86400) /* caches still say what stood before (the default of dns.settle) */
+#define BEFORE (7 * 86400) /* the log has to reach back so far, or nobody knows who came before */
 
 static bool holds_self(const struct mxguard_policy *policy, const struct mxg_generation *g)
 {
@@ -30,6 +31,17 @@ static bool is_unpublished(const struct mxg_time_line *l, const struct mxg_pair_
 {
 	return p->direct > 0 && p->first_via == 0 && p->first_direct >= l->unpublished_since + SETTLE &&
 	       p->first_direct >= l->from && (l->until == 0 || p->first_direct < l->until);
+}
+
+/* A filter that was forgotten delivers where it is told to. */
+static bool is_candidate(const struct mxg_report_result *r, const struct mxg_address *host)
+{
+	for (size_t i = 0; i < r->candidate_count; i++) {
+		struct mxg_prefix network = mxg_candidate_network(&r->candidates[i].hosts[0]);
+		if (mxg_prefix_contains(&network, host))
+			return true;
+	}
+	return false;
 }
 
 static int by_messages(const void *a, const void *b)
@@ -58,15 +70,18 @@ static bool take(struct mxg_time_line *l, const struct mxg_pair_state *p, size_t
 	return true;
 }
 
-bool mxg_report_unpublished(const struct mxg_report_state *s, const uint32_t *pairs, size_t begin,
+bool mxg_report_unpublished(const struct mxg_report_result *r, const uint32_t *pairs, size_t begin,
 			    struct mxg_time_line *l)
 {
+	const struct mxg_report_state *s = r->state;
 	size_t room = 0;
+	if (s->from > l->unpublished_since - BEFORE)
+		l->unpublished_since = 0;
 	for (size_t i = begin; l->unpublished_since != 0 && i < s->pair_count; i++) {
 		const struct mxg_pair_state *p = &s->pairs[pairs[i]];
 		if (p->domain != l->domain)
 			break;
-		if (is_unpublished(l, p) && !take(l, p, &room))
+		if (is_unpublished(l, p) && !is_candidate(r, &p->host) && !take(l, p, &room))
 			return false;
 	}
 	if (l->unpublished_count > 0)
