@@ -497,6 +497,7 @@ def test_probe_says_no_more_than_rcpt(folder, network, mxguard_config):
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         where = f"{OURS}:2525"
         assert probe(where=where)[:2] == ("none", 1)
+        wait_until(lambda: heard[-1:] == [b"QUIT"], "it has read the last line, to whose reply nobody listens")
         assert heard == [b"EHLO", b"MAIL", b"RCPT", b"RSET", b"QUIT"]
         ours = b"5.7.1 <user@example.test>: Recipient address rejected: Refused: 192.0.2.9 is not an authorized gateway for " \
                b"example.test; deliver to the hosts in the domain's MX record\r\n"
