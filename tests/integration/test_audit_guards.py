@@ -41,8 +41,11 @@ def host(scripted_dns, mxguard_config, folder):
                                    "gateways": [{"name": "filters", "allow": "ip4:192.0.2.10"}],
                                    "trace": {"by": ["localhost"]}, "dns": {"servers": [scripted_dns.server]}, **more})
 
+        def placed(self, argv):  # a Dovecot 2.4's is where its modules are
+            return argv
+
         def audit(self, config, *arguments, status):
-            result = mxguard("audit", "-c", config, "--json", *arguments)
+            result = run(self.placed([str(build.command()), "audit", "-c", str(config), "--json", *map(str, arguments)]))
             self.text = result.stdout.decode() + result.stderr.decode()
             assert result.returncode == status, self.text
             return [json.loads(line) for line in result.stdout.splitlines()]
@@ -319,13 +322,15 @@ def test_milter(host, postfix, milter):
 
 def test_plugin(host, postfix, dovecot):
     store = dovecot(lmtp=[(OURS, 24)], mxguard={"mxguard_config": str(host.config())}, imap=[(OURS, 143)])
+    host.placed = store.placed
     postfix(main=lmtp_to(store.socket))
     assert host.guards(host.config(), status=0) == {24: "plugin", 25: "plugin"}
 
 
 def test_plugin_that_is_switched_off(host, dovecot):
     """As the manual says, where it has to be quick."""
-    dovecot(lmtp=[(OURS, 24)], mxguard={"mxguard_config": str(host.config()), "mxguard_mode": "off"}, imap=[(OURS, 143)])
+    store = dovecot(lmtp=[(OURS, 24)], mxguard={"mxguard_config": str(host.config()), "mxguard_mode": "off"}, imap=[(OURS, 143)])
+    host.placed = store.placed
     assert host.guards(host.config(), status=1) == {24: "none"}
 
 
