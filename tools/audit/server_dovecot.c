@@ -137,16 +137,20 @@ static void dovecot_names(const void *server, mxg_guards_text *name, void *to)
 	(void)to;
 }
 
-/* "ssl_cert = </etc/ssl/certs/mail.pem", for all or for one name; 2.4: ssl_server_cert_file */
+/* "ssl_cert = </etc/ssl/certs/mail.pem", for all or for one name; 2.4: "ssl_server {", "cert_file = …" and "}" */
 static void dovecot_certificates(const void *server, mxg_guards_text *file, void *to)
 {
 	const struct mxg_dovecot *d = server;
 	char path[512];
+	bool block = false;
 	for (const char *line = d->settings; line != NULL; line = strchr(line, '\n'), line += line != NULL) {
 		line += strspn(line, " ");
+		block = strncmp(line, "ssl_server {", 12) == 0 || (block && line[0] != '}');
 		if (says(line, "ssl_cert", path, sizeof(path)) && path[0] == '<')
 			file(to, path + 1);
-		else if (says(line, "ssl_server_cert_file", path, sizeof(path)))
+		else if (says(line, "ssl_server_cert_file", path, sizeof(path)) ||
+			 (block && (says(line, "cert_file", path, sizeof(path)) ||
+				    says(line, "alt_cert_file", path, sizeof(path)))))
 			file(to, path);
 	}
 }
