@@ -16,7 +16,7 @@ static bool make_room(struct mxg_names *n, size_t len)
 	if (!mxg_grow(&n->at, &n->room, n->count, sizeof(*n->at)))
 		return false;
 	if (n->text_room - n->used <= len) {
-		size_t room = n->text_room < 4096 ? 8192 : n->text_room + n->text_room / 2;
+		size_t room = (n->text_room < 4096 ? 8192 : n->text_room + n->text_room / 2) + len;
 		char *text = room > UINT32_MAX ? NULL : realloc(n->text, room);
 		if (text == NULL)
 			return false;

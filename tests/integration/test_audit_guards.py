@@ -14,6 +14,7 @@ import pytest
 
 from mxg import build
 from mxg import exim as exim_config
+from mxg import smtp
 from mxg.certificates import Authority
 from mxg.dns_script import nxdomain
 from mxg.exim import path as exim_path
@@ -167,6 +168,7 @@ def test_restrictions(host, postfix, policy_service, restrictions, status, guard
     policy_service(config, port=10033)
     postfix(main=recipients(restrictions))
     assert host.guards(config, status=status) == {25: guard}
+    assert guard == "unknown" or (stranger() == 250) == (guard == "none")
 
 
 @pytest.mark.parametrize("action, status, guard", [
@@ -177,6 +179,15 @@ def test_what_postfix_does_without_the_service(host, postfix, action, status, gu
     postfix(main={"smtpd_policy_service_default_action": action,
                   **recipients("check_policy_service inet:127.0.0.1:10033")})
     assert host.guards(host.config(), status=status) == {25: guard}
+    assert (stranger() == 250) == (guard == "none")
+
+
+def stranger(port=25):
+    """What a server says to one whom nobody knows."""
+    with smtp.Client((OURS, port), source="203.0.113.66", lmtp=False) as client:
+        client.greet()
+        client.mail("a@sender.example")
+        return client.rcpt(USER).code
 
 
 def test_a_socket_with_our_name(host, postfix, policy_service, folder):
@@ -383,6 +394,16 @@ def test_sendmail(host, sendmail, milter, folder, socket, flags, more, status, g
     file = folder / "told.cf"
     file.write_text(f"X{name}, S={socket}, {flags}\nO InputMailFilters={name}\n{more}\n")
     assert host.guards(config, "--sendmail", file, status=status) == {25: guard}
+
+
+@pytest.mark.parametrize("flags, lets_in", [("F=T", False), ("F=R", False), ("T=S:30s", True)])
+def test_what_sendmail_does_without_the_milter(sendmail, flags, lets_in):
+    sendmail(routes={"example.test": "local:nobody"},
+             features=f"INPUT_MAIL_FILTER(`mxguard', `S=local:/nonexistent/milter, {flags}')")
+    try:
+        assert (stranger() == 250) == lets_in
+    except AssertionError as greeting:
+        assert not lets_in and "greeted with 554" in str(greeting)
 
 
 def test_exim(host, exim, policy_service, folder):
