@@ -157,6 +157,8 @@ def test_old_mx(audit, folder):
     assert rows["old.example.test"]["until"] == "2025-06-01T00:00:00Z"
     assert (rows["mid.example.test"]["address"], rows["mid.example.test"]["until"]) == (OURS, "2025-09-01T00:00:00Z")
     assert "remembers" in rows["mid.example.test"]["advice"]
+    table = [line.split("\t") for line in audit.command("audit", "-c", audit.config()).stdout.decode().splitlines()]
+    assert ["old-mx", "2024-03-01", "2025-06-01"] in [row[5:8] for row in table if row[1:2] == ["old.example.test"]]
 
 
 def test_present_mx_is_no_old_one(audit, folder):

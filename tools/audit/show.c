@@ -43,15 +43,22 @@ static enum mxg_colour colour_of(const struct mxg_audit_row *row)
 	return row->guard == MXG_GUARD_NONE ? MXG_RED : row->guard == MXG_GUARD_UNKNOWN ? MXG_YELLOW : MXG_PLAIN;
 }
 
+/* "2026-11-29". */
+static void put_day(int64_t when, char day[MXG_TIME_MAX])
+{
+	if (when != 0) {
+		mxg_time_format(when, day);
+		day[10] = '\0';
+	}
+}
+
 static void put_people(struct mxg_show *s, const struct mxg_audit_row *row)
 {
 	char address[MXG_ADDRESS_TEXT_MAX], port[12] = "-", since[MXG_TIME_MAX] = "-", until[MXG_TIME_MAX] = "-";
 	if (row->port != 0)
 		snprintf(port, sizeof(port), "%u", row->port);
-	if (row->since != 0)
-		snprintf(since, sizeof(since), "%.10s", mxg_time_format(row->since, since));
-	if (row->until != 0)
-		snprintf(until, sizeof(until), "%.10s", mxg_time_format(row->until, until));
+	put_day(row->since, since);
+	put_day(row->until, until);
 	const char *cells[] = { row->domain == NULL ? "-" : row->domain,
 				row->name,
 				mxg_address_format(&row->address, address),
