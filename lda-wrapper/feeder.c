@@ -100,7 +100,19 @@ static bool adopts(const char *name)
 struct origin {
 	pid_t pid;
 	bool between, mail_mda; /* there is somebody between it and us; he is OpenSMTPD's */
+	bool adopted; /* whoever had started him may be gone */
 };
+
+/* A script that is run by its first line has its own name, and its shell's program. */
+static bool is_shell_script(pid_t pid)
+{
+	char path[64], to[256];
+	snprintf(path, sizeof(path), "/proc/%ld/exe", (long)pid);
+	ssize_t n = readlink(path, to, sizeof(to) - 1);
+	to[n < 0 ? 0 : n] = '\0';
+	const char *slash = strrchr(to, '/');
+	return slash != NULL && is_between(slash + 1);
+}
 
 /* One that may have adopted the shell in between says nothing; OpenSMTPD may be the first process itself. */
 static bool is_behind(pid_t pid)
@@ -110,18 +122,38 @@ static bool is_behind(pid_t pid)
 	return (visible && strcmp(p.name, "smtpd") == 0) || (pid > 1 && !(visible && adopts(p.name)));
 }
 
-static struct origin find_origin(void)
+/* OpenSMTPD feeds whatever it has started: a program of any name stands in between. */
+static struct origin find_origin(bool opensmtpd)
 {
 	struct origin found = { .pid = getppid() };
 	struct process p;
-	for (int i = 0; i < BETWEEN_MAX && look(found.pid, &p) && is_between(p.name); i++) {
-		found.mail_mda |= strcmp(p.name, "mail.mda") == 0;
-		if (!is_behind(p.parent))
+	for (int i = 0; i < BETWEEN_MAX && look(found.pid, &p) && strcmp(p.name, "smtpd") != 0; i++) {
+		if (!opensmtpd && !is_between(p.name) && !is_shell_script(found.pid))
 			break;
+		found.mail_mda |= strcmp(p.name, "mail.mda") == 0;
+		if (!is_behind(p.parent)) {
+			found.adopted = true;
+			break;
+		}
 		found.between = true;
 		found.pid = p.parent;
 	}
 	return found;
+}
+
+/* A shell that is taken to stand in between may be the one that writes: none of them may have died. */
+static bool chain_holds(const struct mxg_lda_feeder *f)
+{
+	struct process p;
+	pid_t pid = getppid();
+	if (f->guarded)
+		pid = look(pid, &p) ? p.parent : 0;
+	for (int i = 0; i < BETWEEN_MAX && pid != f->parent; i++) {
+		if (pid <= 0 || !look(pid, &p) || is_ending(&p))
+			return false;
+		pid = p.parent;
+	}
+	return pid == f->parent;
 }
 
 /* ---- OpenSMTPD: one process starts us, another one writes ---------------------------------- */
@@ -140,11 +172,11 @@ static void note_fellows(struct mxg_lda_feeder *f)
 }
 
 /* Where its first process cannot be seen, because it has died or because /proc hides others', only its end tells. */
-static void look_for_opensmtpd(struct mxg_lda_feeder *f, const struct origin *origin)
+static void look_for_opensmtpd(struct mxg_lda_feeder *f, bool told)
 {
 	struct process p;
 	bool visible = look(f->parent, &p), first = visible && strcmp(p.name, "smtpd") == 0;
-	f->opensmtpd = first || origin->mail_mda || is_opensmtpds(STDOUT_FILENO) || is_opensmtpds(STDERR_FILENO);
+	f->opensmtpd = first || told;
 	if (first)
 		note_fellows(f);
 	else if (f->opensmtpd)
@@ -199,20 +231,24 @@ static bool feeds_itself(const struct mxg_lda_feeder *f)
 
 void mxg_lda_feeder_open(struct mxg_lda_feeder *f)
 {
-	struct origin origin = find_origin();
-	*f = (struct mxg_lda_feeder){ .parent = origin.pid, .pidfd = -1, .between = origin.between };
+	bool told = is_opensmtpds(STDOUT_FILENO) || is_opensmtpds(STDERR_FILENO);
+	struct origin origin = find_origin(told);
+	*f = (struct mxg_lda_feeder){
+		.parent = origin.pid, .pidfd = -1, .between = origin.between, .adopted = origin.adopted
+	};
 #ifdef SYS_pidfd_open
 	if (f->parent > 0)
 		f->pidfd = (int)syscall(SYS_pidfd_open, f->parent, 0);
 #endif
-	f->lost = find_origin().pid != f->parent;
-	look_for_opensmtpd(f, &origin);
+	f->lost = find_origin(told).pid != f->parent;
+	look_for_opensmtpd(f, told || origin.mail_mda);
 }
 
 void mxg_lda_feeder_judge(struct mxg_lda_feeder *f, enum mxg_lda_init init)
 {
 	struct stat st;
 	bool file = fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode);
+	f->lost |= f->adopted && init == MXG_LDA_INIT_ADOPTS && !file;
 	if (f->lost || file || !may_have_adopted(f) || init == MXG_LDA_INIT_FEEDS)
 		return;
 	f->lost = init == MXG_LDA_INIT_ADOPTS || !feeds_itself(f);
@@ -237,5 +273,5 @@ bool mxg_lda_feeder_lives(const struct mxg_lda_feeder *f)
 	bool visible = f->parent > 0 && look(f->parent, &p);
 	if (visible && is_ending(&p))
 		return false;
-	return !has_ended(f, visible) && fellows_live(f);
+	return !has_ended(f, visible) && fellows_live(f) && (!f->between || chain_holds(f));
 }

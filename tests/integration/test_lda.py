@@ -720,6 +720,34 @@ def test_feeder_dies_behind_a_shell(config, box):
     assert box["INBOX"].endswith(HALF)
 
 
+@pytest.mark.parametrize("guard", [[], ["--signal-exit", "75"]])
+def test_a_shell_that_writes_itself_dies(config, box, folder, guard):
+    line = shlex.join([str(build.wrapper()), "-c", str(config), "--log", "none", *guard, "--peer", GATEWAY, "--rcpt", USER, "--",
+                       *box.command])
+    half = folder / "half"
+    half.write_bytes(HALF)
+    subprocess.run(["bash", "-c", f"exec 3> >(exec {line}); cat {half} >&3; sleep 0.2; kill -9 $$"], stdout=subprocess.DEVNULL)
+    gone([], box)
+    assert box["INBOX"] is None and box["Junk"] is None
+
+
+@pytest.mark.parametrize("shell", [["sh", "-c"], None])
+def test_feeder_dies_behind_a_script(config, box, folder, shell):
+    """Which the kernel calls by its own name where its first line says who runs it."""
+    line = shlex.join([str(build.wrapper()), "-c", str(config), "--log", "none", "--peer", GATEWAY, "--rcpt", USER, "--",
+                       *box.command])
+    script = folder / "deliver"
+    script.write_text(f"#!/bin/sh\n{line}\nexit $?\n")
+    script.chmod(0o755)
+    argv = [*shell, str(script)] if shell else [str(script)]
+    for _ in range(3):
+        feed(argv, HALF, False, 50, at_work=True)
+    gone(argv, box)
+    assert box["INBOX"] is None and box["Junk"] is None
+    assert feed(argv, HALF, True, 0) == 0
+    assert box["INBOX"].endswith(HALF)
+
+
 FIRST_PROCESS = """
 import ctypes, os, signal, subprocess, sys, time
 name, how, message, argv = sys.argv[1], sys.argv[2], open(sys.argv[3], "rb").read(), sys.argv[4:]
