@@ -537,6 +537,8 @@ def test_probe_says_no_more_than_rcpt(folder, network, mxguard_config):
         replies["RCPT"] = b"550 5.7.1 go to our MX\r\n"
         config = mxguard_config({"gateways": [{"name": "a", "allow": "mx"}], "reply_text": "go to our MX"})
         assert probe(where=where, config=config)[1] == 0
+        config = mxguard_config({"gateways": [{"name": "a", "allow": "mx"}], "reply_text": "MX"})
+        assert probe(where=where, config=config)[1] == 75
         assert probe(where=where, config=folder / "none.conf", rows=0)[1] == 78
         replies["MAIL"] = b"550 5.7.1 not you\r\n"
         assert probe(where=where)[1] == 75  # that is about the sender

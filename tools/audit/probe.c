@@ -120,13 +120,16 @@ static int ask(struct talk *t, const char *line)
 	return 0;
 }
 
+#define TELLING 8 /* a shorter reply_text may stand in anybody's reply */
+
 /* Many refuse with 550 5.7.1, and most of them do not ask where a message comes from. */
 static bool is_ours(const struct mxg_probe *probe)
 {
 	static const char own[] = "is not an authorized gateway for ";
 	const char *reply = probe->reply;
 	return strlen(reply) > 4 && strncmp(reply + 4, "5.7.1 ", 6) == 0 &&
-	       (strstr(reply, own) != NULL || (probe->reply_text != NULL && strstr(reply, probe->reply_text) != NULL));
+	       (strstr(reply, own) != NULL || (probe->reply_text != NULL && strlen(probe->reply_text) >= TELLING &&
+					       strstr(reply, probe->reply_text) != NULL));
 }
 
 static enum mxg_probe_result outcome(int code, const struct mxg_probe *probe)
