@@ -68,7 +68,7 @@ def main():
         client.start()
     while not stop.wait(0.1):
         with open(out + ".new", "w", encoding="ascii") as file:
-            print(sum(sum(client.codes.values()) - client.codes[0] for client in clients), file=file)
+            print(sum(sum(list(client.codes.values())) - client.codes[0] for client in clients), file=file)
         os.rename(out + ".new", out + ".count")
     for client in clients:
         client.join(70)
