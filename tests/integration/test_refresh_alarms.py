@@ -90,7 +90,7 @@ def test_a_null_mx_empties_the_set(site):
     assert site.verdict("192.0.2.10") == "authorized"
     site.refresh("--accept", "example.test")
     wait_past(1.2)
-    assert site.verdict("192.0.2.10") == "unknown"
+    assert site.verdict("192.0.2.10") == "direct"
 
 
 def test_a_refusal_survives_a_failing_refresh(site):
