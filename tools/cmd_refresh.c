@@ -9,6 +9,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "commands.h"
 #include "load.h"
 #include "metrics/metrics.h"
@@ -170,11 +171,11 @@ static int fetch(const struct mxguard_policy *policy, const struct request *q, i
 	const struct mxg_fetch ask = {
 		.file = q->fetch, .force = q->pass.force, .quiet = q->pass.quiet, .json = q->pass.json
 	};
-	int64_t began = mxg_metrics_now();
+	int64_t began = mxg_monotonic_us();
 	int status = mxg_refresh_fetch(policy, folder, &ask);
 	if (q->pass.metrics_file != NULL)
 		mxg_refresh_file_write(q->pass.metrics_file, policy, NULL, status,
-				       (double)(mxg_metrics_now() - began) / 1e6);
+				       (double)(mxg_monotonic_us() - began) / 1e6);
 	return status;
 }
 

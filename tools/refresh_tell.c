@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "text.h"
 
 #define WARNINGS_MAX 1000
@@ -75,13 +76,6 @@ static bool is_new(const struct mxg_item *item)
 	return (item->alarms & ~item->known_alarms) != 0;
 }
 
-static int64_t milliseconds(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static void set_number(const char *name, size_t value)
 {
 	char text[24];
@@ -130,7 +124,7 @@ static bool wait_until(pid_t pid, int64_t end, int *status)
 {
 	const struct timespec pause = { .tv_nsec = LOOK_AGAIN_MS * 1000000 };
 	pid_t result;
-	while ((result = waitpid(pid, status, WNOHANG)) == 0 && milliseconds() < end)
+	while ((result = waitpid(pid, status, WNOHANG)) == 0 && mxg_monotonic_ms() < end)
 		nanosleep(&pause, NULL);
 	if (result == pid)
 		return true;
@@ -143,7 +137,7 @@ static bool wait_until(pid_t pid, int64_t end, int *status)
 
 static void run_for(const char *command, const struct alarm *alarm, int64_t last)
 {
-	int64_t end = milliseconds() + RUN_SECONDS * 1000;
+	int64_t end = mxg_monotonic_ms() + RUN_SECONDS * 1000;
 	int status = 0;
 	fflush(NULL);
 	pid_t pid = fork();
@@ -176,7 +170,7 @@ static void run_for_list(const struct mxg_refresh *run, int64_t last)
 
 static void run_on_alarm(const struct mxg_refresh *run)
 {
-	int64_t last = milliseconds() + ALL_SECONDS * 1000;
+	int64_t last = mxg_monotonic_ms() + ALL_SECONDS * 1000;
 	size_t runs = 0, left = 0;
 	struct alarm alarm;
 	if (run->list == MXG_LIST_KEPT)
@@ -187,7 +181,7 @@ static void run_on_alarm(const struct mxg_refresh *run)
 		while (mxg_store_each(&run->store, &at, &item)) {
 			if (!mxg_item_has_alarm(item) || is_new(item) != (new == 1))
 				continue;
-			if (runs == RUNS_MAX || milliseconds() >= last) {
+			if (runs == RUNS_MAX || mxg_monotonic_ms() >= last) {
 				left++;
 				continue;
 			}

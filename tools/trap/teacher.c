@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 #define EXIT_FED 0
 #define EXIT_FAILED 1
 #define EXIT_ELSEWHERE 2
@@ -58,13 +60,6 @@ static _Noreturn void become_program(const struct mxg_trap_teacher *teacher, int
 	_exit(127);
 }
 
-static int64_t monotonic(void)
-{
-	struct timespec now = { 0 };
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
-}
-
 /* True: it has ended, with this status. Else it was killed with all that it began. */
 static bool wait_for(pid_t pid, long timeout, int *status)
 {
@@ -72,12 +67,12 @@ static bool wait_for(pid_t pid, long timeout, int *status)
 	sigset_t child;
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
-	int64_t until = monotonic() + timeout;
+	int64_t until = mxg_monotonic_ms() + timeout * 1000;
 	for (;;) {
 		pid_t ended = waitpid(pid, status, WNOHANG);
 		if (ended == pid)
 			return true;
-		if ((ended < 0 && errno != EINTR) || monotonic() >= until)
+		if ((ended < 0 && errno != EINTR) || mxg_monotonic_ms() >= until)
 			break;
 		sigtimedwait(&child, NULL, &tick);
 	}
