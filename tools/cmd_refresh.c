@@ -117,8 +117,6 @@ static int read_options(struct request *q, int argc, char **argv)
 	int status = mxg_read_options(&usage_refresh, argc, argv, q);
 	if (status != 0)
 		return status;
-	if (optind < argc)
-		return mxg_wrong_use(argv[0], "'%s' is an argument too many", argv[optind]);
 	if (q->fetch != NULL && asks(&q->pass))
 		return mxg_wrong_use(argv[0], "--fetch asks nothing: --due, --domain, --strict, --accept, --forget, "
 					      "--concurrency, --per-second and --publish belong to the host that does");
