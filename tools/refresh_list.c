@@ -12,6 +12,7 @@
 
 #include "refresh.h"
 #include "base/clock.h"
+#include "child.h"
 #include "system/nameless.h"
 
 #define OUTPUT_MOST (UINT64_C(256) * 1024 * 1024)
@@ -147,12 +148,8 @@ static bool take_status(struct running *r)
 
 static void end(struct running *r)
 {
-	if (r->pid > 0) {
-		kill(-r->pid, SIGKILL);
-		kill(r->pid, SIGKILL);
-		while (waitpid(r->pid, NULL, 0) < 0 && errno == EINTR)
-			;
-	}
+	if (r->pid > 0)
+		mxg_child_kill(r->pid);
 	if (r->from >= 0)
 		close(r->from);
 }
