@@ -12,7 +12,7 @@ import time
 import pytest
 
 from mxg import smtp
-from mxg.process import wait_until
+from mxg.process import PATIENCE, wait_until
 from test_milter_postfix import (GATEWAY, OURS, RELAY, SHARED, SMTP, SPAMMER, TOKEN, USER,  # noqa: F401
                                  code, deliver, fields, guarded, put_off, received, settings, the_message)
 
@@ -23,7 +23,7 @@ PORT = 10034
 
 def in_data(source, header, body_wait, begun):
     """A client that takes its time in DATA; the reply."""
-    with smtp.Client(SMTP, source=source, lmtp=False, seconds=30) as client:
+    with smtp.Client(SMTP, source=source, lmtp=False, seconds=PATIENCE) as client:
         client.greet()
         client.mail("slow@sender.example")
         assert client.rcpt(USER).code == 250
@@ -42,25 +42,32 @@ def test_a_slow_client_holds_up_nobody_and_gets_his_answer(guarded):  # noqa: F8
     begun = [threading.Event(), threading.Event()]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         slow = [pool.submit(in_data, SHARED, *each) for each in ((TOKEN, 0.2, begun[0]), ("", 0.2, begun[1]))]
-        assert all(each.wait(30) for each in begun)
+        assert all(each.wait(PATIENCE) for each in begun)
         assert code(GATEWAY).code == 250 and deliver(SPAMMER).rcpt[USER].code == 550
         service.reload()
         assert [each.result() for each in slow] == [250, 550]
 
 
 def test_stop_waits_for_messages_under_way(guarded):  # noqa: F811
-    service, _, _ = guarded()
+    service, _, _ = guarded(settings(dns={"timeout": "100s"}))  # it waits for so long at the most: then it would be killed
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         in_it = threading.Event()
         slow = pool.submit(in_data, SHARED, TOKEN, 0.1, in_it)
-        assert in_it.wait(30)
-        begun = time.monotonic()
-        status = service.stop()
-        assert slow.result() == 250 and status == 0
-        assert time.monotonic() - begun < 9
-    begun = time.monotonic()
-    service.start()
-    assert service.stop() == 0 and time.monotonic() - begun < 2
+        assert in_it.wait(PATIENCE)
+        assert service.stop() == 0 and slow.result() == 250
+
+
+def test_signals_that_come_as_it_begins(milter, mxguard_config):
+    """libmilter waits for the same ones, and would end everything, for a reload, too."""
+    service = milter(mxguard_config(settings()))
+    for _ in range(20):
+        assert service.stop() == 0
+        service.start()
+    for _ in range(5):
+        service.stop()
+        service.start()
+        service.reload()
+    assert service.stop() == 0
 
 
 # ---- descriptors ------------------------------------------------------------------------------------
@@ -79,8 +86,8 @@ def test_no_descriptor_left(guarded):  # noqa: F811
     finally:
         for each in idle:
             each.close()
-    wait_until(lambda: deliver(SPAMMER).final(USER).code == 550, "it is as before", 20)
-    assert code(GATEWAY).code == 250
+    wait_until(lambda: deliver(SPAMMER).final(USER).code == 550, "it is as before")
+    wait_until(lambda: code(GATEWAY).code == 250, "for all")  # Postfix waits for no longer than a second
 
 
 def test_too_many_connections(guarded):  # noqa: F811
@@ -121,7 +128,7 @@ def test_many_and_long_fields(guarded):  # noqa: F811
     survives(service, sink, OURS.encode() * 1001, 550)
     begun = time.monotonic()
     text = survives(service, sink, OURS.encode() * 1000, 250)
-    assert b"x-mxguard" not in text and time.monotonic() - begun < 30
+    assert b"x-mxguard" not in text and time.monotonic() - begun < 60
     long_trace = b"".join(received("198.51.100.20").encode() for _ in range(2500))
     survives(service, sink, long_trace, 451, RELAY)  # more than is read: nobody can tell
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The main thread: signals, DNS, the listening socket. libmilter has threads of its own, one of which
- * waits for the same signals; a process's signal goes to the main thread where that does not block it.
+ * The main thread: signals, DNS, the listening socket. libmilter has threads of its own, which block signals.
  */
 #include "milter.h"
 
@@ -69,6 +68,16 @@ static bool take_signals(void)
 	sigfillset(&action.sa_mask);
 	return sigaction(SIGHUP, &action, NULL) == 0 && sigaction(SIGTERM, &action, NULL) == 0 &&
 	       sigaction(SIGINT, &action, NULL) == 0 && pthread_sigmask(SIG_UNBLOCK, &set, NULL) == 0;
+}
+
+/* libmilter has a thread that calls this. It would take a signal that comes while it begins from the main thread,
+ * and end everything, for a SIGHUP, too. So no signal ever comes there. */
+int sigwait(const sigset_t *set, int *number)
+{
+	(void)set;
+	(void)number;
+	for (;;)
+		pause();
 }
 
 static void reload(struct mxg_milter *m)
