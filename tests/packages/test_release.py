@@ -61,6 +61,7 @@ def test_tarball_checksum_and_entry(clone, released):
     assert entry.startswith(f"## {VERSION}\n") and entry.count("\n## ") == 0 and entry in (ROOT / "CHANGELOG.md").read_text()
     with tarfile.open(released / name) as archive:
         inside = {member.name.split("/", 1)[1] for member in archive.getmembers() if member.isfile()}
+        assert not [member.name for member in archive.getmembers() if member.mode & 0o022 and not member.issym()]
     assert inside == set(git(clone, "ls-files").splitlines())
 
 
