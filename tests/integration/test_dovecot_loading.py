@@ -117,7 +117,7 @@ def check_reports(folder: pathlib.Path, least: int = 1) -> None:
         assert "mxguard" not in text.partition("Parent PID")[2] and "ERROR SUMMARY: 0 errors" in text, text
 
 
-def lmtp_under_valgrind(running, dialogue: bytes, seconds: float = 90):
+def lmtp_under_valgrind(running, dialogue: bytes, seconds: float = 900):
     """What the standalone lmtp says to DIALOGUE; fails on any error or leak."""
     valgrind = program("valgrind") or pytest.skip("valgrind is not installed")
     argv = [valgrind, *VALGRIND, f"--log-file={running.folder}/valgrind.%p",
@@ -181,17 +181,17 @@ def test_valgrind_as_a_service(server, scripted_dns):
     running.write_config()
     running.reload()
     recipients = ["a@slow.test", "b@slow.test", USER]
-    assert smtp.deliver(LMTP, recipients, source=GATEWAY, seconds=120).codes["a@slow.test"] == 250
-    assert smtp.deliver(LMTP, recipients, source=SPAMMER, seconds=120).codes == {
+    assert smtp.deliver(LMTP, recipients, source=GATEWAY, seconds=900).codes["a@slow.test"] == 250
+    assert smtp.deliver(LMTP, recipients, source=SPAMMER, seconds=900).codes == {
         "a@slow.test": 550, "b@slow.test": 550, USER: 250}
-    assert smtp.deliver(running.socket, recipients, seconds=120).final(USER).ok
+    assert smtp.deliver(running.socket, recipients, seconds=900).final(USER).ok
     for leave in (smtp.Client.abort, smtp.Client.close):
-        client = smtp.Client(LMTP, source=SPAMMER, seconds=120)
+        client = smtp.Client(LMTP, source=SPAMMER, seconds=900)
         client.greet()
         client.mail("a@b.example")
         client.line("RCPT TO:<c@slow.test>")
         leave(client)
-    with smtp.Client(LMTP, source=SPAMMER, seconds=120) as client:
+    with smtp.Client(LMTP, source=SPAMMER, seconds=900) as client:
         client.greet()
         client.mail("a@b.example")
         client.line("RCPT TO:<d@slow.test>")
