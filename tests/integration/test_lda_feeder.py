@@ -82,6 +82,22 @@ def read_or_nothing(path):
         return b""
 
 
+def test_mta_dies_in_the_middle(config, box):
+    """Its end of the pipe closes, as after a whole message; but our parent is gone."""
+    message = (TOP + BODY).encode() + os.urandom(1 << 20)
+    argv = wrapper(config, box, peer="")
+    child = os.fork()
+    if child == 0:
+        process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        process.stdin.write(message[:500000])
+        process.stdin.flush()
+        time.sleep(0.2)
+        os._exit(0)
+    os.waitpid(child, 0)
+    gone(argv, box)
+    assert box["INBOX"] is None and box["Junk"] is None
+
+
 @pytest.mark.parametrize("peer", [GATEWAY, SPAMMER, ""])
 @pytest.mark.parametrize("guard", [[], ["--signal-exit", "75"]])
 def test_feeder_dies_in_the_first_milliseconds(config, box, peer, guard):

@@ -107,12 +107,27 @@ static int open_idle(void)
 
 /* libmilter accepts whatever comes, and spins where there is no descriptor left. So its number stands
  * for another socket meanwhile; who connects waits in the queue of ours. */
-static void pause_listening(struct mxg_milter *m, bool pause)
+static void pause_listening(struct mxg_milter *m)
 {
-	if (m->paused == pause)
+	if (!m->paused)
+		m->paused = dup2(m->idle, m->listener->fd) >= 0;
+}
+
+/* Its poll(2) stays for five seconds with the socket that had the number when it began: that one says that
+ * something has come, and another one waits for the next time. */
+static void resume_listening(struct mxg_milter *m)
+{
+	int next = m->paused ? open_idle() : -1;
+	if (next < 0)
 		return;
-	if (dup2(pause ? m->idle : m->real, m->listener->fd) >= 0)
-		m->paused = pause;
+	if (dup2(m->real, m->listener->fd) < 0) {
+		close(next);
+		return;
+	}
+	m->paused = false;
+	shutdown(m->idle, SHUT_RDWR);
+	close(m->idle);
+	m->idle = next;
 }
 
 /* Up to SPARE of them. */
@@ -134,8 +149,10 @@ static void look_for_descriptors(struct mxg_milter *m)
 		if (mxg_moment_may_tell(&m->exhausted_told))
 			mxg_log_error("mxguard: milter: no descriptor is left: who connects has to wait");
 	}
-	if (spare == 0 || spare == SPARE)
-		pause_listening(m, spare == 0);
+	if (spare == 0)
+		pause_listening(m);
+	else if (spare == SPARE)
+		resume_listening(m);
 }
 
 static bool hand_over_listener(struct mxg_milter *m)
@@ -163,7 +180,7 @@ static bool hand_over_listener(struct mxg_milter *m)
 /* Ours goes, but libmilter shall not notice; a socket of systemd's stays with systemd. */
 static void stop_listening(struct mxg_milter *m)
 {
-	pause_listening(m, true);
+	pause_listening(m);
 	m->listener->fd = m->real;
 	mxg_listener_close(m->listener);
 }
