@@ -42,6 +42,7 @@ static int replace(const struct mxg_export_format *format, const struct mxg_expo
 	struct mxg_output_file output;
 	if (!mxg_output_open(&output, path))
 		return cannot_write(command, path, output.why, EX_CANTCREAT);
+	output.later = e->zone != NULL;
 	if (!format->write(e, output.file)) {
 		int error = errno;
 		mxg_output_drop(&output);

@@ -44,10 +44,23 @@ bool mxg_output_open(struct mxg_output_file *o, const char *target)
 	return failed(o, error);
 }
 
+/* Older files keep the time that they have got, those from the same second or from the future are outdone by one. */
+static bool set_time(const struct mxg_output_file *o, int fd)
+{
+	struct stat old, new;
+	if (!o->later || lstat(o->target, &old) != 0)
+		return true;
+	if (fstat(fd, &new) != 0)
+		return false;
+	struct timespec times[] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = old.st_mtim.tv_sec + 1 } };
+	return new.st_mtim.tv_sec > old.st_mtim.tv_sec || futimens(fd, times) == 0;
+}
+
 bool mxg_output_finish(struct mxg_output_file *o)
 {
 	int fd = fileno(o->file);
-	bool good = fflush(o->file) == 0 && !ferror(o->file) && fchmod(fd, 0644) == 0 && fsync(fd) == 0;
+	bool good =
+		fflush(o->file) == 0 && !ferror(o->file) && fchmod(fd, 0644) == 0 && set_time(o, fd) && fsync(fd) == 0;
 	int error = errno;
 	good &= fclose(o->file) == 0;
 	if (good && may_replace(o) && rename(o->path, o->target) == 0)

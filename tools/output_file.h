@@ -11,6 +11,7 @@
 struct mxg_output_file {
 	FILE *file;
 	const char *target, *why; /* what went wrong */
+	bool later; /* in whole seconds later than the file that it replaces: there are servers that look at no more */
 	char path[PATH_MAX];
 };
 

@@ -12,9 +12,9 @@ import time
 import pytest
 
 from mxg import smtp
-from mxg.process import wait_until
+from mxg.process import PATIENCE, wait_until
 from test_milter_postfix import (GATEWAY, OURS, RELAY, SHARED, SMTP, SPAMMER, TOKEN, USER,  # noqa: F401
-                                 code, deliver, fields, guarded, put_off, received, settings, the_message)
+                                 code, deliver, fields, guarded, put_off, received, served_again, settings, the_message)
 
 PORT = 10034
 
@@ -23,7 +23,7 @@ PORT = 10034
 
 def in_data(source, header, body_wait, begun):
     """A client that takes its time in DATA; the reply."""
-    with smtp.Client(SMTP, source=source, lmtp=False, seconds=30) as client:
+    with smtp.Client(SMTP, source=source, lmtp=False, seconds=PATIENCE) as client:
         client.greet()
         client.mail("slow@sender.example")
         assert client.rcpt(USER).code == 250
@@ -42,32 +42,32 @@ def test_a_slow_client_holds_up_nobody_and_gets_his_answer(guarded):  # noqa: F8
     begun = [threading.Event(), threading.Event()]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         slow = [pool.submit(in_data, SHARED, *each) for each in ((TOKEN, 0.2, begun[0]), ("", 0.2, begun[1]))]
-        assert all(each.wait(30) for each in begun)
+        assert all(each.wait(PATIENCE) for each in begun)
         assert code(GATEWAY).code == 250 and deliver(SPAMMER).rcpt[USER].code == 550
         service.reload()
         assert [each.result() for each in slow] == [250, 550]
 
 
 def test_stop_waits_for_messages_under_way(guarded):  # noqa: F811
-    service, _, _ = guarded()
+    service, _, _ = guarded(settings(dns={"timeout": "55s"}))  # and some seconds more is the most that it waits
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         in_it = threading.Event()
         slow = pool.submit(in_data, SHARED, TOKEN, 0.1, in_it)
-        assert in_it.wait(30)
+        assert in_it.wait(PATIENCE)
         begun = time.monotonic()
         status = service.stop()
         assert slow.result() == 250 and status == 0
-        assert time.monotonic() - begun < 9
+        assert time.monotonic() - begun < 50
     begun = time.monotonic()
     service.start()
-    assert service.stop() == 0 and time.monotonic() - begun < 2
+    assert service.stop() == 0 and time.monotonic() - begun < 50
 
 
 # ---- descriptors ------------------------------------------------------------------------------------
 
 def test_no_descriptor_left(guarded):  # noqa: F811
     """Who connects waits or is deferred; nobody is let in, and afterwards all is as before."""
-    service, _, _ = guarded(main={"milter_connect_timeout": "1s", "milter_command_timeout": "1s"})
+    service, _, _ = guarded(main={"milter_connect_timeout": "1s", "milter_command_timeout": "2s"})
     resource.prlimit(service.pid, resource.RLIMIT_NOFILE, (40, 40))
     idle = []
     try:
@@ -79,8 +79,7 @@ def test_no_descriptor_left(guarded):  # noqa: F811
     finally:
         for each in idle:
             each.close()
-    wait_until(lambda: deliver(SPAMMER).final(USER).code == 550, "it is as before", 20)
-    assert code(GATEWAY).code == 250
+    served_again({SPAMMER: 550, GATEWAY: 250})
 
 
 def test_too_many_connections(guarded):  # noqa: F811

@@ -45,6 +45,20 @@ def put_off(source):
     return any(400 <= each < 500 for each in codes) and codes[3:] != [250]
 
 
+def served_again(wanted):
+    """WANTED: {source: code}. What is still short of time may be put off; nobody gets the other's answer."""
+    def settled(source, code):
+        try:
+            done = deliver(source)
+        except (ConnectionError, AssertionError):  # put off before it could say anything
+            return False
+        found = done.final(USER).code
+        assert found == code or 400 <= found < 500, (source, found)
+        return found == code
+    for source, code in wanted.items():
+        wait_until(lambda: settled(source, code), f"{source} is answered as before")
+
+
 def received(client):
     """What the relay writes."""
     return (f"Received: from client.example (unknown [{client}])\n\tby relay.example.test (Postfix) with ESMTP "

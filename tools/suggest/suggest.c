@@ -109,7 +109,7 @@ static void add_host(struct mxg_suggest *s, struct mxg_suggestion *out, const ch
 	}
 	if (out->host_count == MXG_SUGGEST_HOSTS)
 		return;
-	snprintf(host->name, sizeof(host->name), "%s", name);
+	snprintf(host->name, sizeof(host->name), "%.253s", name);
 	host->vendor = mxg_catalogue_find(s->catalogue, name);
 	out->host_count++;
 }
