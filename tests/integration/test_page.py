@@ -445,7 +445,7 @@ def test_a_time_line_that_was_not_counted(chromium, folder):
     chromium.open(page)
     assert "time line of some domain is not known" in chromium.element("header").text
     assert {row["direct a day"] for row in chromium.table("lines-generations")} == {"\u2013"}
-    assert chromium.run("return document.querySelectorAll('section[aria-labelledby=lines] .bar').length") == 0
+    assert chromium.run("return document.querySelectorAll('section[aria-labelledby=lines] figure > svg .bar').length") == 0
     assert chromium.trouble() == []
 
 
