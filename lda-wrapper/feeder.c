@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define EXITING 0x4U /* PF_EXITING of proc(5), "flags" */
-#define DYING_MS 20 /* between closing its files and being gone, without /proc */
+#define DYING_MS 200 /* between closing its files and being gone, which /proc would show; far more than it takes */
 #define FELLOWS 6 /* of every OpenSMTPD so far */
 #define BETWEEN_MAX 32
 #define SHORT_MS 1000 /* one that has lost a process, or waits to be reaped, is gone much sooner */

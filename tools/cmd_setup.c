@@ -225,8 +225,6 @@ int cmd_setup(int argc, char **argv)
 	int status = mxg_read_options(&usage_setup, argc, argv, &q);
 	if (status != 0)
 		return status < 0 ? 0 : status;
-	if (optind < argc)
-		return mxg_wrong_use(argv[0], "'%s' is an argument too many", argv[optind]);
 	if (q.options.config[0] != '/')
 		return mxg_wrong_use(argv[0], "-c takes a whole path, not '%s'", q.options.config);
 	tell_missing("--postfix", q.options.postfix);

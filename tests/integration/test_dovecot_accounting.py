@@ -336,7 +336,7 @@ def test_accounting(crippled, folder, scripted_dns):
     state.mkdir(mode=0o755)
     gateways = [{"name": "known", "allow": f"ip4:{KNOWN}"}, MX]
     running = crippled(
-        dns_policy(scripted_dns, gateways=gateways, trace=TRACE, tag="always", state_dir=str(state),
+        dns_policy(scripted_dns, seconds=1, gateways=gateways, trace=TRACE, tag="always", state_dir=str(state),
                    domains=["example.test", "slow.test"], authserv_id="mxguard.example.test"),
         client_limit=5, process_limit=10, extra_service_lmtp=MANY,
         lmtp_plugins=["acl", "quota"], **LIMITS)

@@ -17,7 +17,7 @@ import time
 import pytest
 
 from mxg import build
-from mxg.process import wait_until
+from mxg.process import PATIENCE, wait_until
 from test_lda import BODY, GATEWAY, SPAMMER, TOP, USER, box, config  # noqa: F401
 
 def test_opensmtpd_that_ends_before_the_message_begins(config, box, folder):
@@ -82,6 +82,22 @@ def read_or_nothing(path):
         return b""
 
 
+def test_mta_dies_in_the_middle(config, box):
+    """Its end of the pipe closes, as after a whole message; but our parent is gone."""
+    message = (TOP + BODY).encode() + os.urandom(1 << 20)
+    argv = wrapper(config, box, peer="")
+    child = os.fork()
+    if child == 0:
+        process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        process.stdin.write(message[:500000])
+        process.stdin.flush()
+        time.sleep(0.2)
+        os._exit(0)
+    os.waitpid(child, 0)
+    gone(argv, box)
+    assert box["INBOX"] is None and box["Junk"] is None
+
+
 @pytest.mark.parametrize("peer", [GATEWAY, SPAMMER, ""])
 @pytest.mark.parametrize("guard", [[], ["--signal-exit", "75"]])
 def test_feeder_dies_in_the_first_milliseconds(config, box, peer, guard):
@@ -133,7 +149,7 @@ def test_feeder_dies_behind_a_script(config, box, folder, shell):
 
 
 FIRST_PROCESS = """
-import ctypes, os, signal, subprocess, sys, time
+import ctypes, fcntl, os, signal, subprocess, sys, termios, time
 name, how, message, argv = sys.argv[1], sys.argv[2], open(sys.argv[3], "rb").read(), sys.argv[4:]
 ctypes.CDLL(None).prctl(15, name.encode(), 0, 0, 0)
 if how == "orphan":
@@ -147,11 +163,16 @@ if how == "orphan":
     os.waitpid(child, 0)
     print(os.waitstatus_to_exitcode(os.waitpid(-1, 0)[1]))
 else:
-    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    process.stdin.write(message)
+    # "slow": it still feeds when the wrapper reads; else it is done before there is one
+    read, write = os.pipe()
+    os.write(write, message)
+    if how != "slow":
+        os.close(write)
+    process = subprocess.Popen(argv, stdin=read, stdout=subprocess.PIPE)
+    while how == "slow" and fcntl.ioctl(write, termios.FIONREAD, bytes(4)) != bytes(4):
+        time.sleep(0.01)
     if how == "slow":
-        time.sleep(0.5)
-    process.stdin.close()
+        os.close(write)
     print(process.wait())
 """
 
@@ -176,7 +197,7 @@ def test_an_mta_that_is_pid_1(config, box, tmp_path, name, how, init, status, pe
     argv = wrapper(config, box, *init, peer=peer)
     argv = ["/bin/sh", "-c", f"{shlex.join(argv)}; exit $?"] if shell else argv
     result = subprocess.run(["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", FIRST_PROCESS, name, how,
-                             str(message), *argv], capture_output=True, text=True, timeout=60)
+                             str(message), *argv], capture_output=True, text=True, timeout=PATIENCE)
     assert result.stdout == f"{status}\n", result.stderr
     assert (box["INBOX"] is None and box["Junk"] is None) == (status == 75)
 

@@ -2,7 +2,9 @@
 """mxguard milter by itself: sockets, signals, what it agrees on with an MTA, and who waits for whom."""
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -16,7 +18,7 @@ from mxg import build
 from mxg.dns_script import answer, held
 from mxg.milter_client import MilterClient
 from mxg.mxguard import mxguard, write_config
-from mxg.process import program, run, wait_until
+from mxg.process import PATIENCE, program, run, wait_until
 from test_milter_postfix import GATEWAY, RELAY, SHARED, SPAMMER, received, settings
 
 LOOPBACK = ("127.0.0.1", 10034)
@@ -243,6 +245,24 @@ def test_a_thousand_connections(milter, mxguard_config):
     assert threads < 100
     for client in held_open:
         client.sock.close()
+
+
+def test_descriptors_that_are_free_again_are_used_at_once(milter, mxguard_config):
+    """libmilter sleeps for five seconds on a socket that nobody knows. A loaded machine is slow once, or twice."""
+    service, spans = milter(mxguard_config(settings())), []
+    resource.prlimit(service.pid, resource.RLIMIT_NOFILE, (40, 40))
+    for _ in range(4):
+        with contextlib.ExitStack() as idle:
+            for _ in range(60):
+                idle.enter_context(socket.create_connection(LOOPBACK, PATIENCE))
+            wait_until(lambda: len(os.listdir(f"/proc/{service.pid}/fd")) >= 39, "no descriptor is left")
+            service.wait_log("no descriptor is left")
+            time.sleep(0.3)  # it has stopped listening
+        begun = time.monotonic()
+        with MilterClient(LOOPBACK, PATIENCE) as client:
+            assert ask(client).startswith(b"550 ")
+        spans.append(time.monotonic() - begun)
+    assert min(spans) < 3, spans
 
 
 def test_units_are_well_formed(milter):

@@ -15,7 +15,7 @@ HERE = re.search(r"^VERSION_CODENAME=(\w+)", pathlib.Path("/etc/os-release").rea
 SUITES = os.environ.get("MXGUARD_SUITES", HERE).split()
 
 
-def script(*command, timeout=2400):
+def script(*command, timeout=7200):
     return subprocess.run([str(each) for each in command], cwd=ROOT, timeout=timeout, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The main thread: signals, DNS, the listening socket. libmilter has threads of its own, one of which
- * waits for the same signals; a process's signal goes to the main thread where that does not block it.
+ * The main thread: signals, DNS, the listening socket. libmilter has threads of its own, which block signals.
  */
 #include "milter.h"
 
@@ -19,6 +18,7 @@
 #include "../service/log.h"
 #include "../service/moment.h"
 #include "../service/notify.h"
+#include "base/clock.h"
 
 #define BACKLOG 1024
 #define PACKET_MAX (1024 * 1024)
@@ -70,6 +70,16 @@ static bool take_signals(void)
 	       sigaction(SIGINT, &action, NULL) == 0 && pthread_sigmask(SIG_UNBLOCK, &set, NULL) == 0;
 }
 
+/* libmilter has a thread that calls this. It would take a signal that comes while it begins from the main thread,
+ * and end everything, for a SIGHUP, too. So no signal ever comes there. */
+int sigwait(const sigset_t *set, int *number)
+{
+	(void)set;
+	(void)number;
+	for (;;)
+		pause();
+}
+
 static void reload(struct mxg_milter *m)
 {
 	reload_wanted = 0;
@@ -97,12 +107,27 @@ static int open_idle(void)
 
 /* libmilter accepts whatever comes, and spins where there is no descriptor left. So its number stands
  * for another socket meanwhile; who connects waits in the queue of ours. */
-static void pause_listening(struct mxg_milter *m, bool pause)
+static void pause_listening(struct mxg_milter *m)
 {
-	if (m->paused == pause)
+	if (!m->paused)
+		m->paused = dup2(m->idle, m->listener->fd) >= 0;
+}
+
+/* Its poll(2) stays for five seconds with the socket that had the number when it began: that one says that
+ * something has come, and another one waits for the next time. */
+static void resume_listening(struct mxg_milter *m)
+{
+	int next = m->paused ? open_idle() : -1;
+	if (next < 0)
 		return;
-	if (dup2(pause ? m->idle : m->real, m->listener->fd) >= 0)
-		m->paused = pause;
+	if (dup2(m->real, m->listener->fd) < 0) {
+		close(next);
+		return;
+	}
+	m->paused = false;
+	shutdown(m->idle, SHUT_RDWR);
+	close(m->idle);
+	m->idle = next;
 }
 
 /* Up to SPARE of them. */
@@ -120,12 +145,14 @@ static void look_for_descriptors(struct mxg_milter *m)
 {
 	int spare = spare_descriptors(m);
 	if (spare == 0) {
-		m->exhausted = mxg_moment_now();
+		m->exhausted = mxg_monotonic_ms();
 		if (mxg_moment_may_tell(&m->exhausted_told))
 			mxg_log_error("mxguard: milter: no descriptor is left: who connects has to wait");
 	}
-	if (spare == 0 || spare == SPARE)
-		pause_listening(m, spare == 0);
+	if (spare == 0)
+		pause_listening(m);
+	else if (spare == SPARE)
+		resume_listening(m);
 }
 
 static bool hand_over_listener(struct mxg_milter *m)
@@ -153,7 +180,7 @@ static bool hand_over_listener(struct mxg_milter *m)
 /* Ours goes, but libmilter shall not notice; a socket of systemd's stays with systemd. */
 static void stop_listening(struct mxg_milter *m)
 {
-	pause_listening(m, true);
+	pause_listening(m);
 	m->listener->fd = m->real;
 	mxg_listener_close(m->listener);
 }
@@ -189,12 +216,12 @@ static int64_t stop(struct mxg_milter *m)
 {
 	mxg_notify("STOPPING=1");
 	stop_listening(m);
-	return mxg_moment_now() + mxguard_session_limit(mxg_desk_session(m->shared.desk)) + STOP_SLACK_MS;
+	return mxg_monotonic_ms() + mxguard_session_limit(mxg_desk_session(m->shared.desk)) + STOP_SLACK_MS;
 }
 
 static int limit_ms(const struct mxg_milter *m, int64_t stop_by)
 {
-	bool wary = m->paused || (m->exhausted != 0 && mxg_moment_now() - m->exhausted < WARY_MS);
+	bool wary = m->paused || (m->exhausted != 0 && mxg_monotonic_ms() - m->exhausted < WARY_MS);
 	return stop_by != 0 ? STOP_TICK_MS : wary ? WARY_TICK_MS : TICK_MS;
 }
 
@@ -210,7 +237,7 @@ static int loop(struct mxg_milter *m)
 			reload(m);
 		if (stop_wanted && stop_by == 0)
 			stop_by = stop(m);
-		if (stop_by != 0 && (atomic_load(&m->transactions) == 0 || mxg_moment_now() >= stop_by))
+		if (stop_by != 0 && (atomic_load(&m->transactions) == 0 || mxg_monotonic_ms() >= stop_by))
 			return 0;
 		if (stop_by == 0)
 			look_for_descriptors(m);

@@ -19,7 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 from . import build
 from .dns_script import ScriptedDns
 from .mxguard import write_config
-from .process import PATIENCE, program, run
+from .policy_service import PolicyService, request
+from .process import PATIENCE, program, run, wait_until
 
 ASKER = "10.77.0.1"  # the address of the asker's name server and of its web server
 LIBRARY = next(iter(glob.glob("/usr/lib/*/faketime/libfaketime.so.1")), None)
@@ -31,12 +32,16 @@ def available() -> bool:
     return all(map(program, ("nsenter", "unshare", "ip", "curl"))) and LIBRARY is not None and b"libasan" not in linked
 
 
+FAKED = {"LD_PRELOAD": LIBRARY, "TZ": "UTC", "NO_FAKE_STAT": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+
+
+def clock(moment: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(moment))
+
+
 def at(moment: float | None) -> dict[str, str]:
     """For a program's environment: it is MOMENT now. Only the time of day is; time-outs are real."""
-    if moment is None:
-        return dict(os.environ)
-    return os.environ | {"LD_PRELOAD": LIBRARY, "TZ": "UTC", "NO_FAKE_STAT": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-                         "FAKETIME": time.strftime("@%Y-%m-%d %H:%M:%S", time.gmtime(moment))}
+    return dict(os.environ) if moment is None else os.environ | FAKED | {"FAKETIME": f"@{clock(moment)}"}
 
 
 class Host:
@@ -75,6 +80,48 @@ class Host:
         return found
 
 
+class Door(PolicyService):
+    """`mxguard policy` on a host, for as long as the test lasts: it finds new snapshots by itself, and it is what time
+    its file says. Settings: log_format = "json"."""
+
+    def __init__(self, host: Host) -> None:
+        self.clock, self._asked = host.folder / "clock", 0
+        super().__init__(host.folder / "door", host.config, argv=host.enter, environment=FAKED | {
+            "FAKETIME_TIMESTAMP_FILE": str(self.clock), "FAKETIME_NO_CACHE": "1"})
+
+    def start(self) -> "Door":
+        """What listens in another namespace is not in our /proc/net/unix."""
+        self._daemon.start(self._answers, "mxguard policy answers")
+        return self
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError), self.client():
+            return True
+        return False
+
+    def turn(self, now: float) -> None:
+        new = self.clock.with_suffix(".new")
+        new.write_text(clock(now))
+        new.rename(self.clock)
+
+    def decide(self, questions: Sequence[tuple[str, str]]) -> list[dict]:
+        """What it logs of each (peer, recipient), in their order."""
+        ids = [f"Q{self._asked + number}" for number in range(len(questions))]
+        self._asked += len(ids)
+        begin = self._daemon.output.stat().st_size
+        with self.client() as client:
+            for id, (peer, recipient) in zip(ids, questions):
+                client.send(request(peer, recipient, queue_id=id))
+            assert all(client.answer() for _ in ids)
+
+        def logged() -> dict[str, dict]:
+            text = self._daemon.output.read_bytes()[begin:].decode()
+            lines = [json.loads(line[line.index("{"):]) for line in text.splitlines(True) if "{" in line and line.endswith("}\n")]
+            return {line["id"]: line for line in lines}
+        wait_until(lambda: logged().keys() >= set(ids), "it logs all of them")
+        return [found[id] for found in [logged()] for id in ids]
+
+
 class Fleet:
     """COUNT hosts behind one that asks."""
 
@@ -83,7 +130,7 @@ class Fleet:
         self.dns = ScriptedDns(ASKER)
         self.settings = settings
         self.published = folder / "web" / "snapshot"
-        self.workers = ThreadPoolExecutor(4)
+        self.workers = ThreadPoolExecutor(count + 1)
 
     @contextlib.contextmanager
     def running(self) -> Iterator["Fleet"]:

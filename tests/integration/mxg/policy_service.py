@@ -6,23 +6,23 @@ import pathlib
 import re
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from . import build
 from .process import PATIENCE, Daemon, listening, listening_unix, wait_for_text
 
 
 class PolicyService:
-    """Listens on a unix socket in FOLDER, and on loopback at PORT where one is given."""
+    """Listens on a unix socket in FOLDER, and on loopback at PORT where one is given. ARGV stands before the command."""
 
     def __init__(self, folder: pathlib.Path, config: pathlib.Path, *, port: int | None = None,
-                 options: Sequence[str] = ()) -> None:
+                 options: Sequence[str] = (), argv: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.socket, self.port, self.config = folder / "socket", port, config
-        argv = [str(build.command()), "policy", "-c", str(config), "--listen", f"unix:{self.socket}"]
+        argv = [*argv, str(build.command()), "policy", "-c", str(config), "--listen", f"unix:{self.socket}"]
         if port:
             argv += ["--listen", f"inet:127.0.0.1:{port}"]
-        self._daemon = Daemon([*argv, *options], folder / "policy.log")
+        self._daemon = Daemon([*argv, *options], folder / "policy.log", environment)
 
     def start(self) -> "PolicyService":
         self._daemon.start(lambda: listening_unix(self.socket)
