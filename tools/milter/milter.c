@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The main thread: signals, DNS, the listening socket. libmilter has threads of its own, one of which
- * waits for the same signals; a process's signal goes to the main thread where that does not block it.
+ * would wait for the same signals (sigwait.c); they all block them, so that they go to the main thread.
  */
 #include "milter.h"
 
@@ -180,6 +180,9 @@ static void stop_listening(struct mxg_milter *m)
 static void *run_libmilter(void *milter)
 {
 	struct mxg_milter *m = milter;
+	sigset_t set;
+	signal_set(&set);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	if (smfi_main() != MI_SUCCESS)
 		mxg_log_error("mxguard: milter: libmilter gives up");
 	atomic_store(&libmilter_ended, true);
@@ -193,7 +196,7 @@ static bool begin(struct mxg_milter *m)
 	to_wake = &m->shared;
 	if (!mxg_milter_register(m) || !hand_over_listener(m))
 		return false;
-	if (pthread_create(&thread, NULL, run_libmilter, m) != 0 || !take_signals()) {
+	if (!take_signals() || pthread_create(&thread, NULL, run_libmilter, m) != 0) {
 		mxg_log_error("mxguard: milter: cannot begin: %s", strerror(errno));
 		return false;
 	}
