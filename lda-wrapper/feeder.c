@@ -13,10 +13,10 @@
 #include <unistd.h>
 
 #define EXITING 0x4U /* PF_EXITING of proc(5), "flags" */
-#define DYING_MS 20 /* between closing its files and being gone, without /proc */
+#define DYING_MS 200 /* between closing its files and being gone, which /proc would show; far more than it takes */
 #define FELLOWS 6 /* of every OpenSMTPD so far */
-#define BETWEEN_MAX 8
-#define SHORT_MS 1000 /* one that has lost a process ends much sooner */
+#define BETWEEN_MAX 32
+#define SHORT_MS 1000 /* one that has lost a process, or waits to be reaped, is gone much sooner */
 
 /* ---- proc(5) ------------------------------------------------------------------------------ */
 
@@ -101,6 +101,7 @@ struct origin {
 	pid_t pid;
 	bool between, mail_mda; /* there is somebody between it and us; he is OpenSMTPD's */
 	bool adopted; /* whoever had started him may be gone */
+	bool far; /* behind so many that nobody follows them */
 };
 
 /* A script that is run by its first line has its own name, and its shell's program. */
@@ -127,9 +128,13 @@ static struct origin find_origin(bool opensmtpd)
 {
 	struct origin found = { .pid = getppid() };
 	struct process p;
-	for (int i = 0; i < BETWEEN_MAX && look(found.pid, &p) && strcmp(p.name, "smtpd") != 0; i++) {
+	for (int i = 0; look(found.pid, &p) && strcmp(p.name, "smtpd") != 0; i++) {
 		if (!opensmtpd && !is_between(p.name) && !is_shell_script(found.pid))
 			break;
+		if (i == BETWEEN_MAX) {
+			found.far = true;
+			break;
+		}
 		found.mail_mda |= strcmp(p.name, "mail.mda") == 0;
 		if (!is_behind(p.parent)) {
 			found.adopted = true;
@@ -233,14 +238,16 @@ void mxg_lda_feeder_open(struct mxg_lda_feeder *f)
 {
 	bool told = is_opensmtpds(STDOUT_FILENO) || is_opensmtpds(STDERR_FILENO);
 	struct origin origin = find_origin(told);
-	*f = (struct mxg_lda_feeder){
-		.parent = origin.pid, .pidfd = -1, .between = origin.between, .adopted = origin.adopted
-	};
+	*f = (struct mxg_lda_feeder){ .parent = origin.pid,
+				      .pidfd = -1,
+				      .between = origin.between,
+				      .adopted = origin.adopted,
+				      .far = origin.far };
 #ifdef SYS_pidfd_open
 	if (f->parent > 0)
 		f->pidfd = (int)syscall(SYS_pidfd_open, f->parent, 0);
 #endif
-	f->lost = find_origin(told).pid != f->parent;
+	f->lost = f->far || find_origin(told).pid != f->parent;
 	look_for_opensmtpd(f, told || origin.mail_mda);
 }
 
@@ -248,21 +255,36 @@ void mxg_lda_feeder_judge(struct mxg_lda_feeder *f, enum mxg_lda_init init)
 {
 	struct stat st;
 	bool file = fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode);
-	f->lost |= f->adopted && init == MXG_LDA_INIT_ADOPTS && !file;
-	if (f->lost || file || !may_have_adopted(f) || init == MXG_LDA_INIT_FEEDS)
+	if (f->lost || file || !(f->adopted || may_have_adopted(f)) || init == MXG_LDA_INIT_FEEDS)
 		return;
 	f->lost = init == MXG_LDA_INIT_ADOPTS || !feeds_itself(f);
 }
 
-/* Without /proc nobody sees that it is ending: it is given the time. */
+/* A kernel without pidfds (before 5.3), or a filter that forbids them: our own parent is another one as soon as it has
+ * ended, and of anybody else it is known when he has been reaped. */
+static bool is_gone(const struct mxg_lda_feeder *f)
+{
+	return f->guarded || f->between ? kill(f->parent, 0) != 0 && errno == ESRCH : getppid() != f->parent;
+}
+
+static bool is_gone_within(const struct mxg_lda_feeder *f, int ms)
+{
+	bool gone;
+	while (!(gone = is_gone(f)) && ms-- > 0)
+		poll(NULL, 0, 1);
+	return gone;
+}
+
+/* Where /proc does not show that it is ending, it is given the time. */
 static bool has_ended(const struct mxg_lda_feeder *f, bool visible)
 {
 	struct pollfd p = { .fd = f->pidfd, .events = POLLIN };
 	if (f->pidfd >= 0 && poll(&p, 1, f->short_handed ? SHORT_MS : visible ? 0 : DYING_MS) > 0)
 		return true;
-	if (f->pidfd < 0 && (f->guarded || f->between))
-		return kill(f->parent, 0) != 0 && errno == ESRCH;
-	return !f->guarded && !f->between && getppid() != f->parent;
+	if (f->pidfd >= 0)
+		return !f->guarded && !f->between && is_gone(f);
+	bool reaped = !visible && (f->guarded || f->between);
+	return is_gone_within(f, f->short_handed || reaped ? SHORT_MS : visible ? 0 : DYING_MS);
 }
 
 bool mxg_lda_feeder_lives(const struct mxg_lda_feeder *f)

@@ -3,9 +3,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "base/clock.h"
+
+#define PAUSE_MS 50 /* at the most, between two looks */
 
 extern char **environ;
 
@@ -41,4 +47,25 @@ int mxg_child_end(pid_t pid)
 		if (errno != EINTR)
 			return 127;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+void mxg_child_kill(pid_t pid)
+{
+	kill(-pid, SIGKILL);
+	kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+bool mxg_child_wait(pid_t pid, int64_t end, int *status)
+{
+	int pause = 1;
+	pid_t ended;
+	while ((ended = waitpid(pid, status, WNOHANG)) == 0 && mxg_monotonic_ms() < end) {
+		poll(NULL, 0, pause);
+		pause = pause * 2 < PAUSE_MS ? pause * 2 : PAUSE_MS;
+	}
+	if (ended == 0)
+		mxg_child_kill(pid);
+	return ended == pid;
 }

@@ -77,8 +77,6 @@ static int read_options(struct request *q, int argc, char **argv)
 	int status = mxg_read_options(&usage_check, argc, argv, q);
 	if (status != 0)
 		return status;
-	if (optind < argc)
-		return mxg_wrong_use(NAME, "'%s' is an argument too many", argv[optind]);
 	if (q->recipient_count == 0)
 		return mxg_wrong_use(NAME, "--rcpt is missing");
 	if (q->peer == NULL)

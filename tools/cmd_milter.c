@@ -64,12 +64,7 @@ static int read_options(struct settings *s, int argc, char **argv)
 	*s = (struct settings){ .config = MXG_DEFAULT_CONFIG,
 				.relays = MXGUARD_PLACE_DOOR,
 				.max_connections = DEFAULT_CONNECTIONS };
-	int status = mxg_read_options(&usage_milter, argc, argv, s);
-	if (status != 0)
-		return status;
-	if (optind < argc)
-		return mxg_wrong_use(NAME, "'%s' is an argument too many", argv[optind]);
-	return 0;
+	return mxg_read_options(&usage_milter, argc, argv, s);
 }
 
 /* libmilter knows only one. 0, or an exit status after a message. */

@@ -62,12 +62,7 @@ static int read_options(struct settings *s, int argc, char **argv)
 	*s = (struct settings){ .config = MXG_DEFAULT_CONFIG,
 				.max_connections = DEFAULT_CONNECTIONS,
 				.max_per_source = NUMBER_MAX };
-	int status = mxg_read_options(&usage_policy, argc, argv, s);
-	if (status != 0)
-		return status;
-	if (optind < argc)
-		return mxg_wrong_use(NAME, "'%s' is an argument too many", argv[optind]);
-	return 0;
+	return mxg_read_options(&usage_policy, argc, argv, s);
 }
 
 /* spawn(8) connects all three of them to the MTA: a log line there would be an answer. */

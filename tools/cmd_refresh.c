@@ -9,6 +9,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "commands.h"
 #include "load.h"
 #include "metrics/metrics.h"
@@ -116,8 +117,6 @@ static int read_options(struct request *q, int argc, char **argv)
 	int status = mxg_read_options(&usage_refresh, argc, argv, q);
 	if (status != 0)
 		return status;
-	if (optind < argc)
-		return mxg_wrong_use(argv[0], "'%s' is an argument too many", argv[optind]);
 	if (q->fetch != NULL && asks(&q->pass))
 		return mxg_wrong_use(argv[0], "--fetch asks nothing: --due, --domain, --strict, --accept, --forget, "
 					      "--concurrency, --per-second and --publish belong to the host that does");
@@ -170,11 +169,11 @@ static int fetch(const struct mxguard_policy *policy, const struct request *q, i
 	const struct mxg_fetch ask = {
 		.file = q->fetch, .force = q->pass.force, .quiet = q->pass.quiet, .json = q->pass.json
 	};
-	int64_t began = mxg_metrics_now();
+	int64_t began = mxg_monotonic_us();
 	int status = mxg_refresh_fetch(policy, folder, &ask);
 	if (q->pass.metrics_file != NULL)
 		mxg_refresh_file_write(q->pass.metrics_file, policy, NULL, status,
-				       (double)(mxg_metrics_now() - began) / 1e6);
+				       (double)(mxg_monotonic_us() - began) / 1e6);
 	return status;
 }
 

@@ -185,13 +185,15 @@ static int write_file(const struct request *q, const struct parts *p)
 		fprintf(stderr, "mxguard setup: %s is written\n", q->options.config);
 		return 0;
 	}
-	if (exists)
+	if (exists) {
 		fprintf(stderr,
 			"mxguard setup: %s is there already, and stays as it is; without --write the new one is "
-			"printed\n",
+			"printed; first move it away (",
 			q->options.config);
-	else
+		mxg_setup_move_away(q->options.config, stderr, ")\n");
+	} else {
 		fprintf(stderr, "mxguard setup: %s cannot be written: %s\n", q->options.config, why);
+	}
 	return EX_CANTCREAT;
 }
 
@@ -223,8 +225,6 @@ int cmd_setup(int argc, char **argv)
 	int status = mxg_read_options(&usage_setup, argc, argv, &q);
 	if (status != 0)
 		return status < 0 ? 0 : status;
-	if (optind < argc)
-		return mxg_wrong_use(argv[0], "'%s' is an argument too many", argv[optind]);
 	if (q.options.config[0] != '/')
 		return mxg_wrong_use(argv[0], "-c takes a whole path, not '%s'", q.options.config);
 	tell_missing("--postfix", q.options.postfix);

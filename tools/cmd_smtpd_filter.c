@@ -44,8 +44,6 @@ int cmd_smtpd_filter(int argc, char **argv)
 	int status = mxg_read_options(&usage_smtpd_filter, argc, argv, &s);
 	if (status != 0)
 		return status < 0 ? 0 : status;
-	if (optind < argc)
-		return mxg_wrong_use(NAME, "'%s' is an argument too many", argv[optind]);
 	mxg_log_open(s.log == MXG_LOG_SYSLOG);
 	struct mxg_desk *desk = mxg_desk_new(s.config, "smtpd-filter", &status);
 	if (desk == NULL)

@@ -156,10 +156,7 @@ const struct mxg_generation *mxg_generation_at(const struct mxg_generations *g, 
 
 bool mxg_generation_has(const struct mxg_generation *g, const struct mxg_address *peer)
 {
-	for (size_t i = 0; i < g->count; i++)
-		if (mxg_prefix_contains(&g->gateways[i], peer))
-			return true;
-	return false;
+	return mxg_prefixes_contain(g->gateways, g->count, peer);
 }
 
 const char *mxg_gateway_text(const struct mxg_prefix *p, char text[MXG_PREFIX_TEXT_MAX])

@@ -32,5 +32,7 @@ int mxg_read_options(const struct mxg_usage *usage, int argc, char **argv, void 
 	case MXG_OPTIONS_GO_ON:
 		break;
 	}
+	if (usage->arguments == MXG_ARGUMENTS_NONE && optind < argc)
+		return mxg_wrong_use(argv[0], "'%s' is an argument too many", argv[optind]);
 	return 0;
 }

@@ -1,22 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "rate.h"
 
-#include <time.h>
-
 #define SECOND INT64_C(1000000)
 #define BURST (SECOND / 20) /* so much of a second may be made up for at once */
-
-int64_t mxg_rate_clock(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * SECOND + t.tv_nsec / 1000;
-}
-
-int64_t mxg_rate_clock_ms(void)
-{
-	return mxg_rate_clock() / 1000;
-}
 
 bool mxg_rate_take(struct mxg_rate *r, int64_t now)
 {

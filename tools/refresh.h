@@ -156,7 +156,7 @@ struct mxg_refresh {
 	bool dead; /* DNS does not answer at all: the rest is not asked */
 	bool nomem;
 	const volatile sig_atomic_t *signalled; /* NULL: nobody can end it */
-	int64_t deadline; /* mxg_rate_clock_ms() at which it ends by itself; 0: never */
+	int64_t deadline; /* mxg_monotonic_ms() at which it ends by itself; 0: never */
 	bool ended; /* by either, before everything was asked */
 	bool some; /* only what is due and what is new was looked at, not every domain */
 	size_t left; /* domains that were not looked at, though they should have been */

@@ -39,9 +39,19 @@ static void measure_record(struct measure *m, const char *text, size_t len)
 	mxg_record_clear(&record);
 }
 
+/* Not the null MX of RFC 7505, a preference and the root's name. */
+static size_t mx_hosts(const struct mxg_answer *a)
+{
+	const uint8_t *item;
+	size_t at = 0, len, hosts = 0;
+	while (mxg_rrset_next(a->data, a->size, &at, &item, &len))
+		hosts += len > 3;
+	return hosts;
+}
+
 static struct measure measure(uint16_t type, const struct mxg_answer *a)
 {
-	struct measure m = { .size = a->count };
+	struct measure m = { .size = type == MXG_DNS_MX ? mx_hosts(a) : a->count };
 	const uint8_t *item;
 	size_t at = 0, len;
 	if (type != MXG_DNS_TXT || a->count == 0)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "refresh.h"
+#include "base/clock.h"
 #include "terminal.h"
 
 #define MINUTE 60
@@ -253,11 +254,11 @@ bool mxg_refresh_run_some(struct mxg_refresh *run, bool *all)
 		run->left = run->added_count;
 		return !run->nomem;
 	}
-	int64_t reading = mxg_rate_clock_ms();
+	int64_t reading = mxg_monotonic_ms();
 	if (run->list != MXG_LIST_REMEMBERED && !take_due(run))
 		run->nomem = true;
 	if (run->deadline != 0) /* a million answers on a busy machine: the time to ask in is not spent on looking */
-		run->deadline += mxg_rate_clock_ms() - reading;
+		run->deadline += mxg_monotonic_ms() - reading;
 	if (ask_all(run))
 		*all = follow_changes(run);
 	run->left = *all ? 0 : count_unfinished(run);

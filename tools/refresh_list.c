@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "refresh.h"
+#include "base/clock.h"
+#include "child.h"
 #include "system/nameless.h"
 
 #define OUTPUT_MOST (UINT64_C(256) * 1024 * 1024)
@@ -94,7 +96,7 @@ static bool put(int fd, const char *bytes, size_t len)
 /* Whether there is still time; of what is left of it, a piece. */
 static bool has_time(struct running *r, int *wait)
 {
-	int64_t left = r->end - mxg_rate_clock_ms();
+	int64_t left = r->end - mxg_monotonic_ms();
 	*wait = left < LOOK_AGAIN_MS ? (int)(left > 0 ? left : 0) : LOOK_AGAIN_MS;
 	if (r->signalled != NULL && *r->signalled != 0)
 		return fail(r, "was ended by a signal");
@@ -146,12 +148,8 @@ static bool take_status(struct running *r)
 
 static void end(struct running *r)
 {
-	if (r->pid > 0) {
-		kill(-r->pid, SIGKILL);
-		kill(r->pid, SIGKILL);
-		while (waitpid(r->pid, NULL, 0) < 0 && errno == EINTR)
-			;
-	}
+	if (r->pid > 0)
+		mxg_child_kill(r->pid);
 	if (r->from >= 0)
 		close(r->from);
 }
@@ -159,7 +157,7 @@ static void end(struct running *r)
 int mxg_list_run(const char *const *command, const volatile sig_atomic_t *signalled, char *why, size_t size)
 {
 	struct running r = { .pid = -1, .from = -1, .to = -1, .signalled = signalled, .why = why, .size = size };
-	r.end = mxg_rate_clock_ms() + MXG_LIST_SECONDS * 1000;
+	r.end = mxg_monotonic_ms() + MXG_LIST_SECONDS * 1000;
 	bool good = start(&r, command) && take_output(&r) && take_status(&r);
 	if (good && lseek(r.to, 0, SEEK_SET) != 0)
 		good = fail(&r, strerror(errno));

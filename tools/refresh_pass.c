@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "base/clock.h"
 #include "history_write.h"
 #include "load.h"
 #include "metrics/metrics.h"
@@ -79,7 +80,7 @@ static void choose(struct pass *p)
 	run->store.due_only = partial;
 	run->store.resumed = !partial && p->before.own ? p->before.interrupted : 0;
 	if (p->o->due)
-		run->deadline = mxg_rate_clock_ms() + (p->all ? ALL_MS : SOME_MS);
+		run->deadline = mxg_monotonic_ms() + (p->all ? ALL_MS : SOME_MS);
 }
 
 /* A name that nobody has listed as ours must not become so by a slip, where the configuration lists all. */
@@ -338,7 +339,7 @@ static int run_pass(struct pass *p)
 	if (before != NULL)
 		mxg_snapshot_facts(before, p->policy, &p->before);
 	int status = list_domains(p);
-	int64_t began = mxg_metrics_now();
+	int64_t began = mxg_monotonic_us();
 	bool begun = status == 0;
 	if (begun) {
 		choose(p);
@@ -346,7 +347,7 @@ static int run_pass(struct pass *p)
 	}
 	if (p->o->metrics_file != NULL)
 		mxg_refresh_file_write(p->o->metrics_file, p->policy, begun ? run : NULL, status,
-				       (double)(mxg_metrics_now() - began) / 1e6);
+				       (double)(mxg_monotonic_us() - began) / 1e6);
 	abandon(p);
 	if (p->history.file != NULL) { /* of changes that no snapshot has */
 		mxg_history_commit(&p->history);

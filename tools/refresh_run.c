@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "refresh.h"
+#include "base/clock.h"
 #include "snapshot_write.h"
 #include "terminal.h"
 
@@ -234,7 +235,7 @@ static void ask_queued(struct mxg_refresh *run)
 {
 	struct mxg_reply none = { .kind = MXG_ANSWER_FAILED, .failure = MXG_DNS_CANCELLED };
 	while (run->queue != NULL && !run->nomem && (run->dead || run->open < run->concurrency)) {
-		if (!run->dead && !mxg_rate_take(&run->rate, mxg_rate_clock()))
+		if (!run->dead && !mxg_rate_take(&run->rate, mxg_monotonic_us()))
 			return;
 		struct mxg_item *item = dequeue(run);
 		if (run->dead)
@@ -247,7 +248,7 @@ static void ask_queued(struct mxg_refresh *run)
 static bool is_to_end(const struct mxg_refresh *run)
 {
 	return (run->signalled != NULL && *run->signalled != 0) ||
-	       (run->deadline != 0 && mxg_rate_clock_ms() >= run->deadline);
+	       (run->deadline != 0 && mxg_monotonic_ms() >= run->deadline);
 }
 
 bool mxg_refresh_step(struct mxg_refresh *run, bool busy)
@@ -257,7 +258,7 @@ bool mxg_refresh_step(struct mxg_refresh *run, bool busy)
 		return false;
 	int wait = run->queue == NULL || run->open >= run->concurrency
 			   ? WAIT_MS
-			   : mxg_rate_wait_ms(&run->rate, mxg_rate_clock(), WAIT_MS);
+			   : mxg_rate_wait_ms(&run->rate, mxg_monotonic_us(), WAIT_MS);
 	if (run->open > 0 || run->queue != NULL)
 		mxg_driver_wait(run->driver, busy && run->queue_length < QUEUE_ENOUGH * run->concurrency ? 0 : wait);
 	run->ended = is_to_end(run);

@@ -4,23 +4,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "child.h"
 #include "text.h"
 
 #define WARNINGS_MAX 1000
 #define RUNS_MAX 20 /* of on_alarm in one refresh, new alarms first */
 #define RUN_SECONDS 10 /* that one may take, */
 #define ALL_SECONDS 60 /* and all of them: deliveries wait for the snapshot */
-#define LOOK_AGAIN_MS 20
 
 /* ---- warnings ------------------------------------------------------------------------- */
 
@@ -75,13 +74,6 @@ static bool is_new(const struct mxg_item *item)
 	return (item->alarms & ~item->known_alarms) != 0;
 }
 
-static int64_t milliseconds(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static void set_number(const char *name, size_t value)
 {
 	char text[24];
@@ -125,25 +117,9 @@ static void become(const char *command, const struct alarm *alarm)
 	_exit(127);
 }
 
-/* False: it has not ended in time, and is ended. */
-static bool wait_until(pid_t pid, int64_t end, int *status)
-{
-	const struct timespec pause = { .tv_nsec = LOOK_AGAIN_MS * 1000000 };
-	pid_t result;
-	while ((result = waitpid(pid, status, WNOHANG)) == 0 && milliseconds() < end)
-		nanosleep(&pause, NULL);
-	if (result == pid)
-		return true;
-	kill(-pid, SIGKILL);
-	kill(pid, SIGKILL);
-	while (result == 0 && waitpid(pid, status, 0) < 0 && errno == EINTR)
-		;
-	return false;
-}
-
 static void run_for(const char *command, const struct alarm *alarm, int64_t last)
 {
-	int64_t end = milliseconds() + RUN_SECONDS * 1000;
+	int64_t end = mxg_monotonic_ms() + RUN_SECONDS * 1000;
 	int status = 0;
 	fflush(NULL);
 	pid_t pid = fork();
@@ -154,7 +130,7 @@ static void run_for(const char *command, const struct alarm *alarm, int64_t last
 		return;
 	}
 	setpgid(pid, pid); /* whoever comes first */
-	if (!wait_until(pid, end < last ? end : last, &status))
+	if (!mxg_child_wait(pid, end < last ? end : last, &status))
 		mxg_refresh_warn("on_alarm: it took too long (%d s are allowed) and was ended", RUN_SECONDS);
 	else if (WIFSIGNALED(status))
 		mxg_refresh_warn("on_alarm: ended by signal %d", WTERMSIG(status));
@@ -176,7 +152,7 @@ static void run_for_list(const struct mxg_refresh *run, int64_t last)
 
 static void run_on_alarm(const struct mxg_refresh *run)
 {
-	int64_t last = milliseconds() + ALL_SECONDS * 1000;
+	int64_t last = mxg_monotonic_ms() + ALL_SECONDS * 1000;
 	size_t runs = 0, left = 0;
 	struct alarm alarm;
 	if (run->list == MXG_LIST_KEPT)
@@ -187,7 +163,7 @@ static void run_on_alarm(const struct mxg_refresh *run)
 		while (mxg_store_each(&run->store, &at, &item)) {
 			if (!mxg_item_has_alarm(item) || is_new(item) != (new == 1))
 				continue;
-			if (runs == RUNS_MAX || milliseconds() >= last) {
+			if (runs == RUNS_MAX || mxg_monotonic_ms() >= last) {
 				left++;
 				continue;
 			}

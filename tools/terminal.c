@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 #define BAR_WIDTH 24
 #define REDRAW_MS 100
@@ -70,17 +71,10 @@ const char *mxg_colour_end(FILE *stream)
 
 static atomic_bool drawn;
 
-static int64_t milliseconds(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 void mxg_progress_begin(struct mxg_progress *p, const char *label, const char *unit, size_t total)
 {
 	*p = (struct mxg_progress){ .label = label, .unit = unit, .total = total, .on = mxg_is_terminal(stderr) };
-	p->started = milliseconds();
+	p->started = mxg_monotonic_ms();
 }
 
 static void draw(const struct mxg_progress *p, size_t done, int64_t elapsed)
@@ -101,7 +95,7 @@ void mxg_progress_show(struct mxg_progress *p, size_t done)
 {
 	if (!p->on)
 		return;
-	int64_t now = milliseconds();
+	int64_t now = mxg_monotonic_ms();
 	if (now - p->drawn < REDRAW_MS && done < p->total)
 		return;
 	p->drawn = now;

@@ -66,7 +66,7 @@ size_t mxg_text_columns(const char *text)
 
 static bool is_plain(const char *text)
 {
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-/";
 	return text[0] != '\0' && text[strspn(text, plain)] == '\0';
 }
 

@@ -2,14 +2,7 @@
 /* RFC 3461 §4. */
 #include "xtext.h"
 
-static int digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+#include "base/ascii.h"
 
 bool mxg_xtext_decode(char *text)
 {
@@ -17,7 +10,7 @@ bool mxg_xtext_decode(char *text)
 	for (const char *from = text; *from != '\0'; from++) {
 		int byte = (unsigned char)*from;
 		if (byte == '+') {
-			int high = digit(from[1]), low = high < 0 ? -1 : digit(from[2]);
+			int high = mxg_ascii_hex(from[1]), low = high < 0 ? -1 : mxg_ascii_hex(from[2]);
 			byte = low < 0 ? 0 : high << 4 | low;
 			from += low < 0 ? 0 : 2;
 		}

@@ -302,6 +302,14 @@ bool mxg_prefix_contains(const struct mxg_prefix *p, const struct mxg_address *a
 	return high == 0 && low >> (128 - p->bits) == 0;
 }
 
+bool mxg_prefixes_contain(const struct mxg_prefix *prefixes, size_t count, const struct mxg_address *a)
+{
+	for (size_t i = 0; i < count; i++)
+		if (mxg_prefix_contains(&prefixes[i], a))
+			return true;
+	return false;
+}
+
 const char *mxg_prefix_format(const struct mxg_prefix *p, char buf[MXG_PREFIX_TEXT_MAX])
 {
 	char text[MXG_ADDRESS_TEXT_MAX];

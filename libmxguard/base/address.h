@@ -73,6 +73,8 @@ enum mxg_prefix_error {
 enum mxg_prefix_error mxg_prefix_parse(struct mxg_prefix *out, const char *text, size_t len);
 
 bool mxg_prefix_contains(const struct mxg_prefix *p, const struct mxg_address *a);
+bool mxg_prefixes_contain(const struct mxg_prefix *prefixes, size_t count,
+			  const struct mxg_address *a); /* any of them */
 const char *mxg_prefix_format(const struct mxg_prefix *p, char buf[MXG_PREFIX_TEXT_MAX]);
 
 #endif

@@ -24,6 +24,26 @@ static inline bool mxg_ascii_is_alpha(char c)
 	return mxg_ascii_lower(c) >= 'a' && mxg_ascii_lower(c) <= 'z';
 }
 
+/* The folding white space of mail (RFC 5322 §3.2.2), which is also that of our own text files. */
+static inline bool mxg_ascii_is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static inline int mxg_ascii_hex(char c) /* -1: no digit */
+{
+	char low = (char)(c | 0x20);
+	return mxg_ascii_is_digit(c) ? c - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
+}
+
+static inline bool mxg_ascii_is_all(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)text[i] >= 0x80)
+			return false;
+	return true;
+}
+
 /* text[0..len) and the lower-case word, in any case of text */
 static inline bool mxg_ascii_is(const char *text, size_t len, const char *word)
 {

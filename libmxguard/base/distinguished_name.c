@@ -11,14 +11,6 @@ static bool is_type(char c)
 	return mxg_ascii_is_alpha(c) || mxg_ascii_is_digit(c) || c == '-' || c == '.';
 }
 
-static int digit(char c)
-{
-	c = mxg_ascii_lower(c);
-	if (mxg_ascii_is_digit(c))
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* One byte of a value, behind which *at stands then; -1: nothing that may stand there. */
 static int take_byte(const char **at)
 {
@@ -31,7 +23,7 @@ static int take_byte(const char **at)
 		*at += 2;
 		return p[1];
 	}
-	int high = digit(p[1]), low = high < 0 ? -1 : digit(p[2]);
+	int high = mxg_ascii_hex(p[1]), low = high < 0 ? -1 : mxg_ascii_hex(p[2]);
 	*at += 3;
 	return low < 0 ? -1 : high << 4 | low;
 }

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/idna.h"
 
 #define NAME_MOST 253u
@@ -52,20 +53,12 @@ static bool is_name(const char *name, size_t len)
 	return len > 0;
 }
 
-static bool is_ascii(const char *text, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)text[i] >= 0x80)
-			return false;
-	return true;
-}
-
 const char *mxg_domain_text(char out[256], const char *text, size_t len)
 {
 	out[0] = '\0';
 	if (len > 1 && text[len - 1] == '.')
 		len--;
-	if (!is_ascii(text, len)) {
+	if (!mxg_ascii_is_all(text, len)) {
 		if (!mxg_idna_present())
 			return "a domain name in ASCII: libidn2, which would convert others, is not installed";
 		if (!mxg_idna_to_ascii(out, text, len))

@@ -10,14 +10,6 @@
 
 #define LONGEST 64u /* bytes: SHA-512 */
 
-static int digit(char c)
-{
-	c = mxg_ascii_lower(c);
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static const char *skip_word(const char *text, const char *word)
 {
 	size_t len = strlen(word);
@@ -43,7 +35,7 @@ static unsigned read_bytes(const char *text, uint8_t bytes[LONGEST])
 	unsigned count = 0;
 	bool parted = text[0] != '\0' && text[1] != '\0' && text[2] == ':';
 	while (*text != '\0') {
-		int high = digit(text[0]), low = high < 0 ? -1 : digit(text[1]);
+		int high = mxg_ascii_hex(text[0]), low = high < 0 ? -1 : mxg_ascii_hex(text[1]);
 		if (low < 0 || count == LONGEST)
 			return 0;
 		bytes[count++] = (uint8_t)(high << 4 | low);

@@ -64,10 +64,7 @@ static bool is_local_only(const struct mxg_address *a)
 		{ { 6, { [15] = 1 } }, 128 },
 		{ { 6, { 0xfe, 0x80 } }, 10 },
 	};
-	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
-		if (mxg_prefix_contains(&ranges[i], a))
-			return true;
-	return false;
+	return mxg_prefixes_contain(ranges, sizeof(ranges) / sizeof(ranges[0]), a);
 }
 
 bool mxg_host_addresses(struct mxg_address **out, size_t *count)

@@ -5,20 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ascii.h"
+
 /* idn2.h: IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL */
 #define FLAGS (1 | 16)
 #define SONAME "libidn2.so.0"
 
 typedef int lookup_function(const char *input, char **output, int flags);
 typedef void free_function(void *pointer);
-
-static bool is_ascii(const char *text, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)text[i] >= 0x80)
-			return false;
-	return true;
-}
 
 static bool convert(void *library, char out[256], const char *name)
 {
@@ -40,7 +34,7 @@ static bool convert(void *library, char out[256], const char *name)
 bool mxg_idna_to_ascii(char out[256], const char *name, size_t len)
 {
 	char copy[1024];
-	if (is_ascii(name, len) || len >= sizeof(copy) || memchr(name, '\0', len) != NULL)
+	if (mxg_ascii_is_all(name, len) || len >= sizeof(copy) || memchr(name, '\0', len) != NULL)
 		return false;
 	memcpy(copy, name, len);
 	copy[len] = '\0';

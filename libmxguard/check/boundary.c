@@ -14,14 +14,6 @@ struct mxg_trace_reading {
 	struct mxg_trace trace;
 };
 
-static bool in_list(const struct mxg_prefix_list *list, const struct mxg_address *a)
-{
-	for (size_t i = 0; i < list->count; i++)
-		if (mxg_prefix_contains(&list->items[i], a))
-			return true;
-	return false;
-}
-
 static void conclude(struct mxguard_check *c, enum mxguard_verdict verdict, enum mxg_reason reason, const char *detail)
 {
 	c->boundary_outcome = (struct mxg_outcome){ .verdict = verdict, .reason = reason, .detail = detail };
@@ -44,7 +36,7 @@ static void step(struct mxguard_check *c, const char *what)
 
 bool mxg_peer_is_internal(const struct mxguard_policy *policy, const struct mxg_address *peer)
 {
-	return peer->family == 0 || in_list(&policy->internal, peer);
+	return peer->family == 0 || mxg_list_covers(&policy->internal, peer);
 }
 
 void mxg_boundary_decide(struct mxguard_check *c)
@@ -58,7 +50,7 @@ void mxg_boundary_decide(struct mxguard_check *c)
 		step(c, c->peer.family == 0 ? "there is no peer: the trace tells"
 					    : "the peer is internal: the trace tells");
 		c->boundary_state = MXG_BOUNDARY_NEEDS_HEADER;
-	} else if (in_list(&c->policy->origins, &c->peer)) {
+	} else if (mxg_list_covers(&c->policy->origins, &c->peer)) {
 		c->boundary = c->peer;
 		conclude(c, MXGUARD_VERDICT_INTERNAL, MXG_REASON_ORIGIN, NULL);
 	} else {
@@ -158,7 +150,7 @@ static void conclude_unreadable(struct mxguard_check *c, const struct mxg_trace 
 static void conclude_ended(struct mxguard_check *c, unsigned hop, const struct mxg_address *client)
 {
 	char address[MXG_ADDRESS_TEXT_MAX];
-	if (in_list(&c->policy->origins, client)) {
+	if (mxg_list_covers(&c->policy->origins, client)) {
 		conclude(c, MXGUARD_VERDICT_INTERNAL, MXG_REASON_ORIGIN, NULL);
 		return;
 	}

@@ -53,14 +53,6 @@ struct walk {
 	bool waits, doubt;
 };
 
-static bool in_list(const struct mxg_prefix_list *list, const struct mxg_address *a)
-{
-	for (size_t i = 0; i < list->count; i++)
-		if (mxg_prefix_contains(&list->items[i], a))
-			return true;
-	return false;
-}
-
 static bool is_loopback(const struct mxg_address *a)
 {
 	static const struct mxg_prefix v4 = { { 4, { 127 } }, 8 }, v6 = { { 6, { [15] = 1 } }, 128 };
@@ -75,10 +67,7 @@ static bool is_private(const struct mxg_address *a)
 		{ { 4, { 169, 254 } }, 16 },   { { 4, { 100, 64 } }, 10 }, { { 6, { 0xfc } }, 7 },
 		{ { 6, { 0xfe, 0x80 } }, 10 },
 	};
-	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
-		if (mxg_prefix_contains(&ranges[i], a))
-			return true;
-	return false;
+	return mxg_prefixes_contain(ranges, sizeof(ranges) / sizeof(ranges[0]), a);
 }
 
 static int client_check(const struct walk *w, const struct mxg_address *client)
@@ -123,7 +112,7 @@ static bool is_gateways_own(void *context, const struct mxg_address *client)
 	struct walk *w = context;
 	if (client->family == 0)
 		return false;
-	return is_loopback(client) || in_list(&w->rules->internal, client) || is_gateway(w, client);
+	return is_loopback(client) || mxg_list_covers(&w->rules->internal, client) || is_gateway(w, client);
 }
 
 /* ---- the walk ---------------------------------------------------------------------------------------- */

@@ -20,11 +20,6 @@ static bool is_control(char c)
 	return (c >= 0 && c < ' ') || c == 0x7f;
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 static bool is_special(char c)
 {
 	return c != '\0' && strchr("()<>@,;:\\\"/[]?=", c) != NULL; /* RFC 2045 section 5.1 */
@@ -118,7 +113,7 @@ static void skip_comment(struct cursor *c)
 static void skip_cfws(struct cursor *c)
 {
 	for (; c->at < c->end && (is_control(*c->at) || *c->at == ' ' || *c->at == '('); c->at++) {
-		c->odd |= is_control(*c->at) && !is_blank(*c->at);
+		c->odd |= is_control(*c->at) && !mxg_ascii_is_blank(*c->at);
 		c->odd |= *c->at == '\r' && (c->at + 1 == c->end || c->at[1] != '\n');
 		if (*c->at == '(') {
 			skip_comment(c);
@@ -161,7 +156,7 @@ static void take_word(struct value *v, struct cursor *c)
 {
 	if (c->at < c->end && *c->at == '"')
 		take_quoted(v, c);
-	for (; c->at < c->end && !is_blank(*c->at) && !is_special(*c->at); c->at++)
+	for (; c->at < c->end && !mxg_ascii_is_blank(*c->at) && !is_special(*c->at); c->at++)
 		add(v, c, *c->at);
 }
 

@@ -47,11 +47,6 @@ static bool equal_in_constant_time(const char *a, const char *b, size_t len)
 	return differs == 0;
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 static bool value_matches(const struct mxg_token *token, const char *field, size_t len)
 {
 	const char *value = memchr(field, ':', len);
@@ -59,9 +54,9 @@ static bool value_matches(const struct mxg_token *token, const char *field, size
 		return false;
 	const char *end = field + len;
 	value++;
-	while (value < end && is_blank(*value))
+	while (value < end && mxg_ascii_is_blank(*value))
 		value++;
-	while (end > value && is_blank(end[-1]))
+	while (end > value && mxg_ascii_is_blank(end[-1]))
 		end--;
 	return (size_t)(end - value) == token->value_len && token->value_len > 0 &&
 	       equal_in_constant_time(value, token->value, token->value_len);

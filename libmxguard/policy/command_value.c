@@ -2,6 +2,7 @@
 /* A command that is run without a shell: its words, which no shell will look at again. */
 #include <string.h>
 
+#include "base/ascii.h"
 #include "policy/build.h"
 
 #define WORDS_MOST 64
@@ -12,18 +13,13 @@ struct words {
 	size_t count;
 };
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\n';
-}
-
 /* One word at *at, written over itself: '…' as it stands, "…" and what is bare with \ before a character. False: a
  * quote is not closed. */
 static bool cut_word(char **at, char **word)
 {
 	char *from = *at, *to = *at, quote = '\0';
 	*word = to;
-	for (; *from != '\0' && (quote != '\0' || !is_blank(*from)); from++) {
+	for (; *from != '\0' && (quote != '\0' || !mxg_ascii_is_blank(*from)); from++) {
 		if (*from == quote)
 			quote = '\0';
 		else if (quote == '\0' && (*from == '\'' || *from == '"'))
@@ -42,7 +38,7 @@ static bool cut(struct words *w, char *line)
 {
 	for (;;) {
 		char *word;
-		while (is_blank(*line))
+		while (mxg_ascii_is_blank(*line))
 			line++;
 		if (*line == '\0')
 			return w->count > 0;

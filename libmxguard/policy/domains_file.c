@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/ascii.h"
 #include "base/domain_text.h"
 #include "mxguard.h"
 #include "base/neuter.h"
@@ -38,11 +39,6 @@ struct mxg_domains_reader {
 
 /* ---- one line ---------------------------------------------------------------------------------- */
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 bool mxg_domains_line(char out[256], const char *line, size_t len, const char **error)
 {
 	*error = NULL;
@@ -50,11 +46,11 @@ bool mxg_domains_line(char out[256], const char *line, size_t len, const char **
 	const char *comment = len == 0 ? NULL : memchr(line, '#', len);
 	if (comment != NULL)
 		len = (size_t)(comment - line);
-	while (len > 0 && is_blank(*line)) {
+	while (len > 0 && mxg_ascii_is_blank(*line)) {
 		line++;
 		len--;
 	}
-	while (len > 0 && is_blank(line[len - 1]))
+	while (len > 0 && mxg_ascii_is_blank(line[len - 1]))
 		len--;
 	if (len == 0)
 		return false;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "policy/build.h"
 #include "spf/macro.h"
 
@@ -10,17 +11,12 @@
 
 /* ---- one term ------------------------------------------------------------------------------- */
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 static const char *next_piece(const char **p, size_t *len)
 {
-	while (is_blank(**p))
+	while (mxg_ascii_is_blank(**p))
 		++*p;
 	const char *piece = *p;
-	while (**p != '\0' && !is_blank(**p))
+	while (**p != '\0' && !mxg_ascii_is_blank(**p))
 		++*p;
 	*len = (size_t)(*p - piece);
 	return *len > 0 ? piece : NULL;

@@ -21,6 +21,11 @@ struct mxg_prefix_list {
 	size_t count;
 };
 
+static inline bool mxg_list_covers(const struct mxg_prefix_list *list, const struct mxg_address *a)
+{
+	return mxg_prefixes_contain(list->items, list->count, a);
+}
+
 struct mxg_string_list {
 	const char **items;
 	size_t count;

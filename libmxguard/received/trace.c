@@ -15,15 +15,6 @@ void mxg_trace_init(struct mxg_trace *t, const struct mxg_trace_rules *rules)
 	mxg_header_init(&t->cutter, t->field, sizeof(t->field));
 }
 
-static bool covered(const struct mxg_prefix *set, size_t count, const struct mxg_address *a)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (mxg_prefix_contains(&set[i], a))
-			return true;
-	}
-	return false;
-}
-
 static char lower(char c)
 {
 	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
@@ -180,7 +171,7 @@ static void step_peer(struct mxg_trace *t, const struct mxg_received *r, bool in
 	} else if (r->authenticated) {
 		conclude_at(t, MXG_TRACE_AUTHENTICATED, r);
 	} else if (!internal) {
-		bool origin = covered(t->rules.origins, t->rules.origins_count, &r->address);
+		bool origin = mxg_prefixes_contain(t->rules.origins, t->rules.origins_count, &r->address);
 		conclude_at(t, origin ? MXG_TRACE_ORIGIN : MXG_TRACE_EXTERNAL, r);
 	}
 	if (t->outcome == MXG_TRACE_PENDING)
@@ -244,7 +235,7 @@ static bool is_internal(const struct mxg_trace *t, const struct mxg_received *r,
 {
 	if (t->rules.is_internal != NULL)
 		return ours && t->rules.is_internal(t->rules.context, &r->address);
-	return covered(t->rules.internal, t->rules.internal_count, &r->address);
+	return mxg_prefixes_contain(t->rules.internal, t->rules.internal_count, &r->address);
 }
 
 static void pass_on(struct mxg_trace *t, const char *field, size_t len, bool too_long)

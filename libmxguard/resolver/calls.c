@@ -73,7 +73,7 @@ void mxg_calls_note_id(struct mxg_calls *c, const uint8_t *message, size_t len)
 struct mxg_call *mxg_calls_find(struct mxg_calls *c, const uint8_t *message, size_t len)
 {
 	struct mxg_call *unsent = NULL;
-	bool reply = len >= QUESTION_AT && (message[2] & 0x80) != 0;
+	bool reply = len >= QUESTION_AT && (message[2] & 0xf8) == 0x80; /* and opcode QUERY */
 	return reply ? find_call(c, message, len, &unsent) : NULL;
 }
 

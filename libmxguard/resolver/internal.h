@@ -3,7 +3,7 @@
 #define MXG_RESOLVER_INTERNAL_H
 
 #include "resolver/channel.h"
-#include "resolver/clock.h"
+#include "base/clock.h"
 #include "resolver/driver.h"
 
 /* Shared by driver.c (questions) and servers.c (whom to ask) only. */

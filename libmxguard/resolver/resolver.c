@@ -10,7 +10,7 @@
 
 #include "check/internal.h"
 #include "check/questions.h"
-#include "resolver/clock.h"
+#include "base/clock.h"
 #include "resolver/driver.h"
 #include "resolver/resolver.h"
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "resolver/clock.h"
+#include "base/clock.h"
 
 #define FLAGS \
 	(MXGUARD_SESSION_FLAG_FOLLOW_CONFIG | MXGUARD_SESSION_FLAG_DEFER_WHILE_WRONG | MXGUARD_SESSION_FLAG_NO_SNAPSHOT)

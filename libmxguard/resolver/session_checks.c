@@ -4,7 +4,7 @@
 #include <time.h>
 
 #include "check/internal.h"
-#include "resolver/clock.h"
+#include "base/clock.h"
 #include "resolver/resolver.h"
 #include "resolver/session.h"
 

@@ -76,6 +76,11 @@ bool mxg_walk_count_void(struct mxg_walk *w)
 
 /* ---- targets ------------------------------------------------------------------------------ */
 
+/* What the values of macros are made of. */
+struct value_texts {
+	char local[321], domain[256];
+};
+
 static void split_sender(const struct mxg_eval_input *in, char local[321], struct mxg_macro_values *v)
 {
 	const char *sender = in->sender == NULL ? "" : in->sender;
@@ -93,6 +98,16 @@ static void split_sender(const struct mxg_eval_input *in, char local[321], struc
 	v->sender_local = local;
 }
 
+static struct mxg_macro_values values_of(const struct mxg_eval_input *in, const struct mxg_name *domain,
+					 struct value_texts *texts)
+{
+	struct mxg_macro_values v = { .peer = in->peer, .domain = texts->domain, .validated = "unknown" };
+	mxg_name_plain(domain, texts->domain);
+	v.helo = in->helo == NULL || in->helo[0] == '\0' ? "unknown" : in->helo;
+	split_sender(in, texts->local, &v);
+	return v;
+}
+
 static void blame_macro(struct mxg_walk *w, const struct mxg_name *domain, const char *target, size_t len)
 {
 	char detail[160];
@@ -104,7 +119,8 @@ static void blame_macro(struct mxg_walk *w, const struct mxg_name *domain, const
 enum mxg_target mxg_walk_target(struct mxg_walk *w, const struct mxg_name *domain, const char *target, size_t len,
 				struct mxg_name *out)
 {
-	char local[321], domain_buf[256], validated[256] = "unknown", expanded[254];
+	char validated[256] = "unknown", expanded[254];
+	struct value_texts texts;
 	size_t expanded_len;
 	if (target == NULL) {
 		*out = *domain;
@@ -114,12 +130,10 @@ enum mxg_target mxg_walk_target(struct mxg_walk *w, const struct mxg_name *domai
 		blame_macro(w, domain, target, len);
 		return MXG_TARGET_CLIENT_CHOSEN;
 	}
-	mxg_name_plain(domain, domain_buf);
 	if (mxg_macro_uses(target, len, "p") && !mxg_walk_validated_name(w, domain, validated))
 		return MXG_TARGET_MISSING;
-	struct mxg_macro_values v = { .peer = w->in->peer, .domain = domain_buf, .validated = validated };
-	v.helo = w->in->helo == NULL || w->in->helo[0] == '\0' ? "unknown" : w->in->helo;
-	split_sender(w->in, local, &v);
+	struct mxg_macro_values v = values_of(w->in, domain, &texts);
+	v.validated = validated;
 	if (!mxg_macro_expand(expanded, &expanded_len, target, len, &v) ||
 	    !mxg_name_from_text(out, expanded, expanded_len))
 		return MXG_TARGET_NO_NAME;
@@ -129,12 +143,9 @@ enum mxg_target mxg_walk_target(struct mxg_walk *w, const struct mxg_name *domai
 /* Whether the target names as many bits of the peer's address as a narrow range. */
 static bool names_peer(const struct mxg_walk *w, const struct mxg_name *domain, const struct mxg_term *term)
 {
-	char local[321], domain_buf[256];
-	mxg_name_plain(domain, domain_buf);
-	/* whose name %{p} validates, the client chooses */
-	struct mxg_macro_values v = { .peer = w->in->peer, .domain = domain_buf, .validated = "unknown" };
-	v.helo = w->in->helo == NULL || w->in->helo[0] == '\0' ? "unknown" : w->in->helo;
-	split_sender(w->in, local, &v);
+	struct value_texts texts;
+	/* %{p} stays unknown: whose name it validates, the client chooses */
+	struct mxg_macro_values v = values_of(w->in, domain, &texts);
 	return mxg_macro_peer_bits(term->target, term->target_len, &v) >=
 	       (w->in->peer.family == 6 ? MXG_NARROW_IPV6 : MXG_NARROW_IPV4);
 }

@@ -341,6 +341,16 @@ bool mxg_macro_expand(char out[254], size_t *out_len, const char *text, size_t l
 	return true;
 }
 
+bool mxg_macro_reverse_name(struct mxg_name *out, const struct mxg_address *address)
+{
+	static const char reverse[] = "%{ir}.%{v}.arpa";
+	struct mxg_macro_values values = { .peer = *address };
+	char text[254];
+	size_t len;
+	return mxg_macro_expand(text, &len, reverse, sizeof(reverse) - 1, &values) &&
+	       mxg_name_from_text(out, text, len);
+}
+
 unsigned mxg_macro_peer_bits(const char *text, size_t len, const struct mxg_macro_values *values)
 {
 	char one[254], other[254];

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "base/address.h"
+#include "dns/name.h"
 
 /* RFC 7208 §7: the syntax of macro-strings and their expansion. */
 
@@ -29,6 +30,9 @@ struct mxg_macro_values {
  * False where its last label alone is longer. The result is terminated and may hold any byte. */
 bool mxg_macro_expand(char out[254], size_t *out_len, const char *text, size_t len,
 		      const struct mxg_macro_values *values);
+
+/* Where the PTR records of an address stand (RFC 1035 §3.5, RFC 3596 §2.5). */
+bool mxg_macro_reverse_name(struct mxg_name *out, const struct mxg_address *address);
 
 /* How many bits of the peer's address the expansion depends on: by trying. */
 unsigned mxg_macro_peer_bits(const char *text, size_t len, const struct mxg_macro_values *values);

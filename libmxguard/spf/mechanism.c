@@ -4,8 +4,6 @@
 
 #include "spf/walk.h"
 
-#define NAMES_MAX 10 /* §4.6.4: of an mx (more: permerror) and of a ptr (the rest is ignored) */
-
 /* ---- addresses of a name ----------------------------------------------------------------- */
 
 static uint16_t type_of(int family)
@@ -26,14 +24,6 @@ static bool in_network(const struct mxg_walk *w, const struct mxg_address *netwo
 {
 	struct mxg_prefix p = { .base = *network, .bits = network->family == 6 ? term->cidr6 : term->cidr4 };
 	return mxg_prefix_contains(&p, &w->in->peer);
-}
-
-static bool is_self(const struct mxg_walk *w, const struct mxg_address *a)
-{
-	for (size_t i = 0; i < w->in->self_count; i++)
-		if (mxg_prefix_contains(&w->in->self[i], a))
-			return true;
-	return false;
 }
 
 /* What is being looked for among the addresses of one or more names. */
@@ -58,7 +48,7 @@ static void look_at_answer(struct mxg_walk *w, struct search *s, const struct mx
 		if (!item_address(&address, item, len))
 			continue;
 		s->any = true;
-		if (s->report_self && is_self(w, &address))
+		if (s->report_self && mxg_prefixes_contain(w->in->self, w->in->self_count, &address))
 			w->out->mx_is_self = true;
 		if (s->compare && in_network(w, &address, s->term))
 			s->matched = true;
@@ -114,10 +104,20 @@ static enum mxg_match outcome(const struct search *s)
 	return s->missing ? MXG_MATCH_MISSING : MXG_MATCH_NO;
 }
 
-static enum mxg_match void_limit(struct mxg_walk *w, const struct mxg_name *name)
+enum mxg_match mxg_walk_void(struct mxg_walk *w, const struct mxg_name *name)
 {
+	if (mxg_walk_count_void(w))
+		return MXG_MATCH_NO;
 	mxg_walk_permerror(w, name, MXG_TROUBLE_VOIDS, "more than 2 lookups found nothing");
 	return MXG_MATCH_PERMERROR;
+}
+
+enum mxg_match mxg_walk_search_peer(struct mxg_walk *w, const struct mxg_name *name)
+{
+	static const struct mxg_term whole = { .cidr4 = 32, .cidr6 = 128 };
+	struct search s = { .term = &whole, .compare = true, .quiet = true };
+	search_name(w, &s, name, w->in->peer.family);
+	return outcome(&s);
 }
 
 /* ---- a ------------------------------------------------------------------------------------- */
@@ -131,8 +131,8 @@ static enum mxg_match match_a(struct mxg_walk *w, const struct mxg_name *domain,
 	search_name(w, &s, name, w->in->peer.family);
 	note_addresses(w, &s);
 	if (!s.any && !s.missing && !s.failed) {
-		if (!mxg_walk_count_void(w))
-			return void_limit(w, name);
+		if (mxg_walk_void(w, name) != MXG_MATCH_NO)
+			return MXG_MATCH_PERMERROR;
 		search_other_family(w, &s, name);
 	}
 	return outcome(&s);
@@ -195,11 +195,11 @@ static enum mxg_match match_mx(struct mxg_walk *w, const struct mxg_name *domain
 	case MXG_GOT_NOTHING:
 		mxg_walk_tell_host(w, domain, term, name, &mx, "no match");
 		look_for_implicit_mx(w, &s, name, &mx);
-		return mxg_walk_count_void(w) ? outcome(&s) : void_limit(w, name);
+		return mxg_walk_void(w, name) == MXG_MATCH_NO ? outcome(&s) : MXG_MATCH_PERMERROR;
 	case MXG_GOT_RECORDS:
 		break;
 	}
-	if (mx.count > NAMES_MAX) {
+	if (mx.count > MXG_WALK_NAMES_MAX) {
 		mxg_walk_permerror(w, name, MXG_TROUBLE_MX_NAMES, "more than 10 names in an MX set");
 		return MXG_MATCH_PERMERROR;
 	}
@@ -227,135 +227,7 @@ static enum mxg_match match_exists(struct mxg_walk *w, const struct mxg_name *do
 	case MXG_GOT_NOTHING:
 		break;
 	}
-	return mxg_walk_count_void(w) ? MXG_MATCH_NO : void_limit(w, name);
-}
-
-/* ---- ptr and %{p} (§5.5) ------------------------------------------------------------------- */
-
-static bool reverse_name(const struct mxg_address *a, struct mxg_name *out)
-{
-	static const char hex[] = "0123456789abcdef";
-	char text[100];
-	size_t at = 0;
-	if (a->family == 6) {
-		for (int i = 15; i >= 0; i--) {
-			text[at++] = hex[a->bytes[i] & 15];
-			text[at++] = '.';
-			text[at++] = hex[a->bytes[i] >> 4];
-			text[at++] = '.';
-		}
-		memcpy(text + at, "ip6.arpa", 8);
-		return mxg_name_from_text(out, text, at + 8);
-	}
-	struct mxg_address turned = { .family = 4 };
-	for (int i = 0; i < 4; i++)
-		turned.bytes[i] = a->bytes[3 - i];
-	mxg_address_format(&turned, text);
-	at = strlen(text);
-	memcpy(text + at, ".in-addr.arpa", 13);
-	return mxg_name_from_text(out, text, at + 13);
-}
-
-/* The first ten names that resolve back to the peer; a DNS error only makes a name not
- * validated, for the client's reverse zone is the client's affair (§5.5). */
-struct validation {
-	const struct mxg_name *within; /* what a name should be, or stand below */
-	const struct mxg_term *term; /* the ptr that asks; NULL: a %{p} */
-	const struct mxg_name *domain;
-	struct mxg_name exact, below, any; /* the first of each kind; len 0: none */
-	bool missing, nothing, failed;
-};
-
-static void consider(struct mxg_walk *w, struct validation *v, const struct mxg_name *name)
-{
-	static const struct mxg_term whole = { .cidr4 = 32, .cidr6 = 128 };
-	struct search s = { .term = &whole, .compare = true, .quiet = true };
-	search_name(w, &s, name, w->in->peer.family);
-	v->missing |= s.missing;
-	v->failed |= s.failed;
-	if (!s.matched)
-		return;
-	if (v->any.len == 0)
-		v->any = *name;
-	if (v->exact.len == 0 && mxg_name_equal(name, v->within))
-		v->exact = *name;
-	else if (v->below.len == 0 && mxg_name_within(name, v->within))
-		v->below = *name;
-}
-
-/* Nothing that the other names say could change it. */
-static bool is_concluded(const struct validation *v)
-{
-	return v->exact.len > 0 || (v->term != NULL && v->below.len > 0);
-}
-
-static void consider_all(struct mxg_walk *w, struct validation *v, const struct mxg_answer *ptr)
-{
-	struct mxg_name name;
-	const uint8_t *item;
-	size_t at = 0, len;
-	bool missing = false;
-	for (unsigned n = 0;
-	     n < NAMES_MAX && !is_concluded(v) && mxg_rrset_next(ptr->data, ptr->size, &at, &item, &len); n++) {
-		if (!mxg_name_from_wire(&name, item, len))
-			continue;
-		w->pending = false; /* the names of one set are asked for together */
-		consider(w, v, &name);
-		missing |= w->pending;
-	}
-	w->pending = missing;
-}
-
-static void validate_names(struct mxg_walk *w, struct validation *v)
-{
-	struct mxg_answer ptr;
-	struct mxg_name reverse;
-	if (w->in->peer.family == 0 || !reverse_name(&w->in->peer, &reverse))
-		return;
-	enum mxg_got got = mxg_walk_lookup(w, &reverse, MXG_DNS_PTR, false, &ptr);
-	v->missing = got == MXG_GOT_MISSING;
-	v->nothing = got == MXG_GOT_NOTHING;
-	v->failed = got == MXG_GOT_FAILURE;
-	if (got == MXG_GOT_RECORDS)
-		consider_all(w, v, &ptr);
-}
-
-/* Published: an error does not match, and that is all (§5.5). The administrator's own term may
- * be about a gateway with a lame reverse zone: trouble there is no definite "no". */
-static enum mxg_match match_ptr(struct mxg_walk *w, const struct mxg_name *domain, const struct mxg_name *name,
-				const struct mxg_term *term)
-{
-	struct validation v = { .within = name, .term = term, .domain = domain };
-	if (term->qualifier == '+')
-		w->out->addresses_seen = true;
-	validate_names(w, &v);
-	if (v.missing)
-		return MXG_MATCH_MISSING;
-	if (v.nothing && !mxg_walk_count_void(w))
-		return void_limit(w, name);
-	if (is_concluded(&v))
-		return MXG_MATCH_YES;
-	return v.failed && w->depth == 0 ? MXG_MATCH_TEMPERROR : MXG_MATCH_NO;
-}
-
-bool mxg_walk_validated_name(struct mxg_walk *w, const struct mxg_name *domain, char out[256])
-{
-	struct validation v = { .within = domain };
-	validate_names(w, &v);
-	if (v.missing)
-		return false;
-	const struct mxg_name *best = v.exact.len > 0 ? &v.exact : v.below.len > 0 ? &v.below : &v.any;
-	size_t at = 0, n = 0;
-	if (best->len == 0)
-		return true;
-	for (; at < best->len && best->wire[at] != 0; at += 1u + best->wire[at]) {
-		if (n > 0)
-			out[n++] = '.';
-		memcpy(out + n, best->wire + at + 1, best->wire[at]);
-		n += best->wire[at];
-	}
-	out[n] = '\0';
-	return true;
+	return mxg_walk_void(w, name);
 }
 
 /* ---- all of them ------------------------------------------------------------------------------ */
@@ -392,7 +264,7 @@ enum mxg_match mxg_walk_mechanism(struct mxg_walk *w, const struct mxg_name *dom
 	case MXG_MECHANISM_MX:
 		return match_mx(w, domain, &name, term);
 	case MXG_MECHANISM_PTR:
-		return match_ptr(w, domain, &name, term);
+		return mxg_walk_match_ptr(w, &name, term);
 	default:
 		return match_exists(w, domain, &name, term);
 	}

@@ -5,9 +5,10 @@
 #include "spf/evaluate.h"
 #include "spf/macro.h"
 
-/* Shared by the evaluate*.c only: records, includes and budgets in evaluate.c. */
+/* Shared by this folder only: records, includes and budgets in evaluate.c. */
 
 #define MXG_WALK_DEPTH_MAX 12 /* more than 10 lookups cannot be open */
+#define MXG_WALK_NAMES_MAX 10 /* §4.6.4: of an mx (more: permerror) and of a ptr (the rest is ignored) */
 
 enum mxg_spf { /* RFC 7208 §2.6, and what may stand in its way */
 	       MXG_SPF_NONE,
@@ -61,7 +62,7 @@ enum mxg_target mxg_walk_target(struct mxg_walk *w, const struct mxg_name *domai
 bool mxg_walk_foreseeable(const struct mxg_term *term);
 enum mxg_match mxg_walk_term(struct mxg_walk *w, const struct mxg_name *domain, const struct mxg_term *term);
 enum mxg_spf mxg_walk_record(struct mxg_walk *w, const struct mxg_name *name, bool foreseeable);
-/* evaluate_tell.c: silent while answers are missing */
+/* tell.c: silent while answers are missing */
 void mxg_walk_blame(struct mxg_walk *w, const struct mxg_name *name, uint16_t type, enum mxg_record_trouble trouble,
 		    const char *detail, size_t detail_len);
 enum mxg_spf mxg_walk_permerror(struct mxg_walk *w, const struct mxg_name *name, enum mxg_record_trouble trouble,
@@ -73,8 +74,15 @@ void mxg_walk_tell_host(struct mxg_walk *w, const struct mxg_name *domain, const
 void mxg_walk_tell_stale(struct mxg_walk *w, const struct mxg_name *name, const struct mxg_answer *a);
 void mxg_walk_tell_outcome(struct mxg_walk *w, const struct mxg_term *term);
 
-/* evaluate_mechanism.c: everything but include */
+/* mechanism.c: everything but include */
 enum mxg_match mxg_walk_mechanism(struct mxg_walk *w, const struct mxg_name *domain, const struct mxg_term *term);
+/* Whether the peer is one of the name's addresses, nothing being told of it. */
+enum mxg_match mxg_walk_search_peer(struct mxg_walk *w, const struct mxg_name *name);
+/* After an answer that holds nothing: NO, or PERMERROR where that was one too many. */
+enum mxg_match mxg_walk_void(struct mxg_walk *w, const struct mxg_name *name);
+
+/* ptr.c */
+enum mxg_match mxg_walk_match_ptr(struct mxg_walk *w, const struct mxg_name *name, const struct mxg_term *term);
 /* %{p} (§7.3): "unknown" where no name is validated. False while answers are missing. */
 bool mxg_walk_validated_name(struct mxg_walk *w, const struct mxg_name *domain, char out[256]);
 

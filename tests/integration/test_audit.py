@@ -37,7 +37,7 @@ class Audit:
     def config(this, /, **more):
         settings = {"mode": "enforce", "domains": ["example.test"], "state_dir": str(this.state),
                     "gateways": [{"name": "mx", "allow": "mx"}], "trace": {"by": ["localhost"]},
-                    "dns": {"servers": [this.dns.server], "timeout": "2s"}, **more}
+                    "dns": {"servers": [this.dns.server], "timeout": "20s"}, **more}
         return this.write_config({key: value for key, value in settings.items() if value is not None})
 
     def run(this, /, *arguments, **more):

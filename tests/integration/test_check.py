@@ -16,7 +16,7 @@ from mxg.process import free_port
 GATEWAY, SPAMMER = "192.0.2.10", "203.0.113.66"
 
 
-def settings(servers, wait="1s", **more):
+def settings(servers, wait="20s", **more):
     return {"mode": "enforce", "self": ["198.51.100.1"], "state_dir": "/nonexistent/mxguard",
             "gateways": ({"name": "current-mx", "allow": "mx"},),
             "dns": {"servers": list(servers), "timeout": wait}, **more}
@@ -30,7 +30,7 @@ def moved(scripted_dns):
     return scripted_dns
 
 
-def decide(mxguard_config, servers, peer=SPAMMER, wait="1s", **more):
+def decide(mxguard_config, servers, peer=SPAMMER, wait="20s", **more):
     return check(mxguard_config(settings(servers, wait)), peer=peer, rcpt="alice@example.test", **more)
 
 
@@ -84,7 +84,7 @@ def test_questions_are_exactly_those_needed(moved, mxguard_config):
 def test_trouble_is_neither_yes_nor_no(moved, mxguard_config, reply, reason):
     moved.set("example.test", "MX", reply)
     for peer in (GATEWAY, SPAMMER):
-        outcome = decide(mxguard_config, [moved.server], peer)
+        outcome = decide(mxguard_config, [moved.server], peer, wait="1s")
         assert (outcome["verdict"], outcome["action"], outcome.status) == ("unknown", "defer", 75)
         assert outcome["reason"] in reason.split()
 
@@ -102,7 +102,7 @@ def test_a_lost_packet_is_sent_again(moved, mxguard_config):
 
 def test_slow_but_in_time(moved, mxguard_config):
     moved.set("example.test", "MX", delayed(0.3, answer("10 gw.example.test")))
-    assert decide(mxguard_config, [moved.server], GATEWAY, wait="4s")["verdict"] == "authorized"
+    assert decide(mxguard_config, [moved.server], GATEWAY)["verdict"] == "authorized"
 
 
 @pytest.mark.parametrize("reply", [nxdomain(), nodata(), answer("0 .")])
@@ -124,7 +124,7 @@ def test_second_server_answers_where_the_first_fails(moved, mxguard_config):
 
 def test_dead_first_server(moved, mxguard_config):
     dead = f"127.0.0.1:{free_port('127.0.0.1', socket.SOCK_DGRAM)}"
-    assert decide(mxguard_config, [dead, moved.server], GATEWAY, wait="4s")["verdict"] == "authorized"
+    assert decide(mxguard_config, [dead, moved.server], GATEWAY)["verdict"] == "authorized"
 
 
 def test_eight_silent_servers_end_in_time(mxguard_config):
@@ -148,7 +148,7 @@ def test_server_that_accepts_tcp_and_says_nothing(moved, mxguard_config):
 
 def test_oversized_reply(moved, mxguard_config):
     moved.set("example.test", "MX", oversized(answer(*(f"10 m{i}.long-name-of-a-host.example.test" for i in range(60)))))
-    assert decide(mxguard_config, [moved.server])["verdict"] == "unknown"
+    assert decide(mxguard_config, [moved.server], wait="1s")["verdict"] == "unknown"
 
 
 def test_server_dies_and_comes_back(mxguard_config):

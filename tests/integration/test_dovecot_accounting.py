@@ -5,10 +5,12 @@ was lost; and what is put aside is never in INBOX, whatever Junk says to it. MXG
 the number of messages."""
 import collections
 import concurrent.futures
+import contextlib
 import itertools
 import os
 import random
 import re
+import signal
 import threading
 import time
 
@@ -18,7 +20,7 @@ from mxg import smtp
 from mxg.dns_script import answer, delayed, servfail, timeout
 from mxg.dovecot import version
 from mxg.mxguard import mxguard
-from mxg.process import run
+from mxg.process import run, wait_until
 from test_dovecot_async import KNOWN, MANY
 from test_dovecot_faults import RECEIVED, STAGES, TRACE
 from test_dovecot_rcpt import GATEWAY, LMTP, MX, SPAMMER, dns_policy, server  # noqa: F401
@@ -287,6 +289,39 @@ def crippled(server):
         run(["umount", "-l", str(home)], check=True)
 
 
+def panics_of_dovecot(log: str) -> list[str]:
+    """Lines of the one crash that is Dovecot's own (2.4.2 to 2.4.5, with no plugin at all: the last test here).
+    While Dovecot stops, its auth service refuses connections. lmtp's user lookup then fails at once and leaves a
+    timeout behind, for the next turn of its ioloop; a second lookup in the same turn finds it there and panics.
+    So it counts between the master's end and its next start, in a process that has just been refused."""
+    stopping, refused, dead, found = False, set(), set(), []
+    for line in log.splitlines():
+        if " master: Warning: Killed with signal 15 " in line:
+            stopping = True
+        elif " master: Info: Dovecot v" in line:
+            stopping, refused, dead = False, set(), set()
+        elif match := re.search(r" lmtp\(\S+\)<(\d+)><\S+>: Error: auth-master: .*connect\(\S+/auth-userdb\) failed: "
+                                r"Connection refused$", line):
+            refused.add(match[1])
+        elif match := re.search(r" lmtp\(\S+\)<(\d+)><\S+>: Panic: file auth-master\.c: line \d+ "
+                                r"\(auth_master_connect\): assertion failed: \(conn->to_connect == NULL\)$", line):
+            if stopping and match[1] in refused:
+                dead.add(match[1])
+                found.append(line)
+        elif (match := re.search(r"service\(lmtp\): child (\d+) killed with signal 6 ", line)) and match[1] in dead:
+            found.append(line)
+    return found
+
+
+def crashes_of_ours(running) -> list[str]:
+    log = running.log()
+    theirs = panics_of_dovecot(log)
+    if theirs:
+        print(f"Dovecot's own panic, while it was stopped: {sum('Panic' in line for line in theirs)} times")
+    running.may_crash = True  # told here
+    return [line for line in running.crashes() if line not in theirs]
+
+
 def send_all(running, messages, tries):
     def send(message):
         for _ in range(tries):
@@ -301,7 +336,7 @@ def test_accounting(crippled, folder, scripted_dns):
     state.mkdir(mode=0o755)
     gateways = [{"name": "known", "allow": f"ip4:{KNOWN}"}, MX]
     running = crippled(
-        dns_policy(scripted_dns, gateways=gateways, trace=TRACE, tag="always", state_dir=str(state),
+        dns_policy(scripted_dns, seconds=1, gateways=gateways, trace=TRACE, tag="always", state_dir=str(state),
                    domains=["example.test", "slow.test"], authserv_id="mxguard.example.test"),
         client_limit=5, process_limit=10, extra_service_lmtp=MANY,
         lmtp_plugins=["acl", "quota"], **LIMITS)
@@ -339,4 +374,29 @@ def test_accounting(crippled, folder, scripted_dns):
         if not sure <= copies <= sure + each.count("lost"):
             wrong[key] = (copies, each)
     assert not wrong, wrong
-    assert not running.crashes()
+    assert not crashes_of_ours(running)
+
+
+@pytest.mark.skipif(not (2, 4, 2) <= version() <= (2, 4, 5), reason="before, one command at a time")
+def test_dovecot_panics_without_us(dovecot):
+    """That is why the accounting forgives this one panic, and only where it comes like this."""
+    running = dovecot(client_limit=5, process_limit=1, extra_service_lmtp=MANY)
+    with smtp.Client(running.socket, seconds=120) as client:
+        client.greet()
+        client.mail("a@sender.example")
+        lmtp, = running._processes("lmtp")
+        os.kill(lmtp, signal.SIGSTOP)
+        client.line("\r\n".join(f"RCPT TO:<{name}@example.test>" for name in "abcd"))
+        os.kill(running.pid, signal.SIGTERM)
+        wait_until(lambda: not running._processes("auth"), "auth ends")
+        os.kill(lmtp, signal.SIGCONT)
+        with contextlib.suppress(smtp.Closed):
+            while client.reply():
+                pass
+    running.stop()
+    assert not crashes_of_ours(running)
+    log = running.log()
+    assert "assertion failed: (conn->to_connect == NULL)" in panics_of_dovecot(log)[0]
+    for gone, instead in ((" Killed with signal 15 ", " "), ("Connection refused", "Permission denied"),
+                          ("to_connect == NULL", "to_idle == NULL"), ("auth_master_connect", "auth_master_ref")):
+        assert not panics_of_dovecot(log.replace(gone, instead))

@@ -107,7 +107,7 @@ def test_client_gone_at_every_stage(server, scripted_dns, stage):
     scripted_dns.set("slow.test", "MX", delayed(0.4, answer("10 gw.slow.test", ttl=0)))
     scripted_dns.set("gw.slow.test", "A", GATEWAY)
     scripted_dns.set("gw.slow.test", "AAAA", answer())
-    running = server(dns_policy(scripted_dns, seconds=2, trace=TRACE), client_limit=20, process_limit=1,
+    running = server(dns_policy(scripted_dns, trace=TRACE), client_limit=20, process_limit=1,
                      extra_service_lmtp=MANY)
     content = smtp.message(header=RECEIVED.format(GATEWAY))
     for where, source in ((LMTP, GATEWAY), (running.socket, None)):

@@ -142,7 +142,7 @@ def slow(server, scripted_dns):
     scripted_dns.set("gw.slow.test", "A", GATEWAY)
     scripted_dns.set("gw.slow.test", "AAAA", answer())
     trace = {"mta": ["postfix"], "by": ["mail.example.test"]}
-    return server(dns_policy(scripted_dns, seconds=4, trace=trace),
+    return server(dns_policy(scripted_dns, trace=trace),
                   users={USER: {"mxguard_mode": "monitor"}})
 
 
@@ -173,7 +173,7 @@ def test_valgrind_as_a_service(server, scripted_dns):
     scripted_dns.set("slow.test", "MX", delayed(0.5, answer("10 gw.slow.test", ttl=0)))
     scripted_dns.set("gw.slow.test", "A", GATEWAY)
     scripted_dns.set("gw.slow.test", "AAAA", answer())
-    running = server(dns_policy(scripted_dns, seconds=4), trusted="192.0.2.9",
+    running = server(dns_policy(scripted_dns), trusted="192.0.2.9",
                      users={USER: {"mxguard_mode": "monitor"}}, process_limit=1, client_limit=20)
     running.settings.extra_service_lmtp = MANY + (
         f"  executable = {valgrind} {' '.join(VALGRIND)} --log-file={running.folder}/valgrind.%p "

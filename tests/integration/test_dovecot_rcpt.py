@@ -32,7 +32,7 @@ def server(dovecot, mxguard_config):
     return start
 
 
-def dns_policy(dns, seconds=1, **settings):
+def dns_policy(dns, seconds=20, **settings):
     return policy(**{"gateways": [MX], "dns": {"timeout": f"{seconds}s", "servers": [dns.server]},
                      **settings})
 
@@ -300,7 +300,7 @@ def test_no_gateway_published(server, scripted_dns):
 @pytest.mark.parametrize("reply", [servfail(), timeout(), garbage()])
 def test_dns_trouble_defers(server, scripted_dns, reply):
     scripted_dns.set("example.test", "MX", reply)
-    running = server(dns_policy(scripted_dns, gateways=[FILTERS, MX]))
+    running = server(dns_policy(scripted_dns, seconds=1, gateways=[FILTERS, MX]))
     done = smtp.deliver(LMTP, [USER, "b@example.test"], source=OTHER)
     assert set(done.codes.values()) == {451}
     assert smtp.deliver(LMTP, USER, source=GATEWAY).codes == {USER: 250}  # needs no DNS

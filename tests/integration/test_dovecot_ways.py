@@ -132,7 +132,7 @@ def test_dns_asked_after_data(behind_postfix, scripted_dns):
     scripted_dns.set("example.test", "MX", delayed(0.5, answer("10 gw.example.test", ttl=0)))
     scripted_dns.set("gw.example.test", "A", GATEWAY)
     scripted_dns.set("gw.example.test", "AAAA", answer())
-    running = behind_postfix(dns_policy(scripted_dns, seconds=3, **BY))
+    running = behind_postfix(dns_policy(scripted_dns, **BY))
     for source in (GATEWAY, SPAMMER, GATEWAY):
         send(source)
     arrives(running, 2)

@@ -31,7 +31,7 @@ def config(folder, scripted_dns, mxguard_config):
         ("gw.example.test", "AAAA"): "2001:db8::10",
         ("_spf.filter.test", "TXT"): "v=spf1 -ip4:198.51.100.64/27 ip4:198.51.100.9/25 ?all"})
     return mxguard_config({"mode": "monitor", "domains": ["example.test"], "gateways": GATEWAYS,
-                           "dns": {"servers": [scripted_dns.server], "timeout": "2s"},
+                           "dns": {"servers": [scripted_dns.server], "timeout": "20s"},
                            "state_dir": str(folder / "state")})
 
 
@@ -168,7 +168,7 @@ def test_nothing_is_written_when_dns_fails(config, folder, scripted_dns):
     text, errors = export(config, "-o", str(folder / "list"), "plain", status=75)
     assert (folder / "list").read_text() == "old\n" and "_spf.filter.test" in errors
     (folder / "none.conf").write_text(f'domains = [ "none.test" ]; gateways = ( {{ name = "x"; allow = "mx"; }} ); '
-                                      f'dns = {{ servers = [ "{scripted_dns.server}" ]; timeout = "2s"; }};')
+                                      f'dns = {{ servers = [ "{scripted_dns.server}" ]; timeout = "20s"; }};')
     scripted_dns.set("none.test", "MX", servfail())
     _, errors = export(folder / "none.conf", "plain", status=75)
     assert errors.count("nothing is written") == 1, errors
@@ -183,7 +183,7 @@ def site_of(folder, scripted_dns, mxguard_config, sets: dict, **more):
         scripted_dns.set(f"mx.{domain}", "A", answer(*addresses) if addresses else nodata())
         scripted_dns.set(f"mx.{domain}", "AAAA", nodata())
     return mxguard_config({"mode": "monitor", "domains": list(sets), "gateways": [{"name": "mx", "allow": "mx"}],
-                           "dns": {"servers": [scripted_dns.server], "timeout": "2s"}, "state_dir": str(folder / "state"), **more})
+                           "dns": {"servers": [scripted_dns.server], "timeout": "20s"}, "state_dir": str(folder / "state"), **more})
 
 
 FORMATS = ["postfix", "postfix-domains", "nftables", "exim", "exim-domains", "exim-cdb", "zone", "rbldnsd", "rspamd",

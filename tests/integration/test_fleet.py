@@ -22,8 +22,8 @@ BEGIN = calendar.timegm((2026, 12, 1, 0, 0, 0))
 OLD, NEW, VENDOR, STRANGER = "198.51.100.10", "198.51.100.11", "203.0.113.25", "203.0.113.66"
 RECIPIENTS = ["a@example.test", "b@vendor.test"]
 KEYS = ("verdict", "action", "reason", "gateway", "term")
-SETTINGS = {"mode": "enforce", "log_format": "json", "domains": ["example.test", "vendor.test"], "gateways": [{"name": "mx", "allow": "mx"}],
-            "dns": {"timeout": "1s"},
+SETTINGS = {"mode": "enforce", "log_format": "json", "domains": ["example.test", "vendor.test"],
+            "gateways": [{"name": "mx", "allow": "mx"}], "dns": {"timeout": "20s"},
             "policies": ({"domains": ["vendor.test"], "gateways": [{"name": "vendor", "allow": "include:_spf.vendor.test"}]},)}
 
 

@@ -124,7 +124,7 @@ def test_the_entrypoint_refreshes_again_and_again(folder, stack, scripted_dns, m
     scripted_dns.set("example.test", "MX", answer("10 gw.example.test."))
     scripted_dns.set("gw.example.test", "A", answer(GATEWAY))
     config = mxguard_config({"state_dir": str(folder / "state"), "domains": ["example.test"],
-                             "dns": {"servers": [scripted_dns.server], "timeout": "1s"}, "gateways": ({"name": "mx", "allow": "mx"},)})
+                             "dns": {"servers": [scripted_dns.server], "timeout": "20s"}, "gateways": ({"name": "mx", "allow": "mx"},)})
     environment = {"PATH": f"{build.command().parent}:{os.environ['PATH']}", "MXGUARD_INTERVAL": "0.2"}
     daemon = Daemon([str(CONTRIB / "container" / "entrypoint"), "refresh", "-c", str(config)], folder / "refresh.log", environment)
     daemon.start(lambda: (folder / "state" / "snapshot.cdb").exists(), "a snapshot")

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import itertools
 import os
 import pathlib
 import re
 import resource
-import shlex
 import shutil
 import signal
 import socket
 import subprocess
-import sys
-import termios
 import time
 
 import pytest
 
 from mxg import build
-from mxg.dns_script import answer, servfail, timeout
+from mxg.dns_script import servfail, timeout
 from mxg.hidden import HIDDEN, seen, shown
-from mxg.process import PATIENCE, wait_until
+from mxg.process import PATIENCE
 
 GATEWAY, SPAMMER, RELAY = "192.0.2.10", "203.0.113.66", "198.51.100.7"
 USER = "user@example.test"
@@ -546,22 +542,6 @@ def test_killed_at_any_moment_nothing_truncated_is_delivered(config, box, number
                 assert box[name].endswith(message)
 
 
-def test_mta_dies_in_the_middle(config, box):
-    """Its end of the pipe closes, as after a whole message; but our parent is gone."""
-    message = (TOP + BODY).encode() + os.urandom(1 << 20)
-    argv = [str(build.wrapper()), "-c", str(config), "--log", "none", "--peer", "", "--rcpt", USER, "--", *box.command]
-    child = os.fork()
-    if child == 0:
-        process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-        process.stdin.write(message[:500000])
-        process.stdin.flush()
-        time.sleep(0.2)
-        os._exit(0)
-    os.waitpid(child, 0)
-    gone(argv, box)
-    assert box["INBOX"] is None and box["Junk"] is None
-
-
 def test_command_that_never_reads(config):
     message = (TOP + BODY).encode() + os.urandom(4 << 20)
     assert lda(config, ["/bin/sh", "-c", "exit 0", "%{mailbox}"], data=message, peer="").status == 0
@@ -633,163 +613,3 @@ def test_no_process_can_be_made(config, box):
     finally:
         hold.kill()
         hold.wait()
-
-
-# ---- whoever feeds us dies -------------------------------------------------------------------------------------
-
-def test_opensmtpd_that_ends_before_the_message_begins(config, box, folder):
-    """It has no message without a header: the process of it that writes has died. From others, nothing is a message."""
-    for name, status in (("smtpd", 75), ("sh", 0)):
-        shell = folder / name
-        shutil.copy("/bin/dash", shell)
-        line = shlex.join([str(build.wrapper()), "-c", str(config), "--log", "none", "--peer", GATEWAY, "--rcpt", USER, "--",
-                           *box.command])
-        done = subprocess.run([str(shell), "-c", f": | {line}; exit $?"], capture_output=True)
-        assert done.returncode == status, done
-        assert box["INBOX"] == (None if status else b"")
-
-
-HALF = (TOP + BODY).encode() + b"x" * 76 + b"\n" * 300
-
-
-def unread(pipe):
-    """How much of what was written into it nobody has read yet."""
-    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
-
-
-def feed(argv, message, whole, ms, at_work=False):
-    """A feeder in a process of its own: it starts the wrapper, writes the message and waits, or is killed
-    `ms` after the wrapper was started, or has read, with a part of it written. The wrapper's status, or None."""
-    report_read, report_write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-        process.stdin.write(message)
-        process.stdin.flush()
-        if not whole:
-            if at_work:
-                wait_until(lambda: not unread(process.stdin), "the wrapper reads")
-            time.sleep(ms / 1000)
-            os.kill(os.getpid(), signal.SIGKILL)
-        process.stdin.close()
-        os.write(report_write, b"%d" % process.wait())
-        os._exit(0)
-    os.close(report_write)
-    os.waitpid(child, 0)
-    status = os.read(report_read, 10)
-    os.close(report_read)
-    return int(status) if status else None
-
-
-def gone(argv, box):
-    """Until no wrapper with this configuration is left."""
-    mark = str(box.folder).encode()
-    wait_until(lambda: not [p for p in pathlib.Path("/proc").glob("[0-9]*/cmdline") if mark in read_or_nothing(p)
-                            and b"pytest" not in read_or_nothing(p)], "no wrapper is left")
-
-
-def read_or_nothing(path):
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
-
-
-@pytest.mark.parametrize("peer", [GATEWAY, SPAMMER, ""])
-@pytest.mark.parametrize("guard", [[], ["--signal-exit", "75"]])
-def test_feeder_dies_in_the_first_milliseconds(config, box, peer, guard):
-    argv = [str(build.wrapper()), "-c", str(config), "--log", "none", *guard, "--peer", peer, "--rcpt", USER, "--", *box.command]
-    for ms in [0] * 12 + [0.2, 0.5, 1, 2, 3, 5, 8, 20]:
-        feed(argv, HALF, False, ms)
-    gone(argv, box)
-    assert box["INBOX"] is None and box["Junk"] is None
-    assert feed(argv, HALF, True, 0) == 0
-    assert box["Junk" if peer == SPAMMER else "INBOX"].endswith(HALF)
-
-
-def test_feeder_dies_behind_a_shell(config, box):
-    """sendmail's prog mailer, OpenSMTPD and Exim's use_shell start one that goes on without them."""
-    line = shlex.join([str(build.wrapper()), "-c", str(config), "--log", "none", "--peer", GATEWAY, "--rcpt", USER, "--",
-                       *box.command])
-    argv = ["/bin/sh", "-c", f"{line}; exit $?"]
-    for ms in [0] * 5 + [20] * 5:  # before it reads, the shell itself may have been adopted, and nobody can tell by whom
-        feed(argv, HALF, False, ms, at_work=True)
-    gone(argv, box)
-    assert box["INBOX"] is None and box["Junk"] is None
-    assert feed(argv, HALF, True, 0) == 0
-    assert box["INBOX"].endswith(HALF)
-
-
-@pytest.mark.parametrize("guard", [[], ["--signal-exit", "75"]])
-def test_a_shell_that_writes_itself_dies(config, box, folder, guard):
-    line = shlex.join([str(build.wrapper()), "-c", str(config), "--log", "none", *guard, "--peer", GATEWAY, "--rcpt", USER, "--",
-                       *box.command])
-    half = folder / "half"
-    half.write_bytes(HALF)
-    subprocess.run(["bash", "-c", f"exec 3> >(exec {line}); cat {half} >&3; sleep 0.2; kill -9 $$"], stdout=subprocess.DEVNULL)
-    gone([], box)
-    assert box["INBOX"] is None and box["Junk"] is None
-
-
-@pytest.mark.parametrize("shell", [["sh", "-c"], None])
-def test_feeder_dies_behind_a_script(config, box, folder, shell):
-    """Which the kernel calls by its own name where its first line says who runs it."""
-    line = shlex.join([str(build.wrapper()), "-c", str(config), "--log", "none", "--peer", GATEWAY, "--rcpt", USER, "--",
-                       *box.command])
-    script = folder / "deliver"
-    script.write_text(f"#!/bin/sh\n{line}\nexit $?\n")
-    script.chmod(0o755)
-    argv = [*shell, str(script)] if shell else [str(script)]
-    for _ in range(3):
-        feed(argv, HALF, False, 50, at_work=True)
-    gone(argv, box)
-    assert box["INBOX"] is None and box["Junk"] is None
-    assert feed(argv, HALF, True, 0) == 0
-    assert box["INBOX"].endswith(HALF)
-
-
-FIRST_PROCESS = """
-import ctypes, os, signal, subprocess, sys, time
-name, how, message, argv = sys.argv[1], sys.argv[2], open(sys.argv[3], "rb").read(), sys.argv[4:]
-ctypes.CDLL(None).prctl(15, name.encode(), 0, 0, 0)
-if how == "orphan":
-    # PID 1 is the MTA's first process, another one feeds, and dies at once
-    child = os.fork()
-    if child == 0:
-        process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-        process.stdin.write(message)
-        process.stdin.flush()
-        os.kill(os.getpid(), signal.SIGKILL)
-    os.waitpid(child, 0)
-    print(os.waitstatus_to_exitcode(os.waitpid(-1, 0)[1]))
-else:
-    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    process.stdin.write(message)
-    if how == "slow":
-        time.sleep(0.5)
-    process.stdin.close()
-    print(process.wait())
-"""
-
-
-@pytest.mark.parametrize("name,how,init,status", [
-    ("smtpd", "feeds", [], 0), # OpenSMTPD's own way
-    ("mta", "slow", [], 0), # it is seen to feed
-    ("mta", "feeds", ["--init", "feeds"], 0),
-    ("mta", "feeds", [], 75), # a doubt
-    ("mta", "slow", ["--init", "adopts"], 75),
-    ("mta", "orphan", [], 75),
-    ("master", "orphan", [], 75),
-    ("exim4", "orphan", ["--init", "adopts"], 75)])
-@pytest.mark.parametrize("peer", [GATEWAY, ""])
-def test_an_mta_that_is_pid_1(config, box, tmp_path, name, how, init, status, peer):
-    """Of a container: then the first process may be our rightful parent."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
-    message = tmp_path / "message"
-    message.write_bytes(HALF)
-    argv = [str(build.wrapper()), "-c", str(config), "--log", "none", *init, "--peer", peer, "--rcpt", USER, "--", *box.command]
-    result = subprocess.run(["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", FIRST_PROCESS, name, how,
-                             str(message), *argv], capture_output=True, text=True, timeout=60)
-    assert result.stdout == f"{status}\n", result.stderr
-    assert (box["INBOX"] is None and box["Junk"] is None) == (status == 75)

@@ -94,7 +94,7 @@ def test_generation(policy_service, mxguard_config, scripted_dns, folder, form):
     scripted_dns.set("gw.example.test", "A", answer(GATEWAY))
     config = mxguard_config(policy(gateways=({"name": "mx", "allow": "mx"},), domains=["example.test"],
                                    state_dir=str(folder / "state"), self=["198.51.100.1"], log_format=form,
-                                   dns={"servers": [scripted_dns.server], "timeout": "2s"}))
+                                   dns={"servers": [scripted_dns.server], "timeout": "20s"}))
     seen = [check(config, peer=GATEWAY, rcpt=USER)["gen"]]
     service = None
     for _ in range(2):

@@ -145,7 +145,7 @@ def test_hostile_lines_hold_nothing_up(database, logger):
         logger.send(b"<22>Nov 23 12:35:31 ma\xffil mxguard[7]: " + words + b"\n")
         logger.send(b"<22>Nov 23 12:35:31 mail mxguard-\xff\xfe'[7]: " + words + b"\n")
         logger.send(line_of(random.Random(number), number).encode())
-    wait_until(lambda: number_of(database, "decision") >= len(HOSTILE), "the good ones are there", 60, 0.2)
+    wait_until(lambda: number_of(database, "decision") >= len(HOSTILE), "the good ones are there", pause=0.2)
     assert number_of(database, "decision") == len(HOSTILE)
     assert number_of(database, "unread") >= len(HOSTILE) // 2
     assert database.sql("SELECT count(*) FROM mxguard.decision WHERE line->>'from' !~ 'firm.example'", "mxguard") == "0"
@@ -160,7 +160,7 @@ def test_the_database_may_be_away(database, logger):
     logger.send("".join(line_of(pick, number) for number in range(1, 40)).encode())
     time.sleep(1)
     database.start()
-    wait_until(lambda: number_of(database, "decision") >= 40, "the others, too", 60, 0.2)
+    wait_until(lambda: number_of(database, "decision") >= 40, "the others, too", pause=0.2)
     assert database.sql("SELECT count(DISTINCT id) FROM mxguard.decision", "mxguard") == "40"
 
 

@@ -49,18 +49,25 @@ def test_a_slow_client_holds_up_nobody_and_gets_his_answer(guarded):  # noqa: F8
 
 
 def test_stop_waits_for_messages_under_way(guarded):  # noqa: F811
-    service, _, _ = guarded(settings(dns={"timeout": "55s"}))  # and some seconds more is the most that it waits
+    service, _, _ = guarded(settings(dns={"timeout": "100s"}))  # it waits for so long at the most: then it would be killed
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         in_it = threading.Event()
         slow = pool.submit(in_data, SHARED, TOKEN, 0.1, in_it)
         assert in_it.wait(PATIENCE)
-        begun = time.monotonic()
-        status = service.stop()
-        assert slow.result() == 250 and status == 0
-        assert time.monotonic() - begun < 50
-    begun = time.monotonic()
-    service.start()
-    assert service.stop() == 0 and time.monotonic() - begun < 50
+        assert service.stop() == 0 and slow.result() == 250
+
+
+def test_signals_that_come_as_it_begins(milter, mxguard_config):
+    """libmilter waits for the same ones, and would end everything, for a reload, too."""
+    service = milter(mxguard_config(settings()))
+    for _ in range(20):
+        assert service.stop() == 0
+        service.start()
+    for _ in range(5):
+        service.stop()
+        service.start()
+        service.reload()
+    assert service.stop() == 0
 
 
 # ---- descriptors ------------------------------------------------------------------------------------
@@ -120,7 +127,7 @@ def test_many_and_long_fields(guarded):  # noqa: F811
     survives(service, sink, OURS.encode() * 1001, 550)
     begun = time.monotonic()
     text = survives(service, sink, OURS.encode() * 1000, 250)
-    assert b"x-mxguard" not in text and time.monotonic() - begun < 30
+    assert b"x-mxguard" not in text and time.monotonic() - begun < 60
     long_trace = b"".join(received("198.51.100.20").encode() for _ in range(2500))
     survives(service, sink, long_trace, 451, RELAY)  # more than is read: nobody can tell
 

@@ -18,7 +18,7 @@ from mxg import build
 from mxg.dns_script import answer, held
 from mxg.milter_client import MilterClient
 from mxg.mxguard import mxguard, write_config
-from mxg.process import PATIENCE, listening, program, run, wait_until
+from mxg.process import PATIENCE, program, run, wait_until
 from test_milter_postfix import GATEWAY, RELAY, SHARED, SPAMMER, received, settings
 
 LOOPBACK = ("127.0.0.1", 10034)
@@ -245,17 +245,6 @@ def test_a_thousand_connections(milter, mxguard_config):
     assert threads < 100
     for client in held_open:
         client.sock.close()
-
-
-def test_signals_at_the_very_beginning(milter, mxguard_config):
-    """libmilter's own thread for signals takes none of them."""
-    service = milter(mxguard_config(settings()))
-    for number in range(20):
-        assert service.stop() == 0, number
-        service._daemon.start(lambda: service._daemon.running, "it is started")
-        wait_until(lambda: listening(*LOOPBACK), "it listens", pause=0.001)
-        if number % 2:
-            service._daemon.signal(signal.SIGHUP)
 
 
 def test_descriptors_that_are_free_again_are_used_at_once(milter, mxguard_config):

@@ -27,7 +27,7 @@ def settings(**more):
             "gateways": ({"name": "filters", "allow": f"ip4:{GATEWAY}"},), **more}
 
 
-def by_dns(dns, wait="2s", **more):
+def by_dns(dns, wait="20s", **more):
     return settings(gateways=({"name": "current-mx", "allow": "mx"},),
                     dns={"servers": [dns.server], "timeout": wait}, **more)
 
@@ -225,7 +225,7 @@ def test_idle_connections_make_room(policy_service, mxguard_config):
 def test_connections_at_work_are_kept(scripted_dns, policy_service, mxguard_config):
     scripted_dns.set("example.test", "MX", delayed(1.0, answer("10 gw.example.test")))
     scripted_dns.set("gw.example.test", "A", answer(GATEWAY))
-    service = policy_service(mxguard_config(by_dns(scripted_dns, "5s")), options=["--max-connections", "5"])
+    service = policy_service(mxguard_config(by_dns(scripted_dns)), options=["--max-connections", "5"])
     clients = []
     for _ in range(15):
         clients.append(service.client())
@@ -240,7 +240,7 @@ def test_connections_at_work_are_kept(scripted_dns, policy_service, mxguard_conf
 def test_sigterm_answers_what_was_asked(scripted_dns, policy_service, mxguard_config):
     scripted_dns.set("example.test", "MX", delayed(0.7, answer("10 gw.example.test")))
     scripted_dns.set("gw.example.test", "A", answer(GATEWAY))
-    service = policy_service(mxguard_config(by_dns(scripted_dns, "5s")))
+    service = policy_service(mxguard_config(by_dns(scripted_dns)))
     waiting = [service.client() for _ in range(20)]
     with service.client() as idle:
         for client in waiting:
@@ -275,7 +275,7 @@ def test_sighup_reads_the_configuration_again(policy_service, mxguard_config, sc
 def test_requests_under_way_keep_the_old_configuration(scripted_dns, policy_service, mxguard_config):
     scripted_dns.set("example.test", "MX", delayed(1.0, answer("10 gw.example.test")))
     scripted_dns.set("gw.example.test", "A", answer(GATEWAY))
-    path = mxguard_config(by_dns(scripted_dns, "5s"))
+    path = mxguard_config(by_dns(scripted_dns))
     service = policy_service(path)
     with service.client() as client:
         client.send(request(GATEWAY))

@@ -122,6 +122,6 @@ def test_suggest(folder, scripted_dns):
     (folder / "vendors").write_text(catalogue)
     config = write_config(folder / "conf", {"mode": "monitor", "domains": ["example.com"], "state_dir": str(folder),
                                             "gateways": [{"name": "x", "allow": "ip4:192.0.2.1"}],
-                                            "dns": {"servers": [scripted_dns.server], "timeout": "2s"}})
+                                            "dns": {"servers": [scripted_dns.server], "timeout": "20s"}})
     check("mxguard-suggest.1", "suggest",
           on_terminal("suggest", "-c", config, "--catalogue", folder / "vendors", "example.com"))

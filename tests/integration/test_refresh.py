@@ -280,6 +280,7 @@ def test_wrong_line_in_domains_file(site):
 def test_resolver_dies_on_the_way(site):
     """Ten thousand questions to a server that says nothing any more end in good time."""
     names = [f"d{i}.test" for i in range(10_000)]
+    site.waits(2)
     site.dns.update({(name, "MX"): timeout() for name in names})
     site.configure(domains=["example.test", *names[:900]])
     begin = time.monotonic()
@@ -302,6 +303,7 @@ def test_large_records(site):
 
 def test_people_are_told(site):
     site.refresh()
+    site.waits(2)
     site.dns.set("more.filter.test", "TXT", timeout())
     site.dns.set("gw.example.test", "A", nodata())
     result = mxguard("refresh", "-c", site.config)

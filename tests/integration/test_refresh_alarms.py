@@ -78,6 +78,21 @@ def test_emptied_is_held_until_accepted(site):
     assert site.verdict("192.0.2.10") == "direct"
 
 
+def test_a_null_mx_empties_the_set(site):
+    """It names no host (RFC 7505): as with any set that empties, the old one stays until somebody has said yes."""
+    ttl(site, 1)
+    site.configure(dns={**site.settings["dns"], "keep_stale": "0s", "grace": "0s"})
+    site.refresh()
+    site.dns.set("example.test", "MX", answer("0 ."))
+    assert [(a["alarms"], a["before"], a["now"], a["kept_old"]) for a in site.refresh("--strict", status=1)["alarms"]] == [
+        (["emptied"], 1, 0, True)]
+    wait_past(1.2)
+    assert site.verdict("192.0.2.10") == "authorized"
+    site.refresh("--accept", "example.test")
+    wait_past(1.2)
+    assert site.verdict("192.0.2.10") == "direct"
+
+
 def test_a_refusal_survives_a_failing_refresh(site):
     ttl(site, 1)
     site.refresh()

@@ -4,19 +4,26 @@ what is made of them."""
 from __future__ import annotations
 
 import calendar
+import contextlib
+import fcntl
 import gzip
 import json
 import lzma
 import os
+import pathlib
 import random
+import re
 import signal
 import subprocess
+import sys
+import termios
 import time
 
 import pytest
 
 from mxg import build
 from mxg.mxguard import check, mxguard
+from mxg.process import PATIENCE, wait_until
 
 DAY, BEGIN = 86400, calendar.timegm((2026, 11, 1, 0, 0, 0))
 GATEWAY, SPAMMER, FORGOTTEN = "192.0.2.10", "203.0.113.66", "198.51.100.25"
@@ -613,16 +620,37 @@ def test_for_people_nothing_of_outside_reaches_the_terminal():
     assert b"\x1b" not in result.stdout and b"\x07" not in result.stdout and b"1 decisions in 1 lines" in result.stdout
 
 
+def unread(pipe) -> int:
+    """How much of what was written into it nobody has read yet."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+def sleeps(pid: int) -> bool:
+    """All its threads wait for something."""
+    return all(b") S " in stat.read_bytes() for stat in pathlib.Path(f"/proc/{pid}/task").glob("*/stat"))
+
+
+def has_read(pid: int, path: pathlib.Path) -> bool:
+    """It has the file open, and has come to its end."""
+    wanted = path.stat()
+    for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            if fd.stat().st_ino == wanted.st_ino and fd.stat().st_dev == wanted.st_dev:
+                at = re.search(r"pos:\s+(\d+)", pathlib.Path(f"/proc/{pid}/fdinfo/{fd.name}").read_text())
+                return int(at[1]) == wanted.st_size
+    return False
+
+
 def test_interrupted_it_prints_what_is_known(folder):
     os.mkfifo(folder / "log")
     process = subprocess.Popen([str(build.command()), "report", "--json", str(folder / "log")], stdout=subprocess.PIPE)
     with open(folder / "log", "wb") as log:
         log.write("".join(forgotten(3)).encode())
         log.flush()
-        time.sleep(0.5)
+        wait_until(lambda: not unread(log) and sleeps(process.pid), "it has read all and waits for more")
         process.send_signal(signal.SIGINT)
-        time.sleep(0.2)
-    found = json.loads(process.communicate(timeout=60)[0])
+        wait_until(lambda: process.poll() is not None, "it ends, though more may come")
+    found = json.loads(process.communicate(timeout=PATIENCE)[0])
     assert found["interrupted"] and found["decisions"] > 0
 
 
@@ -630,21 +658,24 @@ def test_follow_reads_on(folder):
     path = folder / "log"
     path.write_text(bsd(AT, words()))
     process = subprocess.Popen([str(build.command()), "report", "--follow", "--json", str(path)], stdout=subprocess.PIPE)
-    time.sleep(0.6)
+
+    def wait_for(log: pathlib.Path) -> None:
+        wait_until(lambda: has_read(process.pid, log), f"{log} is read")
+    wait_for(path)
     with open(path, "a") as log:
         log.write(bsd(AT + 1, words(ident="B"))[:60])
         log.flush()
-        time.sleep(1.3)
+        wait_for(path)
         log.write(bsd(AT + 1, words(ident="B"))[60:])
-    time.sleep(1.3)
+    wait_for(path)
     with open(path, "a") as old:
         os.rename(path, folder / "log.1")
         path.write_text(bsd(AT + 2, words(ident="C")))
-        time.sleep(2.5)
+        wait_for(path)
         old.write(bsd(AT + 2, words(ident="D")))  # by whoever has not been told to open it anew
-    time.sleep(2.5)
+    wait_for(folder / "log.1")
     process.send_signal(signal.SIGINT)
-    assert json.loads(process.communicate(timeout=60)[0])["decisions"] == 4
+    assert json.loads(process.communicate(timeout=PATIENCE)[0])["decisions"] == 4
 
 
 def test_usage():

@@ -243,6 +243,26 @@ def test_write_only_where_there_is_none(folder):
     assert b"is there already" in result.stderr and result.stdout == b"" and conf.read_text() == before
 
 
+def test_what_comes_next_is_right_where_a_file_is_there(folder):
+    """As a package installs one: the commands, run as they stand, end in the new file, and the old one is kept."""
+    conf = folder / "an etc" / "mxguard.conf"
+    kept = conf.with_name("mxguard.conf.before")
+    steps = parts(*HERE, "--no-dns", "-c", conf)["next"].splitlines()
+    assert steps[0] == f"mxguard setup --write -c '{conf}'"
+    conf.parent.mkdir()
+    conf.write_text("# as shipped\n")
+    steps = parts(*HERE, "--no-dns", "-c", conf)["next"].splitlines()
+    assert steps[0].startswith(f"mv -n '{conf}' '{kept}' ") and steps[1] == f"mxguard setup --write -c '{conf}'"
+    refused = parts(*HERE, "--no-dns", "-c", conf, "--write", status=73).stderr.decode()
+    assert f"(mv -n '{conf}' '{kept}')" in refused
+    commands = f"PATH={build.command().parent}:$PATH\n{steps[0]}\n{steps[1]} --no-dns {' '.join(HERE)}"
+    assert run(["sh", "-c", commands]).returncode == 0 and kept.read_text() == "# as shipped\n"
+    written = conf.read_text()
+    assert 'mode = "monitor"' in written
+    assert run(["sh", "-c", commands]).returncode == 73  # and nothing is lost by the second time
+    assert kept.read_text() == "# as shipped\n" and conf.read_text() == written
+
+
 def test_write_follows_no_link(folder):
     target, conf = folder / "elsewhere", folder / "mxguard.conf"
     conf.symlink_to(target)

@@ -18,17 +18,19 @@ GOOGLE = {("g.test", "MX"): answer("1 aspmx.l.google.com", "5 alt1.aspmx.l.googl
 @pytest.fixture
 def suggest(scripted_dns, mxguard_config):
     """suggest(zone, domain…) -> (objects, status); .text(…) -> (block, status)"""
-    config = mxguard_config({"self": ["198.51.100.1"], "dns": {"servers": [scripted_dns.server], "timeout": "1s"},
-                             "state_dir": "/nonexistent/mxguard", "gateways": ({"name": "x", "allow": "ip4:192.0.2.10"},)})
+    def config(zone):
+        wait = "1s" if timeout() in zone.values() else "20s"
+        return mxguard_config({"self": ["198.51.100.1"], "dns": {"servers": [scripted_dns.server], "timeout": wait},
+                               "state_dir": "/nonexistent/mxguard", "gateways": ({"name": "x", "allow": "ip4:192.0.2.10"},)})
 
     def text(zone, *domains):
         scripted_dns.update(zone)
-        result = mxguard("suggest", "-c", config, *domains)
+        result = mxguard("suggest", "-c", config(scripted_dns.script), *domains)
         return result.stdout.decode(), result.returncode
 
     def objects(zone, *domains):
         scripted_dns.update(zone)
-        result = mxguard("suggest", "-c", config, "--json", *domains)
+        result = mxguard("suggest", "-c", config(scripted_dns.script), "--json", *domains)
         found = [json.loads(line) for line in result.stdout.decode().splitlines()]
         assert all(KEYS <= set(each) for each in found) and len(found) == len(domains), result
         return found, result.returncode
@@ -40,7 +42,7 @@ def suggest(scripted_dns, mxguard_config):
 def proved(mxguard_config, suggest, block, peer, rcpt):
     """What `check` says with the block pasted into an otherwise empty configuration."""
     base = f'mode = "enforce"; state_dir = "/nonexistent/mxguard"; self = [ "198.51.100.1" ];\n' \
-           f'dns = {{ servers = [ "{suggest.server}" ]; timeout = "1s"; }};\n'
+           f'dns = {{ servers = [ "{suggest.server}" ]; timeout = "20s"; }};\n'
     return check(mxguard_config(base + block), peer=peer, rcpt=rcpt)["verdict"]
 
 

@@ -91,10 +91,12 @@ def refresh(root, folder):
 
 def test_one_domain_after_the_other(refresh):
     for number in range(10):
+        starts = refresh.starts()
         refresh.touch(f"spool/{number}.example")
-        time.sleep(0.3)
+        if number < 2:  # the others come whatever it does
+            wait_until(lambda: refresh.starts() > starts, "a run begins")
     wait_until(lambda: refresh.left() == b"" or refresh.state() != b"active\n", "the spool is empty")
-    assert refresh.state() == b"active\n" and refresh.starts() >= 2
+    assert refresh.state() == b"active\n"
     refresh.touch("spool/.half.example")
     time.sleep(0.5)
     assert refresh.left() == b""  # ls does not show it, and nothing begins
@@ -104,9 +106,10 @@ def test_one_domain_after_the_other(refresh):
 
 
 def test_a_run_that_fails_is_tried_again(refresh):
+    begun = time.monotonic()
     refresh.touch("fails", "spool/new.example")
     wait_until(lambda: refresh.starts() >= 2, "it is tried again")
     time.sleep(2)
     refresh.inside("rm", str(STATE / "fails"))
     wait_until(lambda: refresh.left() == b"" or refresh.state() != b"active\n", "the spool is empty")
-    assert refresh.state() == b"active\n" and refresh.starts() <= 5
+    assert refresh.state() == b"active\n" and refresh.starts() <= 2 + (time.monotonic() - begun) / 3

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: MIT
 """load.py PORT PROTOCOL FILE: gateways and spammers deliver without pause until SIGTERM, by PROTOCOL (smtp, lmtp) to
 192.0.2.1:PORT. Then FILE says what each got: {"gateway": {"250": n, …}, "spammer": {"550": n, …}, "longest": seconds}; 0 stands
-for a connection that failed."""
+for a connection that failed. Meanwhile FILE.count has the number of replies so far."""
 import collections
 import json
+import os
 import signal
 import socket
 import sys
@@ -66,7 +67,9 @@ def main():
     for client in clients:
         client.start()
     while not stop.wait(0.1):
-        pass
+        with open(out + ".new", "w", encoding="ascii") as file:
+            print(sum(sum(list(client.codes.values())) - client.codes[0] for client in clients), file=file)
+        os.rename(out + ".new", out + ".count")
     for client in clients:
         client.join(70)
     total = {kind: collections.Counter() for kind in SOURCES}

@@ -13,7 +13,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 VERSION = re.search(r"^  version: '(.*)',$", (ROOT / "meson.build").read_text(), re.M)[1]
 
 
-def run(*command, cwd, status=0, timeout=3000, **environment):
+def run(*command, cwd, status=0, timeout=7200, **environment):
     done = subprocess.run([str(each) for each in command], cwd=cwd, timeout=timeout, text=True, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, env={**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null", **environment})
     assert done.returncode == status, done.stdout

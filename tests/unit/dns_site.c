@@ -130,7 +130,7 @@ void site_answer_all(struct site_server *s, unsigned rcode)
 	s->count = 0;
 }
 
-/* Another id, another name, another type, no question, half a header, nothing. */
+/* Another id, another name, another type, another opcode, no reply, no question, half a header, nothing. */
 static void make_noise(const struct site_server *s, const struct site_query *q)
 {
 	static const uint8_t lie[] = { 203, 0, 113, 66 };
@@ -144,6 +144,11 @@ static void make_noise(const struct site_server *s, const struct site_query *q)
 	send_udp(s, q, reply, len);
 	reply[13] ^= 1;
 	reply[end - 3] ^= 0x10;
+	send_udp(s, q, reply, len);
+	reply[end - 3] ^= 0x10;
+	reply[2] |= 0x20;
+	send_udp(s, q, reply, len);
+	reply[2] &= 0x01;
 	send_udp(s, q, reply, len);
 	reply[5] = 0;
 	send_udp(s, q, reply, 12);

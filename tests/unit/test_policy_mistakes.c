@@ -65,8 +65,10 @@ static const struct mistake mistakes[] = {
 				"in quotes and no comma at the end of a list" },
 	{ "mode = \"off\";\n5", "t.conf:2: found a syntax error in or before \"5\"; expected name = value; with text "
 				"in quotes and no comma at the end of a list" },
+#if LIBCONFIG_VER_MAJOR == 1 && LIBCONFIG_VER_MINOR < 7 /* later ones take it */
 	{ "exempt = [ \"a@\", ];", "t.conf:1: found a syntax error in or before \"exempt = [ \"a@\", ];\"; expected "
 				   "name = value; with text in quotes and no comma at the end of a list" },
+#endif
 	/* types */
 	{ "mode = 1;", "t.conf:1: mode: found an integer; expected \"off\", \"monitor\" or \"enforce\"" },
 	{ "dns = { timeout = 99999999999999999999; };",

@@ -19,6 +19,7 @@
 #include "check/internal.h"
 #include "dns_site.h"
 #include "policy/policy.h"
+#include "resolver/deciding.h"
 #include "resolver/session.h"
 #include "snapshot_write.h"
 
@@ -517,6 +518,51 @@ static void test_checks_are_used_again(void **state)
 	mxguard_session_free(s);
 }
 
+/* ---- one beside another, for a second thread ------------------------------------------------------- */
+
+static struct mxguard_session *open_beside(const struct mxguard_session *s)
+{
+	struct mxguard_session *beside;
+	assert_int_equal(mxg_session_beside(&beside, s), MXGUARD_ERROR_NONE);
+	assert_non_null(beside);
+	return beside;
+}
+
+/* It shares what is in force, goes on with it whatever comes after, and outlives the other one. */
+static void test_beside(void **state)
+{
+	(void)state;
+	write_file(CONF("ip4:192.0.2.1"));
+	struct mxguard_session *s = open_session(FOLLOW);
+	write_snapshot(s);
+	assert_non_null(look(s));
+	struct mxguard_session *beside = open_beside(s);
+	const struct mxguard_snapshot *snapshot = mxguard_session_snapshot(s);
+	assert_ptr_equal(mxguard_session_policy(beside), mxguard_session_policy(s));
+	assert_ptr_equal(mxguard_session_snapshot(beside), snapshot);
+	write_file(CONF("ip4:192.0.2.2"));
+	write_snapshot(s);
+	assert_int_equal(decide(s, "192.0.2.1"), MXGUARD_VERDICT_DIRECT);
+	mxguard_session_free(s);
+	beside->looked -= 1000;
+	assert_int_equal(decide(beside, "192.0.2.1"), MXGUARD_VERDICT_AUTHORIZED);
+	assert_int_equal(decide(beside, "192.0.2.2"), MXGUARD_VERDICT_DIRECT);
+	assert_ptr_equal(mxguard_session_snapshot(beside), snapshot);
+	assert_silent(beside);
+	mxguard_session_free(beside);
+}
+
+static void test_beside_one_without_a_configuration(void **state)
+{
+	(void)state;
+	write_file("mode = \"sometimes\";");
+	struct mxguard_session *s = open_session(DEFER | NO_SNAPSHOT), *beside = open_beside(s);
+	assert_undecidable(beside);
+	mxguard_session_free(s);
+	assert_undecidable(beside);
+	mxguard_session_free(beside);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -536,6 +582,8 @@ int main(void)
 		TEST(test_eras),
 		TEST(test_freed_while_under_way),
 		TEST(test_checks_are_used_again),
+		TEST(test_beside),
+		TEST(test_beside_one_without_a_configuration),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -200,6 +200,20 @@ static void test_the_newer_part_counts(void **state)
 	mxguard_snapshot_unref(s);
 }
 
+/* That there is no such domain any more is told again from memory: the file has been emptied under it. */
+static void test_no_domain_any_more_twice(void **state)
+{
+	put_since(bytes, size);
+	struct mxguard_snapshot *s = open_it();
+	assert_non_null(s);
+	assert_int_equal(has(s, "gone.example"), 0);
+	put_since(bytes, 0);
+	assert_int_equal(has(s, "new.example"), -1); /* not asked before: nothing can be read */
+	assert_int_equal(has(s, "gone.example"), 0);
+	assert_int_equal(has(s, "gone.example"), 0);
+	mxguard_snapshot_unref(s);
+}
+
 static void test_listing(void **state)
 {
 	unsigned seen[ADDED + 1] = { 0 }, domains = 0;
@@ -391,6 +405,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_newer_part_counts),
+		cmocka_unit_test(test_no_domain_any_more_twice),
 		cmocka_unit_test(test_listing),
 		cmocka_unit_test(test_scanning),
 		cmocka_unit_test(test_every_byte_flipped),

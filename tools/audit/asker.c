@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "rate.h"
 
 #define DEAD_AFTER 64 /* questions in a row without any reply, where there never was one; */
@@ -194,12 +195,13 @@ static void send_one(struct mxg_asker *a)
 
 bool mxg_asker_step(struct mxg_asker *a, int timeout_ms)
 {
-	while (a->queue != NULL && (a->dead || (a->open < a->concurrency && mxg_rate_take(&a->rate, mxg_rate_clock()))))
+	while (a->queue != NULL &&
+	       (a->dead || (a->open < a->concurrency && mxg_rate_take(&a->rate, mxg_monotonic_us()))))
 		send_one(a);
 	if (a->queue == NULL && a->open == 0)
 		return false;
 	if (a->queue != NULL && a->open < a->concurrency)
-		timeout_ms = mxg_rate_wait_ms(&a->rate, mxg_rate_clock(), timeout_ms);
+		timeout_ms = mxg_rate_wait_ms(&a->rate, mxg_monotonic_us(), timeout_ms);
 	mxg_driver_wait(a->driver, timeout_ms);
 	return true;
 }

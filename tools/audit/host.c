@@ -8,6 +8,7 @@
 #include "audit/certificate.h"
 #include "audit/guard.h"
 #include "base/host.h"
+#include "spf/macro.h"
 
 struct naming {
 	struct mxg_audit_job *job;
@@ -36,31 +37,12 @@ static void add_hostnames(struct mxg_audit_job *job)
 	mxg_guards_names(job->audit->guards, add_text, &naming);
 }
 
-/* in-addr.arpa and ip6.arpa (RFC 1035 §3.5, RFC 3596 §2.5) */
-static bool reverse_name(struct mxg_name *out, const struct mxg_address *a)
-{
-	static const char digits[] = "0123456789abcdef";
-	char text[80], *at = text;
-	if (a->family == 4)
-		snprintf(text, sizeof(text), "%u.%u.%u.%u.in-addr.arpa", a->bytes[3], a->bytes[2], a->bytes[1],
-			 a->bytes[0]);
-	for (size_t i = 16; a->family == 6 && i-- > 0;) {
-		*at++ = digits[a->bytes[i] & 15];
-		*at++ = '.';
-		*at++ = digits[a->bytes[i] >> 4];
-		*at++ = '.';
-	}
-	if (a->family == 6)
-		memcpy(at, "ip6.arpa", 9);
-	return mxg_name_from_text(out, text, strlen(text));
-}
-
 static void ask_pointers(struct mxg_audit_job *job)
 {
 	struct mxg_address a;
 	struct mxg_name name;
 	for (size_t i = 0; i < mxg_self_each(&job->audit->self, i, &a); i++)
-		if (reverse_name(&name, &a))
+		if (mxg_macro_reverse_name(&name, &a))
 			mxg_audit_ask_record(job, &name, MXG_DNS_PTR, 0);
 }
 

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/host.h"
 
 #define SECONDS 60 /* for all of it: postscreen and greet pauses take their time */
@@ -41,17 +41,10 @@ bool mxg_probe_target(struct mxg_probe *out, const char *text)
 	return isdigit((unsigned char)colon[1]) && *end == '\0' && port > 0 && port < 65536;
 }
 
-static int64_t milliseconds(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static bool wait_for(struct talk *t, short events)
 {
 	struct pollfd fd = { .fd = t->fd, .events = events };
-	int64_t left = t->end - milliseconds();
+	int64_t left = t->end - mxg_monotonic_ms();
 	int n = left <= 0 ? 0 : poll(&fd, 1, (int)left);
 	if (n == 0)
 		errno = ETIMEDOUT;
@@ -182,7 +175,7 @@ static bool reach(struct talk *t, const struct addrinfo *to)
 
 enum mxg_probe_result mxg_probe_run(struct mxg_probe *probe, const char *recipient)
 {
-	struct talk t = { .probe = probe, .end = milliseconds() + SECONDS * 1000 };
+	struct talk t = { .probe = probe, .end = mxg_monotonic_ms() + SECONDS * 1000 };
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *all;
 	int error = getaddrinfo(probe->host, probe->port, &hints, &all);
 	enum mxg_probe_result result = MXG_PROBE_FAILED;

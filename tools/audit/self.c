@@ -39,10 +39,7 @@ bool mxg_self_is_interface(const struct mxg_self *self, const struct mxg_address
 
 bool mxg_self_has(const struct mxg_self *self, const struct mxg_address *address)
 {
-	for (size_t i = 0; i < self->configured->count; i++)
-		if (mxg_prefix_contains(&self->configured->items[i], address))
-			return true;
-	return mxg_self_is_interface(self, address);
+	return mxg_list_covers(self->configured, address) || mxg_self_is_interface(self, address);
 }
 
 size_t mxg_self_each(const struct mxg_self *self, size_t index, struct mxg_address *out)

@@ -9,6 +9,7 @@
 #include "../service/desk.h"
 #include "../service/log.h"
 #include "base/address.h"
+#include "base/clock.h"
 #include "header.h"
 #include "metrics/metrics.h"
 
@@ -38,7 +39,7 @@ struct mxg_door {
 	unsigned char *standings; /* enum standing */
 	size_t count, room; /* of them */
 	enum stage waits;
-	int64_t began; /* of the step, mxg_metrics_now() */
+	int64_t began; /* of the step, mxg_monotonic_us() */
 	struct mxg_door_header *header;
 	struct mxg_door_reply reply;
 	struct mxg_door_message message;
@@ -279,7 +280,7 @@ static enum mxg_door_step conclude_rcpt(struct mxg_door *d, int progress)
 
 enum mxg_door_step mxg_door_rcpt(struct mxg_door *d, const char *recipient)
 {
-	d->began = mxg_metrics_now();
+	d->began = mxg_monotonic_us();
 	if (!begin(d) || !add_recipient(d, recipient))
 		return trouble(d, d->abandoned ? "an answer did not come in time" : "out of memory");
 	int progress = mxguard_session_start(session(d), d->check, -1, d);
@@ -395,7 +396,7 @@ enum mxg_door_step mxg_door_header_end(struct mxg_door *d)
 {
 	if (header(d) == NULL)
 		return trouble(d, d->check == NULL ? "a message without a recipient" : "out of memory");
-	d->began = mxg_metrics_now();
+	d->began = mxg_monotonic_us();
 	mxg_door_header_close(d->header);
 	const char *message_id = mxg_door_header_message_id(d->header);
 	if (message_id != NULL)

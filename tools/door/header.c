@@ -176,7 +176,7 @@ static bool keep_field(struct mxg_door_header *h, struct field *f, const char *n
 	f->len = len;
 	f->name_len = name_len;
 	f->from = h->fed;
-	f->index = h->names.count - 1;
+	f->index = h->names.list.count - 1;
 	f->cut_count = 0;
 	return true;
 }

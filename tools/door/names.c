@@ -8,51 +8,32 @@
 #include "base/ascii.h"
 #include "base/grow.h"
 
-struct mxg_door_name {
-	uint32_t hash, at; /* in the text; the hash only saves comparisons */
-};
-
-static bool make_room(struct mxg_door_names *n, size_t len)
-{
-	if (!mxg_grow(&n->all, &n->room, n->count, sizeof(*n->all)))
-		return false;
-	if (n->text_room - n->used < len) {
-		size_t bigger = (n->text_room + len) * 2;
-		char *grown = realloc(n->text, bigger);
-		if (grown == NULL)
-			return false;
-		n->text = grown;
-		n->text_room = bigger;
-	}
-	return true;
-}
-
 bool mxg_door_names_add(struct mxg_door_names *n, const char *name)
 {
-	size_t len = strlen(name) + 1;
+	size_t at = n->list.used, index = n->list.count;
 	uint32_t hash = 2166136261u;
-	if (n->count == MXG_DOOR_FIELDS_MAX || len > MXG_DOOR_NAMES_MAX - n->used || !make_room(n, len))
+	if (index == MXG_DOOR_FIELDS_MAX || strlen(name) >= MXG_DOOR_NAMES_MAX - at ||
+	    !mxg_grow(&n->hashes, &n->room, index, sizeof(*n->hashes)) || !mxg_names_put(&n->list, name))
 		return false;
-	for (size_t i = 0; i < len; i++) {
-		n->text[n->used + i] = mxg_ascii_lower(name[i]);
-		hash = (hash ^ (uint8_t)n->text[n->used + i]) * 16777619u;
+	for (char *c = n->list.text + at; *c != '\0'; c++) {
+		*c = mxg_ascii_lower(*c);
+		hash = (hash ^ (uint8_t)*c) * 16777619u;
 	}
-	n->all[n->count++] = (struct mxg_door_name){ hash, (uint32_t)n->used };
-	n->used += len;
+	n->hashes[index] = hash;
 	return true;
 }
 
 unsigned mxg_door_names_number(const struct mxg_door_names *n, size_t index)
 {
-	const struct mxg_door_name *wanted = &n->all[index];
+	const char *wanted = mxg_names_get(&n->list, index);
 	unsigned number = 1;
 	for (size_t i = 0; i < index; i++)
-		number += n->all[i].hash == wanted->hash && strcmp(n->text + n->all[i].at, n->text + wanted->at) == 0;
+		number += n->hashes[i] == n->hashes[index] && strcmp(mxg_names_get(&n->list, i), wanted) == 0;
 	return number;
 }
 
 void mxg_door_names_free(struct mxg_door_names *n)
 {
-	free(n->all);
-	free(n->text);
+	mxg_names_free(&n->list);
+	free(n->hashes);
 }

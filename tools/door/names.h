@@ -6,12 +6,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "name_list.h"
+
 /* The names of a message's fields in their order: the number of each among those of its name, without
  * regard to case, is how an MTA finds it. */
 struct mxg_door_names {
-	struct mxg_door_name *all;
-	char *text; /* one after the other, in lower case, each with its NUL */
-	size_t count, room, used, text_room;
+	struct mxg_names list; /* in lower case */
+	uint32_t *hashes; /* they only save comparisons */
+	size_t room;
 };
 
 #define MXG_DOOR_FIELDS_MAX 100000

@@ -13,13 +13,6 @@
 static const int64_t limits[MXG_BUCKETS - 1] = { 10,     100,    1000,    5000,    10000,   50000,
 						 100000, 500000, 1000000, 5000000, 10000000 };
 
-int64_t mxg_metrics_now(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 static double wall_clock(void)
 {
 	struct timespec t;

@@ -31,6 +31,4 @@ void mxg_metrics_trouble(struct mxg_metrics *metrics);
 /* From the session's thread, often: its snapshot, and what it has asked of DNS. */
 void mxg_metrics_observe(struct mxg_metrics *metrics, const struct mxguard_session *session);
 
-int64_t mxg_metrics_now(void); /* monotonic microseconds */
-
 #endif

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "metrics/counters.h"
+#include "base/clock.h"
 #include "metrics/http.h"
 #include "metrics/metrics.h"
 #include "service/listener.h"
@@ -23,7 +24,7 @@ enum { AT_STOP, AT_LISTENER, AT_CLIENTS };
 
 struct client {
 	int fd; /* -1: nobody */
-	int64_t until; /* mxg_metrics_now() */
+	int64_t until; /* mxg_monotonic_us() */
 	size_t len;
 	char request[MXG_HTTP_REQUEST_MAX];
 	char *answer; /* NULL: it is not asked yet */
@@ -35,7 +36,7 @@ struct mxg_metrics_server {
 	struct mxg_metrics *metrics;
 	struct mxg_listener listener;
 	struct mxg_wake stop;
-	int64_t paused_until; /* the listener; mxg_metrics_now() */
+	int64_t paused_until; /* the listener; mxg_monotonic_us() */
 	pthread_t thread;
 	struct client clients[CLIENTS];
 };
@@ -162,17 +163,17 @@ static void admit(struct mxg_metrics_server *s)
 	struct client *c = free_place(s);
 	int fd = c == NULL ? -1 : accept4(s->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0) {
-		s->paused_until = mxg_metrics_now() + PAUSE_MS * 1000;
+		s->paused_until = mxg_monotonic_us() + PAUSE_MS * 1000;
 		return;
 	}
 	c->fd = fd;
-	c->until = mxg_metrics_now() + CLIENT_MS * 1000;
+	c->until = mxg_monotonic_us() + CLIENT_MS * 1000;
 }
 
 /* In milliseconds; -1: nobody is here. */
 static int fill(struct mxg_metrics_server *s, struct pollfd fds[AT_CLIENTS + CLIENTS])
 {
-	int64_t now = mxg_metrics_now(), first = s->paused_until > now ? s->paused_until : -1;
+	int64_t now = mxg_monotonic_us(), first = s->paused_until > now ? s->paused_until : -1;
 	bool closed = first >= 0;
 	fds[AT_STOP] = (struct pollfd){ .fd = s->stop.fd, .events = POLLIN };
 	for (size_t i = 0; i < CLIENTS; i++) {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The main thread: signals, DNS, the listening socket. libmilter has threads of its own, one of which
- * would wait for the same signals (sigwait.c); they all block them, so that they go to the main thread.
+ * The main thread: signals, DNS, the listening socket. libmilter has threads of its own, which block signals.
  */
 #include "milter.h"
 
@@ -19,6 +18,7 @@
 #include "../service/log.h"
 #include "../service/moment.h"
 #include "../service/notify.h"
+#include "base/clock.h"
 
 #define BACKLOG 1024
 #define PACKET_MAX (1024 * 1024)
@@ -68,6 +68,16 @@ static bool take_signals(void)
 	sigfillset(&action.sa_mask);
 	return sigaction(SIGHUP, &action, NULL) == 0 && sigaction(SIGTERM, &action, NULL) == 0 &&
 	       sigaction(SIGINT, &action, NULL) == 0 && pthread_sigmask(SIG_UNBLOCK, &set, NULL) == 0;
+}
+
+/* libmilter has a thread that calls this. It would take a signal that comes while it begins from the main thread,
+ * and end everything, for a SIGHUP, too. So no signal ever comes there. */
+int sigwait(const sigset_t *set, int *number)
+{
+	(void)set;
+	(void)number;
+	for (;;)
+		pause();
 }
 
 static void reload(struct mxg_milter *m)
@@ -135,7 +145,7 @@ static void look_for_descriptors(struct mxg_milter *m)
 {
 	int spare = spare_descriptors(m);
 	if (spare == 0) {
-		m->exhausted = mxg_moment_now();
+		m->exhausted = mxg_monotonic_ms();
 		if (mxg_moment_may_tell(&m->exhausted_told))
 			mxg_log_error("mxguard: milter: no descriptor is left: who connects has to wait");
 	}
@@ -180,9 +190,6 @@ static void stop_listening(struct mxg_milter *m)
 static void *run_libmilter(void *milter)
 {
 	struct mxg_milter *m = milter;
-	sigset_t set;
-	signal_set(&set);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	if (smfi_main() != MI_SUCCESS)
 		mxg_log_error("mxguard: milter: libmilter gives up");
 	atomic_store(&libmilter_ended, true);
@@ -196,7 +203,7 @@ static bool begin(struct mxg_milter *m)
 	to_wake = &m->shared;
 	if (!mxg_milter_register(m) || !hand_over_listener(m))
 		return false;
-	if (!take_signals() || pthread_create(&thread, NULL, run_libmilter, m) != 0) {
+	if (pthread_create(&thread, NULL, run_libmilter, m) != 0 || !take_signals()) {
 		mxg_log_error("mxguard: milter: cannot begin: %s", strerror(errno));
 		return false;
 	}
@@ -209,12 +216,12 @@ static int64_t stop(struct mxg_milter *m)
 {
 	mxg_notify("STOPPING=1");
 	stop_listening(m);
-	return mxg_moment_now() + mxguard_session_limit(mxg_desk_session(m->shared.desk)) + STOP_SLACK_MS;
+	return mxg_monotonic_ms() + mxguard_session_limit(mxg_desk_session(m->shared.desk)) + STOP_SLACK_MS;
 }
 
 static int limit_ms(const struct mxg_milter *m, int64_t stop_by)
 {
-	bool wary = m->paused || (m->exhausted != 0 && mxg_moment_now() - m->exhausted < WARY_MS);
+	bool wary = m->paused || (m->exhausted != 0 && mxg_monotonic_ms() - m->exhausted < WARY_MS);
 	return stop_by != 0 ? STOP_TICK_MS : wary ? WARY_TICK_MS : TICK_MS;
 }
 
@@ -230,7 +237,7 @@ static int loop(struct mxg_milter *m)
 			reload(m);
 		if (stop_wanted && stop_by == 0)
 			stop_by = stop(m);
-		if (stop_by != 0 && (atomic_load(&m->transactions) == 0 || mxg_moment_now() >= stop_by))
+		if (stop_by != 0 && (atomic_load(&m->transactions) == 0 || mxg_monotonic_ms() >= stop_by))
 			return 0;
 		if (stop_by == 0)
 			look_for_descriptors(m);

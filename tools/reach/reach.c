@@ -210,14 +210,6 @@ static bool count_lookup(struct walk *w)
 
 /* ---- a, mx, exists ------------------------------------------------------------------------------ */
 
-static bool is_self(const struct walk *w, const struct mxg_address *a)
-{
-	for (size_t i = 0; i < w->in->policy->self.count; i++)
-		if (mxg_prefix_contains(&w->in->policy->self.items[i], a))
-			return true;
-	return false;
-}
-
 /* term NULL: only whether the host is this server. */
 static void walk_host_type(struct walk *w, const struct level *above, const struct mxg_term *term,
 			   const struct mxg_name *host, uint16_t type, bool name_host)
@@ -234,7 +226,7 @@ static void walk_host_type(struct walk *w, const struct level *above, const stru
 			continue;
 		memcpy(p.base.bytes, item, len);
 		if (term == NULL)
-			w->out->mx_is_self |= is_self(w, &p.base);
+			w->out->mx_is_self |= mxg_list_covers(&w->in->policy->self, &p.base);
 		else {
 			p.bits = type == MXG_DNS_A ? term->cidr4 : term->cidr6;
 			add_range(w, &l, term, &p, name_host ? host : NULL);

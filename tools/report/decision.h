@@ -8,6 +8,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "base/address.h"
 
 /*
@@ -89,22 +93,29 @@ enum mxg_line_kind mxg_line_fields(struct mxg_decision *out, const char *at, con
 uint64_t mxg_line_hash(const char *bytes, size_t len);
 void mxg_line_prepare(struct mxg_decision *decision); /* fills what is made from the slices */
 
-/* Of words whose length is known when this is compiled, up to 24: a few comparisons without a call. */
+static inline uint64_t mxg_eight(const char *at)
+{
+	uint64_t word;
+	memcpy(&word, at, sizeof(word));
+	return le64toh(word);
+}
+
+static inline uint32_t mxg_four(const char *at)
+{
+	uint32_t word;
+	memcpy(&word, at, sizeof(word));
+	return le32toh(word);
+}
+
+/* Of words whose length is known when this is compiled, up to 24: a few comparisons in registers, without a call. */
 __attribute__((always_inline)) static inline bool mxg_same(const char *a, const char *b, size_t len)
 {
-	uint64_t x[3] = { 0 }, y[3] = { 0 };
-	size_t part = len >= 8 ? 8 : len >= 4 ? 4 : 0;
-	if (part == 0 || len > 24)
-		return memcmp(a, b, len) == 0;
-	memcpy(&x[0], a, part);
-	memcpy(&y[0], b, part);
-	memcpy(&x[1], a + len - part, part);
-	memcpy(&y[1], b + len - part, part);
-	if (len > 16) {
-		memcpy(&x[2], a + 8, 8);
-		memcpy(&y[2], b + 8, 8);
-	}
-	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2];
+	if (len >= 8 && len <= 24)
+		return ((mxg_eight(a) ^ mxg_eight(b)) | (mxg_eight(a + len - 8) ^ mxg_eight(b + len - 8)) |
+			(len > 16 ? mxg_eight(a + 8) ^ mxg_eight(b + 8) : 0)) == 0;
+	if (len >= 4 && len < 8)
+		return ((mxg_four(a) ^ mxg_four(b)) | (mxg_four(a + len - 4) ^ mxg_four(b + len - 4))) == 0;
+	return memcmp(a, b, len) == 0;
 }
 
 __attribute__((always_inline)) static inline bool mxg_begins(const char *at, const char *end, const char *with,
@@ -113,22 +124,29 @@ __attribute__((always_inline)) static inline bool mxg_begins(const char *at, con
 	return (size_t)(end - at) >= len && mxg_same(at, with, len);
 }
 
-static inline uint64_t mxg_eight(const char *at)
+/* Whether `c` is among the eight, and where; none: 8 or more. */
+__attribute__((always_inline)) static inline size_t mxg_find_in_eight(const char *at, char c)
 {
-	uint64_t word;
-	memcpy(&word, at, sizeof(word));
-	return le64toh(word);
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	uint64_t word = mxg_eight(at) ^ ones * (uint8_t)c, zeros = (word - ones) & ~word & ones << 7;
+	return zeros == 0 ? 8 : (size_t)__builtin_ctzll(zeros) / 8;
 }
 
 /* The first `c` in it, or its end. Values are short: a call of memchr(3) for each costs more than they do. */
 __attribute__((always_inline)) static inline const char *mxg_find(const char *at, const char *end, char c)
 {
-	const uint64_t ones = UINT64_C(0x0101010101010101), all = ones * (uint8_t)c;
-	for (; end - at >= 8; at += 8) {
-		uint64_t word = mxg_eight(at) ^ all, zero = (word - ones) & ~word & ones << 7;
-		if (zero != 0)
-			return at + __builtin_ctzll(zero) / 8;
+#ifdef __SSE2__
+	const __m128i all = _mm_set1_epi8(c);
+	for (; end - at >= 16; at += 16) {
+		__m128i same = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(const void *)at), all);
+		int which = _mm_movemask_epi8(same);
+		if (which != 0)
+			return at + __builtin_ctz((unsigned)which);
 	}
+#endif
+	for (size_t n; end - at >= 8; at += 8)
+		if ((n = mxg_find_in_eight(at, c)) < 8)
+			return at + n;
 	while (at < end && *at != c)
 		at++;
 	return at;

@@ -50,13 +50,17 @@ uint64_t mxg_line_hash(const char *bytes, size_t len)
 /* Whether it is all of what stands in our lines; anything else was damaged on its way, or is not ours. */
 static bool is_plain(struct mxg_slice s, bool *capitals)
 {
-	*capitals = false;
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.at[i] <= ' ' || s.at[i] > '~')
-			return false;
-		*capitals |= s.at[i] >= 'A' && s.at[i] <= 'Z';
-	}
-	return true;
+	enum { OTHER = 1, CAPITAL = 2 };
+	static const uint8_t kinds[256] = {
+		[0 ... ' '] = OTHER,
+		['A' ... 'Z'] = CAPITAL,
+		['~' + 1 ... 255] = OTHER,
+	};
+	unsigned seen = 0;
+	for (size_t i = 0; i < s.len; i++)
+		seen |= kinds[(uint8_t)s.at[i]];
+	*capitals = (seen & CAPITAL) != 0;
+	return (seen & OTHER) == 0;
 }
 
 static uint64_t hash_in_lower_case(struct mxg_slice s)

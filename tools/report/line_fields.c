@@ -58,8 +58,9 @@ static bool read_would(struct mxg_slice s, uint8_t *out)
 /* Codes are of these alone; what is damaged must not become a name of its own. */
 static bool is_code(struct mxg_slice s)
 {
+	static const bool good[256] = { ['a' ... 'z'] = true, ['0' ... '9'] = true, ['-'] = true };
 	for (size_t i = 0; i < s.len; i++)
-		if ((s.at[i] < 'a' || s.at[i] > 'z') && (s.at[i] < '0' || s.at[i] > '9') && s.at[i] != '-')
+		if (!good[(uint8_t)s.at[i]])
 			return false;
 	return s.len > 0 && s.len < 64;
 }

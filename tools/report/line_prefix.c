@@ -44,9 +44,9 @@ static const char *behind_filter(const char *at, const char *end)
 
 const char *mxg_line_behind_tag(const char *tag, size_t len, const char *at, const char *end)
 {
-	size_t n = name_length(tag, len);
 	if (mxg_line_is_ours(tag, len))
 		return at;
+	size_t n = len < 5 || tag[0] != 's' ? 0 : name_length(tag, len);
 	return IS("smtpd") ? behind_filter(at, end) : NULL;
 }
 

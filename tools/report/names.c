@@ -3,10 +3,11 @@
  * and whoever does not answer in time has none: a report must not hang on a resolver. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "report/judge.h"
+#include "base/clock.h"
 #include "resolver/driver.h"
+#include "spf/macro.h"
 
 #define HOSTS_MAX 200
 #define PATIENCE_MS 5000
@@ -78,27 +79,6 @@ static void on_reply(struct mxg_waiter *waiter, struct mxg_reply *reply)
 	}
 }
 
-static bool reverse_name(struct mxg_name *out, const struct mxg_address *a)
-{
-	char text[80];
-	int n = 0;
-	if (a->family == 4)
-		n = snprintf(text, sizeof(text), "%u.%u.%u.%u.in-addr.arpa", a->bytes[3], a->bytes[2], a->bytes[1],
-			     a->bytes[0]);
-	for (int i = 15; a->family == 6 && i >= 0; i--)
-		n += snprintf(text + n, sizeof(text) - (size_t)n, "%x.%x.", a->bytes[i] & 15, a->bytes[i] >> 4);
-	if (a->family == 6)
-		n += snprintf(text + n, sizeof(text) - (size_t)n, "ip6.arpa");
-	return mxg_name_from_text(out, text, (size_t)n);
-}
-
-static int64_t milliseconds(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static void begin(struct lookup *l, struct mxg_driver *driver, struct mxg_candidate *c, const struct mxg_address *host,
 		  size_t *open)
 {
@@ -106,7 +86,7 @@ static void begin(struct lookup *l, struct mxg_driver *driver, struct mxg_candid
 	l->pointer = (struct asked){ .waiter.done = on_reply, .lookup = l };
 	for (size_t i = 0; i < NAMES_EACH; i++)
 		l->address[i] = (struct asked){ .waiter.done = on_reply, .lookup = l, .back = true };
-	if (reverse_name(&l->pointer.name, host))
+	if (mxg_macro_reverse_name(&l->pointer.name, host))
 		ask(&l->pointer, &l->pointer.name, MXG_DNS_PTR);
 }
 
@@ -128,8 +108,8 @@ void mxg_report_names(struct mxg_report_result *r, const struct mxg_report_input
 	for (size_t i = 0; lookups != NULL && i < r->candidate_count; i++)
 		for (size_t h = 0; h < r->candidates[i].host_count && count < HOSTS_MAX; h++)
 			begin(&lookups[count++], driver, &r->candidates[i], &r->candidates[i].hosts[h], &open);
-	int64_t end = milliseconds() + PATIENCE_MS;
-	while (open > 0 && milliseconds() < end)
+	int64_t end = mxg_monotonic_ms() + PATIENCE_MS;
+	while (open > 0 && mxg_monotonic_ms() < end)
 		mxg_driver_wait(driver, 200);
 	for (size_t i = 0; i < count; i++)
 		forget(&lookups[i]);

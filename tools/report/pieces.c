@@ -84,9 +84,11 @@ void mxg_pieces_begin(struct mxg_pieces *r, const char *bytes, size_t len)
 static bool wait_for_more(const struct mxg_pieces *r)
 {
 	struct pollfd p = { .fd = r->fd, .events = POLLIN };
-	while (!atomic_load(r->in->stop))
-		if (poll(&p, 1, PATIENCE_MS) != 0)
+	while (!atomic_load(r->in->stop)) {
+		int n = poll(&p, 1, PATIENCE_MS);
+		if (n > 0 || (n < 0 && errno != EINTR))
 			return true; /* or an error, which read(2) tells */
+	}
 	return false;
 }
 

@@ -19,17 +19,26 @@ static bool widen_least(struct mxg_least *s)
 	return true;
 }
 
+/* How many are smaller. Without a branch on what they are, which nothing foretells. */
+static size_t smaller(const uint64_t *items, size_t count, uint64_t hash)
+{
+	const uint64_t *at = items;
+	for (size_t half; count > 1; count -= half) {
+		half = count / 2;
+		at += half & -(size_t)(at[half - 1] < hash);
+	}
+	return (size_t)(at - items) + (count == 1 && *at < hash);
+}
+
 bool mxg_least_add(struct mxg_least *s, uint64_t hash)
 {
-	size_t at = s->count;
 	uint64_t *items = s->room > 0 ? s->more : &s->one;
-	if (at == MXG_LEAST_MAX && hash > items[at - 1]) {
+	if (s->count == MXG_LEAST_MAX && hash > items[MXG_LEAST_MAX - 1]) {
 		s->full = true;
 		return true;
 	}
-	while (at > 0 && items[at - 1] > hash)
-		at--;
-	if (at > 0 && items[at - 1] == hash)
+	size_t at = smaller(items, s->count, hash);
+	if (at < s->count && items[at] == hash)
 		return true;
 	if (s->count == MXG_LEAST_MAX) {
 		s->full = true;

@@ -31,9 +31,8 @@ bool mxg_least_merge(struct mxg_least *into, const struct mxg_least *from);
 uint64_t mxg_least_count(const struct mxg_least *set); /* an estimate where `full` */
 static inline void mxg_least_expect(const struct mxg_least *set) /* one will be added soon */
 {
-	const char *last = (const char *)(mxg_least_items(set) + (set->count > 0 ? set->count - 1 : 0));
-	for (size_t i = 0; i < 4; i++)
-		__builtin_prefetch(last - 64 * i);
+	for (size_t at = 0; at <= set->count; at += 8)
+		__builtin_prefetch(mxg_least_items(set) + at);
 }
 void mxg_least_free(struct mxg_least *set);
 

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/header_cutter.h"
 
 /* The fields that name the recipient, the surest first. */
@@ -22,17 +23,12 @@ static size_t recipient_field(const struct mxg_header_cutter *c, size_t below)
 	return i;
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 /* A field's value, where it is one word with an @; else "". */
 static void copy_address(char out[MXG_SCAN_RECIPIENT_MAX], const char *value, const char *last)
 {
-	while (value < last && is_blank(*value))
+	while (value < last && mxg_ascii_is_blank(*value))
 		value++;
-	while (last > value && is_blank(last[-1]))
+	while (last > value && mxg_ascii_is_blank(last[-1]))
 		last--;
 	size_t n = (size_t)(last - value);
 	if (n >= MXG_SCAN_RECIPIENT_MAX || memchr(value, ' ', n) != NULL || memchr(value, '@', n) == NULL)

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "log.h"
 
 #define ACCEPTS 64 /* in one turn, so that those who wait are not forgotten */
@@ -35,12 +36,12 @@ static void pause_listeners(struct mxg_service *s)
 		return; /* they are not watched any more */
 	if (s->paused_until == 0)
 		mxg_admit_watch(s, false);
-	s->paused_until = mxg_moment_now() + PAUSE_MS;
+	s->paused_until = mxg_monotonic_ms() + PAUSE_MS;
 }
 
 void mxg_admit_resume(struct mxg_service *s)
 {
-	if (s->paused_until == 0 || s->stop_by != 0 || mxg_moment_now() < s->paused_until)
+	if (s->paused_until == 0 || s->stop_by != 0 || mxg_monotonic_ms() < s->paused_until)
 		return;
 	s->paused_until = 0;
 	mxg_admit_watch(s, true);
@@ -54,7 +55,7 @@ static bool make_room(struct mxg_service *s)
 		mxg_log_warning("mxguard: policy: there are %zu connections: idle ones are closed for new ones; "
 				"--max-connections and LimitNOFILE= may be raised",
 				mxg_clients_count(&s->clients));
-	struct mxg_connection *c = mxg_clients_spare(&s->clients, mxg_moment_now());
+	struct mxg_connection *c = mxg_clients_spare(&s->clients, mxg_monotonic_ms());
 	if (c != NULL)
 		mxg_service_drop(s, c);
 	return c != NULL;
@@ -135,7 +136,7 @@ static void admit_rest(struct mxg_service *s, struct mxg_listener *listener)
 	enum admitted result = ADMITTED;
 	for (int i = 0; i < ACCEPTS && result == ADMITTED; i++)
 		result = admit_one(s, listener->fd);
-	if (result == NOBODY_WAITS && mxg_moment_now() - s->stopped >= HANDSHAKES_MS)
+	if (result == NOBODY_WAITS && mxg_monotonic_ms() - s->stopped >= HANDSHAKES_MS)
 		mxg_listener_close(listener);
 }
 

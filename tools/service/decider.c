@@ -7,6 +7,7 @@
 #include <sysexits.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "desk.h"
 #include "log.h"
 #include "metrics/metrics.h"
@@ -20,7 +21,7 @@
 struct mxg_pending {
 	struct mxguard_check *check;
 	void *owner;
-	int64_t began; /* mxg_metrics_now() */
+	int64_t began; /* mxg_monotonic_us() */
 	char instance[]; /* "": none */
 };
 
@@ -177,7 +178,7 @@ static struct mxg_pending *new_pending(const char *instance, void *owner)
 	if (p == NULL)
 		return NULL;
 	p->check = NULL;
-	p->began = mxg_metrics_now();
+	p->began = mxg_monotonic_us();
 	p->owner = owner;
 	memcpy(p->instance, instance, len);
 	return p;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
+#include "base/clock.h"
 #include "log.h"
 #include "metrics/metrics.h"
 #include "mxguard.h"
@@ -99,7 +100,7 @@ void mxg_desk_decided(const struct mxg_desk *d, const struct mxguard_check *chec
 	mxg_log_info("%s", line);
 	if (d->metrics == NULL)
 		return;
-	mxg_metrics_decided(d->metrics, check, index, mxg_metrics_now() - began);
+	mxg_metrics_decided(d->metrics, check, index, mxg_monotonic_us() - began);
 	mxg_metrics_observe(d->metrics, d->session); /* what was asked of DNS meanwhile */
 }
 

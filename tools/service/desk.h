@@ -28,7 +28,7 @@ int mxg_desk_check(struct mxg_desk *desk, struct mxguard_check **check, unsigned
  * a message on the log. */
 int mxg_desk_open_metrics(struct mxg_desk *desk, const char *spec);
 struct mxg_metrics *mxg_desk_metrics(const struct mxg_desk *desk); /* NULL: nothing is counted */
-/* A recipient is decided: it is logged and counted. began: mxg_metrics_now() when it was asked. */
+/* A recipient is decided: it is logged and counted. began: mxg_monotonic_us() when it was asked. */
 void mxg_desk_decided(const struct mxg_desk *desk, const struct mxguard_check *check, size_t index, int64_t began);
 
 /* Secrets of shared gateways stay in the header, for a plugin or wrapper that decides by them behind us. */

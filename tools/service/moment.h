@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-int64_t mxg_moment_now(void); /* monotonic milliseconds */
 /* Whether something that is said over and over may be said again; *told remembers when it was. */
 bool mxg_moment_may_tell(int64_t *told);
 

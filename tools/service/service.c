@@ -16,6 +16,7 @@
 #endif
 
 #include "admit.h"
+#include "base/clock.h"
 #include "log.h"
 #include "notify.h"
 #include "signals.h"
@@ -79,7 +80,8 @@ static int64_t patience(const struct mxg_connection *c)
 
 static bool may_leave(struct mxg_connection *c)
 {
-	return c->state == MXG_CONNECTION_IDLE && mxg_moment_now() - c->since >= patience(c) && mxg_connection_part(c);
+	return c->state == MXG_CONNECTION_IDLE && mxg_monotonic_ms() - c->since >= patience(c) &&
+	       mxg_connection_part(c);
 }
 
 /* Goes on with the connection; it may be gone afterwards. */
@@ -90,7 +92,7 @@ static void advance(struct mxg_service *s, struct mxg_connection *c)
 	if (c->pending != NULL && c->state != MXG_CONNECTION_AT_WORK && mxg_admit_is_full(s, c->source))
 		c->broken = true;
 	update_watch(s, c);
-	mxg_clients_conclude(&s->clients, c, mxg_moment_now());
+	mxg_clients_conclude(&s->clients, c, mxg_monotonic_ms());
 	if (mxg_connection_is_done(c) || (s->stop_by != 0 && may_leave(c)))
 		mxg_service_drop(s, c);
 }
@@ -114,7 +116,7 @@ bool mxg_service_add(struct mxg_service *s, int in, int out, bool is_socket, str
 		return false; /* no reply: the MTA defers */
 	c->source = source;
 	c->is_local = source != NULL && source->kind == MXG_SOURCE_USER;
-	mxg_clients_add(&s->clients, c, mxg_moment_now());
+	mxg_clients_add(&s->clients, c, mxg_monotonic_ms());
 	if (!watch(s, c))
 		mxg_service_drop(s, c);
 	return true;
@@ -146,7 +148,7 @@ static void stop(struct mxg_service *s)
 	if (s->stop_by != 0)
 		return;
 	mxg_notify("STOPPING=1");
-	s->stopped = mxg_moment_now();
+	s->stopped = mxg_monotonic_ms();
 	s->stop_by = s->stopped + FRESH_MS + mxg_decider_limit(s->decider) + TICK_MS;
 	mxg_admit_stop(s);
 }
@@ -169,7 +171,7 @@ static void drop_late(struct mxg_service *s)
 {
 	char text[MXG_SOURCE_TEXT_MAX];
 	struct mxg_connection *c;
-	while ((c = mxg_clients_late(&s->clients, mxg_moment_now())) != NULL) {
+	while ((c = mxg_clients_late(&s->clients, mxg_monotonic_ms())) != NULL) {
 		if (mxg_moment_may_tell(&s->late_told))
 			mxg_log_error("mxguard: policy: %s left a request or an answer half-way for too long: the "
 				      "connection is closed",
@@ -299,7 +301,7 @@ static bool goes_on(const struct mxg_service *s)
 	bool more = mxg_clients_count(&s->clients) > 0;
 	for (size_t i = 0; i < s->options->listener_count; i++)
 		more |= s->options->listeners[i].fd >= 0;
-	return more && (s->stop_by == 0 || mxg_moment_now() < s->stop_by);
+	return more && (s->stop_by == 0 || mxg_monotonic_ms() < s->stop_by);
 }
 
 /* ---- its life ------------------------------------------------------------------------------------ */

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* What the MTA and Dovecot need, in the words of those that are here. */
+#include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "doctor/program.h"
 #include "load.h"
 #include "setup.h"
+#include "text.h"
 #include "exim_acl_text.h" /* data/exim.acl as it is */
 
+#define SHELL_PATH_MAX (4 * PATH_MAX + 3)
 #define POLICY "check_policy_service { inet:127.0.0.1:10033, timeout=30s }"
 
 /* ---- Postfix -------------------------------------------------------------------------------- */
@@ -103,15 +107,27 @@ bool mxg_setup_dovecot_lines(const struct mxg_setup *s, FILE *to)
 
 /* ---- what comes then --------------------------------------------------------------------------- */
 
+void mxg_setup_move_away(const char *path, FILE *to, const char *after)
+{
+	char word[SHELL_PATH_MAX], before[SHELL_PATH_MAX], kept[PATH_MAX];
+	snprintf(kept, sizeof(kept), "%s.before", path);
+	fprintf(to, "mv -n %s %s%s", mxg_shell_word(word, sizeof(word), path),
+		mxg_shell_word(before, sizeof(before), kept), after);
+}
+
 void mxg_setup_next(const struct mxg_setup *s, bool written, FILE *to)
 {
-	bool elsewhere = strcmp(s->options->config, MXG_DEFAULT_CONFIG) != 0;
-	const char *option = elsewhere ? " -c " : "", *config = elsewhere ? s->options->config : "";
+	const char *path = s->options->config, *option = strcmp(path, MXG_DEFAULT_CONFIG) != 0 ? " -c " : "";
+	char word[SHELL_PATH_MAX];
+	const char *config = option[0] == '\0' ? "" : mxg_shell_word(word, sizeof(word), path);
+	struct stat there;
+	if (!written && lstat(path, &there) == 0)
+		mxg_setup_move_away(path, to, "    # it is there already; if you wrote it, compare the two\n");
 	if (!written)
 		fprintf(to, "mxguard setup --write%s%s\n", option, config);
 	if (s->domains.count == 0)
 		fprintf(to, "editor %s    # domains: nothing here names them, and refresh would ask for none\n",
-			s->options->config);
+			option[0] == '\0' ? path : config);
 	fprintf(to, "mxguard refresh%s%s\n", option, config);
 	fprintf(to, "systemctl enable --now mxguard-refresh.timer%s\n",
 		s->has_postfix || s->has_exim ? " mxguard-policy.socket" : "");

@@ -69,6 +69,9 @@ bool mxg_setup_dovecot_lines(const struct mxg_setup *setup, FILE *to);
 /* Commands, in their order. */
 void mxg_setup_next(const struct mxg_setup *setup, bool written, FILE *to);
 
+/* The command that moves the file out of --write's way, loses nothing, and may be run twice. */
+void mxg_setup_move_away(const char *path, FILE *to, const char *after);
+
 /* Only where there is no such file, and through no link. NULL, or why not. */
 const char *mxg_setup_write(const char *path, const char *text, size_t len, bool *exists);
 

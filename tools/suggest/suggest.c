@@ -109,7 +109,7 @@ static void add_host(struct mxg_suggest *s, struct mxg_suggestion *out, const ch
 	}
 	if (out->host_count == MXG_SUGGEST_HOSTS)
 		return;
-	snprintf(host->name, sizeof(host->name), "%s", name);
+	snprintf(host->name, sizeof(host->name), "%.253s", name);
 	host->vendor = mxg_catalogue_find(s->catalogue, name);
 	out->host_count++;
 }
@@ -182,9 +182,8 @@ static bool is_self(const struct mxg_suggest *s, const uint8_t *bytes, size_t le
 	mxg_address_from_bytes(&address, len == 4 ? 4 : 6, bytes);
 	if (address.family == 4 ? address.bytes[0] == 127 : mxg_address_equal(&address, &s->loopback))
 		return true;
-	for (size_t i = 0; i < s->policy->self.count; i++)
-		if (mxg_prefix_contains(&s->policy->self.items[i], &address))
-			return true;
+	if (mxg_list_covers(&s->policy->self, &address))
+		return true;
 	for (size_t i = 0; i < s->own_count; i++)
 		if (mxg_address_equal(&s->own[i], &address))
 			return true;

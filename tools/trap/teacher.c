@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
+#include "child.h"
 
 #define EXIT_FED 0
 #define EXIT_FAILED 1
@@ -58,35 +60,6 @@ static _Noreturn void become_program(const struct mxg_trap_teacher *teacher, int
 	_exit(127);
 }
 
-static int64_t monotonic(void)
-{
-	struct timespec now = { 0 };
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
-}
-
-/* True: it has ended, with this status. Else it was killed with all that it began. */
-static bool wait_for(pid_t pid, long timeout, int *status)
-{
-	const struct timespec tick = { .tv_nsec = 100000000 };
-	sigset_t child;
-	sigemptyset(&child);
-	sigaddset(&child, SIGCHLD);
-	int64_t until = monotonic() + timeout;
-	for (;;) {
-		pid_t ended = waitpid(pid, status, WNOHANG);
-		if (ended == pid)
-			return true;
-		if ((ended < 0 && errno != EINTR) || monotonic() >= until)
-			break;
-		sigtimedwait(&child, NULL, &tick);
-	}
-	kill(-pid, SIGKILL);
-	kill(pid, SIGKILL);
-	waitpid(pid, status, 0);
-	return false;
-}
-
 static int supervise(const struct mxg_trap_teacher *teacher, const struct mxg_trap_folder *folder,
 		     const struct mxg_trap_entry *entry, int fd)
 {
@@ -101,8 +74,8 @@ static int supervise(const struct mxg_trap_teacher *teacher, const struct mxg_tr
 	pid_t pid = fork();
 	if (pid == 0)
 		become_program(teacher, fd);
-	bool learned =
-		pid > 0 && wait_for(pid, teacher->timeout, &status) && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	int64_t end = mxg_monotonic_ms() + teacher->timeout * 1000;
+	bool learned = pid > 0 && mxg_child_wait(pid, end, &status) && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 	(void)move(folder, entry->name, MXG_TRAP_BUSY, learned ? MXG_TRAP_CUR : MXG_TRAP_NEW);
 	return learned ? EXIT_FED : EXIT_FAILED;
 }

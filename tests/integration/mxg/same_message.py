@@ -46,7 +46,7 @@ def settings(dns: ScriptedDns, state: str) -> dict[str, Any]:
                           "header": {"name": "X-Gateway-Token", "value": "open-sesame"}},
                          {"name": "mx", "allow": "mx"}),
             "trace": {"mta": ["postfix", "sendmail", "opensmtpd"], "by": ["relay.example.test", "mail.example.test"]},
-            "dns": {"servers": [dns.server], "timeout": "1s"}, "policies": BLOCKS}
+            "dns": {"servers": [dns.server], "timeout": "4s"}, "policies": BLOCKS}
 
 
 def before_the_move(dns: ScriptedDns) -> None:

@@ -22,13 +22,17 @@ class Site:
             "mode": "enforce", "domains": ["example.test", "other.test"],
             "gateways": [{"name": "mx", "allow": "mx"},
                          {"name": "filter", "allow": "include:_spf.filter.test"}],
-            "dns": {"servers": [dns.server], "timeout": "2s"}, "state_dir": str(self.state)}
+            "dns": {"servers": [dns.server], "timeout": "20s"}, "state_dir": str(self.state)}
         dns.update({
             ("example.test", "MX"): "10 gw.example.test", ("other.test", "MX"): "10 gw.example.test",
             ("gw.example.test", "A"): "192.0.2.10", ("gw.example.test", "AAAA"): "2001:db8::10",
             ("_spf.filter.test", "TXT"): RECORD,
             ("more.filter.test", "TXT"): "v=spf1 ip4:203.0.113.8 ~all"})
         self.configure()
+
+    def waits(self, seconds: int) -> None:
+        """How long for DNS: less where it is to say nothing."""
+        self.configure(dns={**self.settings["dns"], "timeout": f"{seconds}s"})
 
     def configure(site, /, **changes) -> None:
         site.settings.update(changes)

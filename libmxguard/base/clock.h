@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+int64_t mxg_monotonic_us(void);
 int64_t mxg_monotonic_ms(void);
 
 #endif

@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: MIT
+"""mxguard-lda, whose feeder dies: at whatever moment, whatever stands between the two and however little can be seen,
+half a message is never delivered."""
+from __future__ import annotations
+
+import fcntl
+import os
+import pathlib
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import termios
+import time
+
+import pytest
+
+from mxg import build
+from mxg.process import PATIENCE, wait_until
+from test_lda import BODY, GATEWAY, SPAMMER, TOP, USER, box, config  # noqa: F401
+
+def test_opensmtpd_that_ends_before_the_message_begins(config, box, folder):
+    """It has no message without a header: the process of it that writes has died. From others, nothing is a message."""
+    for name, status in (("smtpd", 75), ("sh", 0)):
+        shell = folder / name
+        shutil.copy("/bin/dash", shell)
+        line = shlex.join(wrapper(config, box))
+        done = subprocess.run([str(shell), "-c", f": | {line}; exit $?"], capture_output=True)
+        assert done.returncode == status, done
+        assert box["INBOX"] == (None if status else b"")
+
+
+def wrapper(config, box, *options, peer=GATEWAY):
+    return [str(build.wrapper()), "-c", str(config), "--log", "none", *options, "--peer", peer, "--rcpt", USER, "--",
+            *box.command]
+
+
+HALF = (TOP + BODY).encode() + b"x" * 76 + b"\n" * 300
+
+
+def unread(pipe):
+    """How much of what was written into it nobody has read yet."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+def feed(argv, message, whole, ms, at_work=False):
+    """A feeder in a process of its own: it starts the wrapper, writes the message and waits, or is killed
+    `ms` after the wrapper was started, or has read, with a part of it written. The wrapper's status, or None."""
+    report_read, report_write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        process.stdin.write(message)
+        process.stdin.flush()
+        if not whole:
+            if at_work:
+                wait_until(lambda: not unread(process.stdin), "the wrapper reads")
+            time.sleep(ms / 1000)
+            os.kill(os.getpid(), signal.SIGKILL)
+        process.stdin.close()
+        os.write(report_write, b"%d" % process.wait())
+        os._exit(0)
+    os.close(report_write)
+    os.waitpid(child, 0)
+    status = os.read(report_read, 10)
+    os.close(report_read)
+    return int(status) if status else None
+
+
+def gone(argv, box):
+    """Until no wrapper with this configuration is left."""
+    mark = str(box.folder).encode()
+    wait_until(lambda: not [p for p in pathlib.Path("/proc").glob("[0-9]*/cmdline") if mark in read_or_nothing(p)
+                            and b"pytest" not in read_or_nothing(p)], "no wrapper is left")
+
+
+def read_or_nothing(path):
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def test_mta_dies_in_the_middle(config, box):
+    """Its end of the pipe closes, as after a whole message; but our parent is gone."""
+    message = (TOP + BODY).encode() + os.urandom(1 << 20)
+    argv = wrapper(config, box, peer="")
+    child = os.fork()
+    if child == 0:
+        process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        process.stdin.write(message[:500000])
+        process.stdin.flush()
+        time.sleep(0.2)
+        os._exit(0)
+    os.waitpid(child, 0)
+    gone(argv, box)
+    assert box["INBOX"] is None and box["Junk"] is None
+
+
+@pytest.mark.parametrize("peer", [GATEWAY, SPAMMER, ""])
+@pytest.mark.parametrize("guard", [[], ["--signal-exit", "75"]])
+def test_feeder_dies_in_the_first_milliseconds(config, box, peer, guard):
+    argv = wrapper(config, box, *guard, peer=peer)
+    for ms in [0] * 12 + [0.2, 0.5, 1, 2, 3, 5, 8, 20]:
+        feed(argv, HALF, False, ms)
+    gone(argv, box)
+    assert box["INBOX"] is None and box["Junk"] is None
+    assert feed(argv, HALF, True, 0) == 0
+    assert box["Junk" if peer == SPAMMER else "INBOX"].endswith(HALF)
+
+
+def test_feeder_dies_behind_a_shell(config, box):
+    """sendmail's prog mailer, OpenSMTPD and Exim's use_shell start one that goes on without them."""
+    line = shlex.join(wrapper(config, box))
+    argv = ["/bin/sh", "-c", f"{line}; exit $?"]
+    for ms in [0] * 5 + [20] * 5:  # before it reads, the shell itself may have been adopted, and nobody can tell by whom
+        feed(argv, HALF, False, ms, at_work=True)
+    gone(argv, box)
+    assert box["INBOX"] is None and box["Junk"] is None
+    assert feed(argv, HALF, True, 0) == 0
+    assert box["INBOX"].endswith(HALF)
+
+
+@pytest.mark.parametrize("guard", [[], ["--signal-exit", "75"]])
+def test_a_shell_that_writes_itself_dies(config, box, folder, guard):
+    line = shlex.join(wrapper(config, box, *guard))
+    half = folder / "half"
+    half.write_bytes(HALF)
+    subprocess.run(["bash", "-c", f"exec 3> >(exec {line}); cat {half} >&3; sleep 0.2; kill -9 $$"], stdout=subprocess.DEVNULL)
+    gone([], box)
+    assert box["INBOX"] is None and box["Junk"] is None
+
+
+@pytest.mark.parametrize("shell", [["sh", "-c"], None])
+def test_feeder_dies_behind_a_script(config, box, folder, shell):
+    """Which the kernel calls by its own name where its first line says who runs it."""
+    line = shlex.join(wrapper(config, box))
+    script = folder / "deliver"
+    script.write_text(f"#!/bin/sh\n{line}\nexit $?\n")
+    script.chmod(0o755)
+    argv = [*shell, str(script)] if shell else [str(script)]
+    for _ in range(3):
+        feed(argv, HALF, False, 50, at_work=True)
+    gone(argv, box)
+    assert box["INBOX"] is None and box["Junk"] is None
+    assert feed(argv, HALF, True, 0) == 0
+    assert box["INBOX"].endswith(HALF)
+
+
+FIRST_PROCESS = """
+import ctypes, fcntl, os, signal, subprocess, sys, termios, time
+name, how, message, argv = sys.argv[1], sys.argv[2], open(sys.argv[3], "rb").read(), sys.argv[4:]
+ctypes.CDLL(None).prctl(15, name.encode(), 0, 0, 0)
+if how == "orphan":
+    # PID 1 is the MTA's first process, another one feeds, and dies at once
+    child = os.fork()
+    if child == 0:
+        process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        process.stdin.write(message)
+        process.stdin.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    print(os.waitstatus_to_exitcode(os.waitpid(-1, 0)[1]))
+else:
+    # "slow": it still feeds when the wrapper reads; else it is done before there is one
+    read, write = os.pipe()
+    os.write(write, message)
+    if how != "slow":
+        os.close(write)
+    process = subprocess.Popen(argv, stdin=read, stdout=subprocess.PIPE)
+    while how == "slow" and fcntl.ioctl(write, termios.FIONREAD, bytes(4)) != bytes(4):
+        time.sleep(0.01)
+    if how == "slow":
+        os.close(write)
+    print(process.wait())
+"""
+
+
+@pytest.mark.parametrize("name,how,init,status", [
+    ("smtpd", "feeds", [], 0), # OpenSMTPD's own way
+    ("mta", "slow", [], 0), # it is seen to feed
+    ("mta", "feeds", ["--init", "feeds"], 0),
+    ("mta", "feeds", [], 75), # a doubt
+    ("mta", "slow", ["--init", "adopts"], 75),
+    ("mta", "orphan", [], 75),
+    ("master", "orphan", [], 75),
+    ("exim4", "orphan", ["--init", "adopts"], 75)])
+@pytest.mark.parametrize("peer", [GATEWAY, ""])
+@pytest.mark.parametrize("shell", [False, True])
+def test_an_mta_that_is_pid_1(config, box, tmp_path, name, how, init, status, peer, shell):
+    """Of a container: then the first process may be our rightful parent, or that of a shell before us."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    message = tmp_path / "message"
+    message.write_bytes(HALF)
+    argv = wrapper(config, box, *init, peer=peer)
+    argv = ["/bin/sh", "-c", f"{shlex.join(argv)}; exit $?"] if shell else argv
+    result = subprocess.run(["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", FIRST_PROCESS, name, how,
+                             str(message), *argv], capture_output=True, text=True, timeout=PATIENCE)
+    assert result.stdout == f"{status}\n", result.stderr
+    assert (box["INBOX"] is None and box["Junk"] is None) == (status == 75)
+
+
+@pytest.mark.parametrize("deep, status", [(20, 0), (40, 75)])
+def test_feeder_dies_behind_many_shells(config, box, folder, deep, status):
+    """What stands behind more than are followed is deferred, and says why."""
+    script = folder / "again"
+    script.write_text('#!/bin/sh\nn=$1\nshift\n[ "$n" = 0 ] && exec "$@"\n"$0" $((n - 1)) "$@"\nexit $?\n')
+    script.chmod(0o755)
+    argv = [str(script), str(deep), *wrapper(config, box)]
+    for _ in range(2):
+        feed(argv, HALF, False, 0, at_work=True)
+    gone(argv, box)
+    assert box["INBOX"] is None
+    told = folder / "told"
+    assert feed(["sh", "-c", f'exec "$@" >{told}', "sh", *argv], HALF, True, 0) == status
+    assert (box["INBOX"] is None) == (status == 75) == ("too many programs stand between" in told.read_text())
+
+
+NO_PIDFD = """
+import ctypes, os, struct, sys
+code = struct.pack("=" + "HBBI" * 4, 0x20, 0, 0, 0, 0x15, 0, 1, 434, 0x06, 0, 0, 0x50000 | 38, 0x06, 0, 0, 0x7fff0000)
+held = ctypes.create_string_buffer(code, len(code))
+program = struct.pack("@HP", 4, ctypes.addressof(held))
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.prctl(38, 1, 0, 0, 0) != 0 or libc.prctl(22, 2, program, 0, 0) != 0:
+    sys.exit(1)
+try:
+    os.pidfd_open(1)
+    sys.exit(1)
+except OSError as error:
+    assert error.errno == 38, error
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+PROC = {"whole": ":", "hidden": "mount -t proc -o hidepid=2 proc /proc",
+        "none": "mount -t tmpfs none /proc"}
+
+
+@pytest.mark.parametrize("proc, between", [(proc, between) for proc in PROC for between in ("", "guard", "shell")
+                                           if (proc, between) != ("none", "shell")])  # who would know the shell?
+@pytest.mark.parametrize("pidfd", [True, False])
+def test_feeder_dies_where_little_is_seen(config, box, proc, pidfd, between):
+    """The MTA is another user's process; /proc hides those, or is not there; the kernel knows no pidfd."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    os.chmod(box.folder, 0o777)
+    argv = wrapper(config, box, *(["--signal-exit", "75"] if between == "guard" else []))
+    if between == "shell":
+        argv = ["/bin/sh", "-c", f"{shlex.join(argv)}; exit $?"]
+    argv = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *argv]
+    if not pidfd:
+        argv = [sys.executable, "-c", NO_PIDFD, *argv]
+    argv = ["unshare", "-m", "--propagation", "private", "sh", "-c", f'{PROC[proc]} && exec "$@"', "sh", *argv]
+    assert feed(argv, HALF, True, 0) == 0
+    assert box["INBOX"].endswith(HALF)
+    (box.folder / "INBOX").unlink()
+    for ms in (0, 0, 1, 5):
+        feed(argv, HALF, False, ms, at_work=True)
+    for ms in (0, 5):
+        feed(argv, HALF, False, ms)
+    gone(argv, box)
+    assert box["INBOX"] is None
