@@ -115,7 +115,7 @@ def test_configuration_broken_at_reload(start):
 # ---- descriptors ----------------------------------------------------------------------------------------
 
 def test_no_descriptor_left_for_the_milter(sendmail_door, monkeypatch):
-    monkeypatch.setattr(test_milter_sendmail, "FILTER", test_milter_sendmail.FILTER.replace("30s", "2s"))
+    monkeypatch.setattr(test_milter_sendmail, "FILTER", test_milter_sendmail.FILTER.replace("30s", "3s"))
     running = sendmail_door(settings())
     resource.prlimit(running.pid(), resource.RLIMIT_NOFILE, (40, 40))
     with contextlib.ExitStack() as idle:

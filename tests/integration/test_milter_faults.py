@@ -74,7 +74,7 @@ def test_signals_that_come_as_it_begins(milter, mxguard_config):
 
 def test_no_descriptor_left(guarded):  # noqa: F811
     """Who connects waits or is deferred; nobody is let in, and afterwards all is as before."""
-    service, _, _ = guarded(main={"milter_connect_timeout": "1s", "milter_command_timeout": "2s"})
+    service, _, _ = guarded(main={"milter_connect_timeout": "3s", "milter_command_timeout": "3s"})
     resource.prlimit(service.pid, resource.RLIMIT_NOFILE, (40, 40))
     idle = []
     try:

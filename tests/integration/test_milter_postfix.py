@@ -67,8 +67,7 @@ def received(client):
 
 def main(service):
     return {"virtual_mailbox_domains": DOMAINS, "smtpd_milters": service.address, "milter_default_action": "tempfail",
-            "smtpd_error_sleep_time": "0", "smtpd_soft_error_limit": "1000", "smtpd_hard_error_limit": "1000",
-            "milter_connect_timeout": "5s"}
+            "smtpd_error_sleep_time": "0", "smtpd_soft_error_limit": "1000", "smtpd_hard_error_limit": "1000"}
 
 
 @pytest.fixture
