@@ -67,6 +67,16 @@ def test_clean(audit):
     assert audit.run() == [] and audit.status == 0, audit.text
 
 
+def test_nothing_is_claimed_of_what_could_not_be_asked(audit):
+    """Nobody answers: that is not that no name leads here."""
+    told = audit.command("audit", "-c", audit.config())
+    assert told.returncode == 0 and told.stdout == b"No name leads to this host.\n"
+    audit.dns.default = servfail()
+    told = audit.command("audit", "-c", audit.config())
+    assert told.returncode == 75 and b"could not ask: example.test MX: SERVFAIL" in told.stderr
+    assert told.stdout == b"No name was found that leads to this host, but not all could be asked.\n"
+
+
 def test_leaks(audit):
     audit.dns.update({
         ("own.test", "MX"): "10 in.own.test", ("in.own.test", "A"): OURS,
