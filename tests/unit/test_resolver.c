@@ -214,7 +214,7 @@ static void test_a_thousand_at_once(void **state)
 	struct site site;
 	size_t done = 0;
 	(void)state;
-	open_site(&site, "20s");
+	open_site(&site, "300s");
 	for (size_t i = 0; i < MANY; i++) {
 		char recipient[64];
 		snprintf(recipient, sizeof(recipient), "a@d%zu.test", i);
