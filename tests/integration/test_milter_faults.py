@@ -74,7 +74,7 @@ def test_signals_that_come_as_it_begins(milter, mxguard_config):
 
 def test_no_descriptor_left(guarded):  # noqa: F811
     """Who connects waits or is deferred; nobody is let in, and afterwards all is as before."""
-    service, _, _ = guarded(main={"milter_connect_timeout": "1s", "milter_command_timeout": "2s"})
+    service, _, _ = guarded(main={"milter_connect_timeout": "3s", "milter_command_timeout": "3s"})
     resource.prlimit(service.pid, resource.RLIMIT_NOFILE, (40, 40))
     idle = []
     try:
@@ -105,7 +105,7 @@ def test_too_many_connections(guarded):  # noqa: F811
 
 def survives(service, sink, header, wanted, source=GATEWAY):
     """The reply to a message with that header; the milter goes on."""
-    done = deliver(source, content=header + smtp.message(), seconds=60)
+    done = deliver(source, content=header + smtp.message())
     assert done.final(USER).code == wanted, done.dialogue
     assert service.running and deliver(SPAMMER).rcpt[USER].code == 550
     return the_message(sink) if wanted == 250 else None

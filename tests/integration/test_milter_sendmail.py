@@ -14,7 +14,7 @@ from mxg.process import wait_until
 from test_milter_postfix import (GATEWAY, OURS, RELAY, SENDER, SHARED, SMTP, SPAMMER, THEIRS, TOKEN, USER, fields,
                                  received, settings)
 
-FILTER = "INPUT_MAIL_FILTER(`mxguard', `S=inet:10034@127.0.0.1, F=T, T=C:5s;S:30s;R:30s;E:5m')"
+FILTER = "INPUT_MAIL_FILTER(`mxguard', `S=inet:10034@127.0.0.1, F=T, T=C:30s;S:30s;R:30s;E:5m')"
 MAILER = "Mkeep, P=/bin/sh, F=lDFMPn9, U=nobody, A=sh {folder}/keep $u\n"
 DOMAINS = ("example.test", "mon.example", "junk.example", "late.example")
 
