@@ -73,7 +73,7 @@ def test_nothing_is_claimed_of_what_could_not_be_asked(audit):
     assert told.returncode == 0 and told.stdout == b"No name leads to this host.\n"
     audit.dns.default = servfail()
     told = audit.command("audit", "-c", audit.config())
-    assert told.returncode == 75 and b"could not ask: example.test MX: SERVFAIL" in told.stderr
+    assert told.returncode == 75 and b"could not ask: " in told.stderr and b"SERVFAIL" in told.stderr
     assert told.stdout == b"No name was found that leads to this host, but not all could be asked.\n"
 
 
