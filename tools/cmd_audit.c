@@ -19,6 +19,7 @@
 #include "options.h"
 #include "output_file.h"
 #include "policy/policy.h"
+#include "text.h"
 
 #define EXIT_UNGUARDED 1
 #define RCPT_MOST 500
@@ -93,7 +94,8 @@ static int take_domains(struct mxg_audit *audit, int argc, char **argv)
 		if (status != 0)
 			return status;
 		if (wrong > 0)
-			mxg_audit_failed_text(audit, "%zu lines of domains_file are no domains", wrong);
+			mxg_audit_failed_text(audit, "%zu %s of domains_file no %s", wrong,
+					      mxg_noun(wrong, "line", "lines"), mxg_noun(wrong, "domain", "domains"));
 		if (audit->domains.count == 0)
 			return mxg_wrong_use("mxguard audit", "name a domain: the configuration lists none");
 	}

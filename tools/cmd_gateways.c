@@ -19,7 +19,7 @@
 struct request {
 	const char *config, *import;
 	int64_t at; /* 0: now */
-	bool json, no_snapshot, no_dns, generations;
+	bool json, no_snapshot, no_dns, generations, several;
 };
 
 static bool take_at(void *target, const char *text)
@@ -200,7 +200,7 @@ static void print_alarms(const struct mxg_flat *flat)
 }
 
 static int print_people(const struct mxg_ruleset *ruleset, const struct mxg_flat *flat, const char *domain, int64_t now,
-			const struct mxguard_snapshot *snapshot)
+			const struct mxguard_snapshot *snapshot, bool named)
 {
 	static const char *const headings[] = { "ADDRESS", "ENTRY", "LEARNED", "STATE", "TERM", "VIA", NULL };
 	struct mxg_table *table = mxg_table_new(headings);
@@ -208,7 +208,7 @@ static int print_people(const struct mxg_ruleset *ruleset, const struct mxg_flat
 		return -1;
 	for (size_t i = 0; i < flat->count; i++)
 		print_range(table, ruleset, &flat->ranges[i], now);
-	if (mxg_is_terminal(stdout))
+	if (named)
 		printf("%s%s%s (policy %s)\n", mxg_colour_begin(stdout, MXG_BOLD), domain, mxg_colour_end(stdout),
 		       ruleset->label);
 	int result = mxg_table_print(table, stdout);
@@ -241,8 +241,9 @@ static int show(struct mxg_flattener *f, struct mxg_flat *flat, const struct req
 	    !mxg_name_from_text(&name, domain, strlen(domain)))
 		return mxg_wrong_use(command, "'%s' is not a domain", typed);
 	const struct mxg_ruleset *ruleset = mxg_policy_ruleset(f->policy, domain, strlen(domain));
+	bool named = q->several || mxg_is_terminal(stdout);
 	if (q->generations)
-		return mxg_gateways_generations(f, ruleset, &name, domain, q->json);
+		return mxg_gateways_generations(f, ruleset, &name, domain, q->json, named);
 	if (!mxg_flatten(f, flat, ruleset, &name, false)) {
 		fprintf(stderr, "%s: out of memory\n", command);
 		return EX_TEMPFAIL;
@@ -251,7 +252,7 @@ static int show(struct mxg_flattener *f, struct mxg_flat *flat, const struct req
 		flat->ranges[i].range.expires = 0; /* a TTL of then says nothing */
 	if (q->json)
 		print_json(ruleset, flat, domain, q->at, f->snapshot);
-	else if (print_people(ruleset, flat, domain, f->now, f->snapshot) != 0)
+	else if (print_people(ruleset, flat, domain, f->now, f->snapshot, named) != 0)
 		return EX_TEMPFAIL;
 	if (!flat->incomplete)
 		return 0;
@@ -294,6 +295,7 @@ int cmd_gateways(int argc, char **argv)
 	int status = read_options(&q, argc, argv);
 	if (status != 0)
 		return status < 0 ? 0 : status;
+	q.several = argc - optind > 1;
 	bool past = q.at != 0 || q.generations || optind == argc;
 	status = mxg_open_session(&session, q.config, q.no_snapshot || past ? MXGUARD_SESSION_FLAG_NO_SNAPSHOT : 0);
 	if (status != 0)

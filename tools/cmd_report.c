@@ -66,8 +66,8 @@ static bool take_changed(void *target, const char *text)
 
 static const struct mxg_option options[] = {
 	MXG_OPTION_CONFIG(struct job),
-	{ 0, "since", "DATE", "only what was decided since then", .kind = MXG_OPTION_OWN, .take = take_since,
-	  .takes = "a date such as 2026-01-31" },
+	{ 0, "since", "DATE", "only what was decided since then; what has no time is left out", .kind = MXG_OPTION_OWN,
+	  .take = take_since, .takes = "a date such as 2026-01-31" },
 	{ 0, "domain", "DOMAIN", "only recipients in this domain; may be given several times", .kind = MXG_OPTION_LIST,
 	  .field = offsetof(struct job, domains), .max = NAMES_MAX, .count = offsetof(struct job, domain_count) },
 	{ 0, "changed", "DOMAIN=DATE",
@@ -75,8 +75,9 @@ static const struct mxg_option options[] = {
 	  .kind = MXG_OPTION_OWN, .take = take_changed, .takes = "DOMAIN=DATE, such as example.com=2026-01-31" },
 	{ 0, "journal", NULL, "read the journal of this host, by journalctl", .kind = MXG_OPTION_FLAG,
 	  .field = offsetof(struct job, journal) },
-	{ 0, "follow", NULL, "go on reading as the files grow, and show the sums all the time", .kind = MXG_OPTION_FLAG,
-	  .field = offsetof(struct job, follow) },
+	{ 0, "follow", NULL,
+	  "go on reading the files as they grow, and show the sums\nall the time; for plain files alone",
+	  .kind = MXG_OPTION_FLAG, .field = offsetof(struct job, follow) },
 	{ 0, "partial", NULL, "one object for another report to add up with those of other hosts",
 	  .kind = MXG_OPTION_FLAG, .field = offsetof(struct job, partial) },
 	{ 0, "top", "N", "how many domains and peers to show (20; with --json 1000 peers)", .kind = MXG_OPTION_NUMBER,
@@ -90,7 +91,8 @@ static const struct mxg_option options[] = {
 };
 
 const struct mxg_usage usage_report = {
-	.synopsis = "[-c CONF] [OPTION]… FILE…",
+	.synopsis = "[-c CONF] [OPTION]… FILE…\n"
+		    "       mxguard report --journal [-c CONF] [OPTION]… [FILE…]",
 	.about = "Reads what the front ends have logged and says who came past the filters, which hosts look\n"
 		 "like forgotten gateways, and which domains are ready for enforce mode. FILE is a log with\n"
 		 "lines of any front end, whatever stands in front of them, also .gz, .xz and .zst; what\n"
@@ -111,11 +113,16 @@ static int read_options(struct job *job, int argc, char **argv)
 	if (status != 0)
 		return status;
 	if (optind == argc && !job->journal)
-		return mxg_wrong_use(argv[0], "a FILE is missing");
+		return mxg_wrong_use(argv[0], "a FILE is missing, or --journal");
 	if (job->json + job->csv + job->partial > 1)
 		return mxg_wrong_use(argv[0], "--json, --csv and --partial exclude each other");
 	if (job->follow && (job->journal || job->partial))
-		return mxg_wrong_use(argv[0], "--follow is for files, and not for --partial");
+		return mxg_wrong_use(argv[0],
+				     "--follow goes on reading files: neither --journal nor --partial goes with it");
+	for (int i = optind; job->follow && i < argc; i++)
+		if (!mxg_report_can_follow(argv[i]))
+			return mxg_wrong_use(
+				argv[0], "--follow goes on reading files as they grow, and '%s' is not one", argv[i]);
 	if (job->html != NULL && (job->follow || job->partial))
 		return mxg_wrong_use(argv[0], "--html is neither for --follow nor for --partial");
 	if (job->follow && argc - optind > MXG_REPORT_FOLLOWED_MAX)

@@ -29,8 +29,8 @@ int mxg_gateways_history(const struct mxguard_policy *policy, struct mxg_history
 		return EX_NOINPUT;
 	}
 	if (mxg_history_damaged(*history) > 0)
-		fprintf(stderr, "mxguard gateways: warning: %zu damaged lines of the history are passed over\n",
-			mxg_history_damaged(*history));
+		fprintf(stderr, "mxguard gateways: warning: %zu damaged %s of the history passed over\n",
+			mxg_history_damaged(*history), mxg_noun(mxg_history_damaged(*history), "line", "lines"));
 	return 0;
 }
 
@@ -64,18 +64,19 @@ static void add_row(struct mxg_table *table, const struct mxg_generation *g)
 	for (size_t i = 0; i < g->count && at < sizeof(all); i++)
 		at += (size_t)snprintf(all + at, sizeof(all) - at, "%s%s", i == 0 ? "" : " ",
 				       mxg_gateway_text(&g->gateways[i], prefix));
-	const char *cells[] = { mxg_time_format(g->from, from), g->until == 0 ? "-" : mxg_time_format(g->until, until),
+	const char *cells[] = { g->from == 0 ? "always" : mxg_time_format(g->from, from),
+				g->until == 0 ? "-" : mxg_time_format(g->until, until),
 				g->known ? "" : "not all is known", all };
 	mxg_table_add(table, g->known ? MXG_PLAIN : MXG_YELLOW, cells);
 }
 
-static int print_people(const struct mxg_generations *g, const char *domain)
+static int print_people(const struct mxg_generations *g, const char *domain, bool named)
 {
 	static const char *const headings[] = { "FROM", "UNTIL", "NOTE", "GATEWAYS", NULL };
 	struct mxg_table *table = mxg_table_new(headings);
 	if (table == NULL)
 		return -1;
-	if (mxg_is_terminal(stdout))
+	if (named)
 		printf("%s%s%s\n", mxg_colour_begin(stdout, MXG_BOLD), domain, mxg_colour_end(stdout));
 	for (size_t i = 0; i < g->count; i++)
 		add_row(table, &g->items[i]);
@@ -85,7 +86,7 @@ static int print_people(const struct mxg_generations *g, const char *domain)
 }
 
 int mxg_gateways_generations(struct mxg_flattener *f, const struct mxg_ruleset *ruleset, const struct mxg_name *name,
-			     const char *domain, bool json)
+			     const char *domain, bool json, bool named)
 {
 	struct mxg_generations g;
 	int status = 0;
@@ -95,7 +96,7 @@ int mxg_gateways_generations(struct mxg_flattener *f, const struct mxg_ruleset *
 	}
 	if (json)
 		print_json(&g, domain);
-	else if (print_people(&g, domain) != 0)
+	else if (print_people(&g, domain, named) != 0)
 		status = EX_TEMPFAIL;
 	for (size_t i = 0; i < g.count && status == 0; i++)
 		status = g.items[i].known ? 0 : EX_TEMPFAIL;
@@ -113,15 +114,18 @@ static int tell(const struct mxg_import *im, bool json)
 					 (json_int_t)im->dropped, "names", (json_int_t)im->names, "written",
 					 (json_int_t)im->written));
 	else
-		printf("%zu lines read, %zu states of %zu names put into the history\n", im->lines, im->written,
-		       im->names);
+		printf("%zu %s read, %zu %s of %zu %s put into the history\n", im->lines,
+		       mxg_noun(im->lines, "line", "lines"), im->written, mxg_noun(im->written, "state", "states"),
+		       im->names, mxg_noun(im->names, "name", "names"));
 	if (im->unused > 0 && !json)
-		printf("%zu records of other kinds than A, AAAA, MX and SPF's TXT were not needed\n", im->unused);
+		printf("%zu %s other than A, AAAA, MX and SPF's TXT not needed\n", im->unused,
+		       mxg_noun(im->unused, "record of a kind", "records of kinds"));
 	if (im->dropped > 0)
-		fprintf(stderr, "mxguard gateways: %zu records are more than can be taken\n", im->dropped);
+		fprintf(stderr, "mxguard gateways: %zu %s more than can be taken\n", im->dropped,
+			mxg_noun(im->dropped, "record is", "records are"));
 	if (im->wrong > 0)
-		fprintf(stderr, "mxguard gateways: %zu lines are wrong; the first is line %zu: %s\n", im->wrong,
-			im->first_wrong, im->why);
+		fprintf(stderr, "mxguard gateways: %zu %s wrong; the first is line %zu: %s\n", im->wrong,
+			mxg_noun(im->wrong, "line is", "lines are"), im->first_wrong, im->why);
 	return im->wrong > 0 || im->dropped > 0 ? EX_DATAERR : 0;
 }
 

@@ -107,6 +107,12 @@ static bool same(const struct mxg_generation *a, const struct mxg_generation *b)
 	return true;
 }
 
+/* The last moment is that of the question, and no change: where there is no other, nothing has ever changed. */
+static int64_t beginning_of(const struct moments *m, size_t moment)
+{
+	return m->count == 1 && m->items[0].state.known ? 0 : m->items[moment].at;
+}
+
 /* Moments at which nothing changed go; so does a beginning of which nothing is known. */
 static bool join(struct moments *m, struct mxg_generations *out)
 {
@@ -121,7 +127,7 @@ static bool join(struct moments *m, struct mxg_generations *out)
 		if (last != NULL)
 			last->until = m->items[i].at;
 		out->items[out->count] = *state;
-		out->items[out->count++].from = m->items[i].at;
+		out->items[out->count++].from = beginning_of(m, i);
 		state->gateways = NULL;
 	}
 	out->cut = m->cut;

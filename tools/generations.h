@@ -7,7 +7,7 @@
 
 /* The generations of a domain: for how long which gateways were in force, as the history tells. */
 struct mxg_generation {
-	int64_t from, until; /* until 0: it is in force */
+	int64_t from, until; /* from 0: it rests on nothing that ever changed; until 0: it is in force */
 	bool known; /* false: for this time the history does not say all of it */
 	struct mxg_prefix *gateways;
 	size_t count;

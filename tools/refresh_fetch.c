@@ -15,6 +15,7 @@
 #include "refresh_recall.h"
 #include "snapshot/format.h"
 #include "snapshot_write.h"
+#include "text.h"
 
 struct fetching {
 	const struct mxguard_policy *policy;
@@ -210,8 +211,9 @@ static void print_json(const struct fetching *f, bool written, struct mxg_recall
 static void print_people(const struct fetching *f, bool written)
 {
 	if (written)
-		printf("fetched: generation %u, %u domains, %u names\n", f->new.generation, f->new.domains,
-		       f->new.questions);
+		printf("fetched: generation %u, %u %s, %u %s\n", f->new.generation, f->new.domains,
+		       mxg_noun(f->new.domains, "domain", "domains"), f->new.questions,
+		       mxg_noun(f->new.questions, "name", "names"));
 	else
 		printf("nothing to do: generation %u is there already\n", f->new.generation);
 	if (written && f->policy->on_alarm == NULL)

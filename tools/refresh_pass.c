@@ -17,6 +17,7 @@
 #include "refresh_spool.h"
 #include "refresh_tell.h"
 #include "snapshot_write.h"
+#include "text.h"
 
 #define EXIT_HELD 1 /* --strict, and there were alarms */
 #define PER_SECOND 2000 /* questions, where the configuration says nothing */
@@ -111,8 +112,8 @@ static int list_domains(struct pass *p)
 	if (status == 0 && p->run.list == MXG_LIST_REMEMBERED)
 		p->run.list_kept = p->before.list_kept;
 	if (status == 0 && wanted.unknown > 0)
-		mxg_refresh_warn("spool: %zu of %zu domains are none of ours and are not asked", wanted.unknown,
-				 spooled.count);
+		mxg_refresh_warn("spool: %zu of %zu %s none of ours and not asked", wanted.unknown, spooled.count,
+				 mxg_noun(spooled.count, "domain is", "domains are"));
 	return status;
 }
 
@@ -232,9 +233,9 @@ static int no_dns(struct pass *p)
 {
 	abandon(p);
 	snprintf(p->error, sizeof(p->error),
-		 "not one of %zu questions was answered: is the resolver running? "
+		 "not one of %zu %s was answered: is the resolver running? "
 		 "(dns.servers, or /etc/resolv.conf); the old snapshot stays",
-		 p->run.failed);
+		 p->run.failed, mxg_noun(p->run.failed, "question", "questions"));
 	fprintf(stderr, "mxguard refresh: %s\n", p->error);
 	return EX_TEMPFAIL;
 }
@@ -260,8 +261,8 @@ static void tell_end(const struct pass *p)
 	if (run->ended && *p->o->signalled != 0)
 		fprintf(stderr,
 			"mxguard refresh: ended by a signal; what was asked is kept, and the next run goes on with the "
-			"rest (%zu domains)\n",
-			run->left);
+			"rest (%zu %s)\n",
+			run->left, mxg_noun(run->left, "domain", "domains"));
 }
 
 static void print(const struct pass *p, const struct mxg_refresh_figures *f, const struct mxg_published *published,

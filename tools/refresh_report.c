@@ -7,6 +7,7 @@
 #include "json.h"
 #include "refresh_report.h"
 #include "table.h"
+#include "text.h"
 
 #define ROWS_MAX 50 /* of each kind, for people */
 #define CELLS 4
@@ -184,15 +185,19 @@ void mxg_refresh_print_found(const struct mxg_refresh *run, const struct mxg_ref
 void mxg_refresh_print_sum(const struct mxg_refresh *run, const struct mxg_refresh_figures *f, bool written)
 {
 	if (!written) {
-		printf("%zu domains: nothing is new, and nothing is due\n", f->domains);
+		printf("%zu %s: nothing is new, and nothing is due\n", f->domains,
+		       mxg_noun(f->domains, "domain", "domains"));
 		return;
 	}
-	printf("%zu domains, %zu questions (%llu sent), %zu changed, %zu without an answer, %zu alarms; "
-	       "%zu answers stored\n",
-	       f->domains, f->questions, (unsigned long long)mxg_driver_sent(run->driver), f->changed, f->failures,
-	       f->alarms, run->written);
+	printf("%zu %s, %zu %s (%llu sent), %zu changed, %zu without an answer, %zu %s; %zu %s stored\n", f->domains,
+	       mxg_noun(f->domains, "domain", "domains"), f->questions, mxg_noun(f->questions, "question", "questions"),
+	       (unsigned long long)mxg_driver_sent(run->driver), f->changed, f->failures, f->alarms,
+	       mxg_noun(f->alarms, "alarm", "alarms"), run->written, mxg_noun(run->written, "answer", "answers"));
 	if (run->some)
-		printf("%zu domains are new, %zu are ours no more\n", run->added_count, run->removed_count);
+		printf("%zu %s new, %zu %s ours no more\n", run->added_count,
+		       mxg_noun(run->added_count, "domain is", "domains are"), run->removed_count,
+		       mxg_noun(run->removed_count, "is", "are"));
 	if (run->ended && run->left > 0)
-		printf("%zu domains were not looked at yet; the next run goes on with them\n", run->left);
+		printf("%zu %s not looked at yet; the next run goes on there\n", run->left,
+		       mxg_noun(run->left, "domain was", "domains were"));
 }

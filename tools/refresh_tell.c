@@ -64,7 +64,8 @@ static void warn_of_all(const struct mxg_refresh *run)
 		if (mxg_item_has_alarm(item) && count++ < WARNINGS_MAX)
 			warn_of(item);
 	if (count > WARNINGS_MAX)
-		mxg_refresh_warn("… and %zu alarms more; --json lists them all", count - WARNINGS_MAX);
+		mxg_refresh_warn("… and %zu %s more; --json lists them all", count - WARNINGS_MAX,
+				 mxg_noun(count - WARNINGS_MAX, "alarm", "alarms"));
 }
 
 /* ---- on_alarm ------------------------------------------------------------------------- */
@@ -173,7 +174,7 @@ static void run_on_alarm(const struct mxg_refresh *run)
 		}
 	}
 	if (left > 0)
-		mxg_refresh_warn("on_alarm: it was not run for %zu alarms more", left);
+		mxg_refresh_warn("on_alarm: it was not run for %zu %s more", left, mxg_noun(left, "alarm", "alarms"));
 }
 
 /* ---- --accept --------------------------------------------------------------------------- */

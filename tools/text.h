@@ -18,6 +18,12 @@ size_t mxg_text_columns(const char *text); /* of text that is clean */
 /* One word of a command that a person may take over into a shell, whatever stands in it. Returns buf. */
 const char *mxg_shell_word(char *buf, size_t size, const char *text);
 
+/* What goes with that number: the words for one, or those for none and for more. */
+static inline const char *mxg_noun(uint64_t number, const char *one, const char *more)
+{
+	return number == 1 ? one : more;
+}
+
 #define MXG_SPAN_MAX 32
 /* "45 s", "3 min", "2 h 10 min", "5 d 3 h". Returns buf. */
 const char *mxg_span_format(int64_t seconds, char buf[MXG_SPAN_MAX]);

@@ -142,7 +142,7 @@ static void warn_if_old(const struct mxguard_snapshot *s, const struct mxguard_p
 	message[0] = '\0';
 	if (age > 86400 && age > (int64_t)policy->keep_stale)
 		snprintf(message, size,
-			 "%s/%s: was written %lld days ago and is too old to be of use; is "
+			 "%s/%s: was written %lld d ago and is too old to be of use; is "
 			 "mxguard-refresh.timer running?",
 			 policy->state_dir, MXG_SNAPSHOT_FILE, (long long)(age / 86400));
 }

@@ -131,6 +131,8 @@ def test_no_list_at_all(commanded):
     assert result.returncode == 75 and b"no list from before" in result.stderr
     assert not commanded.snapshot.exists()
     assert judged(commanded, "a.test") == ("unknown", "domains-unreadable")
+    told = mxguard("doctor", "-c", commanded.config, "--no-dns").stdout.decode()
+    assert "domains-command: there is no list by domains_command yet" in told and "outside domains" not in told
 
 
 def test_front_ends_do_not_run_it(commanded):

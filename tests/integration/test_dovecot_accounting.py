@@ -40,6 +40,11 @@ if version() >= (2, 4):
 else:
     LIMITS = {"plugin": {"acl": "vfile", "quota": "maildir:User quota"}}
     TIGHT = "plugin {\n  quota_rule = *:bytes=100000000\n  quota_rule2 = Junk:bytes=-99990000\n  quota_grace = 0\n}\n"
+OWN_PANIC = re.compile(
+    r" lmtp\(\S+\)<(?P<refused>\d+)><\S+>: Error: auth-master: .*connect\(\S+/auth-userdb\) failed: Connection refused$|"
+    r" lmtp\(\S+\)<(?P<panics>\d+)><\S+>: Panic: file auth-master\.c: line \d+ \(auth_master_connect\): assertion failed: "
+    r"\(conn->to_connect == NULL\)$|"
+    r"service\(lmtp\): child (?P<killed>\d+) killed with signal 6 ")
 GOOD = answer("10 gw.example.test", ttl=0)
 
 
@@ -296,19 +301,15 @@ def panics_of_dovecot(log: str) -> list[str]:
     So it counts between the master's end and its next start, in a process that has just been refused."""
     stopping, refused, dead, found = False, set(), set(), []
     for line in log.splitlines():
+        told = OWN_PANIC.search(line)
         if " master: Warning: Killed with signal 15 " in line:
             stopping = True
         elif " master: Info: Dovecot v" in line:
             stopping, refused, dead = False, set(), set()
-        elif match := re.search(r" lmtp\(\S+\)<(\d+)><\S+>: Error: auth-master: .*connect\(\S+/auth-userdb\) failed: "
-                                r"Connection refused$", line):
-            refused.add(match[1])
-        elif match := re.search(r" lmtp\(\S+\)<(\d+)><\S+>: Panic: file auth-master\.c: line \d+ "
-                                r"\(auth_master_connect\): assertion failed: \(conn->to_connect == NULL\)$", line):
-            if stopping and match[1] in refused:
-                dead.add(match[1])
-                found.append(line)
-        elif (match := re.search(r"service\(lmtp\): child (\d+) killed with signal 6 ", line)) and match[1] in dead:
+        elif told and told["refused"] and stopping:
+            refused.add(told["refused"])
+        elif told and (told["panics"] in refused or told["killed"] in dead):
+            dead.add(told["panics"] or told["killed"])
             found.append(line)
     return found
 

@@ -36,9 +36,10 @@ def test_200_connections(server, client_limit):
 def test_50_mib(server):
     running = server(policy(authserv_id="mxguard.example.test", tag="always"))
     forged = "Authentication-Results: mxguard.example.test; x-mxguard=pass\n"
-    body = ("0123456789abcde\n" * 65536) * 50
+    line = "0123456789abcde" * 5 + "\n"
+    body = line * ((50 << 20) // len(line))
     content = smtp.message(header=forged, body=body)
-    assert smtp.deliver(LMTP, USER, content, source=GATEWAY, seconds=120).final(USER).ok
+    assert smtp.deliver(LMTP, USER, content, source=GATEWAY, seconds=600).final(USER).ok
     assert running.messages(USER)[0].endswith(smtp.message(body=body))
 
 

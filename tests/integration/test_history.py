@@ -81,6 +81,26 @@ def test_what_stood_before_and_since(site):
     assert OLD in first["gateways"] and NEW in second["gateways"]
 
 
+def test_what_never_changes_has_no_beginning(site):
+    """Addresses that stand in the configuration have none that the history could tell: they do not begin now."""
+    site.refresh()
+    site.configure(gateways=[{"name": "filters", "allow": "ip4:198.51.100.0/25"}])
+    (only,) = gateways(site, "--generations", "example.test")["generations"]
+    assert only == {"from": None, "until": None, "known": True, "gateways": ["198.51.100.0/25"]}
+    people = mxguard("gateways", "-c", site.config, "--generations", "example.test").stdout.decode()
+    assert people.splitlines()[1].split("\t")[0] == "always"
+
+
+def test_each_table_says_whose_it_is(site):
+    """On a terminal always, in a pipe where there are several."""
+    site.refresh()
+    for more in ((), ("--generations",)):
+        one, two = (mxguard("gateways", "-c", site.config, *more, *names).stdout.decode().splitlines()
+                    for names in (["example.test"], ["example.test", "other.test"]))
+        named = [line.split(" ")[0] for line in two if line.split(" ")[0] in ("example.test", "other.test")]
+        assert not one[0].startswith("example.test") and named == ["example.test", "other.test"], two
+
+
 def test_before_the_history_begins_nothing_is_claimed(site):
     site.refresh()
     found = gateways(site, "--at", "2020-01-01", "example.test", status=75)
@@ -324,7 +344,7 @@ def test_without_a_history_that_is_said(site, store):
     found = scan(site)
     assert found["paths"]["gateway"] == 1 and found["judged_by_today"] == 1 and found["history_from"] is None
     said = mxguard("scan", "-c", site.config, site.folder / "mail").stdout.decode()
-    assert "1 old messages were judged by the gateways of today: the history has not begun" in said
+    assert "1 old message was judged by the gateways of today: the history has not begun" in said
 
 
 def test_the_recipient_that_our_own_mta_wrote(site, store):

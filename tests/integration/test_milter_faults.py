@@ -105,7 +105,7 @@ def test_too_many_connections(guarded):  # noqa: F811
 
 def survives(service, sink, header, wanted, source=GATEWAY):
     """The reply to a message with that header; the milter goes on."""
-    done = deliver(source, content=header + smtp.message(), seconds=60)
+    done = deliver(source, content=header + smtp.message())
     assert done.final(USER).code == wanted, done.dialogue
     assert service.running and deliver(SPAMMER).rcpt[USER].code == 550
     return the_message(sink) if wanted == 250 else None

@@ -39,7 +39,7 @@ def settings(**more):
 def put_off(source):
     """Whether the client is told to come again, at the latest at RCPT."""
     codes = []
-    with contextlib.suppress(ConnectionError), smtp.Client(SMTP, source=source, lmtp=False, seconds=60) as client:
+    with contextlib.suppress(ConnectionError), smtp.Client(SMTP, source=source, lmtp=False) as client:
         codes += [client.reply().code, client.hello().code, client.mail(SENDER).code]
         codes.append(client.rcpt(USER).code)
     return any(400 <= each < 500 for each in codes) and codes[3:] != [250]

@@ -433,6 +433,22 @@ def test_policy_holds(chromium, either):
     assert seen == "http://127.0.0.1:9/x"
 
 
+def test_a_time_line_that_was_not_counted(chromium, folder):
+    """Partial results without --changed: nothing is drawn as if there had been no direct mail."""
+    log, part, page = folder / "uncounted.log", folder / "uncounted.part", folder / "uncounted.html"
+    log.write_text("".join(log_lines()))
+    command, changed = str(build.command()), "moved.example=" + time.strftime("%Y-%m-%d", time.gmtime(CHANGE))
+    with open(part, "wb") as to:
+        assert subprocess.run([command, "report", "--partial", "--no-dns", str(log)], stdout=to, timeout=60).returncode == 0
+    assert subprocess.run([command, "report", "--no-dns", "--html", str(page), "--changed", changed, str(part)], timeout=60,
+                          stdout=subprocess.DEVNULL).returncode == 0
+    chromium.open(page)
+    assert "time line of some domain is not known" in chromium.element("header").text
+    assert {row["direct a day"] for row in chromium.table("lines-generations")} == {"\u2013"}
+    assert chromium.run("return document.querySelectorAll('section[aria-labelledby=lines] figure > svg .bar').length") == 0
+    assert chromium.trouble() == []
+
+
 # a hundred thousand domains
 
 @pytest.mark.parametrize("count", [3000] + ([100000] if VOLUME > 9 else []))

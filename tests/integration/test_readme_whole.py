@@ -50,13 +50,13 @@ def test_the_whole(postfix, dovecot, policy_service, scripted_dns, folder, netwo
     setting = f"mxguard_config = {conf}\n"
     inside = dovecot(lmtp=[], place_mxguard=True,
                      extra=listener + plugin + (setting if version() >= (2, 4) else f"plugin {{\n{setting}}}\n"))
+    mta.main.update(postfix_config.sasl_by(inside.auth_socket))
+    mta.reload()  # no smtpd runs yet that could go on as it was
 
     refused = smtp.deliver(("192.0.2.1", 25), USER, lmtp=False, source=SPAMMER).rcpt[USER]
     assert refused.code == 550 and refused.lines[0].startswith("5.7.1 ")
     assert smtp.deliver(("192.0.2.1", 25), USER, lmtp=False, source=GATEWAY).final(USER).code == 250
     wait_until(lambda: inside.count(USER) == 1, "it is delivered", 60)
-    mta.main.update(postfix_config.sasl_by(inside.auth_socket))
-    mta.reload()
     with smtp.Client(("192.0.2.1", 25), source=SPAMMER, lmtp=False) as client:  # one of ours on the road
         client.greet()
         assert client.auth_plain(USER, "secret").code == 235
@@ -66,3 +66,4 @@ def test_the_whole(postfix, dovecot, policy_service, scripted_dns, folder, netwo
     inside.wait_log(r"verdict=authenticated action=accept .*place=queued ")
     assert re.search(rf"verdict=direct action=reject .*place=door peer={re.escape(SPAMMER)} ", service.log())
     inside.wait_log(rf"verdict=authorized action=accept .*place=queued .*boundary={re.escape(GATEWAY)} hop=1 ")
+    mta.stop()  # first, or Dovecot waits for its connections

@@ -141,6 +141,23 @@ def test_words_in_others_lines_do_not_count(line):
     assert (found["lines"], found["decisions"], found["unread"]) == (1, 0, 0)
 
 
+def test_decisions_without_a_time():
+    """They count, and are said; where only those since some time are wanted, nobody knows whether they are."""
+    data = "".join(words("direct", SPAMMER, ident=str(n)) + "\n" for n in range(3)) + bsd(AT, words())
+    found = report("--no-dns", "-", data=data)
+    assert (found["decisions"], found["undated"], found["left_out"]) == (4, 3, 0)
+    since = ("--no-dns", "--since", "2026-11-20")
+    found = report(*since, "-", data=data)
+    assert (found["decisions"], found["undated"], found["left_out"]) == (1, 0, 3) and "direct" not in found["verdicts"]
+    found = report(*since, "--domain", "other.example", "-", data=data)
+    assert (found["decisions"], found["left_out"]) == (0, 0)
+    found = report("-", data=partial(data) + partial(data, *since))
+    assert (found["decisions"], found["undated"], found["left_out"]) == (5, 3, 3)
+    for options, said in (((), b"3 decisions have no time\n"), (since, b"3 decisions have no time and are left out (--since)\n")):
+        told = subprocess.run([str(build.command()), "report", *options, "-"], input=data.encode(), capture_output=True)
+        assert told.returncode == 0 and said in told.stdout
+
+
 def test_fields_behind_the_reason_are_passed_over():
     """All that a front end writes there today."""
     for text in (words(origin=FORGOTTEN) + ' real=127.0.0.1 detail="a = b" origin_helo=<x.example> origin_hop=2',
@@ -177,7 +194,7 @@ def test_sums_and_ready():
     assert domains["good.example"] == {"domain": "good.example", "decisions": 15, "authorized": 10, "direct": 5, "unknown": 0,
                                        "ready": True, "blockers": []}
     assert not domains["slow.example"]["ready"]
-    assert domains["slow.example"]["blockers"] == ["unknown: dns-timeout, 1 messages"]
+    assert domains["slow.example"]["blockers"] == ["unknown: dns-timeout, 1 message"]
     assert not domains["lost.example"]["ready"] and domains["lost.example"]["blockers"][0].startswith("no-gateway-mail")
 
 
@@ -563,6 +580,26 @@ def test_what_is_damaged_in_a_log_does_not_damage_a_partial_result(folder):
     assert report("--no-dns", "-", data=partial(log)) == whole
 
 
+def test_mail_without_a_time_line_is_not_taken_for_none(folder):
+    """Partial results count it where --changed, or the history, is given where they are made."""
+    lines, changed = forgotten(6), ("--changed", "d.example=2026-11-03")
+    halves = ["".join(lines[0::2]), "".join(lines[1::2])]
+    whole = report("--no-dns", *changed, "-", data="".join(lines))
+    known = b"".join(partial(half, *changed) for half in halves)
+    assert report("--no-dns", *changed, "-", data=known)["generations"] == whole["generations"]
+    assert whole["generations"][1]["counted"] and whole["generations"][1]["direct_per_day"] > 0
+    for some in (partial(halves[0]) + partial(halves[1]), partial(halves[0], *changed) + partial(halves[1])):
+        (folder / "merged").write_bytes(partial(some, *changed))
+        for data in (some, (folder / "merged").read_bytes()):
+            found = report("--no-dns", *changed, "-", data=data)
+            assert found["verdicts"] == whole["verdicts"] and len(found["generations"]) == 2
+            for line in found["generations"]:
+                assert (line["counted"], line["direct_per_day"], line["half_life_days"], line["dry"]) == (False, None, None, None)
+                assert line["moved"] == line["stayed"] == line["days"] == [] and line["never_published"] is None
+    told = mxguard("report", "--no-dns", *changed, folder / "merged")
+    assert told.returncode == 0 and told.stdout.count(b"not counted") == 3 and b"--changed" in told.stdout
+
+
 def test_partial_results_cannot_overflow(folder):
     part = json.loads(partial("".join(forgotten(2))))
     for damage in ({"lines": 2 ** 63 - 1}, {"decisions": 2 ** 53}):
@@ -617,7 +654,7 @@ def test_csv_is_inert():
 def test_for_people_nothing_of_outside_reaches_the_terminal():
     data = bsd(AT, words("direct", SPAMMER, rcpt="u@d.\x1b[31mexample", sender="\x9b\x07"))
     result = subprocess.run([str(build.command()), "report", "-"], input=data.encode(), capture_output=True)
-    assert b"\x1b" not in result.stdout and b"\x07" not in result.stdout and b"1 decisions in 1 lines" in result.stdout
+    assert b"\x1b" not in result.stdout and b"\x07" not in result.stdout and b"1 decision in 1 line\n" in result.stdout
 
 
 def unread(pipe) -> int:

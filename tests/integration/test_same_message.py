@@ -57,7 +57,7 @@ class FrontEnd:
     def send(self, row: Row) -> smtp.Reply:
         content = smtp.message(self.sender(row), header=row.header + FORGED, body=row.body)
         source = PROXY if row.login and self.lmtp else row.peer
-        with smtp.Client(self.server, source=source, lmtp=self.lmtp, seconds=60) as client:
+        with smtp.Client(self.server, source=source, lmtp=self.lmtp) as client:
             client.greet()
             if row.certificate and self.is_told_certificates:
                 assert client.starttls(self.certificates[row.certificate]).ok

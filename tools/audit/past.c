@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "snapshot/history.h"
+#include "text.h"
 
 #define HOSTS_MOST 200 /* of one domain */
 
@@ -107,8 +108,9 @@ struct mxg_past *mxg_past_read(struct mxg_audit *audit)
 		past->history = NULL;
 		mxg_audit_failed_text(audit, "old MX records: %s", message);
 	} else if (mxg_history_damaged(past->history) > 0) {
-		mxg_audit_failed_text(audit, "old MX records: %zu lines of the history are damaged",
-				      mxg_history_damaged(past->history));
+		mxg_audit_failed_text(audit, "old MX records: %zu %s of the history damaged",
+				      mxg_history_damaged(past->history),
+				      mxg_noun(mxg_history_damaged(past->history), "line", "lines"));
 		read_states(past);
 	} else if (mxg_history_is_empty(past->history)) {
 		fprintf(stderr,

@@ -103,7 +103,9 @@ bool mxg_show_end(struct mxg_show *s, bool table)
 		if (mxg_table_rows(s->table) > 0)
 			s->failed |= mxg_table_print(s->table, stdout) != 0;
 		else
-			puts("No name leads to this host.");
+			puts(s->failures == 0
+				     ? "No name leads to this host."
+				     : "No name was found that leads to this host, but not all could be asked.");
 	}
 	mxg_table_free(s->table);
 	json_decref(s->rows);

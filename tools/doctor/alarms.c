@@ -41,6 +41,6 @@ void mxg_doctor_alarms(struct mxg_doctor *d)
 	struct counted c = { d, 0 };
 	(void)mxg_snapshot_alarms_walk(mxguard_session_snapshot(d->session), on_alarm, &c);
 	if (c.count > ALARMS_MAX)
-		mxg_finding_add(&d->findings, MXG_FINDING_WARNING, "alarm", NULL, "… and %zu alarms more",
-				c.count - ALARMS_MAX);
+		mxg_finding_add(&d->findings, MXG_FINDING_WARNING, "alarm", NULL, "… and %zu %s more",
+				c.count - ALARMS_MAX, mxg_noun(c.count - ALARMS_MAX, "alarm", "alarms"));
 }

@@ -181,7 +181,8 @@ static void compare(struct fleet *f, enum mxg_fact fact)
 				       shown(h, fact, value));
 	}
 	if (differ > NAMED_MOST)
-		snprintf(text + at, sizeof(text) - at, " and %zu others", differ - NAMED_MOST);
+		snprintf(text + at, sizeof(text) - at, " and %zu %s", differ - NAMED_MOST,
+			 mxg_noun(differ - NAMED_MOST, "other", "others"));
 	if (differ > 0)
 		mxg_finding_add(f->findings, facts[fact].level, facts[fact].check, facts[fact].advice,
 				"%s: %s; %zu of %zu have %s", facts[fact].what, text, f->count - differ, f->count,

@@ -24,15 +24,8 @@ static void take_word(void *to, const char *word);
  * stands alone makes all of a domain local (virtual(5)). */
 static void take_table(struct list *list, const char *table)
 {
-	const char *argv[6] = { "postmap" };
-	size_t n = 1;
-	if (list->folder != NULL) {
-		argv[n++] = "-c";
-		argv[n++] = list->folder;
-	}
-	argv[n++] = "-s";
-	argv[n] = table;
-	char *output = mxg_program_output(argv), *rest = output, *line;
+	const char *const options[] = { "-s", table, NULL };
+	char *output = mxg_program_postfix(list->folder, "postmap", options), *rest = output, *line;
 	while (output != NULL && (line = strsep(&rest, "\n")) != NULL) {
 		line[strcspn(line, " \t")] = '\0';
 		if (line[0] != '\0' && strchr(line, '@') == NULL)

@@ -17,6 +17,11 @@ const char *mxg_other_names_stricter(const struct mxguard_policy *policy, enum m
 	return policy->rulesets[0].mode > mode ? "others" : NULL;
 }
 
+bool mxg_doctor_lacks_list(const struct mxg_doctor *d)
+{
+	return d->policy->domains_command.count > 0 && mxguard_session_snapshot(d->session) == NULL;
+}
+
 static bool is_listed_elsewhere(const struct mxg_doctor *d, const char *name, size_t len)
 {
 	const struct mxguard_snapshot *snapshot = mxguard_session_snapshot(d->session);
@@ -41,7 +46,7 @@ static bool is_way_round(const struct mxg_doctor *d, const char *name, size_t le
 {
 	const struct mxguard_policy *policy = d->policy;
 	const struct mxg_ruleset *ruleset = mxg_policy_ruleset(policy, name, len);
-	if (is_listed(d, name, len))
+	if (is_listed(d, name, len) || mxg_doctor_lacks_list(d))
 		return false;
 	return has_domains(policy) ||
 	       (ruleset == &policy->rulesets[0] && mxg_other_names_stricter(policy, ruleset->mode) != NULL);

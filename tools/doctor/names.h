@@ -17,6 +17,8 @@ struct mxg_other_names {
 /* Looks at one name; what is no domain name is passed over. */
 void mxg_other_names_add(struct mxg_other_names *names, const char *name);
 /* One finding for all of them; `where` is the setting that lets them in. */
+/* domains_command is set, and no refresh has kept what it prints: nobody knows what is ours. */
+bool mxg_doctor_lacks_list(const struct mxg_doctor *doctor);
 void mxg_other_names_tell(const struct mxg_other_names *names, const char *check, const char *where);
 
 /* A domain whose mode is stricter than this one, or NULL. */

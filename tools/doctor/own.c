@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "doctor.h"
+#include "names.h"
 #include "resolver/driver.h"
 #include "snapshot/snapshot.h"
 #include "text.h"
@@ -102,12 +103,20 @@ static void check_list(struct mxg_doctor *d)
 		return;
 	int64_t age = (int64_t)time(NULL) - facts.list_kept;
 	mxg_span_format(age < 0 ? 0 : age, span);
-	mxg_finding_add(
-		&d->findings, MXG_FINDING_ERROR, "domains-command",
-		"mxguard refresh says why; if the shorter list is meant: mxguard refresh --force",
-		"domains_command has failed for %s: the list of %u domains from before stays, and new domains are "
-		"nobody's",
-		span, facts.domains);
+	mxg_finding_add(&d->findings, MXG_FINDING_ERROR, "domains-command",
+			"mxguard refresh says why; if the shorter list is meant: mxguard refresh --force",
+			"domains_command has failed for %s: the list of %u %s from before stays, and new domains are "
+			"nobody's",
+			span, facts.domains, mxg_noun(facts.domains, "domain", "domains"));
+}
+
+static void check_missing_list(struct mxg_doctor *d)
+{
+	if (mxg_doctor_lacks_list(d))
+		mxg_finding_add(
+			&d->findings, MXG_FINDING_ERROR, "domains-command", refresh_advice,
+			"there is no list by domains_command yet, which mxguard refresh alone runs: a domain that the "
+			"configuration does not name is unknown until then (domains-unreadable)");
 }
 
 static bool asks_dns(const struct mxguard_policy *policy)
@@ -139,6 +148,7 @@ void mxg_doctor_policy(struct mxg_doctor *d)
 	check_resolver(d);
 	check_mode(d);
 	check_trace(d);
+	check_missing_list(d);
 	if (!told) {
 		check_snapshot(d);
 		check_list(d);

@@ -147,8 +147,13 @@ static char *ask_with_config(const char *program, const char *config, const char
 	return mxg_program_output(argv);
 }
 
+/* Postfix's programs wait for a second before they say that there is no main.cf. */
 char *mxg_program_postfix(const char *folder, const char *program, const char *const *options)
 {
+	char path[4096];
+	snprintf(path, sizeof(path), "%s/main.cf", folder == NULL ? "" : folder);
+	if (folder != NULL && access(path, F_OK) != 0)
+		return NULL;
 	return ask_with_config(program, folder, options);
 }
 

@@ -26,7 +26,8 @@ static void check_age(struct mxg_doctor *d, const struct mxg_trap_folder *folder
 				"the oldest copy in the trap is %s old: nobody removes those older than trap.keep",
 				mxg_span_format(age, span));
 	else
-		mxg_finding_add(&d->findings, MXG_FINDING_OK, "trap", NULL, "%zu copies in the trap", entries.count);
+		mxg_finding_add(&d->findings, MXG_FINDING_OK, "trap", NULL, "%zu %s in the trap", entries.count,
+				mxg_noun(entries.count, "copy", "copies"));
 	mxg_trap_entries_free(&entries);
 }
 

@@ -87,8 +87,8 @@ class Lines {
 		const more = others === 1 ? "; one more domain has one" : `; ${count(others)} more domains have one`;
 		this.about.textContent = this.items.length === 0 ? `no time line of ${shown} is known` :
 			`of ${shown}${others > 0 ? `${more}: choose above` : ""}`;
-		this.plot.element.hidden = this.items.length === 0;
 		this.marks = marksOf(this.items);
+		this.plot.element.hidden = this.range() === null;
 		this.refresh();
 	}
 
@@ -106,11 +106,13 @@ class Lines {
 		this.plot.redraw(true);
 	}
 
-	/* From the first to the last of all that is drawn. */
+	/* From the first to the last of all that is drawn; null: nothing is. */
 	range() {
 		const stamps = this.items.flatMap(item => [...item.days.map(each => Date.parse(each.day)),
 			...[item.from, item.until, item.dry].filter(text => text).map(text => Date.parse(text))]);
 		const all = [...stamps, ...this.marks.map(mark => mark.at)];
+		if (all.length === 0)
+			return null;
 		const low = all.reduce((least, at) => Math.min(least, at), Infinity);
 		const high = all.reduce((most, at) => Math.max(most, at), -Infinity);
 		return [Math.floor(low / DAY), Math.floor(high / DAY) + 1];
@@ -127,7 +129,7 @@ class Lines {
 	}
 
 	render(plot) {
-		if (this.items.length === 0) {
+		if (this.range() === null) {
 			plot.hits([], () => [], HEIGHT);
 			return;
 		}

@@ -76,6 +76,11 @@ static char *program_of(const char *path)
 	return ends_in(path, ".gz") ? gzip : ends_in(path, ".xz") ? xz : ends_in(path, ".zst") ? zstd : NULL;
 }
 
+bool mxg_report_can_follow(const char *path)
+{
+	return strcmp(path, "-") != 0 && program_of(path) == NULL;
+}
+
 static void read_open(struct mxg_report_input *in, int fd, const char *path)
 {
 	struct stat st;

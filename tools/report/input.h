@@ -25,6 +25,8 @@ struct mxg_report_input {
 void mxg_report_file(struct mxg_report_input *input, const char *path);
 void mxg_report_journal(struct mxg_report_input *input);
 #define MXG_REPORT_FOLLOWED_MAX 64
+/* False: standard input, or a packed file. */
+bool mxg_report_can_follow(const char *path);
 /* Reads on at the ends of files as they grow, and calls `told` once a second, until stopped. */
 void mxg_report_follow(struct mxg_report_input *input, char **paths, int count, void (*told)(void *), void *context);
 /* What the progress bar may count to. */

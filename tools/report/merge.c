@@ -23,6 +23,7 @@ static void add_domain(struct mxg_report_state *into, const struct mxg_domain_st
 		to->verdicts[v] += d->verdicts[v];
 	to->refused += d->refused;
 	to->watched |= d->watched;
+	to->unwatched |= d->unwatched || !d->watched;
 	into->nomem |= !mxg_least_merge(&to->recipients, &d->recipients);
 	for (const struct mxg_count_by_reason *c = d->held_up; c != NULL; c = c->next)
 		into->nomem |= !mxg_state_held_up(to, reasons[c->reason], c->count);
@@ -99,6 +100,8 @@ void mxg_report_merge(struct mxg_report_state *into, const struct mxg_report_sta
 	into->decisions += from->decisions;
 	into->duplicates += from->duplicates;
 	into->unread += from->unread;
+	into->undated += from->undated;
+	into->left_out += from->left_out;
 	into->cut |= from->cut;
 	into->doubled |= from->doubled;
 	into->nomem |= from->nomem;

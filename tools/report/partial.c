@@ -50,7 +50,7 @@ static json_t *domain_array(const struct mxg_domain_state *d)
 	for (const struct mxg_count_by_reason *c = d->held_up; c != NULL; c = c->next)
 		json_array_append_new(held, json_pack("[i,I]", (int)c->reason, (json_int_t)c->count));
 	return json_pack("[s,o,I,o,o,b]", d->name, counts(d->verdicts, MXG_REPORT_VERDICTS), (json_int_t)d->refused,
-			 held, least_array(&d->recipients), d->watched);
+			 held, least_array(&d->recipients), d->watched && !d->unwatched);
 }
 
 static json_t *peer_array(const struct mxg_peer_state *p)
@@ -111,6 +111,8 @@ bool mxg_partial_write(const struct mxg_report_state *s, FILE *to)
 	for (size_t i = 0; i < s->date_count; i++)
 		json_array_append_new(dates, json_pack("[i,o]", (int)s->dates[i].day,
 						       counts(s->dates[i].verdicts, MXG_REPORT_VERDICTS)));
+	json_object_set_new(o, "undated", number(s->undated));
+	json_object_set_new(o, "left_out", number(s->left_out));
 	json_object_set_new(o, "verdicts", counts(s->verdicts, MXG_REPORT_VERDICTS));
 	json_object_set_new(o, "actions", counts(s->actions, MXG_REPORT_ACTIONS));
 	json_object_set_new(o, "would", counts(s->would, MXG_REPORT_ACTIONS));
@@ -313,6 +315,8 @@ static bool read_object(struct mxg_report_state *s, const json_t *o)
 {
 	s->cut = json_is_true(json_object_get(o, "cut"));
 	s->doubled = json_is_true(json_object_get(o, "doubled"));
+	(void)get_number(json_object_get(o, "undated"), &s->undated); /* older ones do not tell */
+	(void)get_number(json_object_get(o, "left_out"), &s->left_out);
 	return get_number(json_object_get(o, "lines"), &s->lines) &&
 	       get_number(json_object_get(o, "decisions"), &s->decisions) &&
 	       get_number(json_object_get(o, "duplicates"), &s->duplicates) &&

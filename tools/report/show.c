@@ -75,17 +75,26 @@ static void show_sums(const struct mxg_report_result *r, FILE *to)
 {
 	const struct mxg_report_state *s = r->state;
 	char from[MXG_TIME_MAX], until[MXG_TIME_MAX];
-	fprintf(to, "%" PRIu64 " decisions in %" PRIu64 " lines%s\n", s->decisions, s->lines,
+	fprintf(to, "%" PRIu64 " %s in %" PRIu64 " %s%s\n", s->decisions,
+		mxg_noun(s->decisions, "decision", "decisions"), s->lines, mxg_noun(s->lines, "line", "lines"),
 		r->interrupted ? ", interrupted: this is what was seen so far" : "");
-	if (s->decisions == 0)
+	if (s->decisions == 0 && s->left_out == 0)
 		fputs("none: these are not the logs of a front end, or it has decided nothing that was asked for\n",
 		      to);
 	if (s->from != 0)
 		fprintf(to, "from %s to %s\n", mxg_time_format(s->from, from), mxg_time_format(s->to, until));
 	if (s->duplicates > 0)
-		fprintf(to, "%" PRIu64 " are in two logs and count once\n", s->duplicates);
+		fprintf(to, "%" PRIu64 " %s in two logs and %s once\n", s->duplicates,
+			mxg_noun(s->duplicates, "is", "are"), mxg_noun(s->duplicates, "counts", "count"));
 	if (s->unread > 0)
-		fprintf(to, "%" PRIu64 " lines of mxguard are cut or damaged\n", s->unread);
+		fprintf(to, "%" PRIu64 " %s of mxguard cut or damaged\n", s->unread,
+			mxg_noun(s->unread, "line", "lines"));
+	if (s->undated > 0)
+		fprintf(to, "%" PRIu64 " %s no time\n", s->undated,
+			mxg_noun(s->undated, "decision has", "decisions have"));
+	if (s->left_out > 0)
+		fprintf(to, "%" PRIu64 " %s no time and %s left out (--since)\n", s->left_out,
+			mxg_noun(s->left_out, "decision has", "decisions have"), mxg_noun(s->left_out, "is", "are"));
 	if (s->doubled)
 		fputs("there are more lines than can be compared: what is in two logs may count twice\n", to);
 	if (s->cut)
@@ -126,7 +135,8 @@ static void show_domains(const struct mxg_report_result *r, size_t top, FILE *to
 	}
 	finish(table, to);
 	if (r->domain_count > top)
-		fprintf(to, "… and %zu more domains (--top, --csv)\n", r->domain_count - top);
+		fprintf(to, "… and %zu more %s (--top, --csv)\n", r->domain_count - top,
+			mxg_noun(r->domain_count - top, "domain", "domains"));
 }
 
 static const char *day(int64_t t, char text[MXG_TIME_MAX])
@@ -162,8 +172,9 @@ static void show_candidates(const struct mxg_report_result *r, FILE *to)
 		      to);
 	for (size_t i = 0; i < r->candidate_count; i++) {
 		const struct mxg_candidate *c = &r->candidates[i];
-		fprintf(to, "  %s%s%s   %" PRIu64 " messages%s\n", mxg_colour_begin(to, MXG_BOLD), c->term,
-			mxg_colour_end(to), c->messages, c->proven ? "" : " (not proven)");
+		fprintf(to, "  %s%s%s   %" PRIu64 " %s%s\n", mxg_colour_begin(to, MXG_BOLD), c->term,
+			mxg_colour_end(to), c->messages, mxg_noun(c->messages, "message", "messages"),
+			c->proven ? "" : " (not proven)");
 		for (size_t n = 0; mxg_report_reason_why(c, n, text); n++)
 			fprintf(to, "      %s\n", text);
 	}
@@ -176,10 +187,11 @@ static void show_time_lines(const struct mxg_report_result *r, FILE *to)
 	struct mxg_table *table = mxg_table_new(headings);
 	char from[MXG_TIME_MAX], until[MXG_TIME_MAX], rate[32], half[32], dry[MXG_TIME_MAX], moved[32], stayed[32],
 		found[32], all[600];
+	bool counted = true;
 	for (size_t i = 0; table != NULL && i < r->line_count; i++) {
 		const struct mxg_time_line *l = &r->lines[i];
 		size_t at = 0;
-		snprintf(rate, sizeof(rate), "%.1f", l->direct_per_day);
+		snprintf(rate, sizeof(rate), l->counted ? "%.1f" : "not counted", l->direct_per_day);
 		snprintf(half, sizeof(half), l->half_life_days < 0 ? "-" : "%.1f d", l->half_life_days);
 		number(moved, l->moved_count);
 		number(stayed, l->stayed_count);
@@ -193,13 +205,19 @@ static void show_time_lines(const struct mxg_report_result *r, FILE *to)
 					rate,
 					half,
 					l->dry < 0 ? "-" : day((int64_t)l->dry * 86400, dry),
-					moved,
-					stayed,
+					l->counted ? moved : "-",
+					l->counted ? stayed : "-",
 					l->unpublished_since == 0 ? "-" : found,
 					all };
 		mxg_table_add(table, MXG_PLAIN, cells);
+		counted &= l->counted;
 	}
 	finish(table, to);
+	if (!counted)
+		fputs("not counted: some partial results were made without --changed, and without the history; make "
+		      "them "
+		      "again with it\n",
+		      to);
 }
 
 void mxg_report_show_people(const struct mxg_report_result *r, size_t top, FILE *to)

@@ -97,8 +97,8 @@ bool mxg_report_blocker(const struct mxg_report_result *r, const struct mxg_doma
 {
 	const struct mxg_domain_state *d = &r->state->domains[v->domain];
 	if (v->candidate_messages > 0 && n-- == 0) {
-		snprintf(text, MXG_BLOCKER_MAX, "candidate: %s, %" PRIu64 " messages", v->candidate,
-			 v->candidate_messages);
+		snprintf(text, MXG_BLOCKER_MAX, "candidate: %s, %" PRIu64 " %s", v->candidate, v->candidate_messages,
+			 mxg_noun(v->candidate_messages, "message", "messages"));
 		return true;
 	}
 	if (v->no_gateway_mail && n-- == 0) {
@@ -107,8 +107,9 @@ bool mxg_report_blocker(const struct mxg_report_result *r, const struct mxg_doma
 	}
 	for (const struct mxg_count_by_reason *c = d->held_up; c != NULL; c = c->next)
 		if (place_among(r->state, d->held_up, c) == n) {
-			snprintf(text, MXG_BLOCKER_MAX, "unknown: %s, %" PRIu64 " messages",
-				 r->state->reasons[c->reason].name, c->count);
+			snprintf(text, MXG_BLOCKER_MAX, "unknown: %s, %" PRIu64 " %s",
+				 r->state->reasons[c->reason].name, c->count,
+				 mxg_noun(c->count, "message", "messages"));
 			return true;
 		}
 	return false;
@@ -152,14 +153,14 @@ static json_t *peer_object(const struct mxg_report_state *s, const struct mxg_pe
 bool mxg_report_reason_why(const struct mxg_candidate *c, size_t n, char text[MXG_BLOCKER_MAX])
 {
 	if ((c->why & MXG_WHY_KNOWN_SENDERS) != 0 && n-- == 0)
-		snprintf(text, MXG_BLOCKER_MAX,
-			 "known-senders: %" PRIu64 " of %" PRIu64 " senders also come through gateways",
-			 c->senders_known, c->senders_tested);
+		snprintf(text, MXG_BLOCKER_MAX, "known-senders: %" PRIu64 " of %" PRIu64 " %s also %s through gateways",
+			 c->senders_known, c->senders_tested, mxg_noun(c->senders_tested, "sender", "senders"),
+			 mxg_noun(c->senders_known, "comes", "come"));
 	else if ((c->why & MXG_WHY_MANY_RECIPIENTS) != 0 && n-- == 0)
 		snprintf(text, MXG_BLOCKER_MAX, "many-recipients: %" PRIu64, c->recipients);
 	else if ((c->why & MXG_WHY_STEADY) != 0 && n-- == 0)
-		snprintf(text, MXG_BLOCKER_MAX, "steady: on %" PRIu64 " days of %lld", c->days,
-			 (long long)(c->last / 86400 - c->first / 86400 + 1));
+		snprintf(text, MXG_BLOCKER_MAX, "steady: on %" PRIu64 " %s of %lld", c->days,
+			 mxg_noun(c->days, "day", "days"), (long long)(c->last / 86400 - c->first / 86400 + 1));
 	else if ((c->why & MXG_WHY_FEW_HOSTS) != 0 && n-- == 0)
 		snprintf(text, MXG_BLOCKER_MAX, "few-hosts: %zu", c->host_count);
 	else if ((c->why & MXG_WHY_NAMED) != 0 && n-- == 0)
@@ -236,7 +237,8 @@ json_t *mxg_report_line_object(const struct mxg_report_result *r, const struct m
 	json_object_set_new(o, "from", mxg_json_time(l->from));
 	json_object_set_new(o, "until", mxg_json_time(l->until));
 	json_object_set_new(o, "gateways", gateways);
-	json_object_set_new(o, "direct_per_day", json_real(l->direct_per_day));
+	json_object_set_new(o, "counted", json_boolean(l->counted));
+	json_object_set_new(o, "direct_per_day", l->counted ? json_real(l->direct_per_day) : json_null());
 	json_object_set_new(o, "half_life_days", l->half_life_days < 0 ? json_null() : json_real(l->half_life_days));
 	json_object_set_new(o, "dry", day(l->dry));
 	json_object_set_new(o, "moved", moved_list(l));
@@ -278,6 +280,8 @@ json_t *mxg_report_object(const struct mxg_report_result *r)
 	json_object_set_new(o, "decisions", number(s->decisions));
 	json_object_set_new(o, "duplicates", number(s->duplicates));
 	json_object_set_new(o, "unread", number(s->unread));
+	json_object_set_new(o, "undated", number(s->undated));
+	json_object_set_new(o, "left_out", number(s->left_out));
 	json_object_set_new(o, "from", mxg_json_time(s->from));
 	json_object_set_new(o, "to", mxg_json_time(s->to));
 	json_object_set_new(o, "verdicts", verdicts(s));

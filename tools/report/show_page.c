@@ -33,13 +33,34 @@ static size_t ready_domains(const struct mxg_report_result *r)
 
 /* ---- the first screen ----------------------------------------------------------------------------------- */
 
+static bool has_uncounted_lines(const struct mxg_report_result *r)
+{
+	bool all = true;
+	for (size_t i = 0; i < r->line_count; i++)
+		all &= r->lines[i].counted;
+	return !all;
+}
+
 static void say_how_sure(const struct mxg_report_result *r, struct mxg_page *page)
 {
 	if (r->interrupted)
 		mxg_page_say(page, "warn", "The report was interrupted: this is what was seen so far.");
 	if (r->state->unread > 0)
-		mxg_page_say(page, "warn", "%" PRIu64 " lines of mxguard are cut or damaged and do not count.",
-			     r->state->unread);
+		mxg_page_say(page, "warn", "%" PRIu64 " %s cut or damaged and %s not count.", r->state->unread,
+			     mxg_noun(r->state->unread, "line of mxguard is", "lines of mxguard are"),
+			     mxg_noun(r->state->unread, "does", "do"));
+	if (r->state->undated > 0)
+		mxg_page_say(page, "warn", "%" PRIu64 " %s no time; no day counts %s.", r->state->undated,
+			     mxg_noun(r->state->undated, "decision has", "decisions have"),
+			     mxg_noun(r->state->undated, "it", "them"));
+	if (r->state->left_out > 0)
+		mxg_page_say(page, "warn", "%" PRIu64 " %s no time and %s left out.", r->state->left_out,
+			     mxg_noun(r->state->left_out, "decision has", "decisions have"),
+			     mxg_noun(r->state->left_out, "is", "are"));
+	if (has_uncounted_lines(r))
+		mxg_page_say(page, "warn",
+			     "The time line of some domain is not known: some partial results were made without "
+			     "--changed, and without the history.");
 	if (r->state->doubled)
 		mxg_page_say(page, "warn",
 			     "There were more lines than can be compared: what stands in two logs may count twice.");
@@ -53,26 +74,26 @@ static void say(const struct mxg_report_result *r, struct mxg_page *page)
 	const struct mxg_report_state *s = r->state;
 	uint64_t direct = s->verdicts[MXGUARD_VERDICT_DIRECT];
 	size_t ready = ready_domains(r);
-	if (s->decisions == 0)
+	if (s->decisions == 0 && s->left_out == 0)
 		mxg_page_say(page, "warn",
 			     "There are no decisions in these logs: they are not those of a front end, or it has "
 			     "decided nothing that was asked for.");
-	else
+	else if (s->decisions > 0)
 		mxg_page_say(page, direct > 0 ? "bad" : "good",
-			     "Of %" PRIu64 " decisions, %" PRIu64
-			     " (%.1f %%) were about mail that came past the filters.",
-			     s->decisions, direct, percent(direct, s->decisions));
+			     "Of %" PRIu64 " %s, %" PRIu64 " (%.1f %%) %s about mail that came past the filters.",
+			     s->decisions, mxg_noun(s->decisions, "decision", "decisions"), direct,
+			     percent(direct, s->decisions), mxg_noun(direct, "was", "were"));
 	if (r->domain_count > 0)
 		mxg_page_say(page, ready == r->domain_count ? "good" : "warn",
-			     "%zu of %zu domains are ready for enforce mode: it would have refused or held up nobody "
+			     "%zu of %zu %s ready for enforce mode: it would have refused or held up nobody "
 			     "who looks legitimate.",
-			     ready, r->domain_count);
+			     ready, r->domain_count, mxg_noun(r->domain_count, "domain is", "domains are"));
 	if (r->candidate_count > 0)
 		mxg_page_say(page, "warn",
 			     "%zu %s. Whether that is true must be known before enforce mode is switched on.",
 			     r->candidate_count,
-			     r->candidate_count == 1 ? "sender looks like a forgotten gateway"
-						     : "senders look like forgotten gateways");
+			     mxg_noun(r->candidate_count, "sender looks like a forgotten gateway",
+				      "senders look like forgotten gateways"));
 	say_how_sure(r, page);
 }
 
@@ -103,10 +124,9 @@ static void tell_facts(const struct mxg_report_result *r, const struct mxg_repor
 	if (s->from != 0)
 		mxg_page_fact(page, "decided", "from %s to %s", mxg_time_format(s->from, from),
 			      mxg_time_format(s->to, until));
-	mxg_page_fact(page, "counted",
-		      "%" PRIu64 " decisions in %" PRIu64 " lines; %" PRIu64 " stood in two logs and "
-		      "count once",
-		      s->decisions, s->lines, s->duplicates);
+	mxg_page_fact(page, "counted", "%" PRIu64 " %s in %" PRIu64 " %s; %" PRIu64 " stood in two logs and %s once",
+		      s->decisions, mxg_noun(s->decisions, "decision", "decisions"), s->lines,
+		      mxg_noun(s->lines, "line", "lines"), s->duplicates, mxg_noun(s->duplicates, "counts", "count"));
 	mxg_page_fact(page, "domains", "%zu", r->domain_count);
 	mxg_page_fact(page, "place",
 		      "that of each front end: one at the door refuses direct mail, one behind the queue only "

@@ -203,6 +203,7 @@ bool mxg_report_count(struct mxg_report_state *s, const struct mxg_decision *d)
 	if (d->would != MXG_NO_WOULD)
 		s->would[d->would] += d->repeat;
 	s->reasons[reason].count += d->repeat;
+	s->undated += d->time == 0 ? d->repeat : 0;
 	mxg_state_widen(&s->from, &s->to, d->time, d->time);
 	struct mxg_date_state *date = d->time > 0 ? mxg_state_date(s, (int32_t)(d->time / 86400)) : NULL;
 	if (date != NULL)

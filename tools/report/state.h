@@ -39,6 +39,7 @@ struct mxg_domain_state {
 	struct mxg_count_by_reason *held_up; /* unknown ones that it would not have accepted */
 	struct mxg_least recipients; /* of mail that came through gateways */
 	bool watched; /* the time line is wanted */
+	bool unwatched; /* some of its decisions were counted where it was not */
 };
 
 struct mxg_peer_state {
@@ -86,6 +87,7 @@ struct mxg_day_state {
 
 struct mxg_report_state {
 	uint64_t lines, decisions, duplicates, unread;
+	uint64_t undated, left_out; /* decisions without a time: counted ones, and those that --since leaves out */
 	int64_t from, to; /* 0: no decision has a time */
 	uint64_t verdicts[MXG_REPORT_VERDICTS], actions[MXG_REPORT_ACTIONS], would[MXG_REPORT_ACTIONS];
 	struct {

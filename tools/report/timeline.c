@@ -200,7 +200,8 @@ static bool fill(struct mxg_report_result *r, const struct order *o, struct mxg_
 	int64_t low, high;
 	l->half_life_days = -1;
 	l->dry = -1;
-	if (!window(r->state, l, &low, &high)) {
+	l->counted = !r->state->domains[l->domain].unwatched;
+	if (!l->counted || !window(r->state, l, &low, &high)) {
 		l->unpublished_since = 0;
 		return true;
 	}

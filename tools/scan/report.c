@@ -65,19 +65,19 @@ static void people_left(const struct mxg_scan_report *r, FILE *to)
 	char clean[1200], begins[MXG_TIME_MAX];
 	if (t->left > 0) {
 		mxg_text_clean(clean, sizeof(clean), t->left_sample, strlen(t->left_sample), NULL);
-		fprintf(to, "%" PRIu64 " other file%s left unread, such as %s\n", t->left,
-			t->left == 1 ? " was" : "s were", clean);
+		fprintf(to, "%" PRIu64 " other %s left unread, such as %s\n", t->left,
+			mxg_noun(t->left, "file was", "files were"), clean);
 	}
 	if (t->own > 0) {
 		mxg_text_clean(clean, sizeof(clean), t->own_sample, strlen(t->own_sample), NULL);
-		fprintf(to, "%" PRIu64 " folders of their owners' own mail were left out, such as %s (--all-folders)\n",
-			t->own, clean);
+		fprintf(to, "%" PRIu64 " %s own mail left out, such as %s (--all-folders)\n", t->own,
+			mxg_noun(t->own, "folder of its owner's", "folders of their owners'"), clean);
 	}
 	if (t->today > 0)
-		fprintf(to, "%" PRIu64 " old messages were judged by the gateways of today: the history %s%s\n",
-			t->today,
+		fprintf(to, "%" PRIu64 " old %s judged by the gateways of today: the history %s%s\n", t->today,
+			mxg_noun(t->today, "message was", "messages were"),
 			r->history == 0 ? "has not begun (mxguard refresh)"
-					: "does not tell those of their time; it begins ",
+					: "does not tell those of that time; it begins ",
 			r->history == 0 ? "" : day(r->history, begins));
 }
 
@@ -195,7 +195,7 @@ void mxg_report_people(const struct mxg_scan_report *r, FILE *to)
 {
 	const struct mxg_tally *t = r->tally;
 	char first[MXG_TIME_MAX], last[MXG_TIME_MAX];
-	fprintf(to, "%" PRIu64 " messages%s", t->messages,
+	fprintf(to, "%" PRIu64 " %s%s", t->messages, mxg_noun(t->messages, "message", "messages"),
 		r->interrupted ? ", interrupted: this is what was seen so far" : "");
 	if (t->paths[MXG_PATH_UNKNOWN] > 0)
 		fprintf(to, ", %" PRIu64 " could not be judged", t->paths[MXG_PATH_UNKNOWN]);

@@ -44,9 +44,10 @@ static void say(const struct mxg_scan_report *r, struct mxg_page *page)
 	if (r->interrupted)
 		mxg_page_say(page, "warn", "The scan was interrupted: this is what was seen so far.");
 	mxg_page_say(page, direct > 0 ? "bad" : "good",
-		     "Of %" PRIu64 " messages, %" PRIu64 " (%.1f %%) were delivered past the filters; %" PRIu64
+		     "Of %" PRIu64 " %s, %" PRIu64 " (%.1f %%) %s delivered past the filters; %" PRIu64
 		     " came through them.",
-		     t->messages, direct, 100 * share(direct, t->messages), t->paths[MXG_PATH_GATEWAY]);
+		     t->messages, mxg_noun(t->messages, "message", "messages"), direct,
+		     100 * share(direct, t->messages), mxg_noun(direct, "was", "were"), t->paths[MXG_PATH_GATEWAY]);
 	if (t->first_direct > 0)
 		mxg_page_say(page, "plain", "Mail past the filters: first %s, last %s.", day(t->first_direct, first),
 			     day(t->last_direct, last));
@@ -54,13 +55,14 @@ static void say(const struct mxg_scan_report *r, struct mxg_page *page)
 		mxg_page_say(page, "warn", "%" PRIu64 " (%.1f %%) could not be judged; the reasons stand below.",
 			     unknown, 100 * share(unknown, t->messages));
 	if (t->failed > 0)
-		mxg_page_say(page, "warn", "%" PRIu64 " files or folders could not be read.", t->failed);
+		mxg_page_say(page, "warn", "%" PRIu64 " %s could not be read.", t->failed,
+			     mxg_noun(t->failed, "file or folder", "files or folders"));
 	if (t->today > 0)
 		mxg_page_say(page, "warn",
-			     "%" PRIu64
-			     " old messages were judged by the gateways of today, since the history does not "
-			     "tell those of their time.",
-			     t->today);
+			     "%" PRIu64 " old %s judged by the gateways of today, since the history does not "
+			     "tell those of %s time.",
+			     t->today, mxg_noun(t->today, "message was", "messages were"),
+			     mxg_noun(t->today, "its", "their"));
 }
 
 static void tell_paths(const struct mxg_scan_report *r, struct mxg_page *page)
@@ -80,8 +82,8 @@ static void tell_dates(const struct mxg_scan_report *r, struct mxg_page *page)
 	if (mxg_tally_months(r->tally, &first, &last)) {
 		mxg_tally_month_name(first, from);
 		mxg_tally_month_name(last, until);
-		mxg_page_fact(page, "dates", "from %s to %s; %" PRIu64 " messages have none", from, until,
-			      r->tally->undated);
+		mxg_page_fact(page, "dates", "from %s to %s; %" PRIu64 " %s none", from, until, r->tally->undated,
+			      mxg_noun(r->tally->undated, "message has", "messages have"));
 	}
 	if (r->since != 0)
 		mxg_page_fact(page, "only since", "%s", day(r->since, begins));
@@ -100,12 +102,13 @@ static void tell_facts(const struct mxg_scan_report *r, struct mxg_page *page)
 	if (r->all_folders)
 		mxg_page_fact(page, "folders", "all of them, Sent and Drafts too");
 	else if (t->own > 0)
-		mxg_page_fact(page, "folders", "%" PRIu64 " of their owners' own mail were left out, such as %s",
-			      t->own, t->own_sample);
+		mxg_page_fact(page, "folders", "%" PRIu64 " of %s own mail left out, such as %s", t->own,
+			      mxg_noun(t->own, "its owner's", "their owners'"), t->own_sample);
 	else
 		mxg_page_fact(page, "folders", "Sent, Drafts and the like would be left out; none was found");
 	if (t->left > 0)
-		mxg_page_fact(page, "left unread", "%" PRIu64 " files that are no messages, such as %s", t->left,
+		mxg_page_fact(page, "left unread", "%" PRIu64 " %s, such as %s", t->left,
+			      mxg_noun(t->left, "file that is no message", "files that are no messages"),
 			      t->left_sample);
 }
 

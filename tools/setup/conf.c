@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "setup.h"
+#include "text.h"
 
 #define DOMAINS_MOST 1000 /* mxguard.conf(5) */
 
@@ -91,8 +92,8 @@ static void print_dns(const struct mxg_setup_options *o, FILE *to)
 static void print_gateways(const struct mxg_setup *s, FILE *to)
 {
 	if (s->domains.count > s->suggestion_count && s->suggestion_count > 0)
-		fprintf(to, "# The MX of the first %zu domains was asked for; mxguard suggest tells of the others.\n",
-			s->suggestion_count);
+		fprintf(to, "# The MX of the first %zu %s was asked for; mxguard suggest tells of the others.\n",
+			s->suggestion_count, mxg_noun(s->suggestion_count, "domain", "domains"));
 	if (mxg_suggestions_print_gateways(s->suggestions, s->suggestion_count, s->suggestion_count >= s->domains.count,
 					   to))
 		return;

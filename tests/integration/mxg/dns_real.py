@@ -7,7 +7,7 @@ import pathlib
 import re
 
 from . import dns_client
-from .process import Daemon, free_port, program, run, wait_until
+from .process import Daemon, Server, free_port, program, run, wait_until
 
 HEAD = "$ORIGIN {zone}.\n$TTL {ttl}\n@ IN SOA ns hostmaster {serial} 3600 900 604800 {negative}\n" \
        "@ IN NS ns\nns IN A 127.0.0.1\n"
@@ -29,27 +29,15 @@ def _nsd_version() -> tuple[int, ...]:
     return tuple(map(int, found.groups())) if found else ()
 
 
-class RealDns:
-    """NSD on ADDRESS:PORT. A zone is text in the form of a zone file, without SOA and NS:
+class _Dns(Server):
+    """A name server on ADDRESS:PORT, with its files in FOLDER."""
 
-        RealDns(folder, {"example.test": "@ MX 10 mail\\nmail A 192.0.2.1\\n"})
-    """
-
-    def __init__(self, folder: pathlib.Path, zones: dict[str, str], address: str = "127.0.0.1",
-                 port: int = 0, ttl: int = 60, negative: int = 60) -> None:
-        self.folder, self.address = folder, address
-        self.port = port or free_port(address)
-        self.ttl, self.negative = ttl, negative
-        self.zones = dict(zones)
-        self._serial = itertools.count(1)
-        self._serials: dict[str, int] = {}
-        nsd = program("nsd")
-        assert nsd, "nsd is not installed"
-        self._daemon = Daemon([nsd, "-d", "-c", str(folder / "nsd.conf")], folder / "nsd.out")
-
-    @staticmethod
-    def available() -> bool:
-        return program("nsd") is not None
+    def __init__(self, folder: pathlib.Path, address: str, port: int, argv: list[str]) -> None:
+        name = argv[0]
+        path = program(name)
+        assert path, f"{name} is not installed"
+        self.folder, self.address, self.port = folder, address, port or free_port(address)
+        self._daemon = Daemon([path, *argv[1:], "-c", str(folder / f"{name}.conf")], folder / f"{name}.out")
 
     @property
     def endpoint(self) -> tuple[str, int]:
@@ -58,8 +46,29 @@ class RealDns:
     @property
     def server(self) -> str:
         """As the setting dns.servers has it."""
-        return f"[{self.address}]:{self.port}" if ":" in self.address else \
-            f"{self.address}:{self.port}"
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
+    def stop(self) -> None:
+        self._daemon.stop()
+
+
+class RealDns(_Dns):
+    """NSD on ADDRESS:PORT. A zone is text in the form of a zone file, without SOA and NS:
+
+        RealDns(folder, {"example.test": "@ MX 10 mail\\nmail A 192.0.2.1\\n"})
+    """
+
+    def __init__(self, folder: pathlib.Path, zones: dict[str, str], address: str = "127.0.0.1",
+                 port: int = 0, ttl: int = 60, negative: int = 60) -> None:
+        super().__init__(folder, address, port, ["nsd", "-d"])
+        self.ttl, self.negative = ttl, negative
+        self.zones = dict(zones)
+        self._serial = itertools.count(1)
+        self._serials: dict[str, int] = {}
+
+    @staticmethod
+    def available() -> bool:
+        return program("nsd") is not None
 
     def start(self) -> "RealDns":
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -68,15 +77,6 @@ class RealDns:
         self._write_config()
         self._daemon.start(self._current, f"nsd answers on {self.server}")
         return self
-
-    def stop(self) -> None:
-        self._daemon.stop()
-
-    def __enter__(self) -> "RealDns":
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def set_zone(self, zone: str, text: str) -> None:
         """Change a zone, or add one; returns when the server answers with it."""
@@ -111,30 +111,17 @@ class RealDns:
         (self.folder / "nsd.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-class CachingDns:
+class CachingDns(_Dns):
     """Unbound, that takes each of ZONES from an authoritative server and keeps the answers."""
 
     def __init__(self, folder: pathlib.Path, upstream: RealDns, address: str = "127.0.0.1",
                  port: int = 0) -> None:
-        self.folder, self.upstream, self.address = folder, upstream, address
-        self.port = port or free_port(address)
-        unbound = program("unbound")
-        assert unbound, "unbound is not installed"
-        self._daemon = Daemon([unbound, "-d", "-p", "-c", str(folder / "unbound.conf")],
-                              folder / "unbound.out")
+        super().__init__(folder, address, port, ["unbound", "-d", "-p"])
+        self.upstream = upstream
 
     @staticmethod
     def available() -> bool:
         return program("unbound") is not None
-
-    @property
-    def endpoint(self) -> tuple[str, int]:
-        return self.address, self.port
-
-    @property
-    def server(self) -> str:
-        return f"[{self.address}]:{self.port}" if ":" in self.address else \
-            f"{self.address}:{self.port}"
 
     def start(self) -> "CachingDns":
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -143,9 +130,6 @@ class CachingDns:
         self._daemon.start(lambda: _soa_serial(self.endpoint, zone), "unbound answers")
         return self
 
-    def stop(self) -> None:
-        self._daemon.stop()
-
     def follow(self, name: str, kind: str) -> None:
         """Wait until the answer for NAME is the authoritative server's. It counts in whole seconds: an answer with a
         TTL of one second is kept for up to two."""
@@ -153,12 +137,6 @@ class CachingDns:
             reply = dns_client.ask(endpoint, name, kind)
             return reply.rcode, sorted(str(record.data) for record in reply.answers)
         wait_until(lambda: said(self.endpoint) == said(self.upstream.endpoint), f"{name} {kind} as it is now")
-
-    def __enter__(self) -> "CachingDns":
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def _config(self) -> str:
         lines = ["server:", f"  interface: {self.address}@{self.port}", '  username: ""',

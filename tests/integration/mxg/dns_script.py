@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 
 from . import dns_wire
 from .dns_wire import AD, QR, RA, RCODES, RD, TC, Record
-from .process import family_of
+from .process import Server, family_of
 
 Raw = Callable[[bytes], bytes]
 
@@ -128,7 +128,7 @@ class Question:
     port: int                         # of the asker
 
 
-class ScriptedDns:
+class ScriptedDns(Server):
     """Runs in a thread of its own; the script can be changed at any time."""
 
     def __init__(self, address: str = "127.0.0.1", port: int = 0) -> None:
@@ -236,12 +236,6 @@ class ScriptedDns:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(10)
         self._thread = None
-
-    def __enter__(self) -> "ScriptedDns":
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     async def _open(self) -> None:
         assert self._loop

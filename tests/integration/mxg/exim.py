@@ -15,7 +15,7 @@ import re
 import subprocess
 
 from . import build
-from .process import PATIENCE, Daemon, listening, program, resolver_file, run, wait_for_text, with_files
+from .process import PATIENCE, Daemon, Server, listening, program, resolver_file, run, wait_for_text, with_files
 
 USER = "Debian-exim"
 LOCAL_CONFIG = "/etc/exim4/exim4.conf"
@@ -40,7 +40,7 @@ def path() -> str | None:
     return str(unpacked) if unpacked.exists() else program("exim4")
 
 
-class Exim:
+class Exim(Server):
     """ROUTERS and TRANSPORTS are parts of an Exim configuration; without them the mail for
     example.test is appended to the file folder/"delivered". MAIN: more main settings. ACL: the
     ACLs, with acl_check_rcpt among them. DOMAINS: the list of local domains. TLS_HOSTS: to whom
@@ -79,12 +79,6 @@ class Exim:
 
     def stop(self) -> None:
         self._daemon.stop()
-
-    def __enter__(self) -> "Exim":
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def _argv(self, *arguments: str) -> list[str]:
         return with_files([self._exim, *arguments], self._files)

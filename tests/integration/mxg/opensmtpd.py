@@ -16,7 +16,7 @@ import shutil
 import subprocess
 
 from . import build
-from .process import PATIENCE, Daemon, listening, run, wait_for_text, wait_until, with_files
+from .process import PATIENCE, Daemon, Server, listening, run, wait_for_text, wait_until, with_files
 from .users import user_files
 
 USERS = ("opensmtpd", "opensmtpq")
@@ -37,7 +37,7 @@ def mda(command: str) -> str:
     return f'mda "{command}"'
 
 
-class OpenSmtpd:
+class OpenSmtpd(Server):
     """ACTION is what is done with mail for example.test, such as `mda "…"`, with `virtual`,
     `user` and so on after it. Mail for sender.example, where bounces go, is appended to the file
     folder/"returned". BEFORE: lines before the rules, such as tables. PASSWD: more lines of
@@ -70,12 +70,6 @@ class OpenSmtpd:
 
     def stop(self) -> None:
         self._daemon.stop()
-
-    def __enter__(self) -> "OpenSmtpd":
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def _argv(self, program: str, *arguments: str) -> list[str]:
         named = ["unshare", "--uts", "sh", "-c", f'hostname {HOST} && exec "$@"', "sh"]

@@ -9,10 +9,10 @@ import socket
 from collections.abc import Mapping, Sequence
 
 from . import build
-from .process import PATIENCE, Daemon, listening, listening_unix, wait_for_text
+from .process import PATIENCE, Daemon, Server, listening, listening_unix, wait_for_text
 
 
-class PolicyService:
+class PolicyService(Server):
     """Listens on a unix socket in FOLDER, and on loopback at PORT where one is given. ARGV stands before the command."""
 
     def __init__(self, folder: pathlib.Path, config: pathlib.Path, *, port: int | None = None,
@@ -40,12 +40,6 @@ class PolicyService:
         count = self.log().count("reloaded")
         self._daemon.signal(signal.SIGHUP)
         wait_for_text(lambda: "".join(re.findall("reloaded", self.log())[count:]), "reloaded")
-
-    def __enter__(self) -> "PolicyService":
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     @property
     def pid(self) -> int:

@@ -13,7 +13,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 
-from .process import (PATIENCE, Daemon, listening, program, resolver_file, run, wait_for_text, wait_until,
+from .process import (PATIENCE, Daemon, Server, listening, program, resolver_file, run, wait_for_text, wait_until,
                       with_files)
 
 DAEMONS = pathlib.Path("/usr/lib/postfix/sbin")
@@ -64,7 +64,7 @@ def sasl_by(auth_socket: pathlib.Path) -> dict[str, str]:
             "smtpd_sasl_path": f"unix:{auth_socket}"}
 
 
-class Postfix:
+class Postfix(Server):
     """MAIN: settings over the defaults below. SMTPD: (address, port, settings) of each smtpd.
     ETC: its programs find it in /etc/postfix, so that any user may hand in mail. SERVICES: more lines for master.cf, as they are, e.g. from pipe_service() and
     spawn_service(). RESOLVER: an address where a DNS server answers at port 53."""
@@ -169,12 +169,6 @@ class Postfix:
 
     def stop(self) -> None:
         self._daemon.stop()
-
-    def __enter__(self) -> "Postfix":
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     @property
     def pid(self) -> int:

@@ -27,6 +27,16 @@ PATIENCE = 120.0
 to do may take a hundred times as long as an idle one."""
 
 
+class Server:
+    """What is started where it is entered, and stopped where it is left."""
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
 class Timeout(AssertionError):
     """What was waited for did not come."""
 

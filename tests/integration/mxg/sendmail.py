@@ -19,7 +19,7 @@ import subprocess
 from collections.abc import Mapping
 
 from . import build
-from .process import Daemon, listening, program, run, with_files
+from .process import Daemon, Server, listening, program, run, with_files
 from .saslauthd import Saslauthd
 
 # A loaded machine is none of its business: by default it would queue, wait and refuse.
@@ -53,7 +53,7 @@ def _tried(file: pathlib.Path) -> bool:
     return False
 
 
-class Sendmail:
+class Sendmail(Server):
     """MAILERS stands behind MAILER_DEFINITIONS, FEATURES before the mailers. ROUTES: domain ->
     mailer:host, the mailertable; these domains are accepted. ADDRESSES: where it listens, port 25.
     RUNS: how often it runs the queue by itself. PASSWORDS: who may log in, without TLS too. ALIASES:
@@ -99,12 +99,6 @@ class Sendmail:
         (sasl / "Sendmail.conf").write_text(
             f"pwcheck_method: saslauthd\nmech_list: plain\nsaslauthd_path: {self._passwords.path}\n", encoding="ascii")
         self._passwords.__enter__()
-
-    def __enter__(self) -> "Sendmail":
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def _argv(self, *arguments: str) -> list[str]:
         return with_files([str(path()), "-C", str(self.config), *arguments],
