@@ -73,9 +73,9 @@ static bool is_one_of(const char *name, const char *const *names)
 /* What runs a command for somebody else and outlives him; the pipe goes through it unread. */
 static bool is_between(const char *name)
 {
-	static const char *const names[] = { "sh",      "dash",     "bash",    "ksh",     "zsh",
-					     "busybox", "mail.mda", "smrsh",   "env",     "nice",
-					     "sudo",    "setpriv",  "runuser", "timeout", NULL };
+	static const char *const names[] = { "sh",       "dash",    "bash", "ksh",  "zsh",  "busybox",
+					     "mail.mda", "smrsh",   "env",  "nice", "sudo", "setpriv",
+					     "runuser",  "timeout", "su",   "sg",   "doas", NULL };
 	return is_one_of(name, names);
 }
 
@@ -102,17 +102,38 @@ struct origin {
 	bool between, mail_mda; /* there is somebody between it and us; he is OpenSMTPD's */
 	bool adopted; /* whoever had started him may be gone */
 	bool far; /* behind so many that nobody follows them */
+	bool outside; /* he is of another PID namespace */
 };
 
-/* A script that is run by its first line has its own name, and its shell's program. */
+static bool is_between_path(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash != NULL && is_between(slash + 1);
+}
+
+/* A script that is run by its first line has its own name, and its shell's program, which only its own user may see,
+ * and which may have another name than that line, or none any more; its first argument is as that line says. */
 static bool is_shell_script(pid_t pid)
 {
-	char path[64], to[256];
+	char path[64], text[256];
+	snprintf(path, sizeof(path), "/proc/%ld/cmdline", (long)pid);
+	if (read_file(path, text, sizeof(text)) > 0 && is_between_path(text))
+		return true;
 	snprintf(path, sizeof(path), "/proc/%ld/exe", (long)pid);
-	ssize_t n = readlink(path, to, sizeof(to) - 1);
-	to[n < 0 ? 0 : n] = '\0';
-	const char *slash = strrchr(to, '/');
-	return slash != NULL && is_between(slash + 1);
+	ssize_t n = readlink(path, text, sizeof(text) - 1);
+	text[n < 0 ? 0 : n] = '\0';
+	return is_between_path(text);
+}
+
+/* Whoever reads from our standard input himself writes nothing into it, whatever his name. Other users are not seen. */
+static bool reads_the_same(pid_t pid)
+{
+	char path[64];
+	struct stat link, his, ours;
+	snprintf(path, sizeof(path), "/proc/%ld/fd/0", (long)pid);
+	return lstat(path, &link) == 0 && (link.st_mode & (S_IRUSR | S_IWUSR)) == S_IRUSR && stat(path, &his) == 0 &&
+	       fstat(STDIN_FILENO, &ours) == 0 && S_ISFIFO(ours.st_mode) && his.st_dev == ours.st_dev &&
+	       his.st_ino == ours.st_ino;
 }
 
 /* One that may have adopted the shell in between says nothing; OpenSMTPD may be the first process itself. */
@@ -127,9 +148,10 @@ static bool is_behind(pid_t pid)
 static struct origin find_origin(bool opensmtpd)
 {
 	struct origin found = { .pid = getppid() };
+	found.outside = found.pid == 0;
 	struct process p;
 	for (int i = 0; look(found.pid, &p) && strcmp(p.name, "smtpd") != 0; i++) {
-		if (!opensmtpd && !is_between(p.name) && !is_shell_script(found.pid))
+		if (!opensmtpd && !is_between(p.name) && !is_shell_script(found.pid) && !reads_the_same(found.pid))
 			break;
 		if (i == BETWEEN_MAX) {
 			found.far = true;
@@ -138,6 +160,7 @@ static struct origin find_origin(bool opensmtpd)
 		found.mail_mda |= strcmp(p.name, "mail.mda") == 0;
 		if (!is_behind(p.parent)) {
 			found.adopted = true;
+			found.outside = p.parent == 0;
 			break;
 		}
 		found.between = true;
@@ -242,7 +265,8 @@ void mxg_lda_feeder_open(struct mxg_lda_feeder *f)
 				      .pidfd = -1,
 				      .between = origin.between,
 				      .adopted = origin.adopted,
-				      .far = origin.far };
+				      .far = origin.far,
+				      .outside = origin.outside };
 #ifdef SYS_pidfd_open
 	if (f->parent > 0)
 		f->pidfd = (int)syscall(SYS_pidfd_open, f->parent, 0);
@@ -257,7 +281,8 @@ void mxg_lda_feeder_judge(struct mxg_lda_feeder *f, enum mxg_lda_init init)
 	bool file = fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode);
 	if (f->lost || file || !(f->adopted || may_have_adopted(f)) || init == MXG_LDA_INIT_FEEDS)
 		return;
-	f->lost = init == MXG_LDA_INIT_ADOPTS || !feeds_itself(f);
+	/* of one in another PID namespace nobody sees the end: to its children its number is 0 before and after */
+	f->lost = init == MXG_LDA_INIT_ADOPTS || f->outside || !feeds_itself(f);
 }
 
 /* A kernel without pidfds (before 5.3), or a filter that forbids them: our own parent is another one as soon as it has

@@ -23,6 +23,7 @@ struct mxg_lda_feeder {
 	bool between; /* a shell or the like stands between it and us */
 	bool far; /* there are too many of them to be followed */
 	bool adopted; /* that shell may have lost whoever had started it */
+	bool outside; /* it is of another PID namespace */
 	bool opensmtpd; /* its first process has started us, and another one writes */
 	pid_t fellows[MXG_LDA_FELLOWS_MAX]; /* OpenSMTPD's other processes, one of which holds the pipe */
 	size_t fellow_count;

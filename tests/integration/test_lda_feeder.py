@@ -148,6 +148,58 @@ def test_feeder_dies_behind_a_script(config, box, folder, shell):
     assert box["INBOX"].endswith(HALF)
 
 
+NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+
+
+@pytest.mark.parametrize("what", ["a shell of another name", "a shell that is replaced", "a script of another user",
+                                  "perl", "su"])
+def test_feeder_dies_behind_another_program(config, box, folder, what):
+    """A shell's file may have any name, be gone or not be seen; what reads from the same pipe is no feeder."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    os.chmod(box.folder, 0o777)
+    script, shell, argv = folder / "deliver", folder / "ksh", wrapper(config, box)
+    line, before = shlex.join(argv), ""
+    shutil.copy("/bin/dash", folder / "ksh2020")
+    shell.symlink_to("ksh2020")
+    if what == "a shell that is replaced":
+        before = f"cp {shell} {folder}/new\nmv {folder}/new {folder}/ksh2020\n"
+    elif what == "a script of another user":
+        shell, line = "/bin/sh", shlex.join([*NOBODY, *argv])
+    script.write_text(f"#!{shell}\n{before}{line}\nexit $?\n")
+    if what == "perl":
+        script.write_text(f"#!/usr/bin/perl\nexit(system({', '.join(map(repr, argv))}) >> 8);\n")
+    script.chmod(0o755)
+    argv = ["su", "-s", "/bin/sh", "nobody", "-c", f"{line}; exit $?"] if what == "su" else [str(script)]
+    for _ in range(3):
+        feed(argv, HALF, False, 50, at_work=True)
+    gone([], box)
+    assert box["INBOX"] is None and box["Junk"] is None
+    assert feed(argv, HALF, True, 0) == 0
+    assert box["INBOX"].endswith(HALF)
+
+
+@pytest.mark.parametrize("shell", [False, True])
+@pytest.mark.parametrize("guard", [[], ["--signal-exit", "75"]])
+def test_feeder_outside_of_our_namespace(config, box, shell, guard):
+    """Nobody in here sees whether it lives: only the administrator may say that it does."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+
+    def argv(*options):
+        inner = wrapper(config, box, *guard, *options)
+        inner = ["sh", "-c", f"{shlex.join(inner)}; exit $?"] if shell else inner
+        return ["unshare", "--pid", "--fork", "--mount-proc", *inner]
+
+    for _ in range(2):
+        feed(argv(), HALF, False, 50, at_work=True)
+    gone([], box)
+    assert box["INBOX"] is None and box["Junk"] is None
+    assert feed(argv(), HALF, True, 0) == 75
+    assert feed(argv("--init", "feeds"), HALF, True, 0) == 0
+    assert box["INBOX"].endswith(HALF)
+
+
 FIRST_PROCESS = """
 import ctypes, fcntl, os, signal, subprocess, sys, termios, time
 name, how, message, argv = sys.argv[1], sys.argv[2], open(sys.argv[3], "rb").read(), sys.argv[4:]
