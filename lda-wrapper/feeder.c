@@ -117,7 +117,7 @@ static bool is_shell_script(pid_t pid)
 {
 	char path[64], text[256];
 	snprintf(path, sizeof(path), "/proc/%ld/cmdline", (long)pid);
-	if (read_file(path, text, sizeof(text)) > 0 && is_between_path(text))
+	if (read_file(path, text, sizeof(text)) > 0 && text[0] == '/' && is_between_path(text)) /* no title */
 		return true;
 	snprintf(path, sizeof(path), "/proc/%ld/exe", (long)pid);
 	ssize_t n = readlink(path, text, sizeof(text) - 1);
