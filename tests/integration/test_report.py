@@ -149,6 +149,10 @@ def test_decisions_without_a_time():
     since = ("--no-dns", "--since", "2026-11-20")
     found = report(*since, "-", data=data)
     assert (found["decisions"], found["undated"], found["left_out"]) == (1, 0, 3) and "direct" not in found["verdicts"]
+    for each in (found, report("--no-dns", "-", data=partial(data, *since))):  # it is not ready for what nobody looks at
+        assert [(d["decisions"], d["ready"], d["blockers"]) for d in each["domains"]] == [
+            (1, False, ["left-out: 3 decisions have no time"])]
+    assert report(*since, "-", data=words() + "\n" + bsd(AT, words(ident="2")))["domains"][0]["ready"]
     found = report(*since, "--domain", "other.example", "-", data=data)
     assert (found["decisions"], found["left_out"]) == (0, 0)
     found = report("-", data=partial(data) + partial(data, *since))
@@ -602,7 +606,7 @@ def test_mail_without_a_time_line_is_not_taken_for_none(folder):
 
 def test_partial_results_cannot_overflow(folder):
     part = json.loads(partial("".join(forgotten(2))))
-    for damage in ({"lines": 2 ** 63 - 1}, {"decisions": 2 ** 53}):
+    for damage in ({"lines": 2 ** 63 - 1}, {"decisions": 2 ** 53}, {"undated": -1}, {"left_out": "1"}):
         assert report("-", data=json.dumps(part | damage, separators=(",", ":")), status=66)["decisions"] == 0
     part["peers"][0][7] = [f"{0:016x}", f"{1:016x}", True]
     (folder / "part").write_text(json.dumps(part, separators=(",", ":")))

@@ -103,7 +103,7 @@ static void judge_domains(struct mxg_report_result *r)
 		const struct mxg_domain_state *d = &s->domains[i];
 		v->no_gateway_mail =
 			d->verdicts[MXGUARD_VERDICT_AUTHORIZED] == 0 && d->verdicts[MXGUARD_VERDICT_DIRECT] > 0;
-		v->ready = v->candidate_messages == 0 && d->held_up == NULL && !v->no_gateway_mail;
+		v->ready = v->candidate_messages == 0 && d->held_up == NULL && !v->no_gateway_mail && d->left_out == 0;
 	}
 }
 

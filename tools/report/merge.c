@@ -22,6 +22,7 @@ static void add_domain(struct mxg_report_state *into, const struct mxg_domain_st
 	for (size_t v = 0; v < MXG_REPORT_VERDICTS; v++)
 		to->verdicts[v] += d->verdicts[v];
 	to->refused += d->refused;
+	to->left_out += d->left_out;
 	to->watched |= d->watched;
 	to->unwatched |= d->unwatched || !d->watched;
 	into->nomem |= !mxg_least_merge(&to->recipients, &d->recipients);

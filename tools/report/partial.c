@@ -49,8 +49,8 @@ static json_t *domain_array(const struct mxg_domain_state *d)
 	json_t *held = json_array();
 	for (const struct mxg_count_by_reason *c = d->held_up; c != NULL; c = c->next)
 		json_array_append_new(held, json_pack("[i,I]", (int)c->reason, (json_int_t)c->count));
-	return json_pack("[s,o,I,o,o,b]", d->name, counts(d->verdicts, MXG_REPORT_VERDICTS), (json_int_t)d->refused,
-			 held, least_array(&d->recipients), d->watched && !d->unwatched);
+	return json_pack("[s,o,I,o,o,b,I]", d->name, counts(d->verdicts, MXG_REPORT_VERDICTS), (json_int_t)d->refused,
+			 held, least_array(&d->recipients), d->watched && !d->unwatched, (json_int_t)d->left_out);
 }
 
 static json_t *peer_array(const struct mxg_peer_state *p)
@@ -139,6 +139,12 @@ static bool get_number(const json_t *v, uint64_t *out)
 	return good;
 }
 
+/* What older ones do not tell. */
+static bool get_newer(const json_t *v, uint64_t *out)
+{
+	return v == NULL || get_number(v, out);
+}
+
 static bool get_time(const json_t *v, int64_t *out)
 {
 	uint64_t n;
@@ -203,7 +209,8 @@ static bool read_domain(struct mxg_report_state *s, const json_t *a)
 		return false; /* numbers are those of the order */
 	struct mxg_domain_state *d = &s->domains[number];
 	d->watched = json_is_true(json_array_get(a, 5));
-	bool good = get_counts(json_array_get(a, 1), d->verdicts, MXG_REPORT_VERDICTS) &&
+	bool good = get_newer(json_array_get(a, 6), &d->left_out) &&
+		    get_counts(json_array_get(a, 1), d->verdicts, MXG_REPORT_VERDICTS) &&
 		    get_number(json_array_get(a, 2), &d->refused) && json_is_array(held) &&
 		    get_least(json_array_get(a, 4), &d->recipients);
 	for (size_t i = 0; good && i < json_array_size(held); i++) {
@@ -315,9 +322,9 @@ static bool read_object(struct mxg_report_state *s, const json_t *o)
 {
 	s->cut = json_is_true(json_object_get(o, "cut"));
 	s->doubled = json_is_true(json_object_get(o, "doubled"));
-	(void)get_number(json_object_get(o, "undated"), &s->undated); /* older ones do not tell */
-	(void)get_number(json_object_get(o, "left_out"), &s->left_out);
-	return get_number(json_object_get(o, "lines"), &s->lines) &&
+	return get_newer(json_object_get(o, "undated"), &s->undated) &&
+	       get_newer(json_object_get(o, "left_out"), &s->left_out) &&
+	       get_number(json_object_get(o, "lines"), &s->lines) &&
 	       get_number(json_object_get(o, "decisions"), &s->decisions) &&
 	       get_number(json_object_get(o, "duplicates"), &s->duplicates) &&
 	       get_number(json_object_get(o, "unread"), &s->unread) && get_time(json_object_get(o, "from"), &s->from) &&

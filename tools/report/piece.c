@@ -32,14 +32,9 @@ static bool is_of_wanted_domain(const struct mxg_report_input *in, const struct 
 	return in->domain_count == 0;
 }
 
-/* Nobody knows whether what has no time was decided since then. */
-static bool is_wanted(struct mxg_piece *p, const struct mxg_report_input *in, const struct mxg_decision *d)
+static bool is_wanted(const struct mxg_report_input *in, const struct mxg_decision *d)
 {
-	if ((in->since != 0 && d->time != 0 && d->time < in->since) || !is_of_wanted_domain(in, d))
-		return false;
-	bool undated = in->since != 0 && d->time == 0;
-	p->left_out += undated ? d->repeat : 0;
-	return !undated;
+	return (in->since == 0 || d->time == 0 || d->time >= in->since) && is_of_wanted_domain(in, d);
 }
 
 static struct mxg_decision *new_item(struct mxg_piece *p)
@@ -75,7 +70,7 @@ static void read_line(struct mxg_piece *p, const char *line, size_t len, const s
 	char *scratch = line[0] == '{' ? scratch_of(p) : NULL;
 	switch (mxg_line_read(d, line, len, &p->clock, scratch, scratch == NULL ? 0 : len)) {
 	case MXG_LINE_DECISION:
-		p->count += is_wanted(p, in, d);
+		p->count += is_wanted(in, d);
 		p->scratch_used += scratch == NULL ? 0 : len;
 		break;
 	case MXG_LINE_UNREAD:
@@ -89,7 +84,7 @@ static void read_line(struct mxg_piece *p, const char *line, size_t len, const s
 void mxg_piece_parse(struct mxg_piece *p, const struct mxg_report_input *in)
 {
 	const char *at = p->text, *end = p->text + p->len;
-	p->count = p->lines = p->unread = p->left_out = p->scratch_used = 0;
+	p->count = p->lines = p->unread = p->scratch_used = 0;
 	while (at < end) { /* the last line of all may lack its line feed */
 		const char *stop = memchr(at, '\n', (size_t)(end - at));
 		stop = stop == NULL ? end : stop;
@@ -104,7 +99,6 @@ void mxg_piece_count(const struct mxg_piece *p, struct mxg_report_input *in)
 {
 	in->state->lines += p->lines + p->skipped;
 	in->state->unread += p->unread;
-	in->state->left_out += p->left_out;
 	in->state->nomem |= p->nomem;
 	for (size_t i = 0; i < p->count; i++) {
 		const struct mxg_decision *d = &p->items[i];
@@ -114,7 +108,9 @@ void mxg_piece_count(const struct mxg_piece *p, struct mxg_report_input *in)
 			mxg_report_expect_soon(in->state, d + SOON);
 		if (i + AHEAD < p->count)
 			mxg_report_expect(in->state, d + AHEAD);
-		if (mxg_seen_line(in->seen, d->time, d->hash))
+		if (in->since != 0 && d->time == 0)
+			mxg_report_leave_out(in->state, d); /* nobody knows whether it was decided since then */
+		else if (mxg_seen_line(in->seen, d->time, d->hash))
 			in->state->duplicates += d->repeat;
 		else if (!mxg_report_count(in->state, d))
 			in->state->unread++;

@@ -14,7 +14,6 @@ struct mxg_piece {
 	struct mxg_decision *items;
 	size_t count, room;
 	uint64_t lines, skipped, unread; /* skipped: lines that were too long, and are not in the text */
-	uint64_t left_out; /* decisions without a time, where only those since one are wanted */
 	char *scratch; /* of lines that are JSON in JSON */
 	size_t scratch_used;
 	struct mxg_line_clock clock; /* before it is read, and afterwards */

@@ -105,6 +105,11 @@ bool mxg_report_blocker(const struct mxg_report_result *r, const struct mxg_doma
 		snprintf(text, MXG_BLOCKER_MAX, "no-gateway-mail: nothing came through an authorized gateway");
 		return true;
 	}
+	if (d->left_out > 0 && n-- == 0) {
+		snprintf(text, MXG_BLOCKER_MAX, "left-out: %" PRIu64 " %s no time", d->left_out,
+			 mxg_noun(d->left_out, "decision has", "decisions have"));
+		return true;
+	}
 	for (const struct mxg_count_by_reason *c = d->held_up; c != NULL; c = c->next)
 		if (place_among(r->state, d->held_up, c) == n) {
 			snprintf(text, MXG_BLOCKER_MAX, "unknown: %s, %" PRIu64 " %s",

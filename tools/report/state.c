@@ -192,6 +192,16 @@ void mxg_report_expect_next(const struct mxg_report_state *s, const struct mxg_d
 		mxg_least_expect(&s->domains[number].recipients);
 }
 
+void mxg_report_leave_out(struct mxg_report_state *s, const struct mxg_decision *d)
+{
+	s->left_out += d->repeat;
+	if (d->verdict == MXGUARD_VERDICT_AUTHORIZED)
+		return;
+	uint32_t domain = mxg_state_domain(s, d->domain.at, d->domain.len, d->domain_hash);
+	if (domain != UINT32_MAX)
+		s->domains[domain].left_out += d->repeat;
+}
+
 bool mxg_report_count(struct mxg_report_state *s, const struct mxg_decision *d)
 {
 	uint16_t reason;

@@ -38,6 +38,7 @@ struct mxg_domain_state {
 	uint64_t refused; /* direct ones that enforce would not have accepted */
 	struct mxg_count_by_reason *held_up; /* unknown ones that it would not have accepted */
 	struct mxg_least recipients; /* of mail that came through gateways */
+	uint64_t left_out; /* of what has no time: not authorized ones, which might stand in the way */
 	bool watched; /* the time line is wanted */
 	bool unwatched; /* some of its decisions were counted where it was not */
 };
@@ -125,6 +126,8 @@ struct mxg_report_state *mxg_report_state_new(void);
 void mxg_report_state_free(struct mxg_report_state *state);
 /* Takes a decision in. False: the line is cut, it is not one. */
 bool mxg_report_count(struct mxg_report_state *state, const struct mxg_decision *decision);
+/* It has no time, and only those since one are wanted: it does not count, but its domain is not ready without it. */
+void mxg_report_leave_out(struct mxg_report_state *state, const struct mxg_decision *decision);
 /* It will be counted before long, then soon, then next but few; to be said in this order. */
 void mxg_report_expect(const struct mxg_report_state *state, const struct mxg_decision *decision);
 void mxg_report_expect_soon(const struct mxg_report_state *state, const struct mxg_decision *decision);
