@@ -51,7 +51,7 @@ static const struct mxg_option options[] = {
 	{ 0, "spool-dir", "FOLDER", "for messages over 1 MiB (/var/tmp, /tmp)", .kind = MXG_OPTION_TEXT,
 	  .field = FIELD(spool_dir) },
 	{ 0, "init", "WHAT",
-	  "feeds or adopts: what an MTA that is PID 1 of a container does\n(default: what can be seen)",
+	  "feeds or adopts: what an init process does that is our parent\n(default: what can be seen)",
 	  .kind = MXG_OPTION_WORD, .field = FIELD(init), .words = inits },
 	{ 0, "log", "WHERE", "syslog (default), stderr or none", .kind = MXG_OPTION_WORD, .field = FIELD(log),
 	  .words = logs },

@@ -40,9 +40,10 @@ static int copy_rest(struct mxg_lda_delivery *d, struct mxg_lda_rewrite *rewrite
 		return mxg_lda_defer("4.3.0", "the MTA ended before the message began");
 	if (!d->input.is_file && !mxg_lda_feeder_lives(d->feeder))
 		return mxg_lda_defer("4.3.0", "the MTA ended before the message did%s",
-				     d->feeder->far    ? ", or too many programs stand between it and here"
-				     : d->feeder->lost ? ", or is an init process: --init says which"
-						       : "");
+				     d->feeder->far ? ", or too many programs stand between it and here"
+				     : d->feeder->lost && d->options->init != MXG_LDA_INIT_ADOPTS
+					     ? ", or is an init process: --init=feeds or --init=adopts tells"
+					     : "");
 	return mxg_lda_rewrite_end(rewrite) == 0 ? 0 : failed("the message cannot be kept");
 }
 

@@ -207,11 +207,12 @@ static int run(struct mxg_audit *audit, const struct request *q, int argc, char 
 		status = take_labels(audit, q->names);
 	if (status == 0)
 		status = look(audit, q);
-	if (status == 0)
+	const bool looked = status == 0;
+	if (looked)
 		status = outcome(audit);
 	if (audit->policies != NULL && q->html != NULL && !mxg_output_write("mxguard audit", q->html, put_page, &shown))
 		status = EX_CANTCREAT;
-	if (!mxg_show_end(&show, status != EX_USAGE && status != EX_NOINPUT && status != EX_DATAERR))
+	if (!mxg_show_end(&show, looked))
 		status = EX_TEMPFAIL;
 	clear(audit);
 	return status;

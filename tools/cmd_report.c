@@ -121,8 +121,7 @@ static int read_options(struct job *job, int argc, char **argv)
 				     "--follow goes on reading files: neither --journal nor --partial goes with it");
 	for (int i = optind; job->follow && i < argc; i++)
 		if (!mxg_report_can_follow(argv[i]))
-			return mxg_wrong_use(
-				argv[0], "--follow goes on reading files as they grow, and '%s' is not one", argv[i]);
+			return mxg_wrong_use(argv[0], "--follow is for plain files that grow: '%s' is none", argv[i]);
 	if (job->html != NULL && (job->follow || job->partial))
 		return mxg_wrong_use(argv[0], "--html is neither for --follow nor for --partial");
 	if (job->follow && argc - optind > MXG_REPORT_FOLLOWED_MAX)

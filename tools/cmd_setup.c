@@ -186,11 +186,9 @@ static int write_file(const struct request *q, const struct parts *p)
 		return 0;
 	}
 	if (exists) {
-		fprintf(stderr,
-			"mxguard setup: %s is there already, and stays as it is; without --write the new one is "
-			"printed; first move it away (",
+		fprintf(stderr, "mxguard setup: %s is there already, and stays as it is: first move it away (",
 			q->options.config);
-		mxg_setup_move_away(q->options.config, stderr, ")\n");
+		mxg_setup_move_away(q->options.config, stderr, "), or see the new one without --write\n");
 	} else {
 		fprintf(stderr, "mxguard setup: %s cannot be written: %s\n", q->options.config, why);
 	}

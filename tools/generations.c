@@ -18,6 +18,7 @@ struct moment {
 struct moments {
 	struct moment *items; /* ascending */
 	size_t count, room;
+	bool changes; /* not only the moment of the question */
 	bool cut;
 };
 
@@ -54,9 +55,13 @@ static bool add_times(struct mxg_flattener *f, struct moments *m, int64_t end)
 	int64_t times[TIMES_OF_NAME];
 	for (int e = 0; e < (int)mxg_answers_count(f->table); e++) {
 		size_t n = mxg_history_times(f->history, mxg_answers_question(f->table, e), times, TIMES_OF_NAME);
-		for (size_t i = n; i-- > 0;)
-			if (times[i] <= end && !add_moment(m, times[i]))
+		for (size_t i = n; i-- > 0;) {
+			if (times[i] > end)
+				continue;
+			m->changes = true;
+			if (!add_moment(m, times[i]))
 				return false;
+		}
 	}
 	return true;
 }
@@ -107,10 +112,10 @@ static bool same(const struct mxg_generation *a, const struct mxg_generation *b)
 	return true;
 }
 
-/* The last moment is that of the question, and no change: where there is no other, nothing has ever changed. */
+/* The last moment is that of the question, and a change only where the history has one in the same second. */
 static int64_t beginning_of(const struct moments *m, size_t moment)
 {
-	return m->count == 1 && m->items[0].state.known ? 0 : m->items[moment].at;
+	return !m->changes && m->items[0].state.known ? 0 : m->items[moment].at;
 }
 
 /* Moments at which nothing changed go; so does a beginning of which nothing is known. */

@@ -45,7 +45,7 @@ struct pass {
 
 static int out_of_memory(void)
 {
-	fputs("mxguard refresh: out of memory, or no socket to be had; the old snapshot stays\n", stderr);
+	fputs("mxguard refresh: out of memory, or no socket to be had; a snapshot from before stays\n", stderr);
 	return EX_TEMPFAIL;
 }
 
@@ -234,7 +234,7 @@ static int no_dns(struct pass *p)
 	abandon(p);
 	snprintf(p->error, sizeof(p->error),
 		 "not one of %zu %s was answered: is the resolver running? "
-		 "(dns.servers, or /etc/resolv.conf); the old snapshot stays",
+		 "(dns.servers, or /etc/resolv.conf); a snapshot from before stays",
 		 p->run.failed, mxg_noun(p->run.failed, "question", "questions"));
 	fprintf(stderr, "mxguard refresh: %s\n", p->error);
 	return EX_TEMPFAIL;

@@ -58,7 +58,7 @@
 	  "the gateway entries yield no address at all") \
 	X(TOKEN_UNREADABLE, "token-unreadable", TEMPORARY, "4.3.5", "the file with a gateway's secret cannot be read") \
 	X(DOMAINS_UNREADABLE, "domains-unreadable", TEMPORARY, "4.3.5", \
-	  "the file with our domains cannot be read, and nobody can say whether this one is ours") \
+	  "the list of our domains cannot be read, and nobody can say whether this one is ours") \
 	X(FOREIGN_DOMAIN, "foreign-domain", LASTING, "4.7.1", \
 	  "the recipient's domain is none of ours, and its own records authorize nobody") \
 	X(RECIPIENT_UNREADABLE, "recipient-unreadable", LASTING, "4.7.1", \

@@ -132,7 +132,9 @@ def test_no_list_at_all(commanded):
     assert not commanded.snapshot.exists()
     assert judged(commanded, "a.test") == ("unknown", "domains-unreadable")
     told = mxguard("doctor", "-c", commanded.config, "--no-dns").stdout.decode()
-    assert "domains-command: there is no list by domains_command yet" in told and "outside domains" not in told
+    audited = mxguard("audit", "-c", commanded.config)
+    assert audited.returncode == 75 and audited.stdout == b"" and b"domains_command" in audited.stderr
+    assert "domains-command: domains_command has given no list yet" in told and "outside domains" not in told
 
 
 def test_front_ends_do_not_run_it(commanded):

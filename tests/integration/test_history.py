@@ -91,6 +91,16 @@ def test_what_never_changes_has_no_beginning(site):
     assert people.splitlines()[1].split("\t")[0] == "always"
 
 
+def test_what_was_seen_begins_when_it_was_seen(site):
+    """In the very second of the first refresh, too."""
+    for _ in range(3):
+        site.refresh()
+        (only,) = gateways(site, "--generations", "example.test")["generations"]
+        assert only["from"] is not None and OLD in only["gateways"]
+        (site.state / "history").unlink()
+        (site.state / "snapshot.cdb").unlink()
+
+
 def test_each_table_says_whose_it_is(site):
     """On a terminal always, in a pipe where there are several."""
     site.refresh()

@@ -604,6 +604,15 @@ def test_mail_without_a_time_line_is_not_taken_for_none(folder):
     assert told.returncode == 0 and told.stdout.count(b"not counted") == 3 and b"--changed" in told.stdout
 
 
+def test_partial_results_are_taken_whole(folder):
+    """What can no longer be left out is told, once."""
+    (folder / "part").write_bytes(partial(bsd(AT, words("direct", SPAMMER))))
+    for options, notes in ((), 0), (("--since", "2999-01-01"), 1), (("--domain", "other.example"), 1):
+        told = mxguard("report", "--no-dns", *options, folder / "part", folder / "part")
+        assert told.returncode == 0 and told.stdout.startswith(b"2 decisions")
+        assert told.stderr.count(b"partial results are taken whole") == notes
+
+
 def test_partial_results_cannot_overflow(folder):
     part = json.loads(partial("".join(forgotten(2))))
     for damage in ({"lines": 2 ** 63 - 1}, {"decisions": 2 ** 53}, {"undated": -1}, {"left_out": "1"}):

@@ -115,8 +115,8 @@ static void check_missing_list(struct mxg_doctor *d)
 	if (mxg_doctor_lacks_list(d))
 		mxg_finding_add(
 			&d->findings, MXG_FINDING_ERROR, "domains-command", refresh_advice,
-			"there is no list by domains_command yet, which mxguard refresh alone runs: a domain that the "
-			"configuration does not name is unknown until then (domains-unreadable)");
+			"domains_command has given no list yet, and mxguard refresh alone runs it: until then a domain "
+			"that the configuration does not name is unknown (domains-unreadable)");
 }
 
 static bool asks_dns(const struct mxguard_policy *policy)

@@ -34,13 +34,25 @@ static void read_log(struct mxg_report_input *in, const struct mxg_beginning *b,
 	mxg_pieces_free(r);
 }
 
+/* They hold sums, of which nothing can be left out any more. */
+static void tell_whole(struct mxg_report_input *in)
+{
+	if (in->whole_told || (in->since == 0 && in->domain_count == 0))
+		return;
+	fputs("mxguard report: note: partial results are taken whole: --since and --domain count where they are made\n",
+	      stderr);
+	in->whole_told = true;
+}
+
 static void read_stream(struct mxg_report_input *in, int fd, const char *path, int64_t latest)
 {
 	struct mxg_beginning b = { .fd = fd };
 	const char *why;
 	if (!mxg_partial_is_next(&b))
 		read_log(in, &b, path, latest);
-	else if (!mxg_partial_read_all(in->state, &b, &why))
+	else if (mxg_partial_read_all(in->state, &b, &why))
+		tell_whole(in);
+	else
 		complain(in, path, why);
 }
 

@@ -18,6 +18,7 @@ struct mxg_report_input {
 	atomic_bool *stop;
 	struct mxg_progress *progress;
 	atomic_ullong bytes; /* that were read */
+	bool whole_told; /* that --since and --domain do not reach into partial results */
 	bool failed; /* something could not be read; told on stderr */
 };
 

@@ -214,9 +214,8 @@ static void show_time_lines(const struct mxg_report_result *r, FILE *to)
 	}
 	finish(table, to);
 	if (!counted)
-		fputs("not counted: some partial results were made without --changed, and without the history; make "
-		      "them "
-		      "again with it\n",
+		fputs("not counted: some partial results were made with neither --changed nor the history; make them "
+		      "again with one of these\n",
 		      to);
 }
 

@@ -59,8 +59,8 @@ static void say_how_sure(const struct mxg_report_result *r, struct mxg_page *pag
 			     mxg_noun(r->state->left_out, "is", "are"));
 	if (has_uncounted_lines(r))
 		mxg_page_say(page, "warn",
-			     "The time line of some domain is not known: some partial results were made without "
-			     "--changed, and without the history.");
+			     "The time line of some domain is not known: some partial results were made with "
+			     "neither --changed nor the history.");
 	if (r->state->doubled)
 		mxg_page_say(page, "warn",
 			     "There were more lines than can be compared: what stands in two logs may count twice.");
