@@ -292,6 +292,45 @@ def test_rbldnsd_finds_the_new_file(site, folder, stack, mxguard_config):
     added_and_removed(asker, others(mxguard_config, folder, [cache.server]), lambda: None)
 
 
+def put(file: pathlib.Path, text: str, second: float) -> None:
+    new = file.with_suffix(".new")
+    new.write_text(text, encoding="ascii")
+    os.utime(new, (second, second))
+    new.rename(file)
+
+
+def soa(serial: int) -> str:
+    return f"ns.{ZONE}. me.{ZONE}. {serial} 60 60 60 60"
+
+
+@pytest.mark.skipif(not Rbldnsd.available(), reason="rbldnsd is not installed")
+def test_what_rbldnsd_takes_for_a_new_file(folder):
+    """If it looks closer one day, export need not make the second a later one; a time in the future is as good as any."""
+    file, now = folder / "list", int(time.time())
+    text = lambda serial: f"$SOA 60 {soa(serial)}\n$NS 60 ns.{ZONE}\n$DATASET ip4trie @\n192.0.2.{serial}/32\n"
+    put(file, text(1), now)
+    with Rbldnsd(folder / "rbldnsd", ZONE, file) as server:
+        put(file, text(2), now + 0.5)
+        time.sleep(2.5)  # it looks each second
+        assert server.serial() == 1
+        for serial, second in ((3, now + 1), (44, now + 1), (45, now + 3600), (46, now)):
+            put(file, text(serial), second)
+            wait_until(lambda: server.serial() == serial, f"file {serial}")  # pylint: disable=cell-var-from-loop
+
+
+@pytest.mark.skipif(not Nsd.available(), reason="nsd is not installed")
+def test_what_nsd_takes_for_a_new_file(folder):
+    """zonefiles-check: any other time, also one in the future, and back again."""
+    file, now = folder / "zone", int(time.time())
+    text = lambda serial: f"$TTL 60\n@ SOA {soa(serial)}\n@ NS ns.{ZONE}.\n"
+    put(file, text(1), now)
+    with Nsd(folder / "nsd", ZONE, file) as server:
+        for serial, second in ((2, now + 0.5), (3, now + 1), (4, now + 3600), (5, now + 3601), (6, now + 2)):
+            put(file, text(serial), second)
+            server.reload()
+            wait_until(lambda: server.serial() == serial, f"file {serial}")  # pylint: disable=cell-var-from-loop
+
+
 @pytest.mark.skipif(not Nsd.available(), reason="nsd is not installed")
 def test_a_zone_that_is_gone_is_no_answer(site, folder, stack, mxguard_config):
     """A server without the zone refuses: nobody is authorized by that, and nobody is refused."""

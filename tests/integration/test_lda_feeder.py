@@ -284,8 +284,9 @@ except OSError as error:
     assert error.errno == 38, error
 os.execvp(sys.argv[1], sys.argv[1:])
 """
-PROC = {"whole": ":", "hidden": "mount -t proc -o hidepid=2 proc /proc",
-        "none": "mount -t tmpfs none /proc"}
+HIDEPID = {"closed": 1, "hidden": 2, "not ours to trace": 4}  # noaccess, invisible, ptraceable
+PROC = {"whole": ":", "none": "mount -t tmpfs none /proc",
+        **{name: f"mount -t proc -o hidepid={number} proc /proc" for name, number in HIDEPID.items()}}
 
 
 @pytest.mark.parametrize("proc, between", [(proc, between) for proc in PROC for between in ("", "guard", "shell")

@@ -11,8 +11,8 @@ import time
 
 import pytest
 
-from mxg import smtp
-from mxg.process import PATIENCE, wait_until
+from mxg import build, smtp
+from mxg.process import PATIENCE, run, wait_until
 from test_milter_postfix import (GATEWAY, OURS, RELAY, SHARED, SMTP, SPAMMER, TOKEN, USER,  # noqa: F401
                                  code, deliver, fields, guarded, put_off, received, served_again, settings, the_message)
 
@@ -68,6 +68,12 @@ def test_signals_that_come_as_it_begins(milter, mxguard_config):
         service.start()
         service.reload()
     assert service.stop() == 0
+
+
+def test_libmilter_waits_for_signals_in_ours():
+    """It would go on as before where it were not so, and lose a signal now and then."""
+    done = run([str(build.command()), "--version"], env={"LD_DEBUG": "bindings", "LD_BIND_NOW": "1"}, check=True)
+    assert re.search(rb"binding file \S*/libmilter\.so\S* \[0\] to \S*/mxguard \[0\]: normal symbol `sigwait'", done.stderr)
 
 
 # ---- descriptors ------------------------------------------------------------------------------------

@@ -71,8 +71,8 @@ static bool take_signals(void)
 }
 
 /* libmilter has a thread that calls this. It would take a signal that comes while it begins from the main thread,
- * and end everything, for a SIGHUP, too. So no signal ever comes there. */
-int sigwait(const sigset_t *set, int *number)
+ * and end everything, for a SIGHUP, too. So no signal ever comes there. It is seen with -fvisibility=hidden, too. */
+__attribute__((visibility("default"))) int sigwait(const sigset_t *set, int *number)
 {
 	(void)set;
 	(void)number;
