@@ -151,8 +151,10 @@ class Dovecot:
         does not go within five seconds, having work to do, is left alone."""
         before, old = self.log().count("SIGHUP received"), set(self._processes("lmtp"))
         self._daemon.signal(signal.SIGHUP)
-        wait_until(lambda: self.log().count("SIGHUP received") > before and self._ready(),
-                   "Dovecot reloads")
+        wait_until(lambda: self.log().count("SIGHUP received") > before, "Dovecot reloads")
+        # It says so at once and reads on; what connects before it listens anew is closed. When it answers it has done so.
+        wait_until(lambda: self.doveadm("service", "status", "lmtp", check=False).returncode == 0 and self._ready(),
+                   "Dovecot has reloaded")
         with contextlib.suppress(Timeout):
             wait_until(lambda: not old & set(self._processes("lmtp")), "old lmtp ends", 5)
 
