@@ -7,6 +7,7 @@
 #include "base/ascii.h"
 
 #define QUESTION_AT 12 /* behind the header (RFC 1035 §4.1) */
+#define MASK '*' /* which c-ares lets pass, and which no name that is not masked has in it */
 
 /* The length of the first question, 0 where there is none. */
 static size_t question_length(const uint8_t *message, size_t len)
@@ -17,64 +18,113 @@ static size_t question_length(const uint8_t *message, size_t len)
 	return at + 5 <= len && message[at] == 0 ? at + 5 - QUESTION_AT : 0;
 }
 
-/* Upper and lower case may have been mixed on the way out; the lengths in a name are below 'A', and
- * what a type folded could be taken for is not asked for. */
-static uint8_t folded(const uint8_t *message, size_t i)
+/* ---- masks ------------------------------------------------------------------------------ */
+
+static bool in_host_names(uint8_t byte)
 {
-	return (uint8_t)mxg_ascii_lower((char)message[QUESTION_AT + i]);
+	return mxg_ascii_is_alpha((char)byte) || mxg_ascii_is_digit((char)byte) || byte == '-' || byte == '_' ||
+	       byte == '.' || byte == '/';
 }
 
+/* Of a byte at `at` behind the start of a question: whether it is one of a label's that has to be masked. *label: where
+ * the next length stands. */
+static bool is_masked(const uint8_t *question, size_t at, size_t *label)
+{
+	if (at != *label)
+		return at < *label && !in_host_names(question[at]);
+	*label = question[at] == 0 ? 0 : at + 1 + question[at];
+	return false;
+}
+
+bool mxg_question_mask(const uint8_t *query, size_t len, uint8_t *message)
+{
+	size_t question = question_length(query, len), label = 0;
+	bool masked = false;
+	for (size_t i = 0; i < question; i++)
+		if (is_masked(query + QUESTION_AT, i, &label)) {
+			message[QUESTION_AT + i] = MASK;
+			masked = true;
+		}
+	return masked;
+}
+
+void mxg_call_unmask(const struct mxg_call *call, uint8_t *message)
+{
+	size_t question = question_length(call->query, call->query_len), label = 0;
+	for (size_t i = 0; i < question; i++)
+		if (is_masked(call->query + QUESTION_AT, i, &label))
+			message[QUESTION_AT + i] = call->query[QUESTION_AT + i];
+}
+
+/* ---- calls ------------------------------------------------------------------------------ */
+
+/* Upper and lower case may have been mixed on the way out; the lengths in a name are below 'A', and
+ * what a type folded could be taken for is not asked for. */
+static uint8_t folded(uint8_t byte)
+{
+	return (uint8_t)mxg_ascii_lower((char)byte);
+}
+
+/* Of a question and of its mask it is the same. */
 static struct mxg_call **bucket_of(struct mxg_calls *c, const uint8_t *message, size_t len)
 {
 	uint32_t hash = 2166136261u;
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ folded(message, i)) * 16777619u;
+	size_t label = 0;
+	for (size_t i = 0; i < len; i++) {
+		uint8_t byte = is_masked(message + QUESTION_AT, i, &label) ? MASK : message[QUESTION_AT + i];
+		hash = (hash ^ folded(byte)) * 16777619u;
+	}
 	return &c->buckets[hash % MXG_CALL_BUCKETS];
 }
 
-static bool asks(const struct mxg_call *call, const uint8_t *message, size_t len)
+/* `outward`: the message may have the mask of the call's question. */
+static bool asks(const struct mxg_call *call, const uint8_t *message, size_t len, bool outward)
 {
-	size_t i = 0;
+	const uint8_t *own = call->query + QUESTION_AT, *its = message + QUESTION_AT;
+	size_t i = 0, label = 0;
 	if (question_length(call->query, call->query_len) != len)
 		return false;
-	while (i < len && folded(call->query, i) == folded(message, i))
-		i++;
+	for (; i < len; i++) {
+		bool masked = is_masked(own, i, &label);
+		if (folded(own[i]) != folded(its[i]) && !(outward && masked && its[i] == MASK))
+			break;
+	}
 	return i == len;
 }
 
-/* A call with this question and id; *unsent: one that has not gone out yet. */
+/* A call with this question and id; *unsent, where a message leaves: one that has not gone out yet. */
 static struct mxg_call *find_call(struct mxg_calls *c, const uint8_t *message, size_t len, struct mxg_call **unsent)
 {
 	size_t question = len < QUESTION_AT ? 0 : question_length(message, len);
 	if (question == 0)
 		return NULL;
 	for (struct mxg_call *call = *bucket_of(c, message, question); call != NULL; call = call->next) {
-		if (!asks(call, message, question))
+		if (!asks(call, message, question, unsent != NULL))
 			continue;
 		if (call->id == (message[0] << 8 | message[1]))
 			return call;
-		if (call->id < 0)
+		if (call->id < 0 && unsent != NULL)
 			*unsent = call;
 	}
 	return NULL;
 }
 
-/* What leaves. Newer ones of c-ares choose ids themselves. Over TCP a length stands before the
- * message, which is then no question of ours. */
-void mxg_calls_note_id(struct mxg_calls *c, const uint8_t *message, size_t len)
+/* Newer ones of c-ares choose ids themselves. */
+struct mxg_call *mxg_calls_note_id(struct mxg_calls *c, const uint8_t *message, size_t len)
 {
-	struct mxg_call *unsent = NULL;
-	if (find_call(c, message, len, &unsent) == NULL && unsent != NULL)
-		unsent->id = message[0] << 8 | message[1];
+	struct mxg_call *unsent = NULL, *call = find_call(c, message, len, &unsent);
+	if (call != NULL || unsent == NULL)
+		return call;
+	unsent->id = message[0] << 8 | message[1];
+	return unsent;
 }
 
 /* What is no reply to anything that was asked (NULL) is noise, and c-ares must not see it: 1.34 closes
  * the socket over a datagram that it cannot read, and so gives up the questions that are out by it. */
 struct mxg_call *mxg_calls_find(struct mxg_calls *c, const uint8_t *message, size_t len)
 {
-	struct mxg_call *unsent = NULL;
 	bool reply = len >= QUESTION_AT && (message[2] & 0xf8) == 0x80; /* and opcode QUERY */
-	return reply ? find_call(c, message, len, &unsent) : NULL;
+	return reply ? find_call(c, message, len, NULL) : NULL;
 }
 
 /* What stands behind the question is for our own reader: 1.34 would refuse the whole for one record
@@ -90,6 +140,8 @@ size_t mxg_call_take(struct mxg_call *call, uint8_t *message, size_t len, bool o
 		memcpy(call->reply, message, len);
 	call->reply_len = len;
 	memset(message + 6, 0, 6); /* the counts of all records */
+	if (call->masked)
+		mxg_question_mask(call->query, call->query_len, message);
 	return QUESTION_AT + question_length(message, len);
 }
 

@@ -29,6 +29,7 @@
 #define KEEPS_SOCKETS (ARES_VERSION < 0x011400)
 #define READS_RECORDS (ARES_VERSION >= 0x011400)
 #define FORGETS_SERVERS (ARES_VERSION < 0x011800)
+#define MESSAGE_MAX 512 /* no query is longer */
 #define NOISE_MAX 64 /* datagrams in one turn, passed over one after the other */
 
 struct mxg_channel {
@@ -120,13 +121,34 @@ static ares_ssize_t receive(ares_socket_t fd, void *buffer, size_t room, int fla
 	return got;
 }
 
+/* A message as it is to leave, with the true name where c-ares was told another: in `own`, or as it stands. Over TCP
+ * its length stands before it; what is not one whole message there goes as it is, and its reply is nobody's. */
+static struct iovec leaving(struct mxg_channel *c, bool stream, struct iovec piece, uint8_t own[static MESSAGE_MAX])
+{
+	const uint8_t *bytes = piece.iov_base;
+	size_t at = stream ? 2 : 0;
+	if (piece.iov_len > MESSAGE_MAX || piece.iov_len < at ||
+	    (stream && (size_t)(bytes[0] << 8 | bytes[1]) != piece.iov_len - at))
+		return piece;
+	const struct mxg_call *call = mxg_calls_note_id(&c->calls, bytes + at, piece.iov_len - at);
+	if (call == NULL || !call->masked)
+		return piece;
+	memcpy(own, bytes, piece.iov_len);
+	mxg_call_unmask(call, own + at);
+	return (struct iovec){ own, piece.iov_len };
+}
+
 static ares_ssize_t transmit(ares_socket_t fd, const struct iovec *pieces, int count, void *data)
 {
 	struct mxg_channel *c = data;
+	uint8_t own[MESSAGE_MAX];
+	struct iovec one;
 	struct msghdr message = { .msg_iovlen = (size_t)count };
-	if (count == 1)
-		mxg_calls_note_id(&c->calls, pieces[0].iov_base, pieces[0].iov_len);
 	memcpy(&message.msg_iov, &pieces, sizeof(pieces)); /* which takes it without const */
+	if (count == 1) {
+		one = leaving(c, *mxg_stream_find(&c->streams, fd) != NULL, pieces[0], own);
+		message.msg_iov = &one;
+	}
 	return sendmsg(fd, &message, MSG_NOSIGNAL);
 }
 
@@ -312,6 +334,8 @@ static void on_reply(void *argument, int status, int timeouts, unsigned char *re
 	call->reply = NULL;
 	if (status == ARES_SUCCESS && own != NULL)
 		call->done(call, own, call->reply_len, MXG_DNS_OK);
+	else if (status == ARES_SUCCESS && call->masked)
+		call->done(call, NULL, 0, MXG_DNS_BROKEN); /* a reply about the name that c-ares was told */
 	else if (status == ARES_SUCCESS && reply != NULL && len > 0)
 		call->done(call, reply, (size_t)len, MXG_DNS_OK);
 	else
@@ -326,9 +350,12 @@ void mxg_channel_send(struct mxg_channel *c, const uint8_t *query, size_t len, s
 	call->query_len = len;
 	call->id = -1;
 	call->reply = NULL;
+	uint8_t told[MESSAGE_MAX]; /* copied by c-ares */
+	memcpy(told, query, len < sizeof(told) ? len : 0);
+	call->masked = READS_RECORDS && len < sizeof(told) && mxg_question_mask(query, len, told);
 	mxg_calls_add(&c->calls, call);
 	c->sent++;
-	ares_send(c->ares, query, (int)len, on_reply, call);
+	ares_send(c->ares, call->masked ? told : query, (int)len, on_reply, call);
 }
 
 /* ---- polling ----------------------------------------------------------------------------- */

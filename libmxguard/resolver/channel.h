@@ -15,10 +15,11 @@ struct pollfd;
  * (NULL), `why` says so; after mxg_channel_free() that is MXG_DNS_CANCELLED. */
 struct mxg_call {
 	void (*done)(struct mxg_call *call, const uint8_t *reply, size_t len, enum mxg_dns_failure why);
-	struct mxg_channel *channel; /* the channel's, as are the next six */
+	struct mxg_channel *channel; /* the channel's, as are the next seven */
 	struct mxg_call *next;
 	const uint8_t *query;
 	size_t query_len;
+	bool masked; /* c-ares was told another name (calls.h) */
 	int id; /* under which it goes out; -1: it has not yet */
 	uint8_t *reply; /* as it came; NULL: none yet */
 	size_t reply_len;

@@ -96,8 +96,9 @@ def test_a_failure_keeps_the_list(commanded, failure):
 def test_a_failure_is_told_until_it_is_mended(commanded):
     def told() -> tuple[str, str]:
         mxguard("refresh", "-c", commanded.config, "--metrics-file", str(commanded.folder / "m.prom"))
-        return mxguard("doctor", "-c", commanded.config, "--no-dns").stdout.decode(), \
-            (commanded.folder / "m.prom").read_text()
+        result = mxguard("doctor", "-c", commanded.config, "--no-dns")
+        assert result.stdout, result
+        return result.stdout.decode(), (commanded.folder / "m.prom").read_text()
 
     heard = commanded.folder / "heard"
     variables = " ".join(f"$MXGUARD_ALARM_{name}" for name in ("NAME", "TYPE", "KIND", "BEFORE", "NOW", "HELD", "NEW"))

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from mxg.dovecot import first_lines
 from mxg.mxguard import mxguard
 from test_trace_scan import CONFIG, GATEWAY, SPAMMER, hop, message, scan
 
@@ -88,7 +89,7 @@ def test_what_dovecot_s_configuration_says(folder, mxguard_config):
     assert scan(config, folder)["messages"] == 6
     script = folder / "run"
     conf = folder / "dovecot.conf"
-    conf.write_text("namespace inbox {\n  inbox = yes\n  mailbox \"Ausgang Firma\" {\n    special_use = \\Sent\n  }\n}\n")
+    conf.write_text(first_lines() + "namespace inbox {\n  inbox = yes\n  mailbox \"Ausgang Firma\" {\n    special_use = \\Sent\n  }\n}\n")
     (folder / "etc").mkdir()
     script.write_text(f"""#!/bin/sh
 set -e
