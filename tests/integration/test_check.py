@@ -95,6 +95,22 @@ def test_truncated_reply_is_fetched_over_tcp(moved, mxguard_config):
     assert [q.protocol for q in moved.questions if q.type == "MX"] == ["udp", "tcp"]
 
 
+@pytest.mark.parametrize("cut", [False, True])
+def test_names_hold_any_byte(moved, mxguard_config, cut):
+    """RFC 2181 §11; c-ares 1.34 would send none of these."""
+    labels = [b"a+b", b"a=b", b"a*b", b"a-b", b"!\"#$%&'()+,/:;<=>?@[]^`{|} ~", b"\x01\t\x7f\xfc"]
+    targets = [b"\0\x0a" + bytes([len(label)]) + label + b"\x07example\x04test\0" for label in labels]
+    moved.set("example.test", "MX", answer(*targets))
+    for number, label in enumerate(labels):
+        reply = answer(f"192.0.2.{20 + number}")
+        shown = "".join(chr(byte) if 0x20 < byte < 0x7f else f"\\{byte:03d}" for byte in label)
+        moved.set(f"{shown}.example.test", "A", truncated(reply) if cut else reply)
+    for number in range(len(labels)):
+        found = decide(mxguard_config, [moved.server], f"192.0.2.{20 + number}")
+        assert found["verdict"] == "authorized", (labels[number], found["reason"], found["steps"])
+    assert decide(mxguard_config, [moved.server])["verdict"] == "direct"
+
+
 def test_a_lost_packet_is_sent_again(moved, mxguard_config):
     moved.set("example.test", "MX", drop_first(1, answer("10 gw.example.test")))
     assert decide(mxguard_config, [moved.server], GATEWAY)["verdict"] == "authorized"
