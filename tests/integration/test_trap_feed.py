@@ -203,7 +203,7 @@ class Controller(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         content = self.rfile.read(int(self.headers["Content-Length"]))
         if content.startswith(b"\x28\xb5\x2f\xfd"):  # newer clients compress
-            content = run(["zstd", "-dc"], input=content).stdout
+            content = run(["zstd", "-dc"], data=content, check=True).stdout
         self.server.learned.append((self.path, content))
         body = b'{"success":true}' if self.server.good else b'{"error":"no"}'
         self.send_response(200 if self.server.good else 500)
