@@ -267,7 +267,7 @@ void mxg_lda_feeder_open(struct mxg_lda_feeder *f)
 				      .adopted = origin.adopted,
 				      .far = origin.far,
 				      .outside = origin.outside };
-#ifdef SYS_pidfd_open
+#if defined(SYS_pidfd_open) && !defined(MXG_PORTABLE)
 	if (f->parent > 0)
 		f->pidfd = (int)syscall(SYS_pidfd_open, f->parent, 0);
 #endif

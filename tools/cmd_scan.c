@@ -2,7 +2,6 @@
 /* mxguard scan: how much of the mail that lies here skipped the filters. */
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -22,6 +21,7 @@
 #include "scan/reader.h"
 #include "scan/report.h"
 #include "scan/source.h"
+#include "system/own_files.h"
 #include "terminal.h"
 
 #define WORKERS_MAX 64
@@ -158,7 +158,7 @@ static void *work(void *argument)
 {
 	struct worker *w = argument;
 	struct mxg_batch *batch = NULL;
-	unshare(CLONE_FILES); /* two threads that open and close in one table of files wait for each other */
+	mxg_own_files();
 	sem_post(&w->job->apart);
 	struct mxg_scan_reader *reader = mxg_scan_reader_new(&w->job->rules, w->tally);
 	w->out_of_memory = reader == NULL;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "system/error_text.h"
+#include "system/folder_handle.h"
 
 #define PATH_MOST 4096u
 #define FOLDER (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -103,7 +104,7 @@ static bool open_self(struct mxg_trap_folder *folder, const char *path, bool cre
 	}
 	memcpy(parent, path, len);
 	parent[len] = '\0';
-	int fd = open(len == 0 ? "/" : parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = open(len == 0 ? "/" : parent, MXG_FOLDER_HANDLE);
 	if (fd < 0 || fstat(fd, &above) != 0) {
 		mxg_trap_broken(result, "the folder that %s is in cannot be opened", path);
 		if (fd >= 0)

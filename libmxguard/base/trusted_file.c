@@ -14,6 +14,7 @@
 
 #include "mxguard.h"
 #include "system/error_text.h"
+#include "system/folder_handle.h"
 
 #define PATH_MOST 4096u
 
@@ -101,7 +102,7 @@ static int open_folder(const char *path, const char **file)
 	}
 	memcpy(folder, path, len);
 	folder[len] = '\0';
-	return open(slash == NULL ? "." : len == 0 ? "/" : folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return open(slash == NULL ? "." : len == 0 ? "/" : folder, MXG_FOLDER_HANDLE);
 }
 
 int mxg_trusted_open(const char *path, unsigned flags, size_t most, char why[MXG_TRUSTED_WHY_MAX])

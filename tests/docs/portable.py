@@ -19,8 +19,15 @@ ONLY = {
     r"linux/filter\.h|SO_ATTACH_FILTER": "tools/service/listener.c",
     r"AF_NETLINK|NETLINK_\w+|linux/\w+_diag\.h|linux/(?:rt)?netlink\.h": "tools/audit/listeners_netlink.c",
     r"malloc_trim|malloc\.h": "tools/service/service.c",
-    r"linux/(?!filter|(?:rt)?netlink|\w+_diag)\w+\.h": None, r"timerfd\w*": None, r"inotify_\w+": None, r"pidfd_\w+": None, r"sendfile|splice": None,
-    r"copy_file_range": None, r"renameat2": None, r"prctl": None,
+    r"O_PATH": "system/folder_handle.h",
+    r"O_NOATIME": "system/unnoticed.h",
+    r"unshare|CLONE_\w+": "system/own_files.h",
+    r"(?:SYS_)?close_range": "tools/scan/folder.c",
+    r"(?:SYS_)?pidfd_\w+": "lda-wrapper/feeder.c",
+    r"sched_getaffinity|cpu_set_t|CPU_\w+": "tools/report/pieces.c",
+    r"linux/(?!filter|(?:rt)?netlink|\w+_diag)\w+\.h": None, r"timerfd\w*": None, r"(?:inotify|fanotify)_\w+": None, r"sendfile|splice": None,
+    r"copy_file_range": None, r"renameat2": None, r"prctl": None, r"setns": None, r"statx": None, r"(?:SYS_)?openat2": None,
+    r"process_vm_\w+": None, r"sync_file_range|syncfs": None, r"posix_fallocate|fallocate": None, r"POLLRDHUP|EPOLLRDHUP": None,
 }
 # The other way of a file that has none within itself.
 OTHER = {"tools/audit/listeners_netlink.c": "tools/audit/listeners_connect.c"}

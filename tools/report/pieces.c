@@ -36,8 +36,12 @@ struct mxg_pieces {
 
 static size_t processors(void)
 {
+#if defined(CPU_COUNT) && !defined(MXG_PORTABLE)
 	cpu_set_t set;
-	int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+	long n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+#else
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+#endif
 	return n < 1 ? 1 : n > THREADS_MOST ? THREADS_MOST : (size_t)n;
 }
 

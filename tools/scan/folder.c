@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "scan/folder.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "system/folder_handle.h"
+#include "system/unnoticed.h"
 
 #define CLOSING_MOST 32
 
@@ -18,7 +20,7 @@ void mxg_scan_folder_init(struct mxg_scan_folder *f)
 
 static bool close_range_at_once(unsigned first, unsigned last)
 {
-#ifdef SYS_close_range
+#if defined(SYS_close_range) && !defined(MXG_PORTABLE)
 	return syscall(SYS_close_range, first, last, 0) == 0;
 #else
 	return false;
@@ -63,7 +65,7 @@ void mxg_scan_folder_enter(struct mxg_scan_folder *f, const char *path, size_t l
 	f->path[len] = '\0';
 	f->len = len;
 	if (len > 0)
-		f->fd = open(f->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		f->fd = open(f->path, MXG_FOLDER_HANDLE);
 	if (f->fd < 0)
 		f->fd = AT_FDCWD;
 }
@@ -73,6 +75,5 @@ int mxg_scan_folder_open(struct mxg_scan_folder *f, const char *name)
 	int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
 	memcpy(f->path + f->len, name, strlen(name) + 1);
 	const char *from = f->fd >= 0 ? name : f->path;
-	int fd = openat(f->fd, from, flags | O_NOATIME);
-	return fd < 0 && errno == EPERM ? openat(f->fd, from, flags) : fd;
+	return mxg_open_unnoticed(f->fd, from, flags);
 }

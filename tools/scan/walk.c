@@ -11,6 +11,7 @@
 
 #include "scan/own_folders.h"
 #include "scan/source.h"
+#include "system/unnoticed.h"
 #include "terminal.h"
 #include "text.h"
 
@@ -62,9 +63,7 @@ static bool is_mail(int dir, const char *name)
 	if (len > 4 && strcasecmp(name + len - 4, ".eml") == 0)
 		return true;
 	int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
-	int fd = openat(dir, name, flags | O_NOATIME); /* only the owner and root may ask for that */
-	if (fd < 0 && errno == EPERM)
-		fd = openat(dir, name, flags);
+	int fd = mxg_open_unnoticed(dir, name, flags);
 	if (fd < 0)
 		return false;
 	ssize_t n = read(fd, start, sizeof(start) - 1);
