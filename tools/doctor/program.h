@@ -9,7 +9,7 @@
  * not in PATH. NULL where it is not there, fails, says more than 4 MiB, or takes too long; else free(3) it. */
 char *mxg_program_output(const char *const *argv);
 
-/* One that gives no answer, because a table or a disk of its own hangs, is ended and never asked again. argv[0] stays. */
+/* One that gives no answer, as where a table hangs, is ended and never asked again; its name has to stay in memory. */
 #define MXG_PROGRAM_SECONDS 20
 #define MXG_PROGRAM_SILENT "%s gave no answer within 20 seconds and was ended; nothing that it tells is known"
 const char *mxg_program_silent(size_t n); /* the n-th of these; NULL: there are no more */
