@@ -125,15 +125,18 @@ static bool is_shell_script(pid_t pid)
 	return is_between_path(text);
 }
 
-/* Whoever reads from our standard input himself writes nothing into it, whatever his name. Other users are not seen. */
+/* Whoever reads from our standard input himself writes nothing into it, whatever his name: what he wrote into a socket
+ * would come out at its other end. Other users are not seen. */
 static bool reads_the_same(pid_t pid)
 {
 	char path[64];
 	struct stat link, his, ours;
 	snprintf(path, sizeof(path), "/proc/%ld/fd/0", (long)pid);
-	return lstat(path, &link) == 0 && (link.st_mode & (S_IRUSR | S_IWUSR)) == S_IRUSR && stat(path, &his) == 0 &&
-	       fstat(STDIN_FILENO, &ours) == 0 && S_ISFIFO(ours.st_mode) && his.st_dev == ours.st_dev &&
-	       his.st_ino == ours.st_ino;
+	if (lstat(path, &link) != 0 || stat(path, &his) != 0 || fstat(STDIN_FILENO, &ours) != 0)
+		return false;
+	bool reads =
+		S_ISSOCK(ours.st_mode) || (S_ISFIFO(ours.st_mode) && (link.st_mode & (S_IRUSR | S_IWUSR)) == S_IRUSR);
+	return reads && his.st_dev == ours.st_dev && his.st_ino == ours.st_ino;
 }
 
 /* One that may have adopted the shell in between says nothing; OpenSMTPD may be the first process itself. */

@@ -9,6 +9,7 @@
 #include "doctor/doctor.h"
 #include "doctor/facts.h"
 #include "doctor/fleet.h"
+#include "doctor/program.h"
 #include "json.h"
 #include "load.h"
 #include "options.h"
@@ -118,6 +119,15 @@ static int show(const struct settings *s, const struct mxg_doctor *d, int status
 	return status;
 }
 
+static void tell_silent(struct mxg_doctor *d)
+{
+	for (size_t n = 0; mxg_program_silent(n) != NULL; n++)
+		mxg_finding_add(
+			&d->findings, MXG_FINDING_WARNING, "program",
+			"See what it waits for, such as a table on a server or a disk that hangs, and run this again.",
+			MXG_PROGRAM_SILENT, mxg_program_silent(n));
+}
+
 static int examine(struct settings *s, struct mxg_doctor *d)
 {
 	int status = load(s, d);
@@ -134,6 +144,7 @@ static int examine(struct settings *s, struct mxg_doctor *d)
 		mxg_doctor_trap(d);
 		mxg_doctor_reach(d);
 		mxg_doctor_facts(d);
+		tell_silent(d);
 		status = mxg_findings_worst(&d->findings) > MXG_FINDING_NOTE ? 1 : 0;
 	}
 	return show(s, d, status);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "doctor/program.h"
 #include "json.h"
 #include "load.h"
 #include "options.h"
@@ -29,9 +30,19 @@ static bool is_server(void *target, const char *text)
 	return text[0] != '\0' && strspn(text, "0123456789abcdefABCDEF.:[]") == strlen(text);
 }
 
+/* It becomes a line of Dovecot's configuration. */
+static bool is_path(void *target, const char *text)
+{
+	((struct request *)target)->options.config = text;
+	const char *end = text;
+	while ((unsigned char)*end >= ' ' && *end != '\177')
+		end++;
+	return *end == '\0' && text[0] == '/';
+}
+
 static const struct mxg_option options[] = {
-	{ 'c', "config", "FILE", "the configuration that is to be (/etc/mxguard/mxguard.conf)", .kind = MXG_OPTION_TEXT,
-	  .field = offsetof(struct request, options.config) },
+	{ 'c', "config", "FILE", "the configuration that is to be (/etc/mxguard/mxguard.conf)", .kind = MXG_OPTION_OWN,
+	  .take = is_path, .takes = "a whole path without control characters" },
 	{ 0, "write", NULL, "write it, if there is none", .kind = MXG_OPTION_FLAG,
 	  .field = offsetof(struct request, write) },
 	{ 0, "postfix", "FOLDER", "the folder of main.cf and master.cf, as postconf -c takes it",
@@ -59,7 +70,7 @@ const struct mxg_usage usage_setup = {
 	.options = options,
 	.count = sizeof(options) / sizeof(options[0]),
 	.after = "Exit status: 0; 64 wrong use; 73 --write, and the file is there or cannot be made;\n"
-		 "75 out of memory.\n"
+		 "75 out of memory, or a program that was asked gave no answer in time.\n"
 		 "Example: mxguard setup --write",
 };
 
@@ -223,13 +234,11 @@ int cmd_setup(int argc, char **argv)
 	int status = mxg_read_options(&usage_setup, argc, argv, &q);
 	if (status != 0)
 		return status < 0 ? 0 : status;
-	if (q.options.config[0] != '/')
-		return mxg_wrong_use(argv[0], "-c takes a whole path, not '%s'", q.options.config);
 	tell_missing("--postfix", q.options.postfix);
 	tell_missing("--exim", q.options.exim);
 	tell_missing("--dovecot", q.options.dovecot);
 	mxg_setup_find(&setup, &q.options);
-	status = run(&q, &setup);
+	status = mxg_program_tell_silent("mxguard setup") ? EX_TEMPFAIL : run(&q, &setup);
 	mxg_setup_clear(&setup);
 	return status;
 }

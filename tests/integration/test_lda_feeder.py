@@ -9,6 +9,7 @@ import pathlib
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import termios
@@ -39,26 +40,33 @@ def wrapper(config, box, *options, peer=GATEWAY):
 HALF = (TOP + BODY).encode() + b"x" * 76 + b"\n" * 300
 
 
-def unread(pipe):
+def unread(pipe, by=termios.FIONREAD):
     """How much of what was written into it nobody has read yet."""
-    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+    return int.from_bytes(fcntl.ioctl(pipe, by, bytes(4)), sys.byteorder)
 
 
-def feed(argv, message, whole, ms, at_work=False):
+def sockets():
+    """What Python's asyncio and Node.js have in a pipe's place."""
+    return socket.socketpair()
+
+
+def feed(argv, message, whole, ms, at_work=False, pipe=os.pipe):
     """A feeder in a process of its own: it starts the wrapper, writes the message and waits, or is killed
     `ms` after the wrapper was started, or has read, with a part of it written. The wrapper's status, or None."""
     report_read, report_write = os.pipe()
     child = os.fork()
     if child == 0:
-        process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-        process.stdin.write(message)
-        process.stdin.flush()
-        if not whole:
-            if at_work:
-                wait_until(lambda: not unread(process.stdin), "the wrapper reads")
-            time.sleep(ms / 1000)
-            os.kill(os.getpid(), signal.SIGKILL)
-        process.stdin.close()
+        its, ours = (each if isinstance(each, int) else each.detach() for each in pipe())
+        process = subprocess.Popen(argv, stdin=its, stdout=subprocess.DEVNULL)
+        os.close(its)
+        with open(ours, "wb", closefd=True) as to:
+            to.write(message)
+            to.flush()
+            if not whole:
+                if at_work:
+                    wait_until(lambda: not unread(ours, termios.FIONREAD if pipe is os.pipe else termios.TIOCOUTQ), "the wrapper reads")
+                time.sleep(ms / 1000)
+                os.kill(os.getpid(), signal.SIGKILL)
         os.write(report_write, b"%d" % process.wait())
         os._exit(0)
     os.close(report_write)
@@ -152,7 +160,7 @@ NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 
 
 @pytest.mark.parametrize("what", ["a shell of another name", "a shell that is replaced", "a script of another user",
-                                  "perl", "su"])
+                                  "perl", "perl, by a socket", "su"])
 def test_feeder_dies_behind_another_program(config, box, folder, what):
     """A shell's file may have any name, be gone or not be seen; what reads from the same pipe is no feeder."""
     if os.geteuid() != 0:
@@ -167,15 +175,16 @@ def test_feeder_dies_behind_another_program(config, box, folder, what):
     elif what == "a script of another user":
         shell, line = "/bin/sh", shlex.join([*NOBODY, *argv])
     script.write_text(f"#!{shell}\n{before}{line}\nexit $?\n")
-    if what == "perl":
+    pipe = sockets if what.endswith("socket") else os.pipe
+    if what.startswith("perl"):
         script.write_text(f"#!/usr/bin/perl\nexit(system({', '.join(map(repr, argv))}) >> 8);\n")
     script.chmod(0o755)
     argv = ["su", "-s", "/bin/sh", "nobody", "-c", f"{line}; exit $?"] if what == "su" else [str(script)]
     for _ in range(3):
-        feed(argv, HALF, False, 50, at_work=True)
+        feed(argv, HALF, False, 50, at_work=True, pipe=pipe)
     gone([], box)
     assert box["INBOX"] is None and box["Junk"] is None
-    assert feed(argv, HALF, True, 0) == 0
+    assert feed(argv, HALF, True, 0, pipe=pipe) == 0
     assert box["INBOX"].endswith(HALF)
 
 

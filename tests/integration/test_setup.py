@@ -291,5 +291,7 @@ def test_a_full_disk_leaves_nothing(folder, root):
 
 def test_wrong_use():
     assert mxguard("setup", "more").returncode == 64
-    assert mxguard("setup", "-c", "relative.conf").returncode == 64
+    for path in ("relative.conf", "", "/etc/x\nauth_mechanisms = anonymous", "/etc/x\x1b[2J", "/etc/x\x7f"):
+        done = mxguard("setup", "-c", path)  # it becomes a line of dovecot.conf
+        assert done.returncode == 64 and b"whole path" in done.stderr and done.stdout == b"" and b"\x1b" not in done.stderr
     assert mxguard("setup", "--server", '127.0.0.1"; mode = "off').returncode == 64

@@ -15,6 +15,7 @@
 #include "audit/dovecot.h"
 #include "audit/firewall.h"
 #include "audit/server.h"
+#include "doctor/program.h"
 
 struct server {
 	const struct mxg_server_kind *kind;
@@ -176,6 +177,8 @@ struct mxg_guards *mxg_guards_read(const struct mxg_guard_sources *sources, stru
 	for (size_t i = 0; i < KINDS; i++)
 		read_server(g, audit, kinds[i], options[i]);
 	g->firewall = mxg_firewall_read();
+	for (size_t n = 0; mxg_program_silent(n) != NULL; n++)
+		mxg_audit_failed_text(audit, "what guards here: " MXG_PROGRAM_SILENT, mxg_program_silent(n));
 	return g;
 }
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,7 +14,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "child.h"
+
 #define OUTPUT_MAX (4 * 1024 * 1024)
+#define SILENT_MAX 8
+
+static const char *silent[SILENT_MAX]; /* by what name they were called */
 
 static bool find(const char *name, char *path, size_t size)
 {
@@ -26,13 +33,23 @@ static bool find(const char *name, char *path, size_t size)
 	return false;
 }
 
-static char *read_all(int fd)
+static bool comes_by(int fd, int64_t end)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int64_t left;
+	int n = -1;
+	while ((left = end - mxg_monotonic_ms()) > 0 && (n = poll(&p, 1, (int)left)) < 0 && errno == EINTR)
+		;
+	return left > 0 && n > 0;
+}
+
+static char *read_all(int fd, int64_t end)
 {
 	size_t len = 0, room = 65536;
 	char *text = malloc(room);
 	while (text != NULL) {
-		ssize_t n = read(fd, text + len, room - len - 1);
-		if (n < 0 && errno == EINTR)
+		ssize_t n = comes_by(fd, end) ? read(fd, text + len, room - len - 1) : -1;
+		if (n < 0 && errno == EINTR && mxg_monotonic_ms() < end)
 			continue;
 		if (n <= 0) {
 			text[len] = '\0';
@@ -69,20 +86,55 @@ static pid_t start(const char *path, const char *const *argv, int out)
 	return pid;
 }
 
+/* ---- who gives no answer ------------------------------------------------------------------ */
+
+const char *mxg_program_silent(size_t n)
+{
+	return n < SILENT_MAX ? silent[n] : NULL;
+}
+
+static bool is_silent(const char *name)
+{
+	size_t n = 0;
+	while (n < SILENT_MAX && silent[n] != NULL && strcmp(silent[n], name) != 0)
+		n++;
+	return n < SILENT_MAX && silent[n] != NULL;
+}
+
+static void note_silent(const char *name)
+{
+	size_t n = 0;
+	while (n < SILENT_MAX && silent[n] != NULL)
+		n++;
+	if (n < SILENT_MAX)
+		silent[n] = name;
+}
+
+bool mxg_program_tell_silent(const char *command)
+{
+	for (size_t n = 0; mxg_program_silent(n) != NULL; n++)
+		fprintf(stderr, "%s: " MXG_PROGRAM_SILENT "\n", command, mxg_program_silent(n));
+	return mxg_program_silent(0) != NULL;
+}
+
+/* ---- what it prints ------------------------------------------------------------------------ */
+
 char *mxg_program_output(const char *const *argv)
 {
 	char path[4096];
 	int pipes[2], status = -1;
-	if (!find(argv[0], path, sizeof(path)) || pipe2(pipes, O_CLOEXEC) != 0)
+	if (is_silent(argv[0]) || !find(argv[0], path, sizeof(path)) || pipe2(pipes, O_CLOEXEC) != 0)
 		return NULL;
+	int64_t end = mxg_monotonic_ms() + MXG_PROGRAM_SECONDS * 1000;
 	pid_t pid = start(path, argv, pipes[1]);
 	close(pipes[1]);
-	char *text = pid < 0 ? NULL : read_all(pipes[0]);
+	char *text = pid < 0 ? NULL : read_all(pipes[0], end);
 	close(pipes[0]);
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+	bool ended = pid > 0 && mxg_child_wait(pid, end, &status);
+	if (ended && WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return text;
+	if (pid > 0 && !ended && mxg_monotonic_ms() >= end)
+		note_silent(argv[0]);
 	free(text);
 	return NULL;
 }

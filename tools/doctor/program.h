@@ -6,8 +6,14 @@
 #include <stddef.h>
 
 /* What another program prints: postconf(1), doveconf(1). Looked for in the system's folders,
- * not in PATH. NULL where it is not there, fails, or says more than 4 MiB; else free(3) it. */
+ * not in PATH. NULL where it is not there, fails, says more than 4 MiB, or takes too long; else free(3) it. */
 char *mxg_program_output(const char *const *argv);
+
+/* One that gives no answer, as where a table hangs, is ended and never asked again; its name has to stay in memory. */
+#define MXG_PROGRAM_SECONDS 20
+#define MXG_PROGRAM_SILENT "%s gave no answer within 20 seconds and was ended; nothing that it tells is known"
+const char *mxg_program_silent(size_t n); /* the n-th of these; NULL: there are no more */
+bool mxg_program_tell_silent(const char *command); /* in lines on standard error; true: there are some */
 
 /* What `exim -bP WHAT` prints; config NULL: Exim's own. */
 char *mxg_program_exim(const char *config, const char *what);

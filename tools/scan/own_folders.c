@@ -313,6 +313,7 @@ static void ask_dovecot(void)
 		line = *end == '\0' ? NULL : end + 1;
 	}
 	free(output);
+	(void)mxg_program_tell_silent("mxguard scan");
 }
 
 bool mxg_own_folder_for_certain(const char *name)
