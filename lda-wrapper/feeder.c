@@ -172,6 +172,30 @@ static struct origin find_origin(bool opensmtpd)
 	return found;
 }
 
+/* Whose parent may end while they feed: they have been put behind by it. */
+static bool is_mta(const char *name)
+{
+	static const char *const names[] = { "pipe", "local", "exim",      "exim4",   "sendmail", "sendmail-mta",
+					     "lmtp", "smtpd", "fetchmail", "getmail", NULL };
+	return is_one_of(name, names);
+}
+
+/* A program that is no shell, and of which nobody sees what it reads, because it is another user's or has closed its
+ * standard input, may stand in between all the same: then it is left behind by whoever feeds, when that one dies. */
+static pid_t find_behind(pid_t parent)
+{
+	struct process p;
+	if (parent <= 1 || !look(parent, &p) || is_mta(p.name) || !is_behind(p.parent))
+		return 0;
+	return p.parent;
+}
+
+static bool is_left_behind(const struct mxg_lda_feeder *f)
+{
+	struct process p;
+	return f->behind != 0 && look(f->parent, &p) && p.parent != f->behind;
+}
+
 /* A shell that is taken to stand in between may be the one that writes: none of them may have died. */
 static bool chain_holds(const struct mxg_lda_feeder *f)
 {
@@ -276,14 +300,21 @@ void mxg_lda_feeder_open(struct mxg_lda_feeder *f)
 #endif
 	f->lost = f->far || find_origin(told).pid != f->parent;
 	look_for_opensmtpd(f, told || origin.mail_mda);
+	f->behind = f->opensmtpd ? 0 : find_behind(f->parent);
 }
 
 void mxg_lda_feeder_judge(struct mxg_lda_feeder *f, enum mxg_lda_init init)
 {
 	struct stat st;
+	struct process p;
 	bool file = fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode);
-	if (f->lost || file || !(f->adopted || may_have_adopted(f)) || init == MXG_LDA_INIT_FEEDS)
+	if (f->lost || file || init == MXG_LDA_INIT_FEEDS)
 		return;
+	if (!f->adopted && !may_have_adopted(f)) {
+		/* one that is hidden may have adopted us, whatever its name */
+		f->lost = !look(f->parent, &p) && nobody_listens();
+		return;
+	}
 	/* of one in another PID namespace nobody sees the end: to its children its number is 0 before and after */
 	f->lost = init == MXG_LDA_INIT_ADOPTS || f->outside || !feeds_itself(f);
 }
@@ -321,7 +352,7 @@ bool mxg_lda_feeder_lives(const struct mxg_lda_feeder *f)
 	if (f->lost)
 		return false;
 	bool visible = f->parent > 0 && look(f->parent, &p);
-	if (visible && is_ending(&p))
+	if ((visible && is_ending(&p)) || is_left_behind(f))
 		return false;
 	return !has_ended(f, visible) && fellows_live(f) && (!f->between || chain_holds(f));
 }

@@ -17,6 +17,7 @@ enum mxg_lda_init { MXG_LDA_INIT_TELL, MXG_LDA_INIT_FEEDS, MXG_LDA_INIT_ADOPTS }
 
 struct mxg_lda_feeder {
 	pid_t parent; /* or, behind a shell that it has started, whoever did */
+	pid_t behind; /* whoever has started the parent, if that may be a program in between; 0: nobody is watched */
 	int pidfd; /* the parent's; -1: the kernel has none */
 	bool lost; /* it had died before we could look */
 	bool guarded; /* our own parent is the guard, which outlives it */

@@ -94,8 +94,8 @@ static int take_domains(struct mxg_audit *audit, int argc, char **argv)
 		if (status != 0)
 			return status;
 		if (wrong > 0)
-			mxg_audit_failed_text(audit, "%zu %s of domains_file no %s", wrong,
-					      mxg_noun(wrong, "line", "lines"), mxg_noun(wrong, "domain", "domains"));
+			mxg_audit_failed_text(audit, "all of the domains: %zu %s of domains_file", wrong,
+					      mxg_noun(wrong, "line is no domain", "lines are no domains"));
 		if (audit->domains.count == 0)
 			return mxg_wrong_use("mxguard audit", "name a domain: the configuration lists none");
 	}
@@ -152,7 +152,7 @@ static int look(struct mxg_audit *audit, const struct request *q)
 		return EX_TEMPFAIL;
 	}
 	if (!audit->self.v4 && !audit->self.v6)
-		mxg_audit_failed_text(audit, "this host has no address but loopback: set self");
+		mxg_audit_failed_text(audit, "the addresses of this host: it has none but loopback; set self");
 	audit->asker = mxg_asker_new(audit->policy, (unsigned)q->rate, (unsigned)q->concurrency);
 	audit->guards = mxg_guards_read(&q->sources, audit);
 	audit->past = mxg_past_read(audit);
@@ -212,7 +212,7 @@ static int run(struct mxg_audit *audit, const struct request *q, int argc, char 
 		status = outcome(audit);
 	if (audit->policies != NULL && q->html != NULL && !mxg_output_write("mxguard audit", q->html, put_page, &shown))
 		status = EX_CANTCREAT;
-	if (!mxg_show_end(&show, looked))
+	if (!mxg_show_end(&show, looked, looked && mxg_asker_is_deaf(audit->asker)))
 		status = EX_TEMPFAIL;
 	clear(audit);
 	return status;
@@ -262,8 +262,8 @@ static int ask_probe(const struct request *q, const char *reply_text)
 						     .guard = results[result].guard,
 						     .advice = advice });
 	if (result == MXG_PROBE_FAILED || result == MXG_PROBE_OTHER)
-		mxg_show_failure(&show, result == MXG_PROBE_FAILED ? probe.reply : advice);
-	return mxg_show_end(&show, true) ? results[result].status : EX_TEMPFAIL;
+		mxg_show_failure(&show, MXG_TROUBLE_QUESTION, result == MXG_PROBE_FAILED ? probe.reply : advice);
+	return mxg_show_end(&show, true, false) ? results[result].status : EX_TEMPFAIL;
 }
 
 /* The configuration tells the words of a refusal, and there need be none here. */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "base/duration.h"
 #include "commands.h"
 #include "date.h"
 #include "flatten.h"

@@ -67,7 +67,7 @@ static const struct mxg_option options[] = {
 	  .kind = MXG_OPTION_TEXT, .field = offsetof(struct request, fetch) },
 	{ 0, "force", NULL,
 	  "take also what has lost more than a fifth: with --fetch domains or names,\nelse what "
-	  "domains_command prints",
+	  "domains_command prints, or domains_file with wrong lines",
 	  .kind = MXG_OPTION_FLAG, .field = PASS(force) },
 	{ 'q', "quiet", NULL, "say nothing but errors and alarms", .kind = MXG_OPTION_FLAG, .field = PASS(quiet) },
 	{ 0, "json", NULL, "one JSON object, for scripts", .kind = MXG_OPTION_FLAG, .field = PASS(json) },
@@ -191,9 +191,9 @@ int cmd_refresh(int argc, char **argv)
 	if (q.state_dir != NULL)
 		policy->state_dir = q.state_dir; /* nobody else has the policy yet */
 	umask(022);
-	if (q.pass.force && q.fetch == NULL && policy->domains_command.count == 0) {
+	if (q.pass.force && q.fetch == NULL && !mxg_policy_lists_elsewhere(policy)) {
 		mxguard_session_free(session);
-		return mxg_wrong_use(argv[0], "--force belongs to --fetch, and to domains_command");
+		return mxg_wrong_use(argv[0], "--force belongs to --fetch, domains_command and domains_file");
 	}
 	status = lock(policy, &folder, &lock_fd);
 	if (status == 0) {

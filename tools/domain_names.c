@@ -24,6 +24,7 @@ int mxg_domain_names_file(struct mxg_names *n, const char *path, size_t *wrong)
 	struct mxg_domains_reader *reader;
 	char message[512] = "";
 	const char *name;
+	size_t before = n->count, wrong_before = *wrong;
 	int more, status = 0;
 	if (mxg_domains_open(&reader, path, message, sizeof(message)) != MXGUARD_ERROR_NONE)
 		return EX_CONFIG; /* said when the configuration was read */
@@ -38,6 +39,8 @@ int mxg_domain_names_file(struct mxg_names *n, const char *path, size_t *wrong)
 			status = EX_CONFIG;
 	}
 	mxg_domains_close(reader);
+	if (status == 0 && !mxg_domains_is_list(n->count - before, *wrong - wrong_before))
+		status = EX_DATAERR;
 	return status;
 }
 
@@ -56,6 +59,18 @@ static int read_snapshot(struct mxg_names *n, const struct mxguard_policy *polic
 		good = mxg_names_put(n, domain);
 	mxguard_snapshot_unref(snapshot);
 	return good ? 0 : no_memory();
+}
+
+/* A file without any line is a list that nobody has begun. */
+static int read_file(struct mxg_names *n, const char *path, size_t *wrong)
+{
+	int status = mxg_domain_names_file(n, path, wrong);
+	if (status != EX_DATAERR)
+		return status;
+	if (*wrong == 0)
+		return 0;
+	fprintf(stderr, "mxguard: domains_file: %s: " MXG_NO_LIST "\n", path);
+	return EX_CONFIG;
 }
 
 int mxg_domain_names_configured(struct mxg_names *n, const struct mxguard_policy *policy)
@@ -77,7 +92,7 @@ static int collect(struct mxg_names *n, const struct mxguard_policy *policy, siz
 		return status;
 	if (policy->domains_command.count > 0)
 		return read_snapshot(n, policy);
-	return policy->domains_file == NULL ? 0 : mxg_domain_names_file(n, policy->domains_file, wrong);
+	return policy->domains_file == NULL ? 0 : read_file(n, policy->domains_file, wrong);
 }
 
 int mxg_domain_names(struct mxg_names *out, const struct mxguard_policy *policy, size_t *wrong)

@@ -120,7 +120,7 @@ struct mxg_local_domain {
 
 enum mxg_list_state {
 	MXG_LIST_CURRENT, /* as it is listed now */
-	MXG_LIST_KEPT, /* domains_command failed: as it was */
+	MXG_LIST_KEPT, /* domains_command failed, or domains_file is no list: as it was */
 	MXG_LIST_REMEMBERED /* it was not looked at: as it was, and what was named */
 };
 
@@ -141,7 +141,7 @@ struct mxg_refresh {
 	struct mxg_local_domain *domains; /* rulesets' shared terms first, then by name */
 	size_t domain_count, done;
 	enum mxg_list_state list;
-	int64_t list_kept; /* since when domains_command fails; 0: it does not */
+	int64_t list_kept; /* since when there is no list to be had; 0: there is one */
 	size_t removed_count; /* newly, of `removed` */
 	struct mxg_names removed; /* domains that the last snapshot knows and that are ours no more, by name */
 	size_t added_count;

@@ -37,7 +37,7 @@ static int put_known(struct mxg_names *n, const struct mxguard_snapshot *before)
 	return good ? 0 : no_memory();
 }
 
-/* ---- domains_command ------------------------------------------------------------------------------- */
+/* ---- domains_command, domains_file ------------------------------------------------------------------- */
 
 /* What a program prints that has gone wrong is no list: one line that is no domain, and none of it counts. */
 static bool read_output(struct mxg_names *n, int fd, char *why, size_t size, bool *nomem)
@@ -83,7 +83,7 @@ static int keep_list(struct mxg_refresh *run, struct mxg_names *n, const char *w
 {
 	struct mxg_snapshot_facts facts;
 	mxg_names_free(n);
-	mxg_refresh_warn("domains_command: %s; %s", why,
+	mxg_refresh_warn("%s: %s; %s", mxg_policy_list_setting(run->policy), why,
 			 run->store.before == NULL ? "there is no list from before" : "the list from before stays");
 	if (run->store.before == NULL)
 		return EX_TEMPFAIL;
@@ -107,6 +107,27 @@ static int take_printed(struct mxg_refresh *run, struct mxg_names *n, bool force
 	return nomem ? no_memory() : keep_list(run, n, why);
 }
 
+/* Nothing in it yet, and there never was: what the configuration names stands. */
+static bool is_begun(const struct mxg_refresh *run, const struct mxg_names *n)
+{
+	struct mxg_snapshot_facts facts = { 0 };
+	if (run->store.before != NULL)
+		mxg_snapshot_facts(run->store.before, run->policy, &facts);
+	return run->wrong_lines == 0 && n->count > 0 && (!facts.own || facts.domains <= n->count);
+}
+
+/* Whoever edits a file may take out as many domains as he likes; where lines of it are none, or nothing is left, it was
+ * not he. */
+static int take_file(struct mxg_refresh *run, struct mxg_names *n, bool force)
+{
+	char why[600] = MXG_NO_LIST;
+	int status = mxg_domain_names_file(n, run->policy->domains_file, &run->wrong_lines);
+	bool good = status == 0 && (run->wrong_lines == 0 || force || !has_shrunk(run, n, why, sizeof(why)));
+	if (good || (status == EX_DATAERR && is_begun(run, n)))
+		return 0;
+	return status == 0 || status == EX_DATAERR ? keep_list(run, n, why) : status;
+}
+
 static int collect(struct mxg_refresh *run, struct mxg_names *n, const struct mxg_domains_wanted *wanted)
 {
 	const struct mxguard_policy *policy = run->policy;
@@ -114,7 +135,7 @@ static int collect(struct mxg_refresh *run, struct mxg_names *n, const struct mx
 	if (status == 0 && wanted->remember)
 		status = put_known(n, run->store.before);
 	else if (status == 0 && policy->domains_file != NULL)
-		status = mxg_domain_names_file(n, policy->domains_file, &run->wrong_lines);
+		status = take_file(run, n, wanted->force);
 	else if (status == 0 && policy->domains_command.count > 0)
 		status = take_printed(run, n, wanted->force);
 	for (size_t i = 0; status == 0 && i < wanted->named->count; i++)
@@ -228,7 +249,7 @@ int mxg_refresh_domains_known(struct mxg_refresh *run, const struct mxguard_snap
 	static const struct mxg_string_list none;
 	struct mxg_domains_wanted wanted = { .named = &none, .spooled = &none };
 	wanted.remember = run->policy->domains_command.count > 0;
-	run->store.before = wanted.remember ? snapshot : NULL;
+	run->store.before = snapshot;
 	return mxg_refresh_domains(run, &wanted);
 }
 

@@ -233,9 +233,8 @@ static int no_dns(struct pass *p)
 {
 	abandon(p);
 	snprintf(p->error, sizeof(p->error),
-		 "not one of %zu %s was answered: is the resolver running? "
-		 "(dns.servers, or /etc/resolv.conf); a snapshot from before stays",
-		 p->run.failed, mxg_noun(p->run.failed, "question", "questions"));
+		 "not one of %zu %s was answered: " MXG_RESOLVER_HINT "; a snapshot from before stays", p->run.failed,
+		 mxg_noun(p->run.failed, "question", "questions"));
 	fprintf(stderr, "mxguard refresh: %s\n", p->error);
 	return EX_TEMPFAIL;
 }

@@ -139,10 +139,10 @@ static void run_for(const char *command, const struct alarm *alarm, int64_t last
 		mxg_refresh_warn("on_alarm: exit status %d", WEXITSTATUS(status));
 }
 
-/* domains_command has failed: whatever the panel adds is nobody's. */
+/* There is no list: whatever the panel adds is nobody's. */
 static void run_for_list(const struct mxg_refresh *run, int64_t last)
 {
-	struct alarm alarm = { .name = "domains_command",
+	struct alarm alarm = { .name = mxg_policy_list_setting(run->policy),
 			       .kinds = "list-kept",
 			       .type = "-",
 			       .before = run->domain_count - run->policy->ruleset_count,

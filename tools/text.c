@@ -91,21 +91,6 @@ const char *mxg_shell_word(char *buf, size_t size, const char *text)
 	return buf;
 }
 
-const char *mxg_span_format(int64_t s, char buf[MXG_SPAN_MAX])
-{
-	long long n = s < 0 ? -(long long)s : (long long)s;
-	const char *sign = s < 0 ? "-" : "";
-	if (n < 120)
-		snprintf(buf, MXG_SPAN_MAX, "%s%lld s", sign, n);
-	else if (n < 7200)
-		snprintf(buf, MXG_SPAN_MAX, "%s%lld min", sign, n / 60);
-	else if (n < 172800)
-		snprintf(buf, MXG_SPAN_MAX, "%s%lld h %lld min", sign, n / 3600, n / 60 % 60);
-	else
-		snprintf(buf, MXG_SPAN_MAX, "%s%lld d %lld h", sign, n / 86400, n / 3600 % 24);
-	return buf;
-}
-
 const char *mxg_time_format(int64_t t, char buf[MXG_TIME_MAX])
 {
 	time_t clock = (time_t)t;

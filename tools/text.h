@@ -24,9 +24,9 @@ static inline const char *mxg_noun(uint64_t number, const char *one, const char 
 	return number == 1 ? one : more;
 }
 
-#define MXG_SPAN_MAX 32
-/* "45 s", "3 min", "2 h 10 min", "5 d 3 h". Returns buf. */
-const char *mxg_span_format(int64_t seconds, char buf[MXG_SPAN_MAX]);
+/* What may be wrong where no question to DNS is answered. */
+#define MXG_RESOLVER_HINT "is the resolver running? (dns.servers, or /etc/resolv.conf)"
+
 #define MXG_TIME_MAX 32
 /* "2026-11-23T22:15:00Z". Returns buf. */
 const char *mxg_time_format(int64_t time, char buf[MXG_TIME_MAX]);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/duration.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define YEAR_MS (366u * UINT64_C(86400000))
@@ -27,4 +28,19 @@ bool mxg_duration_parse(const char *text, uint64_t *milliseconds)
 		return *milliseconds <= YEAR_MS;
 	}
 	return false;
+}
+
+const char *mxg_span_format(int64_t s, char buf[MXG_SPAN_MAX])
+{
+	long long n = s < 0 ? -(long long)s : (long long)s;
+	const char *sign = s < 0 ? "-" : "";
+	if (n < 120)
+		snprintf(buf, MXG_SPAN_MAX, "%s%lld s", sign, n);
+	else if (n < 7200)
+		snprintf(buf, MXG_SPAN_MAX, "%s%lld min", sign, n / 60);
+	else if (n < 172800)
+		snprintf(buf, MXG_SPAN_MAX, "%s%lld h %lld min", sign, n / 3600, n / 60 % 60);
+	else
+		snprintf(buf, MXG_SPAN_MAX, "%s%lld d %lld h", sign, n / 86400, n / 3600 % 24);
+	return buf;
 }

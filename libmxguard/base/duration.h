@@ -9,4 +9,8 @@
  * False for anything else and for more than a year. */
 bool mxg_duration_parse(const char *text, uint64_t *milliseconds);
 
+#define MXG_SPAN_MAX 32
+/* "45 s", "3 min", "2 h 10 min", "5 d 3 h". Returns buf. */
+const char *mxg_span_format(int64_t seconds, char buf[MXG_SPAN_MAX]);
+
 #endif

@@ -96,18 +96,19 @@ static bool try_owners_of_file(struct making *m)
 	struct mxg_domains_reader *reader;
 	const char *domain;
 	int more = 1;
-	unsigned lines = 0;
+	unsigned lines = 0, wrong = 0;
 	if (mxg_domains_open(&reader, m->c->policy->domains_file, NULL, 0) != MXGUARD_ERROR_NONE)
 		return false;
 	while (m->asked <= MAILBOX_DOMAINS_MOST && lines++ < LINES_MOST &&
 	       (more = mxg_domains_next(reader, &domain, NULL, 0)) != 0) {
 		const char *kept = more == 1 ? mxg_check_keep(m->c, domain, strlen(domain)) : NULL;
+		wrong += more != 1;
 		if (kept != NULL)
 			try_owner(m, kept);
 	}
 	mxg_domains_close(reader);
 	m->asked += more != 0; /* there are others */
-	return true;
+	return more != 0 || mxg_domains_is_list(lines - 1 - wrong, wrong);
 }
 
 /* What domains_command has printed stands in the snapshot alone. */

@@ -283,16 +283,25 @@ void mxg_domains_close(struct mxg_domains_reader *reader)
 	free(reader);
 }
 
+bool mxg_domains_is_list(size_t domains, size_t wrong_lines)
+{
+	return domains > 0 && wrong_lines <= domains;
+}
+
 int mxg_domains_find(const char *path, const char *domain, size_t len)
 {
 	struct mxg_domains_reader *reader;
 	const char *one;
+	size_t domains = 0, wrong = 0;
 	int got = 1;
 	bool found = false;
 	if (mxg_domains_open(&reader, path, NULL, 0) != MXGUARD_ERROR_NONE)
 		return -1;
-	while (!found && (got = mxg_domains_next(reader, &one, NULL, 0)) != 0 && got != MXGUARD_ERROR_IO)
+	while (!found && (got = mxg_domains_next(reader, &one, NULL, 0)) != 0 && got != MXGUARD_ERROR_IO) {
 		found = got == 1 && strlen(one) == len && memcmp(one, domain, len) == 0;
+		domains += got == 1;
+		wrong += got != 1;
+	}
 	mxg_domains_close(reader);
-	return got == MXGUARD_ERROR_IO ? -1 : found;
+	return got == MXGUARD_ERROR_IO || (!found && !mxg_domains_is_list(domains, wrong)) ? -1 : found;
 }

@@ -12,8 +12,11 @@
  * trust as the configuration (trusted_file.h).
  */
 
+/* A wrong line costs itself alone. What holds more lines that are no domains than domains, or none at all, is no list:
+ * a page, a log, a file that was emptied. */
+bool mxg_domains_is_list(size_t domains, size_t wrong_lines);
 /* Whether the file lists the domain (lower case, A-label): 1, 0, or -1 where it cannot be read or
- * trusted. Wrong lines are passed over. */
+ * trusted, or does not list it and is no list. */
 int mxg_domains_find(const char *path, const char *domain, size_t len);
 
 /* One domain after the other, for those who need them all. */

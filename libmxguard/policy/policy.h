@@ -174,6 +174,11 @@ static inline bool mxg_policy_lists_elsewhere(const struct mxguard_policy *polic
 	return policy->domains_file != NULL || policy->domains_command.count > 0;
 }
 
+static inline const char *mxg_policy_list_setting(const struct mxguard_policy *policy)
+{
+	return policy->domains_file != NULL ? "domains_file" : "domains_command";
+}
+
 /* Whether there is a list of our domains at all. */
 bool mxg_policy_has_domains(const struct mxguard_policy *policy);
 

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/duration.h"
 #include "policy/policy.h"
 #include "snapshot/internal.h"
 #include "system/error_text.h"
@@ -137,14 +138,15 @@ static void warn_if_old(const struct mxguard_snapshot *s, const struct mxguard_p
 			size_t size)
 {
 	int64_t age = (int64_t)time(NULL) - mxg_snapshot_written(s);
+	char span[MXG_SPAN_MAX];
 	if (size == 0)
 		return;
 	message[0] = '\0';
 	if (age > 86400 && age > (int64_t)policy->keep_stale)
 		snprintf(message, size,
-			 "%s/%s: was written %lld d ago and is too old to be of use; is "
+			 "%s/%s: was written %s ago and is too old to be of use; is "
 			 "mxguard-refresh.timer running?",
-			 policy->state_dir, MXG_SNAPSHOT_FILE, (long long)(age / 86400));
+			 policy->state_dir, MXG_SNAPSHOT_FILE, mxg_span_format(age, span));
 }
 
 static int open_part(struct mxguard_snapshot **out, const struct mxguard_policy *policy, const char *file,

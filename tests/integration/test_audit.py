@@ -16,7 +16,7 @@ import pytest
 
 from mxg import build
 from mxg.certificates import Authority
-from mxg.dns_script import answer, nxdomain, servfail
+from mxg.dns_script import answer, nxdomain, refused, servfail, timeout
 from mxg.dns_wire import encode_name
 from mxg.mxguard import mxguard
 from mxg.process import run, with_files
@@ -197,10 +197,33 @@ def test_no_dns_at_all(audit):
     assert audit.text.count("\n") < 30  # and not a line for each question
 
 
+@pytest.mark.parametrize("reply", [timeout(), refused()])
+def test_a_dead_resolver(audit, folder, reply):
+    """One line that says where to look, and not one a question; what is no question to DNS stays told."""
+    audit.dns.default, audit.dns.script = reply, {}
+    (folder / "page.html").unlink(missing_ok=True)
+    assert audit.run("--html", folder / "page.html", dns={"servers": [audit.dns.server], "timeout": "1s"}) == []
+    assert audit.status == 75
+    lines = [line for line in audit.text.splitlines() if "note: " not in line]
+    assert len(lines) == 1 and re.fullmatch(
+        r"mxguard audit: could not ask: \d+ questions to DNS have no answer: is the resolver running\? "
+        r"\(dns\.servers, or /etc/resolv\.conf\)", lines[0]), audit.text
+    assert "is the resolver running?" in (folder / "page.html").read_text()
+
+
+def test_one_server_that_does_not_answer_is_no_dead_resolver(audit):
+    audit.dns.update({("gate.example.test", "A"): refused(), ("example.test", "TXT"): servfail()})
+    audit.run()
+    assert audit.status == 75 and "is the resolver running" not in audit.text
+    assert "could not ask: gate.example.test A: REFUSED" in audit.text
+    assert "could not ask: example.test TXT: SERVFAIL" in audit.text
+
+
 def test_damaged_history(audit, folder):
     (audit.state / "history").write_text("00000000 1 r MX example.test 300 10:gw.filter.test\n")
     audit.run()
-    assert audit.status == 75 and "damaged" in audit.text
+    assert audit.status == 75 and "not known: old MX records: " in audit.text and "damaged" in audit.text
+    assert "could not ask" not in audit.text
 
 
 def cares():

@@ -498,6 +498,8 @@ def test_certificates(host, postfix, dovecot, folder):
     mta.main["smtpd_recipient_restrictions"] = "check_policy_service unix:/run/mxguard/policy"
     mta.reload()
     host.audit(host.config(), status=75)
+    assert f"not known: the names in the certificate {folder}/gone.pem: No such file or directory\n" in host.text
+    assert "could not ask" not in host.text
     assert "gone.pem" in host.text
 
 

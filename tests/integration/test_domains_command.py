@@ -173,6 +173,80 @@ def test_hosts_that_fetch_need_no_command(commanded, mxguard_config):
     assert judged(commanded, "a.test") == ("authorized", "gateway-match")
 
 
+# ---- a file that is no list --------------------------------------------------------------------
+
+LOG = "".join(f"Nov  1 00:00:{n:02} mail postfix/smtpd[77]: connect from x.test[203.0.113.{n}]\n" for n in range(60))
+GARBAGE = {
+    "emptied": (b"", b"no domain at all"),
+    "comments": (b"# moved to the new panel\n\n", b"no domain at all"),
+    "bytes": (bytes(range(256)) * 300, b"fewer domains"),
+    "noughts": (bytes(70000), b"fewer domains"),
+    "page": (b"<!DOCTYPE html>\n<html>\n<body>\n<h1>502 Bad Gateway</h1>\na.test\n</body>\n</html>\n", b"fewer domains"),
+    "log": (LOG.encode(), b"fewer domains"),
+    "cut": (b"a.test\nb.test\n" + b"c.test, d.test, e.test\n", b"more than a fifth"),
+}
+
+
+@pytest.fixture
+def filed(commanded):
+    """The same list as a file."""
+    del commanded.settings["domains_command"]
+    commanded.configure(domains_file=str(commanded.folder / "list"))
+    return commanded
+
+
+@pytest.mark.parametrize("what", GARBAGE)
+def test_a_file_that_is_no_list_keeps_the_list(filed, what):
+    """As where domains_command fails; and nothing turns into a stranger's domain, with a snapshot or without."""
+    heard, (garbage, said) = filed.folder / "heard", GARBAGE[what]
+    filed.configure(on_alarm=f'echo "$MXGUARD_ALARM_NAME $MXGUARD_ALARM_KIND $MXGUARD_ALARM_BEFORE" > {heard}')
+    assert filed.refresh()["list"] == "current"
+    (filed.folder / "list").write_bytes(garbage)
+    result = mxguard("refresh", "-c", filed.config, "--quiet")
+    assert result.returncode == 75 and b"warning: domains_file: " in result.stderr and said in result.stderr
+    assert b"the list from before stays" in result.stderr and heard.read_text() == "domains_file list-kept 5\n"
+    found = filed.refresh("--due", status=75)
+    assert found["list"] == "kept" and found["domains"] == 5
+    assert judged(filed, "d.test") == ("authorized", "gateway-match")
+    assert judged(filed, "f.test") == ("unknown", "foreign-domain")
+    told = mxguard("doctor", "-c", filed.config, "--no-dns").stdout
+    assert b"domains-file: domains_file has been no list" in told and b"5 domains" in told
+    exported = mxguard("export", "-c", filed.config, "exim-domains")
+    assert exported.returncode == 0 and all(f"{name}.test".encode() in exported.stdout for name in "abcde")
+    filed.snapshot.unlink()
+    if what != "cut":
+        assert judged(filed, "f.test") == ("unknown", "domains-unreadable")
+        assert mxguard("export", "-c", filed.config, "exim-domains").returncode in (75, 78)
+        assert mxguard("refresh", "-c", filed.config).returncode == 75 and not filed.snapshot.exists()
+
+
+def test_a_file_that_somebody_has_edited(filed):
+    """Fewer domains, all of them whole lines: that is meant. With a wrong line it may be, too: then --force."""
+    filed.refresh()
+    (filed.folder / "list").write_text("a.test\nb.test\nc.test\nd.test\nno..domain\n")
+    assert mxguard("refresh", "-c", filed.config).returncode == 78
+    assert filed.refresh("--due", status=78)["domains"] == 4
+    (filed.folder / "list").write_text("a.test\nno..domain\n")
+    assert filed.refresh(status=75)["domains"] == 4
+    assert filed.refresh("--force", status=78)["domains"] == 1
+    (filed.folder / "list").write_text("a.test\nb.test\nc.test\nd.test\ne.test\n")
+    assert filed.refresh()["domains"] == 5
+    (filed.folder / "list").write_text("a.test\n")
+    assert filed.refresh()["domains"] == 1 and judged(filed, "b.test") == ("unknown", "foreign-domain")
+
+
+def test_a_file_that_is_not_begun(filed):
+    """Beside domains of the configuration's own."""
+    filed.configure(domains=["a.test"])
+    (filed.folder / "list").write_text("# one a line\n")
+    assert filed.refresh()["domains"] == 1 and filed.refresh("--due")["list"] == "current"
+    (filed.folder / "list").write_text("b.test\n")
+    assert filed.refresh("--due")["domains"] == 2
+    (filed.folder / "list").write_text("")
+    assert filed.refresh("--due", status=75)["domains"] == 2
+    assert judged(filed, "b.test") == ("authorized", "gateway-match")
+
+
 # ---- a folder of files -------------------------------------------------------------------------
 
 

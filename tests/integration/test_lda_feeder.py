@@ -3,6 +3,8 @@
 half a message is never delivered."""
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import fcntl
 import os
 import pathlib
@@ -50,14 +52,14 @@ def sockets():
     return socket.socketpair()
 
 
-def feed(argv, message, whole, ms, at_work=False, pipe=os.pipe):
+def feed(argv, message, whole, ms, at_work=False, pipe=os.pipe, stdout=subprocess.DEVNULL):
     """A feeder in a process of its own: it starts the wrapper, writes the message and waits, or is killed
     `ms` after the wrapper was started, or has read, with a part of it written. The wrapper's status, or None."""
     report_read, report_write = os.pipe()
     child = os.fork()
     if child == 0:
         its, ours = (each if isinstance(each, int) else each.detach() for each in pipe())
-        process = subprocess.Popen(argv, stdin=its, stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(argv, stdin=its, stdout=stdout)
         os.close(its)
         with open(ours, "wb", closefd=True) as to:
             to.write(message)
@@ -160,7 +162,7 @@ NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 
 
 @pytest.mark.parametrize("what", ["a shell of another name", "a shell that is replaced", "a script of another user",
-                                  "perl", "perl, by a socket", "su"])
+                                  "perl", "perl, by a socket", "perl of another user", "perl that closes its input", "su"])
 def test_feeder_dies_behind_another_program(config, box, folder, what):
     """A shell's file may have any name, be gone or not be seen; what reads from the same pipe is no feeder."""
     if os.geteuid() != 0:
@@ -176,8 +178,14 @@ def test_feeder_dies_behind_another_program(config, box, folder, what):
         shell, line = "/bin/sh", shlex.join([*NOBODY, *argv])
     script.write_text(f"#!{shell}\n{before}{line}\nexit $?\n")
     pipe = sockets if what.endswith("socket") else os.pipe
-    if what.startswith("perl"):
-        script.write_text(f"#!/usr/bin/perl\nexit(system({', '.join(map(repr, argv))}) >> 8);\n")
+    if what == "perl of another user":
+        argv = [*NOBODY, *argv]
+    words = ", ".join(map(repr, argv))
+    if what in ("perl", "perl, by a socket", "perl of another user"):
+        script.write_text(f"#!/usr/bin/perl\nexit(system({words}) >> 8);\n")
+    if what == "perl that closes its input":
+        script.write_text(f"#!/usr/bin/perl\nmy $child = fork;\nexec({words}) if $child == 0;\nclose(STDIN);\n"
+                          "waitpid($child, 0);\nexit($? >> 8);\n")
     script.chmod(0o755)
     argv = ["su", "-s", "/bin/sh", "nobody", "-c", f"{line}; exit $?"] if what == "su" else [str(script)]
     for _ in range(3):
@@ -207,6 +215,17 @@ def test_feeder_outside_of_our_namespace(config, box, shell, guard):
     assert feed(argv(), HALF, True, 0) == 75
     assert feed(argv("--init", "feeds"), HALF, True, 0) == 0
     assert box["INBOX"].endswith(HALF)
+
+
+@pytest.mark.parametrize("options, said", [((), True), (("--init", "adopts"), False)])
+def test_a_doubt_names_the_option_that_ends_it(config, box, folder, options, said):
+    """Where the administrator has spoken already, it does not."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    told, inner = folder / "told", ["unshare", "--pid", "--fork", "--mount-proc", *wrapper(config, box, *options)]
+    assert feed(["sh", "-c", f'exec "$@" >{told}', "sh", *inner], HALF, True, 0) == 75
+    assert "the MTA ended before the message did" in told.read_text() and box["INBOX"] is None
+    assert ("--init=feeds or --init=adopts tells" in told.read_text()) == said
 
 
 FIRST_PROCESS = """
@@ -319,5 +338,36 @@ def test_feeder_dies_where_little_is_seen(config, box, proc, pidfd, between):
     for ms in (0, 2):
         feed(argv, HALF, False, ms, at_work=True)
     feed(argv, HALF, False, 5)
+    gone(argv, box)
+    assert box["INBOX"] is None
+
+
+def adopt_all():
+    """In a child: it adopts whatever loses its parent below it."""
+    if ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) != 0:
+        os._exit(1)
+
+
+@pytest.mark.parametrize("at_work", [True, False])
+@pytest.mark.parametrize("proc", list(HIDEPID))
+def test_another_users_reaper_that_is_not_seen(config, box, proc, at_work):
+    """It is no PID 1, and adopts the wrapper: which has seen its feeder, or finds that nobody reads what it says."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    os.chmod(box.folder, 0o777)
+    argv = ["unshare", "-m", "--propagation", "private", "sh", "-c", f'{PROC[proc]} && exec "$@"', "sh",
+            *NOBODY, *wrapper(config, box)]
+    assert feed(argv, HALF, True, 0, stdout=subprocess.PIPE) == 0 and box["INBOX"].endswith(HALF)
+    (box.folder / "INBOX").unlink()
+    for _ in range(2):
+        reaper = os.fork()
+        if reaper == 0:
+            adopt_all()
+            feed(argv, HALF, False, 0, at_work=at_work, stdout=subprocess.PIPE)
+            with contextlib.suppress(ChildProcessError):
+                while True:
+                    os.wait()
+            os._exit(0)
+        assert os.waitpid(reaper, 0)[1] == 0
     gone(argv, box)
     assert box["INBOX"] is None

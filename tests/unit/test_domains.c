@@ -186,6 +186,26 @@ static void test_find(void **context)
 	assert_int_equal(mxg_domains_find(path, "example.com", 11), -1);
 }
 
+/* Whether example.org, which none of them lists, is nobody's is not to be had from what is no list. */
+static void test_what_is_no_list(void **context)
+{
+	static const struct {
+		const char *text;
+		int found;
+	} cases[] = {
+		{ "", -1 },
+		{ "# nobody yet\n\n", -1 },
+		{ "<html>\n<body>\nexample.com\n</body>\n", -1 },
+		{ "example.com\nno..domain\n", 0 },
+		{ "example.com\nno..domain\nno domain\n", -1 },
+		{ "<html>\n<body>\nexample.org\n</body>\n", 1 },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		write_file(cases[i].text, strlen(cases[i].text));
+		assert_int_equal(mxg_domains_find(path, "example.org", 11), cases[i].found);
+	}
+}
+
 static void test_untrusted(void **context)
 {
 	struct mxg_domains_reader *reader;
@@ -266,18 +286,30 @@ static void test_durations(void **context)
 	}
 }
 
+static void test_spans(void **context)
+{
+	static const struct {
+		int64_t seconds;
+		const char *text;
+	} cases[] = {
+		{ 0, "0 s" },          { 119, "119 s" },          { 120, "2 min" },
+		{ 7200, "2 h 0 min" }, { 172799, "47 h 59 min" }, { 172800 + 3600, "2 d 1 h" },
+		{ -90, "-90 s" },
+	};
+	char span[MXG_SPAN_MAX];
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_string_equal(mxg_span_format(cases[i].seconds, span), cases[i].text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_lines),
-		cmocka_unit_test(test_reader),
-		cmocka_unit_test(test_long_lines),
-		cmocka_unit_test(test_find),
-		cmocka_unit_test(test_untrusted),
-		cmocka_unit_test(test_hundred_thousand),
-		cmocka_unit_test(test_map),
-		cmocka_unit_test(test_durations),
+		cmocka_unit_test(test_names),     cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_reader),    cmocka_unit_test(test_long_lines),
+		cmocka_unit_test(test_find),      cmocka_unit_test(test_what_is_no_list),
+		cmocka_unit_test(test_untrusted), cmocka_unit_test(test_hundred_thousand),
+		cmocka_unit_test(test_map),       cmocka_unit_test(test_durations),
+		cmocka_unit_test(test_spans),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -9,10 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/duration.h"
 #include "policy/policy.h"
 #include "snapshot/snapshot.h"
 #include "snapshot_write.h"
@@ -195,6 +197,21 @@ static void test_whole(void **state)
 	assert_int_equal(mxg_snapshot_load(s, t, mxg_answers_entry(t, &q.name, q.type)), MXG_SNAPSHOT_ABSENT);
 	mxguard_snapshot_unref(s);
 	mxg_answers_free(t);
+}
+
+/* It opens, and the message warns; to the hour, as it is told everywhere. */
+static void test_too_old_to_be_of_use(void **state)
+{
+	struct mxguard_snapshot *s;
+	char message[512], before[MXG_SPAN_MAX], after[MXG_SPAN_MAX], text[2][200];
+	put_file(bytes, size);
+	mxg_span_format((int64_t)time(NULL) - NOW, before);
+	assert_int_equal(mxguard_snapshot_open(&s, &policy, 0, message, sizeof(message)), MXGUARD_ERROR_NONE);
+	mxg_span_format((int64_t)time(NULL) - NOW, after);
+	snprintf(text[0], sizeof(text[0]), ": was written %s ago and is too old to be of use", before);
+	snprintf(text[1], sizeof(text[1]), ": was written %s ago and is too old to be of use", after);
+	assert_true(strstr(message, text[0]) != NULL || strstr(message, text[1]) != NULL);
+	mxguard_snapshot_unref(s);
 }
 
 /* Whether it opens or not: no answer that was never given. */
@@ -417,6 +434,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole),
+		cmocka_unit_test(test_too_old_to_be_of_use),
 		cmocka_unit_test(test_every_byte_flipped),
 		cmocka_unit_test(test_every_truncation),
 		cmocka_unit_test(test_truncated_while_open),

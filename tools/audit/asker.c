@@ -33,6 +33,7 @@ struct mxg_asker {
 	struct item *queue, **queue_end;
 	size_t waiting, open;
 	size_t answered, failed_in_a_row;
+	bool heard, failed; /* anything that is no silence; and silence */
 	bool dead; /* DNS does not answer at all: the rest is not asked */
 };
 
@@ -127,8 +128,17 @@ void mxg_asker_ask(struct mxg_asker *a, const struct mxg_question *q, enum mxg_a
 
 /* ---- replies ---------------------------------------------------------------------------------------- */
 
+bool mxg_asker_is_silence(enum mxg_dns_failure failure)
+{
+	return failure == MXG_DNS_TIMEOUT || failure == MXG_DNS_REFUSED || failure == MXG_DNS_CANCELLED ||
+	       failure == MXG_DNS_LOCAL;
+}
+
 static void count_result(struct mxg_asker *a, const struct mxg_reply *r)
 {
+	bool silence = r->kind == MXG_ANSWER_FAILED && mxg_asker_is_silence(r->failure);
+	a->failed |= silence;
+	a->heard |= !silence;
 	if (r->kind != MXG_ANSWER_FAILED) {
 		a->answered++;
 		a->failed_in_a_row = 0;
@@ -209,6 +219,11 @@ bool mxg_asker_step(struct mxg_asker *a, int timeout_ms)
 size_t mxg_asker_waiting(const struct mxg_asker *a)
 {
 	return a->waiting;
+}
+
+bool mxg_asker_is_deaf(const struct mxg_asker *a)
+{
+	return a->dead || (a->failed && !a->heard);
 }
 
 uint64_t mxg_asker_sent(const struct mxg_asker *a)

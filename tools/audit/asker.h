@@ -33,6 +33,10 @@ size_t mxg_asker_waiting(const struct mxg_asker *asker); /* questions that are n
 /* Sends what may be sent and waits for something to happen, at most timeout_ms. False: nothing is out,
  * and nothing waits. */
 bool mxg_asker_step(struct mxg_asker *asker, int timeout_ms);
+/* Nobody says anything, not even that it is a server's fault. */
+bool mxg_asker_is_silence(enum mxg_dns_failure failure);
+/* There was nothing but silence, or there has been nothing else for so long that the rest was not asked. */
+bool mxg_asker_is_deaf(const struct mxg_asker *asker);
 uint64_t mxg_asker_sent(const struct mxg_asker *asker);
 
 #endif

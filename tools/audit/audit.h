@@ -85,6 +85,13 @@ struct mxg_audit_row {
 	const char *advice;
 };
 
+/* Why something is not known. */
+enum mxg_audit_trouble {
+	MXG_TROUBLE_QUESTION, /* a question was not answered */
+	MXG_TROUBLE_SILENCE, /* nor did any server say why: the resolver's fault, if it is so with all of them */
+	MXG_TROUBLE_HERE /* it is no question to anybody */
+};
+
 struct mxg_audit {
 	const struct mxguard_policy *policy;
 	struct mxg_self self;
@@ -95,7 +102,7 @@ struct mxg_audit {
 	struct mxg_policies *policies; /* of MTA-STS */
 	/* Where rows go, and what could not be asked. */
 	void (*row)(void *to, const struct mxg_audit_row *row);
-	void (*failure)(void *to, const char *text);
+	void (*failure)(void *to, enum mxg_audit_trouble trouble, const char *text);
 	void *to;
 	size_t failures, unguarded, unknown;
 	bool nomem;
@@ -110,6 +117,7 @@ bool mxg_audit_name_below(struct mxg_name *out, const char *labels, const struct
 void mxg_audit_names_ask(struct mxg_audit_job *job); /* where they lead, of those that are new */
 void mxg_audit_names_ask_tlsa(struct mxg_audit_job *job);
 void mxg_audit_failed(struct mxg_audit *audit, const struct mxg_question *question, const struct mxg_reply *reply);
+/* What is not known, and why: "which sockets listen here: Permission denied". */
 void mxg_audit_failed_text(struct mxg_audit *audit, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* domain.c */

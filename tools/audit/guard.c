@@ -132,8 +132,8 @@ static void tell_unread(struct mxg_audit *audit, const struct mxg_listener *l, c
 			"files are its own",
 			l->program, l->port);
 	else
-		mxg_audit_failed_text(audit, "the configuration of %s, which listens at port %u: %s", l->program,
-				      l->port, config == NULL ? "it cannot be read" : config);
+		mxg_audit_failed_text(audit, "the configuration of %s, which listens at port %u: %s cannot be read",
+				      l->program, l->port, config == NULL ? "it" : config);
 }
 
 /* A server that runs and whose configuration cannot be read: what it lets in is not known. */

@@ -24,6 +24,12 @@ static const char *failure_word(enum mxg_dns_failure failure)
 	return words[failure];
 }
 
+static void tell(struct mxg_audit *audit, enum mxg_audit_trouble trouble, const char *text)
+{
+	audit->failures++;
+	audit->failure(audit->to, trouble, text);
+}
+
 void mxg_audit_failed_text(struct mxg_audit *audit, const char *format, ...)
 {
 	char text[1400];
@@ -31,15 +37,15 @@ void mxg_audit_failed_text(struct mxg_audit *audit, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	audit->failures++;
-	audit->failure(audit->to, text);
+	tell(audit, MXG_TROUBLE_HERE, text);
 }
 
 void mxg_audit_failed(struct mxg_audit *audit, const struct mxg_question *q, const struct mxg_reply *reply)
 {
-	char name[MXG_NAME_TEXT_MAX];
-	mxg_audit_failed_text(audit, "%s %s: %s", mxg_name_format(&q->name, name), mxg_dns_type_name(q->type),
-			      failure_word(reply->failure));
+	char name[MXG_NAME_TEXT_MAX], text[MXG_NAME_TEXT_MAX + 100];
+	snprintf(text, sizeof(text), "%s %s: %s", mxg_name_format(&q->name, name), mxg_dns_type_name(q->type),
+		 failure_word(reply->failure));
+	tell(audit, mxg_asker_is_silence(reply->failure) ? MXG_TROUBLE_SILENCE : MXG_TROUBLE_QUESTION, text);
 }
 
 bool mxg_audit_name_below(struct mxg_name *out, const char *labels, const struct mxg_name *parent)

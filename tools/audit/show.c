@@ -2,12 +2,12 @@
 #include "audit/show.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "audit/guard.h"
 #include "json.h"
 #include "text.h"
 
-#define FAILURES_TOLD 20 /* on stderr */
 #define FAILURES_SHOWN 1000 /* on the page */
 
 bool mxg_show_begin(struct mxg_show *s, bool json, bool page)
@@ -82,23 +82,61 @@ void mxg_show_row(void *show, const struct mxg_audit_row *row)
 		put_people(s, row);
 }
 
-void mxg_show_failure(void *show, const char *text)
+static void keep(struct mxg_told *told, const char *before, const char *text)
+{
+	char clean[1500];
+	if (told->count++ >= MXG_FAILURES_TOLD)
+		return;
+	mxg_text_clean(clean, sizeof(clean), text, strlen(text), NULL);
+	if (asprintf(&told->lines[told->count - 1], "%s: %s", before, clean) < 0)
+		told->lines[--told->count] = NULL;
+}
+
+void mxg_show_failure(void *show, enum mxg_audit_trouble trouble, const char *text)
 {
 	struct mxg_show *s = show;
-	char clean[1500];
 	s->failures++;
 	if (s->told != NULL && s->failures <= FAILURES_SHOWN)
 		json_array_append_new(s->told, mxg_json_text(text));
-	if (s->failures > FAILURES_TOLD)
-		return;
-	mxg_text_clean(clean, sizeof(clean), text, strlen(text), NULL);
-	fprintf(stderr, "mxguard audit: could not ask: %s\n", clean);
+	keep(trouble == MXG_TROUBLE_SILENCE ? &s->silent : &s->others,
+	     trouble == MXG_TROUBLE_HERE ? "not known" : "could not ask", text);
 }
 
-bool mxg_show_end(struct mxg_show *s, bool table)
+static size_t put_lines(struct mxg_told *told, size_t most)
 {
-	if (s->failures > FAILURES_TOLD)
-		fprintf(stderr, "mxguard audit: could not ask: %zu more\n", s->failures - FAILURES_TOLD);
+	size_t n = 0;
+	for (; n < most && n < told->count && n < MXG_FAILURES_TOLD; n++)
+		fprintf(stderr, "mxguard audit: %s\n", told->lines[n]);
+	return n;
+}
+
+static void free_lines(struct mxg_told *told)
+{
+	for (size_t i = 0; i < MXG_FAILURES_TOLD; i++)
+		free(told->lines[i]);
+}
+
+static void put_failures(struct mxg_show *s, bool deaf)
+{
+	size_t told = put_lines(&s->others, MXG_FAILURES_TOLD);
+	if (deaf) {
+		told += s->silent.count;
+		fprintf(stderr, "mxguard audit: could not ask: %zu %s to DNS %s no answer: " MXG_RESOLVER_HINT "\n",
+			s->silent.count, mxg_noun(s->silent.count, "question", "questions"),
+			mxg_noun(s->silent.count, "has", "have"));
+	} else {
+		told += put_lines(&s->silent, MXG_FAILURES_TOLD - told);
+	}
+	if (s->failures > told)
+		fprintf(stderr, "mxguard audit: %zu more %s or not known\n", s->failures - told,
+			mxg_noun(s->failures - told, "thing could not be asked", "things could not be asked"));
+}
+
+bool mxg_show_end(struct mxg_show *s, bool table, bool deaf)
+{
+	put_failures(s, deaf);
+	free_lines(&s->silent);
+	free_lines(&s->others);
 	if (s->table != NULL && table) {
 		if (mxg_table_rows(s->table) > 0)
 			s->failed |= mxg_table_print(s->table, stdout) != 0;

@@ -5,6 +5,7 @@
 #include "json.h"
 #include "page/page.h"
 #include "page/words.h"
+#include "text.h"
 
 static const char *tone_of(const struct mxg_audit_row *row)
 {
@@ -37,6 +38,8 @@ static void say(const struct mxg_audit *audit, struct mxg_page *page)
 			"Nothing unguarded was seen, but not everything could be found out: this is no all-clear.");
 	else
 		mxg_page_say(page, "good", "Nothing unguarded answers.");
+	if (mxg_asker_is_deaf(audit->asker))
+		mxg_page_say(page, "warn", "DNS does not answer: " MXG_RESOLVER_HINT);
 }
 
 static json_t *sum(const char *label, size_t value, const char *tone, const char *note)
@@ -50,7 +53,8 @@ static void put_sums(const struct mxg_show *s, const struct mxg_audit *audit, st
 	json_t *items = json_array();
 	json_array_append_new(items, sum("unguarded", audit->unguarded, "bad", "ports that take mail from anybody"));
 	json_array_append_new(items, sum("not known", audit->unknown, "warn", "whether something guards the port"));
-	json_array_append_new(items, sum("could not be asked", audit->failures, "warn", "see the list at the end"));
+	json_array_append_new(items,
+			      sum("could not be asked or read", audit->failures, "warn", "see the list at the end"));
 	json_array_append_new(items,
 			      sum("rows", json_array_size(s->rows), "plain", "a name, an address and a port each"));
 	mxg_page_part(page, json_pack("{s:s, s:o}", "part", "sums", "items", items));
@@ -82,7 +86,7 @@ static void put_failures(const struct mxg_show *s, struct mxg_page *page)
 	if (json_array_size(s->told) == 0)
 		return;
 	mxg_page_begin_rows(page,
-			    mxg_page_new_table("failures", "What could not be asked",
+			    mxg_page_new_table("failures", "What could not be asked or read",
 					       s->failures > json_array_size(s->told) ? "The first of them." : NULL,
 					       columns, -1));
 	json_array_foreach(s->told, i, text) mxg_page_row(page, json_pack("[O]", text));

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/duration.h"
 #include "doctor.h"
 #include "names.h"
 #include "resolver/driver.h"
@@ -103,10 +104,11 @@ static void check_list(struct mxg_doctor *d)
 		return;
 	int64_t age = (int64_t)time(NULL) - facts.list_kept;
 	mxg_span_format(age < 0 ? 0 : age, span);
-	mxg_finding_add(&d->findings, MXG_FINDING_ERROR, "domains-command",
+	mxg_finding_add(&d->findings, MXG_FINDING_ERROR,
+			d->policy->domains_file != NULL ? "domains-file" : "domains-command",
 			"mxguard refresh says why; if the shorter list is meant: mxguard refresh --force",
-			"domains_command has failed for %s: the list of %u %s from before stays, and new domains are "
-			"nobody's",
+			"%s has %s for %s: the list of %u %s from before stays, and new domains are nobody's",
+			mxg_policy_list_setting(d->policy), d->policy->domains_file != NULL ? "been no list" : "failed",
 			span, facts.domains, mxg_noun(facts.domains, "domain", "domains"));
 }
 

@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/duration.h"
 #include "doctor.h"
 #include "text.h"
 #include "trap/entry.h"

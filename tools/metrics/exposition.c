@@ -62,9 +62,11 @@ void mxg_exposition_snapshot(struct mxg_exposition *out, const struct mxguard_sn
 			     (double)mxg_snapshot_generation(snapshot));
 	struct mxg_snapshot_facts facts;
 	mxg_snapshot_facts(snapshot, NULL, &facts);
-	mxg_exposition_gauge(out, "mxguard_domains_kept",
-			     "1 where domains_command failed and the list of domains is the one from before.",
-			     facts.list_kept != 0);
+	mxg_exposition_gauge(
+		out, "mxguard_domains_kept",
+		"1 where domains_command failed, or domains_file is no list, and the list of domains is the "
+		"one from before.",
+		facts.list_kept != 0);
 }
 
 void mxg_exposition_alarms(struct mxg_exposition *out, const struct mxg_alarm_count *count)
