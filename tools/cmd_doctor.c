@@ -138,6 +138,7 @@ static int examine(struct settings *s, struct mxg_doctor *d)
 		mxg_doctor_vendors(d);
 		mxg_doctor_postfix(d);
 		mxg_doctor_resubmission(d);
+		mxg_doctor_exim(d);
 		mxg_doctor_dovecot(d);
 		mxg_doctor_dovecot_abi(d);
 		mxg_doctor_secrets(d);

@@ -21,7 +21,7 @@ struct request {
 
 /* What is printed: the configuration, and what is to be added where ("" where nothing is). */
 struct parts {
-	char *conf, *postfix, *exim, *dovecot, *next;
+	char *conf, *postfix, *exim, *exim_macro, *dovecot, *next;
 };
 
 /* It becomes a string of the configuration. */
@@ -109,9 +109,11 @@ static bool make(struct parts *p, const struct mxg_setup *s, bool written)
 	p->conf = take(s, print_conf);
 	p->postfix = take(s, mxg_setup_postfix_lines);
 	p->exim = take(s, mxg_setup_exim_lines);
+	p->exim_macro = take(s, mxg_setup_exim_macro);
 	p->dovecot = take(s, mxg_setup_dovecot_lines);
 	p->next = take(s, written ? print_next_written : print_next);
-	return p->conf != NULL && p->postfix != NULL && p->exim != NULL && p->dovecot != NULL && p->next != NULL;
+	return p->conf != NULL && p->postfix != NULL && p->exim != NULL && p->exim_macro != NULL &&
+	       p->dovecot != NULL && p->next != NULL;
 }
 
 static void drop(struct parts *p)
@@ -119,6 +121,7 @@ static void drop(struct parts *p)
 	free(p->conf);
 	free(p->postfix);
 	free(p->exim);
+	free(p->exim_macro);
 	free(p->dovecot);
 	free(p->next);
 }
@@ -146,8 +149,16 @@ static void print_people(const struct request *q, const struct mxg_setup *s, con
 	snprintf(title, sizeof(title), "Postfix %.60s: in main.cf, then postfix reload",
 		 s->postfix_version == NULL ? "" : s->postfix_version);
 	print_part(title, p->postfix);
-	print_part("Exim: in the ACL that acl_smtp_rcpt names, before recipients are accepted; then restart it",
-		   p->exim);
+	print_part(
+		p->exim_macro[0] == '\0'
+			? "Exim: in the ACL that acl_smtp_rcpt names, before recipients are accepted; then restart it"
+			: "Exim: a new file, /etc/exim4/mxguard.acl",
+		p->exim);
+	print_part(s->exim_place == MXG_EXIM_PLACE_DEBIAN_SPLIT ? "Exim: in /etc/exim4/conf.d/main/000_mxguard, then "
+								  "update-exim4.conf && systemctl restart exim4"
+								: "Exim: in /etc/exim4/exim4.conf.localmacros, then "
+								  "update-exim4.conf && systemctl restart exim4",
+		   p->exim_macro);
 	snprintf(title, sizeof(title), "Dovecot %.60s: in dovecot.conf, then doveadm reload",
 		 s->dovecot_version == NULL ? "" : s->dovecot_version);
 	print_part(title, p->dovecot);
@@ -183,6 +194,7 @@ static int print_json(const struct request *q, const struct mxg_setup *s, const 
 	json_object_set_new(object, "suggestions", suggestions);
 	json_object_set_new(object, "postfix_lines", mxg_json_text(p->postfix));
 	json_object_set_new(object, "exim_lines", mxg_json_text(p->exim));
+	json_object_set_new(object, "exim_macro", mxg_json_text(p->exim_macro));
 	json_object_set_new(object, "dovecot_lines", mxg_json_text(p->dovecot));
 	json_object_set_new(object, "next", mxg_json_text(p->next));
 	return mxg_json_print(object) == 0 ? 0 : EX_TEMPFAIL;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pathlib
 import subprocess
 import time
 
@@ -264,6 +265,32 @@ def test_domains_file_that_is_missing(doctor, folder):
     found, status = doctor(domains_file=str(folder / "domains"))
     assert (found["configuration"], status) == ("warning", 1)
     assert doctor.text.count(f"domains_file: {folder}/domains: ") == 1
+
+
+@pytest.mark.skipif(not exim.path(), reason="Exim is not unpacked")
+@pytest.mark.parametrize("acl, level", [
+    (exim.policy_acl(pathlib.Path("/run/mxguard/policy")), "ok"), (exim.DEFAULT_ACL, "note"),
+    ("acl_check_rcpt:\n  accept domains = +local_domains\n    condition = ${readsocket{/run/other}{x}}\n", None)])
+def test_whether_exim_asks(folder, mxguard_config, root, acl, level):
+    mta = exim.Exim(folder / "exim", acl=acl)
+    mta._make_folders()
+    mta.write_config()
+    script = f"mount -t tmpfs none /usr/local/sbin && ln -s {exim.path()} /usr/local/sbin/exim4 && exec \"$@\""
+    result = run(mta._argv()[:-1] + ["unshare", "-m", "sh", "-c", script, "sh", str(build.command()), "doctor", "-c",
+                                     str(mxguard_config(settings())), "--exim", str(mta.config), "--no-dns", "--json"])
+    found = [json.loads(line) for line in result.stdout.decode().splitlines()]
+    assert [each["level"] for each in found if each["check"] == "exim-door"] == ([level] if level else []), result
+
+
+@pytest.mark.skipif(not program("doveconf"), reason="Dovecot is not installed")
+def test_a_dovecot_that_does_not_start(folder, mxguard_config, root):
+    """As 2.4 with a setting of ours and without the settings module."""
+    (folder / "dovecot.conf").write_text(first_lines() + "mxguard_nothing = 1\n")
+    script = f"mount --bind {folder} /etc/dovecot && exec \"$@\""
+    result = run(["unshare", "-m", "sh", "-c", script, "sh", str(build.command()), "doctor", "-c",
+                  str(mxguard_config(settings())), "--no-dns", "--json"])
+    found = [json.loads(line) for line in result.stdout.decode().splitlines()]
+    assert [each["level"] for each in found if each["check"] == "dovecot"] == ["error"] and result.returncode == 1, result
 
 
 def test_what_an_option_names_is_missing(mxguard_config):

@@ -49,3 +49,16 @@ def test_a_checkout_that_servers_cannot_reach(tmp_path):
         said = run([str(closed / "checkout" / "script" / "test"), *what])
         assert said.returncode == 78 and said.stdout == b""
         assert f"script/test: {closed} is closed to the users that servers run under".encode() in said.stderr
+
+
+def test_a_checkout_made_under_a_closed_umask(tmp_path):
+    checkout = tmp_path / "checkout"
+    (checkout / "script").mkdir(parents=True)
+    shutil.copy(build.ROOT / "script" / "test", checkout / "script")
+    run(["chmod", "-R", "go-rwx", str(checkout)], check=True)
+    said = run([str(checkout / "script" / "test")])
+    assert said.returncode == 78 and said.stdout == b""
+    assert said.stderr.decode().endswith(f": chmod -R go+rX {checkout}\n"), said
+    run(["chmod", "-R", "go+rX", str(checkout)], check=True)
+    (checkout / "script" / "install").symlink_to("/bin/false")  # what comes next, where no other folder is closed
+    assert b"chmod -R" not in run([str(checkout / "script" / "test")]).stderr

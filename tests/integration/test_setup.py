@@ -163,6 +163,26 @@ def test_exim(exim, policy_service, scripted_dns, folder, root, network):
     wait_until(lambda: mta.log().count("Completed") == 2, "both are delivered")
     assert re.search(rf"verdict=authorized .*peer={re.escape(GATEWAY)} ", service.log())
     assert re.search(rf"verdict=direct action=accept would=reject .*peer={re.escape(SPAMMER)} ", service.log())
+    again = parts("--exim", mta.config, "--no-dns", argv=[*mta._argv()[:-1], "unshare", "-m", "sh", "-c", script, "sh"])
+    assert again["mta"] == ["exim"] and again["exim_lines"] is None
+
+
+@pytest.mark.skipif(not exim_config.path(), reason="Exim is not unpacked")
+@pytest.mark.parametrize("split, where", [("false", "exim4.conf.localmacros"), ("true", "conf.d/main/000_mxguard")])
+def test_exim_of_debian(folder, root, split, where):
+    """Its configuration is put together from parts, and takes in a file that a macro names."""
+    plain = exim_config.Exim(folder / "plain")
+    plain._make_folders()
+    plain.write_config()
+    script = f"""set -e; cp -a /etc {folder}/etc; rm -rf {folder}/etc/exim4; mkdir {folder}/etc/exim4
+        echo "dc_use_split_config='{split}'" >{folder}/etc/exim4/update-exim4.conf.conf; mount --bind {folder}/etc /etc
+        mount -t tmpfs none /usr/local/sbin; ln -s {exim_config.path()} /usr/local/sbin/exim4; exec "$@" """
+    result = run([*plain._argv()[:-1], "unshare", "-m", "--pid", "--fork", "--mount-proc", "sh", "-c", script, "sh",
+                  str(build.command()), "setup", "-c", str(folder / "mxguard.conf"), "--no-dns", "--dovecot", "/nonexistent"])
+    acl = "".join("# " + line for line in (build.ROOT / "data" / "exim.acl").read_text().splitlines(keepends=True))
+    assert (f"# ---- Exim: a new file, /etc/exim4/mxguard.acl\n{acl}\n# ---- Exim: in /etc/exim4/{where}, then "
+            "update-exim4.conf && systemctl restart exim4\n# CHECK_RCPT_LOCAL_ACL_FILE = /etc/exim4/mxguard.acl\n"
+            ) in result.stdout.decode(), result
 
 
 def test_exim_lines_are_those_of_the_manual():

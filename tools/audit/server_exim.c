@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Exim, as exim -bP tells. */
-#include <ctype.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "audit/server.h"
+#include "doctor/exim_config.h"
 #include "doctor/program.h"
 
 struct exim {
 	char *config, *ports, *name, *certificate;
-	char *acls[2]; /* at RCPT and behind DATA */
+	char *acls[MXG_EXIM_ACLS];
 };
 
 static void exim_free(void *server)
@@ -25,14 +24,6 @@ static void exim_free(void *server)
 	free(e);
 }
 
-static char *setting(const char *config, const char *name)
-{
-	char *output = mxg_program_exim(config, name);
-	char *value = output == NULL ? NULL : mxg_program_setting(output, name);
-	free(output);
-	return value;
-}
-
 static void *exim_read(const char *config)
 {
 	struct exim *e = calloc(1, sizeof(*e));
@@ -43,11 +34,11 @@ static void *exim_read(const char *config)
 		free(e);
 		return NULL;
 	}
-	e->ports = setting(config, "daemon_smtp_ports");
-	e->name = setting(config, "primary_hostname");
-	e->certificate = setting(config, "tls_certificate");
-	e->acls[0] = setting(config, "acl_smtp_rcpt");
-	e->acls[1] = setting(config, "acl_smtp_data");
+	e->ports = mxg_exim_setting(config, "daemon_smtp_ports");
+	e->name = mxg_exim_setting(config, "primary_hostname");
+	e->certificate = mxg_exim_setting(config, "tls_certificate");
+	e->acls[0] = mxg_exim_setting(config, "acl_smtp_rcpt");
+	e->acls[1] = mxg_exim_setting(config, "acl_smtp_data");
 	return e;
 }
 
@@ -62,22 +53,6 @@ static bool has_port(const struct exim *e, unsigned port)
 }
 
 /* ---- its configuration ---------------------------------------------------------------------------- */
-
-/* The lines of one part, from "begin NAME" to the next one; len 0: there is none. */
-static const char *part(const char *config, const char *name, size_t *len)
-{
-	char begin[40];
-	int n = snprintf(begin, sizeof(begin), "begin %s\n", name);
-	*len = 0;
-	for (const char *line = config; line != NULL; line = strchr(line, '\n'), line += line != NULL) {
-		if (strncmp(line, begin, (size_t)n) != 0)
-			continue;
-		const char *end = strstr(line + n, "\nbegin ");
-		*len = end == NULL ? strlen(line + n) : (size_t)(end - line - n);
-		return line + n;
-	}
-	return "";
-}
 
 static bool has(const char *text, size_t len, const char *what)
 {
@@ -112,7 +87,7 @@ static bool transport_guard(const struct mxg_guards *guards, const char *text, s
 static enum mxg_guard delivery_guard(const struct exim *e, const struct mxg_guards *guards)
 {
 	size_t len;
-	const char *text = part(e->config, "transports", &len), *end = text + len;
+	const char *text = mxg_exim_part(e->config, "transports", &len), *end = text + len;
 	enum mxg_guard guard = MXG_GUARD_UNKNOWN, other;
 	bool some = false;
 	while (text < end) {
@@ -130,106 +105,16 @@ static enum mxg_guard delivery_guard(const struct exim *e, const struct mxg_guar
 	return guard;
 }
 
-/* ---- ACLs ------------------------------------------------------------------------------------------ */
-
-#define ACL_DEPTH_MOST 8 /* ACLs that ask others */
-
-static size_t word_length(const char *text, const char *end)
-{
-	size_t len = 0;
-	while (text + len < end && (isalnum((unsigned char)text[len]) || text[len] == '_' || text[len] == '-'))
-		len++;
-	return len;
-}
-
-/* "NAME:" at a line's beginning. */
-static bool begins_acl(const char *line, const char *end, const char *name, size_t name_len)
-{
-	line += strspn(line, " \t");
-	size_t len = line < end ? word_length(line, end) : 0;
-	return len > 0 && line + len < end && line[len] == ':' &&
-	       (name == NULL || (len == name_len && memcmp(line, name, len) == 0));
-}
-
-static bool acl_asks(const char *text, size_t len, const char *name, size_t name_len, unsigned depth);
-
-/* Behind "acl =" */
-static const char *other_acl(const char *line, const char *end)
-{
-	const char *at = memmem(line, (size_t)(end - line), "acl", 3);
-	if (at == NULL || at[3 + strspn(at + 3, " \t")] != '=')
-		return NULL;
-	at += 4 + strspn(at + 3, " \t");
-	return at + strspn(at, " \t");
-}
-
-static bool line_asks(const char *text, size_t len, const char *line, const char *end, unsigned depth)
-{
-	const char *other = other_acl(line, end);
-	if (line[strspn(line, " \t")] == '#')
-		return false;
-	if (has(line, (size_t)(end - line), "mxguard"))
-		return true;
-	return other != NULL && depth > 0 && acl_asks(text, len, other, word_length(other, end), depth - 1);
-}
-
-/* Whether the ACL of that name asks mxguard, or another one that does. */
-static bool acl_asks(const char *text, size_t len, const char *name, size_t name_len, unsigned depth)
-{
-	const char *end = text + len;
-	bool within = false;
-	for (const char *line = text; line < end;) {
-		const char *next = memchr(line, '\n', (size_t)(end - line));
-		next = next == NULL ? end : next + 1;
-		if (begins_acl(line, next, NULL, 0))
-			within = begins_acl(line, next, name, name_len);
-		if (within && line_asks(text, len, line, next, depth))
-			return true;
-		line = next;
-	}
-	return false;
-}
-
-static bool has_acl(const char *text, size_t len, const char *name)
-{
-	const char *end = text + len;
-	for (const char *line = text; line < end;) {
-		const char *next = memchr(line, '\n', (size_t)(end - line));
-		next = next == NULL ? end : next + 1;
-		if (begins_acl(line, next, name, strlen(name)))
-			return true;
-		line = next;
-	}
-	return false;
-}
-
-/* Where the ACL is expanded, or stands in a file of its own, it may be asked, too. */
-static enum mxg_guard acl_guard(const struct exim *e, const char *acls, size_t len)
-{
-	bool perhaps = has(acls, len, "mxguard") || has(acls, len, "readsocket") || has(acls, len, "${perl");
-	for (size_t i = 0; i < sizeof(e->acls) / sizeof(e->acls[0]); i++) {
-		const char *name = e->acls[i];
-		if (name == NULL || name[0] == '\0')
-			continue;
-		if (acl_asks(acls, len, name, strlen(name), ACL_DEPTH_MOST))
-			return MXG_GUARD_POLICY;
-		perhaps |= !has_acl(acls, len, name);
-	}
-	return perhaps ? MXG_GUARD_UNKNOWN : MXG_GUARD_NONE;
-}
-
 static enum mxg_door exim_door(const void *server, const struct mxg_guards *guards, const struct mxg_listener *at,
 			       const char *domain, enum mxg_guard *guard)
 {
 	const struct exim *e = server;
-	size_t len;
 	(void)domain;
 	if (!has_port(e, at->port))
 		return MXG_DOOR_NOT_HERE;
-	const char *acls = part(e->config, "acl", &len);
-	enum mxg_guard asked = acl_guard(e, acls, len);
-	*guard = asked == MXG_GUARD_POLICY ? asked : delivery_guard(e, guards);
-	if (*guard == MXG_GUARD_NONE && asked == MXG_GUARD_UNKNOWN)
+	enum mxg_exim_asks asks = mxg_exim_asks(e->config, e->acls);
+	*guard = asks == MXG_EXIM_ASKS ? MXG_GUARD_POLICY : delivery_guard(e, guards);
+	if (*guard == MXG_GUARD_NONE && asks == MXG_EXIM_ASKS_PERHAPS)
 		*guard = MXG_GUARD_UNKNOWN;
 	return MXG_DOOR_MAIL;
 }

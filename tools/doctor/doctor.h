@@ -46,6 +46,7 @@ void mxg_doctor_postfix_resubmission(struct mxg_doctor *doctor, const char *main
 void mxg_doctor_postfix_certificates(struct mxg_doctor *doctor, const char *main, const char *master);
 /* … and WHO judges their mail once more, without it */
 void mxg_doctor_certificate_queued(struct mxg_doctor *doctor, const char *who);
+void mxg_doctor_exim(struct mxg_doctor *doctor);
 void mxg_doctor_dovecot(struct mxg_doctor *doctor);
 void mxg_doctor_dovecot_abi(struct mxg_doctor *doctor); /* whether the plugin fits the Dovecot that runs */
 void mxg_doctor_secrets(struct mxg_doctor *doctor); /* who can read them, and whether the field is still there */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "doctor.h"
 #include "program.h"
@@ -80,6 +81,20 @@ static bool check_plugin(struct mxg_doctor *d, const char *protocol, const char 
 	return loaded;
 }
 
+/* 2.4 does not start where a setting of ours stands in it and the settings module is gone. */
+static void tell_unread(struct mxg_doctor *d)
+{
+	if (d->dovecot == NULL && d->dovecot_version > 0 && geteuid() == 0)
+		mxg_finding_add(&d->findings, MXG_FINDING_ERROR, "dovecot",
+				"doveconf -n says why; where a setting mxguard_… is unknown to it, the plugin is not "
+				"installed: install it, or take the line out",
+				"Dovecot's configuration cannot be read: Dovecot does not start with it, IMAP neither");
+	else
+		mxg_finding_add(&d->findings, d->dovecot != NULL ? MXG_FINDING_WARNING : MXG_FINDING_NOTE, "dovecot",
+				d->dovecot != NULL ? "doveconf -n says why" : NULL,
+				"Dovecot's configuration cannot be read, or it is not installed");
+}
+
 void mxg_doctor_dovecot(struct mxg_doctor *d)
 {
 	struct network_list trusted = { .count = 0 }, haproxy = { .count = 0 };
@@ -88,10 +103,7 @@ void mxg_doctor_dovecot(struct mxg_doctor *d)
 	const char *networks = d->dovecot_settings[MXG_DOVECOT_TRUSTED],
 		   *proxies = d->dovecot_settings[MXG_DOVECOT_HAPROXY];
 	if (networks == NULL) {
-		mxg_finding_add(&d->findings, d->dovecot != NULL ? MXG_FINDING_WARNING : MXG_FINDING_NOTE, "dovecot",
-				d->dovecot != NULL ? "doveconf -n says why" : NULL,
-				"Dovecot's configuration cannot be read, or it is not "
-				"installed");
+		tell_unread(d);
 		return;
 	}
 	mxg_program_words(networks, add_network, &trusted);

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What Exim is set to. */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "doctor/mta_domains.h"
+#include "doctor/exim_config.h"
 #include "doctor/program.h"
 #include "setup.h"
 
@@ -11,16 +15,44 @@ static void take_domain(void *to, const char *name)
 	mxg_setup_add_domain(to, name, "Exim's local_domains");
 }
 
+static bool asks(const char *file)
+{
+	char *config = mxg_program_exim(file, "config"), *acls[MXG_EXIM_ACLS];
+	acls[0] = mxg_exim_setting(file, "acl_smtp_rcpt");
+	acls[1] = mxg_exim_setting(file, "acl_smtp_data");
+	bool does = config != NULL && mxg_exim_asks(config, acls) == MXG_EXIM_ASKS;
+	free(acls[0]);
+	free(acls[1]);
+	free(config);
+	return does;
+}
+
+/* Debian's configuration is put together from parts, unless there is a whole one. */
+static enum mxg_exim_place place(void)
+{
+	enum mxg_exim_place place = MXG_EXIM_PLACE_DEBIAN;
+	char line[200];
+	FILE *file =
+		access("/etc/exim4/exim4.conf", F_OK) == 0 ? NULL : fopen("/etc/exim4/update-exim4.conf.conf", "re");
+	if (file == NULL)
+		return MXG_EXIM_PLACE_ACL;
+	while (fgets(line, sizeof(line), file) != NULL)
+		if (strncmp(line, "dc_use_split_config=", 20) == 0 && strstr(line, "true") != NULL)
+			place = MXG_EXIM_PLACE_DEBIAN_SPLIT;
+	fclose(file);
+	return place;
+}
+
 void mxg_setup_exim(struct mxg_setup *s)
 {
 	const struct mxg_domain_sink sink = { take_domain, NULL, s };
-	char *output = mxg_program_exim(s->options->exim, "primary_hostname");
-	char *name = output == NULL ? NULL : mxg_program_setting(output, "primary_hostname");
+	char *name = mxg_exim_setting(s->options->exim, "primary_hostname");
 	if (name != NULL) {
 		s->has_exim = true;
+		s->exim_asks = asks(s->options->exim);
+		s->exim_place = s->options->exim == NULL ? place() : MXG_EXIM_PLACE_ACL;
 		mxg_setup_add_name(s, name, "Exim's primary_hostname");
 		mxg_exim_domains(s->options->exim, &sink);
 	}
 	free(name);
-	free(output);
 }

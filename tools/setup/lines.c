@@ -80,9 +80,18 @@ bool mxg_setup_postfix_lines(const struct mxg_setup *s, FILE *to)
 
 bool mxg_setup_exim_lines(const struct mxg_setup *s, FILE *to)
 {
-	if (s->has_exim)
-		fwrite(mxg_exim_acl_text, 1, sizeof(mxg_exim_acl_text), to);
-	return s->has_exim;
+	if (!s->has_exim || s->exim_asks)
+		return false;
+	fwrite(mxg_exim_acl_text, 1, sizeof(mxg_exim_acl_text), to);
+	return true;
+}
+
+bool mxg_setup_exim_macro(const struct mxg_setup *s, FILE *to)
+{
+	if (!s->has_exim || s->exim_asks || s->exim_place == MXG_EXIM_PLACE_ACL)
+		return false;
+	fputs("CHECK_RCPT_LOCAL_ACL_FILE = /etc/exim4/mxguard.acl\n", to);
+	return true;
 }
 
 /* ---- Dovecot --------------------------------------------------------------------------------- */

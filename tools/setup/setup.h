@@ -29,9 +29,14 @@ struct mxg_setup_options {
 	bool no_dns;
 };
 
+/* Where Exim's lines go: into an ACL, or a file that Debian's own configuration takes in by a macro. */
+enum mxg_exim_place { MXG_EXIM_PLACE_ACL, MXG_EXIM_PLACE_DEBIAN, MXG_EXIM_PLACE_DEBIAN_SPLIT };
+
 struct mxg_setup {
 	const struct mxg_setup_options *options;
 	bool has_postfix, has_exim;
+	bool exim_asks; /* its ACL asks already */
+	enum mxg_exim_place exim_place;
 	unsigned dovecot; /* 203, 204 …; 0: there is none */
 	bool plugin_loaded; /* Dovecot has it in protocol lmtp already */
 	char *postfix_version, *dovecot_version;
@@ -65,6 +70,7 @@ void mxg_setup_conf(const struct mxg_setup *setup, FILE *to);
 /* What to add where; lines end with \n. False: nothing is to be added there. */
 bool mxg_setup_postfix_lines(const struct mxg_setup *setup, FILE *to);
 bool mxg_setup_exim_lines(const struct mxg_setup *setup, FILE *to);
+bool mxg_setup_exim_macro(const struct mxg_setup *setup, FILE *to);
 bool mxg_setup_dovecot_lines(const struct mxg_setup *setup, FILE *to);
 /* Commands, in their order. */
 void mxg_setup_next(const struct mxg_setup *setup, bool written, FILE *to);
