@@ -11,7 +11,7 @@ import pytest
 from mxg import build
 from mxg.process import program, run, with_files
 
-SILENT = "postconf gave no answer within 20 seconds and was ended"
+SILENT = "postconf gave no answer within 30 seconds and was ended"
 # Neither ends by itself when nobody reads any more, nor by a signal that may be ignored.
 HANGS = "#!/bin/sh\ntrap '' TERM PIPE\necho 'myhostname = mail.example.test'\n{then}\nwhile :; do sleep 1; done\n"
 
