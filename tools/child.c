@@ -15,6 +15,23 @@
 
 extern char **environ;
 
+/* Where SIGPIPE is ignored, as in systemd's units, programs would complain of a reader who has had enough. */
+static int spawn(pid_t *pid, char *const *arguments, const posix_spawn_file_actions_t *actions)
+{
+	posix_spawnattr_t attributes;
+	sigset_t restored;
+	int error = posix_spawnattr_init(&attributes);
+	if (error != 0)
+		return error;
+	sigemptyset(&restored);
+	sigaddset(&restored, SIGPIPE);
+	posix_spawnattr_setsigdefault(&attributes, &restored);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+	error = posix_spawnp(pid, arguments[0], actions, &attributes, arguments, environ);
+	posix_spawnattr_destroy(&attributes);
+	return error;
+}
+
 int mxg_child_start(char *const *arguments, int fd, pid_t *pid)
 {
 	int ends[2];
@@ -30,7 +47,7 @@ int mxg_child_start(char *const *arguments, int fd, pid_t *pid)
 	else
 		posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-	int error = posix_spawnp(pid, arguments[0], &actions, NULL, arguments, environ);
+	int error = spawn(pid, arguments, &actions);
 	posix_spawn_file_actions_destroy(&actions);
 	close(ends[1]);
 	if (error == 0)

@@ -220,12 +220,15 @@ def test_compressed_mail_in_a_maildir(folder, mxguard_config, pack, needed):
     cur, config = folder / "Maildir" / "cur", mxguard_config(CONFIG)
     cur.mkdir(parents=True)
     for number in range(4):
-        body = "x" * 300000 if number == 3 else "Hello.\n"  # more than a pipe holds: it is left before its end
+        body = "x" * 4000000 if number == 3 else "Hello.\n"  # more than a pipe holds: it is left before its end
         text = message(hop(SPAMMER if number else GATEWAY), body=body).encode()
         (cur / f"179000000{number}.M1P1.host:2,S").write_bytes(pack(text))
     found = scan(config, folder / "Maildir")
     assert found["messages"] == 4 and found["failed"] == 0
     assert found["paths"]["gateway"] == 1 and found["paths"]["direct"] == 3
+    unit = subprocess.run(["env", "--ignore-signal=PIPE", str(build.command()), "scan", "-c", str(config), "--json",
+                           str(folder / "Maildir")], capture_output=True, check=True)  # as systemd starts services
+    assert json.loads(unit.stdout)["failed"] == 0 and needed.encode() not in unit.stderr, unit.stderr
     (cur / "1790000009.M1P1.host:2,S").write_bytes(pack(message(hop(SPAMMER)).encode())[:14])
     assert scan(config, folder / "Maildir")["failed"] == 1, "what is damaged is said"
 

@@ -10,8 +10,8 @@
 char *mxg_program_output(const char *const *argv);
 
 /* One that gives no answer, as where a table hangs, is ended and never asked again; its name has to stay in memory. */
-#define MXG_PROGRAM_SECONDS 20
-#define MXG_PROGRAM_SILENT "%s gave no answer within 20 seconds and was ended; nothing that it tells is known"
+#define MXG_PROGRAM_SECONDS 30
+#define MXG_PROGRAM_SILENT "%s gave no answer within 30 seconds and was ended; nothing that it tells is known"
 const char *mxg_program_silent(size_t n); /* the n-th of these; NULL: there are no more */
 bool mxg_program_tell_silent(const char *command); /* in lines on standard error; true: there are some */
 
