@@ -70,6 +70,13 @@ def test_lintian_is_silent(suite):
     assert done.returncode == 0 and done.stdout.strip() == "", done.stdout
 
 
+def test_lintian_is_silent_about_the_source(suite):
+    if suite.name != HERE or not (ROOT / ".git").exists():
+        pytest.skip("git knows of no checkout there")
+    done = suite.run("tests/packages/judge_source")
+    assert done.returncode == 0 and done.stdout.strip() == "", done.stdout
+
+
 def test_the_life_of_the_packages(suite):
     """On a bare system; debian/tests deliver there through what is installed."""
     done = script("script/debian", suite.name, "fresh", "tests/packages/trial /build/packages")
