@@ -270,7 +270,8 @@ def test_domains_file_that_is_missing(doctor, folder):
 @pytest.mark.skipif(not exim.path(), reason="Exim is not unpacked")
 @pytest.mark.parametrize("acl, level", [
     (exim.policy_acl(pathlib.Path("/run/mxguard/policy")), "ok"), (exim.DEFAULT_ACL, "note"),
-    ("acl_check_rcpt:\n  accept domains = +local_domains\n    condition = ${readsocket{/run/other}{x}}\n", None)])
+    ("acl_check_rcpt:\n  accept domains = +local_domains\n    condition = ${readsocket{/run/other}{x}}\n", None)],
+    ids=["asks", "asks not", "asks something"])
 def test_whether_exim_asks(folder, mxguard_config, root, acl, level):
     mta = exim.Exim(folder / "exim", acl=acl)
     mta._make_folders()

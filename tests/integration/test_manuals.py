@@ -24,6 +24,7 @@ KINDS = {
     "exim-transport": r"\w+:\n +driver = ",
     "exim-acl": r"(?:warn|defer|deny)\n",
     "exim-main": r"tls_\w+ = ",
+    "exim-macro": r"CHECK_RCPT_LOCAL_ACL_FILE = ",
     "systemd": r"\[Service\]\n",
     # the commands of the text around it
     # and what is tried with the whole of it in the tests of the wrapper
@@ -124,6 +125,13 @@ def check_exim_main(exim, block):
     exim(main=block)
 
 
+def check_exim_macro(exim, block):
+    """As Debian's ACL has it: without the macro it says accept."""
+    acl = "acl_check_rcpt:\n  .ifdef CHECK_RCPT_LOCAL_ACL_FILE\n  .include CHECK_RCPT_LOCAL_ACL_FILE\n  .endif\n  accept\n"
+    mta = exim(main=block.replace("/etc/exim4/mxguard.acl", str(build.ROOT / "data" / "exim.acl")), acl=acl)
+    assert b"readsocket{/run/mxguard/policy}" in mta.exim("-bP", "config").stdout
+
+
 def check_systemd(folder, block):
     """As a drop-in of the policy service's own unit."""
     if shutil.which("systemd-analyze") is None:
@@ -139,7 +147,8 @@ def check_systemd(folder, block):
 
 
 CHECKS = {"systemd": check_systemd, "dovecot": check_dovecot, "main.cf": check_main_cf, "master.cf": check_master_cf,
-          "mxguard.conf": check_mxguard_conf, "exim-transport": check_exim_transport, "exim-acl": check_exim_acl, "exim-main": check_exim_main}
+          "mxguard.conf": check_mxguard_conf, "exim-transport": check_exim_transport, "exim-acl": check_exim_acl,
+          "exim-main": check_exim_main, "exim-macro": check_exim_macro}
 
 
 @pytest.mark.parametrize("block", blocks())
