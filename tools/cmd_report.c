@@ -119,9 +119,11 @@ static int read_options(struct job *job, int argc, char **argv)
 	if (job->follow && (job->journal || job->partial))
 		return mxg_wrong_use(argv[0],
 				     "--follow goes on reading files: neither --journal nor --partial goes with it");
-	for (int i = optind; job->follow && i < argc; i++)
-		if (!mxg_report_can_follow(argv[i]))
-			return mxg_wrong_use(argv[0], "--follow is for plain files that grow: '%s' is none", argv[i]);
+	for (int i = optind; job->follow && i < argc; i++) {
+		const char *why = mxg_report_cannot_follow(argv[i]);
+		if (why != NULL)
+			return mxg_wrong_use(argv[0], "--follow is for plain logs that grow: '%s' %s", argv[i], why);
+	}
 	if (job->html != NULL && (job->follow || job->partial))
 		return mxg_wrong_use(argv[0], "--html is neither for --follow nor for --partial");
 	if (job->follow && argc - optind > MXG_REPORT_FOLLOWED_MAX)

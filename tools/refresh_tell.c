@@ -142,12 +142,12 @@ static void run_for(const char *command, const struct alarm *alarm, int64_t last
 /* There is no list: whatever the panel adds is nobody's. */
 static void run_for_list(const struct mxg_refresh *run, int64_t last)
 {
-	struct alarm alarm = { .name = mxg_policy_list_setting(run->policy),
-			       .kinds = "list-kept",
+	struct alarm alarm = { .kinds = "list-kept",
 			       .type = "-",
 			       .before = run->domain_count - run->policy->ruleset_count,
 			       .held = true,
 			       .new = run->list_kept == run->now };
+	snprintf(alarm.name, sizeof(alarm.name), "%s", mxg_policy_list_setting(run->policy));
 	run_for(run->policy->on_alarm, &alarm, last);
 }
 

@@ -13,7 +13,9 @@ import os
 import pathlib
 import random
 import re
+import shutil
 import signal
+import struct
 import subprocess
 import sys
 import termios
@@ -23,7 +25,7 @@ import pytest
 
 from mxg import build
 from mxg.mxguard import check, mxguard
-from mxg.process import PATIENCE, wait_until
+from mxg.process import PATIENCE, run, wait_until
 
 DAY, BEGIN = 86400, calendar.timegm((2026, 11, 1, 0, 0, 0))
 GATEWAY, SPAMMER, FORGOTTEN = "192.0.2.10", "203.0.113.66", "198.51.100.25"
@@ -393,6 +395,21 @@ def test_the_time_line_of_a_change():
     assert moved == {"203.0.113.9": pytest.approx(12.5)}
 
 
+@pytest.mark.parametrize("date, where", [("2026-10-01", 0), ("2026-11-01T00:00:00Z", 0), ("2026-12-24", 1)])
+def test_a_time_of_which_the_log_has_nothing(date, where):
+    """Before it begins, also where it begins with the change, and after it ends: not a time without direct mail."""
+    data, _ = changed_log(2)
+    found = report("--changed", f"d.example={date}", "-", data=data)["generations"]
+    outside, inside = found[where], found[1 - where]
+    assert (outside["logged"], inside["logged"]) == (False, True)
+    assert [outside[key] for key in ("direct_per_day", "half_life_days", "dry", "never_published")] == [None] * 4
+    assert outside["days"] == outside["moved"] == outside["stayed"] == [] and inside["direct_per_day"] > 0
+    told = mxguard("report", "--no-dns", "--changed", f"d.example={date}", "-", data=data.encode()).stdout.decode()
+    rows = [line for line in told.splitlines() if line.startswith("d.example")]
+    assert ["outside the log" in row for row in rows[-2:]] == [where == 0, where == 1]
+    assert " 0.0 " not in rows[-2 + where] and "not counted" not in told
+
+
 def test_generations_of_the_history(site):
     path = site.folder / "import"
     path.write_text("2026-11-01 example.test MX 10:gw.example.test\n2026-11-01 gw.example.test A 192.0.2.10\n"
@@ -726,6 +743,116 @@ def test_follow_reads_on(folder):
     wait_for(folder / "log.1")
     process.send_signal(signal.SIGINT)
     assert json.loads(process.communicate(timeout=PATIENCE)[0])["decisions"] == 4
+
+
+def test_follow_refuses_what_is_no_log_that_grows(folder):
+    """Another result of --partial, or of journalctl, does not grow by lines."""
+    (folder / "part").write_bytes(partial(bsd(AT, words())))
+    (folder / "export").write_bytes(exported(mxguard=words()))
+    (folder / "log.gz").write_bytes(gzip.compress(bsd(AT, words()).encode()))
+    (folder / "log").write_text(bsd(AT, words()))
+    for name, why in (("part", b"is what --partial has written"), ("export", b"is an export of the journal"),
+                      ("log.gz", b"is packed"), (".", b"is a folder"), ("-", b"is standard input")):
+        path = name if name == "-" else folder / name
+        told = mxguard("report", "--follow", folder / "log", path)
+        assert told.returncode == 64 and told.stdout == b"" and why in told.stderr, told
+
+
+# ---- journalctl -o export ----------------------------------------------------------------------------
+
+
+def field(name, value):
+    data = value if isinstance(value, bytes) else value.encode()
+    if b"\n" in data:
+        return name.encode() + b"\n" + struct.pack("<Q", len(data)) + data + b"\n"
+    return name.encode() + b"=" + data + b"\n"
+
+
+def exported(*more, at=AT, **messages):
+    """An entry for each message, by its identifier."""
+    return b"".join(
+        b"".join([field("__CURSOR", f"s={n}"), field("__REALTIME_TIMESTAMP", f"{at + n}123456"), field("_HOSTNAME", "mail"),
+                  field("MESSAGE", message), field("PRIORITY", "6"), field("SYSLOG_IDENTIFIER", program), *more, b"\n"])
+        for n, (program, message) in enumerate(messages.items()))
+
+
+def test_an_export_of_the_journal(folder):
+    """As any other log: from a file, packed, or a pipe, and with fields that hold anything at all."""
+    nasty = field("COREDUMP", os.urandom(300000) + b"\n\n__CURSOR=x\nMESSAGE=" + words(ident="C").encode() + b"\n\n")
+    data = exported(nasty, field("EMPTY", ""), mxguard=words("direct", SPAMMER)) + exported(mxguard=words(ident="B"), sshd=words())
+    for given in (folder / "export", folder / "export.xz", "-"):
+        if given != "-":
+            given.write_bytes(lzma.compress(data) if given.suffix else data)
+        found = report("--no-dns", given, data=data if given == "-" else None)
+        assert (found["lines"], found["decisions"], found["unread"]) == (3, 2, 0)
+        assert found["verdicts"] == {"authorized": 1, "direct": 1}
+        assert found["from"] == found["to"] == time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(AT))
+
+
+@pytest.mark.parametrize("field_of", [
+    lambda: field("MESSAGE", words(ident="two")), lambda: field("SYSLOG_IDENTIFIER", "mxguard\nmxguard"),
+    lambda: field("MESSAGE", words() + "\n" + words(ident="two") + "x" * 70000)])
+def test_fields_of_an_export_that_cannot_be_believed(field_of):
+    """Twice, of two lines, or too long: such an entry is none of ours."""
+    head = field("__CURSOR", "s=1") + field("__REALTIME_TIMESTAMP", f"{AT}000000")
+    own = b"" if field_of().startswith(b"SYSLOG") else field("SYSLOG_IDENTIFIER", "mxguard")
+    first = b"" if b"xxxxxx" in field_of() else field("MESSAGE", words())
+    found = report("-", data=head + own + first + field_of() + b"\n" + exported(mxguard=words(ident="B")))
+    assert (found["lines"], found["decisions"]) == (2, 1)
+
+
+@pytest.mark.parametrize("cut", ["in a length", "in bytes", "behind bytes", "in a name", "in a line"])
+def test_an_export_that_is_cut(cut):
+    """What stands before counts, and it is told."""
+    whole = exported(mxguard=words())
+    more = {"in a length": b"X\n\x05\0\0", "in bytes": b"X\n" + struct.pack("<Q", 2 ** 63) + b"abc",
+            "behind bytes": b"X\n" + struct.pack("<Q", 3) + b"abcdef\n", "in a name": b"MESSA", "in a line": b"MESSAGE=mxg"}[cut]
+    found = report("-", data=whole + b"__CURSOR=s=2\n" + more, status=66)
+    assert found["decisions"] == 1
+
+
+JOURNAL = """set -e
+mount -t tmpfs none /run
+mkdir -p /run/systemd/journal /run/systemd/journald.conf.d /run/log/journal
+printf '[Journal]\\nReadKMsg=no\\nStorage=volatile\\n' > /run/systemd/journald.conf.d/here.conf
+"$1" & daemon=$!
+trap 'kill $daemon' EXIT
+"$2" -c "$3"
+for turn in $(seq 300); do
+    journalctl -D /run/log/journal -o cat 2>&1 | grep -q '^the last one' && break
+    sleep 0.1
+done
+journalctl --no-pager -q -D /run/log/journal -o export
+"""
+SENDER = """
+import ast, pathlib, socket, struct, sys, time
+path = "/run/systemd/journal/socket"
+for turn in range(600):
+    if pathlib.Path(path).exists():
+        break
+    time.sleep(0.05)
+to = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+to.connect(path)
+for program, message in {messages!r}:
+    data = message.encode()
+    to.send(b"SYSLOG_IDENTIFIER=" + program.encode() + b"\\nMESSAGE\\n" + struct.pack("<Q", len(data)) + data + b"\\n")
+"""
+
+
+def test_what_journald_and_journalctl_write(root):
+    """The real ones, in a namespace: the same is counted as from its lines of JSON."""
+    journald = "/lib/systemd/systemd-journald"
+    if not os.path.exists(journald) or shutil.which("journalctl") is None:
+        pytest.skip("systemd is not installed")
+    messages = [("mxguard", words("direct", SPAMMER)), ("mxguard", words(ident="B")), ("sshd", words(ident="C")),
+                ("mxguard", "two\nlines"), ("mxguard", f"two lines\n{words(ident='D')}"), ("dovecot", "lmtp(7): Info: " + words(ident="E")),
+                ("mxguard", "the last one")]
+    sender = SENDER.format(messages=messages)
+    told = run(["unshare", "-m", "--propagation", "private", "bash", "-c", JOURNAL, "bash", journald, sys.executable, sender])
+    assert told.returncode == 0, told
+    found = report("--no-dns", "-", data=told.stdout)
+    assert found["verdicts"] == {"authorized": 2, "direct": 1} and found["unread"] == 0, told.stdout
+    assert abs(calendar.timegm(time.strptime(found["to"], "%Y-%m-%dT%H:%M:%SZ")) - time.time()) < 3600
 
 
 def test_usage():

@@ -283,6 +283,27 @@ def test_what_comes_next_is_right_where_a_file_is_there(folder):
     assert kept.read_text() == "# as shipped\n" and conf.read_text() == written
 
 
+@pytest.mark.parametrize("name", ["mxguard.conf", "it's 100% $HOME \"x\".conf"])
+def test_units_read_another_file_by_drop_ins(folder, name):
+    """Run as they stand, but for the folder, the commands make what systemd takes; for the usual file there are none."""
+    conf, units = folder / name, folder / "units"
+    etc = folder / "postfix"
+    etc.mkdir()
+    (etc / "main.cf").write_text("myhostname = mail.example.test\nmydestination = a.test\n")
+    (etc / "master.cf").write_text(postfix_config.MASTER)
+    steps = parts("--postfix", etc, "--no-dns", "-c", conf)["next"].splitlines()
+    commands = [step for step in steps if step.startswith(("mkdir", "printf"))]
+    assert len(commands) == 4 and steps[-2].startswith("systemctl enable --now mxguard-refresh.timer mxguard-policy.socket")
+    assert steps[-3] == "systemctl daemon-reload" and any("/tmp" in step and step.startswith("# ") for step in steps)
+    assert run(["sh", "-ec", "\n".join(commands).replace("/etc/systemd/system", str(units))]).returncode == 0
+    quoted = str(conf).replace("%", "%%").replace("$", "$$").replace('"', '\\"')
+    for unit, what in (("mxguard-refresh", "refresh --due --quiet"), ("mxguard-policy", "policy")):
+        written = (units / f"{unit}.service.d" / "config.conf").read_text()
+        assert written == f'[Unit]\nConditionPathExists=\n[Service]\nExecStart=\nExecStart=mxguard {what} -c "{quoted}"\n'
+    usual = parts("--postfix", etc, "--no-dns")["next"]
+    assert "systemd/system" not in usual and "mxguard-refresh.timer" in usual
+
+
 def test_write_follows_no_link(folder):
     target, conf = folder / "elsewhere", folder / "mxguard.conf"
     conf.symlink_to(target)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The units of refresh, by a systemd of their own in namespaces."""
+import json
 import os
 import pathlib
 import re
@@ -113,3 +114,20 @@ def test_a_run_that_fails_is_tried_again(refresh):
     refresh.inside("rm", str(STATE / "fails"))
     wait_until(lambda: refresh.left() == b"" or refresh.state() != b"active\n", "the spool is empty")
     assert refresh.state() == b"active\n" and refresh.starts() <= 2 + (time.monotonic() - begun) / 3
+
+
+def test_the_drop_in_of_setup_means_the_file_that_was_named(refresh, folder):
+    """Whatever stands in its path: systemd itself says which file it is."""
+    conf = STATE / "it's 100% $HOME \"x\" \\t.conf"
+    told = run([str(build.command()), "setup", "--json", "--no-dns", "-c", str(conf)])
+    assert told.returncode == 0, told
+    commands = [each for each in json.loads(told.stdout)["next"].splitlines() if "mxguard-refresh.service.d" in each]
+    assert run(["sh", "-ec", "\n".join(commands).replace("/etc/systemd/system", str(folder / "units"))]).returncode == 0
+    drop_in = folder / "units" / "mxguard-refresh.service.d" / "config.conf"
+    before = drop_in.read_text()
+    drop_in.write_text(before.replace("ExecStart=mxguard refresh --due --quiet -c", "ExecStart=/usr/bin/touch --"))
+    assert drop_in.read_text() != before
+    refresh.inside("systemctl", "daemon-reload")
+    done = refresh.inside("systemctl", "start", "mxguard-refresh.service")
+    assert done.returncode == 0, refresh.log.read_text()
+    assert refresh.inside("ls", str(conf)).returncode == 0, refresh.inside("ls", str(STATE))

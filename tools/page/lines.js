@@ -163,7 +163,7 @@ class Lines {
 			const from = item.from ? Math.max(left, x(Date.parse(item.from))) : left;
 			const until = item.until ? Math.max(from, x(Date.parse(item.until))) : plot.width;
 			const known = item.gateways.length;
-			const many = known === 0 ? "gateways not known" : known === 1 ? "1 gateway" : `${count(known)} gateways`;
+			const many = !item.logged ? "outside the log" : known === 0 ? "gateways not known" : known === 1 ? "1 gateway" : `${count(known)} gateways`;
 			const text = `${number + 1}: ${many}`;
 			plot.svg.append(draw("rect", { class: "band", x: from, y: ABOVE - 4, width: until - from, height: ROW + 2 }));
 			const short = until - from > text.length * 7 + 8 ? text : until - from > 16 ? String(number + 1) : "";

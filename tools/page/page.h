@@ -19,8 +19,8 @@
  *   bars    "unit", "x": [names], "series": [{"name", "tone", "values": [numbers]}]
  *           stacked bars, the first series on the axis; with "of": the id of a table, and "rows":
  *           [[[place in x, number a series…], …], …], the bars of each of its rows
- *   lines   "items": [{"domain", "from", "until", "gateways": [], "direct_per_day", "half_life_days", "dry",
- *           "moved": [{"peer", "after_days"}], "stayed": [{"peer", "messages", "last"}],
+ *   lines   "items": [{"domain", "from", "until", "gateways": [], "logged", "direct_per_day", "half_life_days",
+ *           "dry", "moved": [{"peer", "after_days"}], "stayed": [{"peer", "messages", "last"}],
  *           "never_published": null or {"hosts", "first", "peers": [{"peer", "messages", "first"}]},
  *           "days": [{"day", "direct"}]}]: what became of direct mail, a generation each
  *   table   "columns": [{"title", "kind"?, "note"?}], "sort"?: [column, "ascending" | "descending"],

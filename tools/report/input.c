@@ -4,11 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <stdnoreturn.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "child.h"
+#include "report/journal_export.h"
 #include "report/partial.h"
 #include "report/pieces.h"
 #include "text.h"
@@ -44,11 +47,44 @@ static void tell_whole(struct mxg_report_input *in)
 	in->whole_told = true;
 }
 
+static noreturn void write_lines(struct mxg_beginning *b, int out)
+{
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	FILE *from = mxg_beginning_open(b), *to = fdopen(out, "w");
+	_exit(from != NULL && to != NULL && mxg_journal_export_lines(from, to) ? 0 : 1);
+}
+
+/* Its entries are no lines: a process of its own makes lines of them. */
+static void read_export(struct mxg_report_input *in, struct mxg_beginning *b, const char *path, int64_t latest)
+{
+	int ends[2];
+	bool piped = pipe2(ends, O_CLOEXEC) == 0;
+	fflush(NULL);
+	pid_t pid = piped ? fork() : -1;
+	if (pid == 0)
+		write_lines(b, ends[1]);
+	if (pid < 0)
+		complain(in, path, strerror(errno));
+	if (piped)
+		close(ends[1]);
+	if (pid > 0)
+		read_log(in, &(struct mxg_beginning){ .fd = ends[0] }, path, latest);
+	if (piped)
+		close(ends[0]);
+	if (pid > 0 && atomic_load(in->stop))
+		mxg_child_kill(pid);
+	else if (pid > 0 && mxg_child_end(pid) != 0)
+		complain(in, path, "is cut or damaged");
+}
+
 static void read_stream(struct mxg_report_input *in, int fd, const char *path, int64_t latest)
 {
 	struct mxg_beginning b = { .fd = fd };
 	const char *why;
-	if (!mxg_partial_is_next(&b))
+	if (mxg_beginning_is(&b, MXG_JOURNAL_EXPORT_BEGINS))
+		read_export(in, &b, path, latest);
+	else if (!mxg_beginning_is(&b, MXG_PARTIAL_BEGINS))
 		read_log(in, &b, path, latest);
 	else if (mxg_partial_read_all(in->state, &b, &why))
 		tell_whole(in);
@@ -88,9 +124,30 @@ static char *program_of(const char *path)
 	return ends_in(path, ".gz") ? gzip : ends_in(path, ".xz") ? xz : ends_in(path, ".zst") ? zstd : NULL;
 }
 
-bool mxg_report_can_follow(const char *path)
+/* One that is not there yet may come. */
+const char *mxg_report_cannot_follow(const char *path)
 {
-	return strcmp(path, "-") != 0 && program_of(path) == NULL;
+	struct stat st;
+	const char *why = NULL;
+	if (strcmp(path, "-") == 0)
+		return "is standard input";
+	if (program_of(path) != NULL)
+		return "is packed";
+	if (stat(path, &st) != 0 || S_ISFIFO(st.st_mode))
+		return NULL;
+	if (S_ISDIR(st.st_mode))
+		return "is a folder";
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	struct mxg_beginning partial = { .fd = fd }, journal = { .fd = fd };
+	if (fd < 0 || !S_ISREG(st.st_mode))
+		why = NULL;
+	else if (mxg_beginning_is(&partial, MXG_PARTIAL_BEGINS))
+		why = "is what --partial has written";
+	else if (lseek(fd, 0, SEEK_SET) == 0 && mxg_beginning_is(&journal, MXG_JOURNAL_EXPORT_BEGINS))
+		why = "is an export of the journal";
+	if (fd >= 0)
+		close(fd);
+	return why;
 }
 
 static void read_open(struct mxg_report_input *in, int fd, const char *path)

@@ -22,12 +22,13 @@ struct mxg_report_input {
 	bool failed; /* something could not be read; told on stderr */
 };
 
-/* "-" is standard input; .gz .xz .zst go through gzip, xz, zstd. A --partial result is added. */
+/* "-" is standard input; .gz .xz .zst go through gzip, xz, zstd. A --partial result is added, and what journalctl -o
+ * export writes is read. */
 void mxg_report_file(struct mxg_report_input *input, const char *path);
 void mxg_report_journal(struct mxg_report_input *input);
 #define MXG_REPORT_FOLLOWED_MAX 64
-/* False: standard input, or a packed file. */
-bool mxg_report_can_follow(const char *path);
+/* NULL, or why a file is no log that grows: "is packed". */
+const char *mxg_report_cannot_follow(const char *path);
 /* Reads on at the ends of files as they grow, and calls `told` once a second, until stopped. */
 void mxg_report_follow(struct mxg_report_input *input, char **paths, int count, void (*told)(void *), void *context);
 /* What the progress bar may count to. */

@@ -65,6 +65,7 @@ struct mxg_time_line { /* of a generation of a domain */
 	int64_t from, until; /* 0: before the log; still */
 	char (*gateways)[MXG_PREFIX_TEXT_MAX];
 	size_t gateway_count;
+	bool logged; /* false: the log has nothing of its time; what follows is not known then */
 	bool counted; /* false: some of the domain's mail was, without the time line; what follows is not known then */
 	double direct_per_day, half_life_days; /* half_life_days < 0: it does not fall */
 	int32_t dry; /* the first day without any more; -1: none */

@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "check/reasons.h"
 
@@ -362,29 +361,6 @@ bool mxg_partial_read(struct mxg_report_state *into, FILE *from, const char **wh
 
 /* ---- streams ------------------------------------------------------------------------------------------------- */
 
-bool mxg_partial_is_next(struct mxg_beginning *b)
-{
-	ssize_t n;
-	while (b->len < sizeof(b->bytes) && memcmp(b->bytes, MXG_PARTIAL_BEGINS, b->len) == 0) {
-		n = read(b->fd, b->bytes + b->len, sizeof(b->bytes) - b->len);
-		if (n <= 0)
-			return false;
-		b->len += (size_t)n;
-	}
-	return memcmp(b->bytes, MXG_PARTIAL_BEGINS, b->len) == 0;
-}
-
-static ssize_t read_on(void *cookie, char *buffer, size_t size)
-{
-	struct mxg_beginning *b = cookie;
-	size_t n = b->len - b->used < size ? b->len - b->used : size;
-	if (n == 0)
-		return read(b->fd, buffer, size);
-	memcpy(buffer, b->bytes + b->used, n);
-	b->used += n;
-	return (ssize_t)n;
-}
-
 static bool is_more(FILE *from)
 {
 	int c = getc(from);
@@ -395,7 +371,7 @@ static bool is_more(FILE *from)
 
 bool mxg_partial_read_all(struct mxg_report_state *into, struct mxg_beginning *b, const char **why)
 {
-	FILE *from = fopencookie(b, "r", (cookie_io_functions_t){ .read = read_on });
+	FILE *from = mxg_beginning_open(b);
 	bool good = from != NULL;
 	*why = "out of memory";
 	while (good && is_more(from))

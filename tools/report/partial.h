@@ -2,8 +2,7 @@
 #ifndef MXG_REPORT_PARTIAL_H
 #define MXG_REPORT_PARTIAL_H
 
-#include <stdio.h>
-
+#include "report/beginning.h"
 #include "report/state.h"
 
 /* A state as one JSON object, for another host to add up. */
@@ -12,14 +11,6 @@ bool mxg_partial_write(const struct mxg_report_state *state, FILE *to);
 bool mxg_partial_read(struct mxg_report_state *into, FILE *from, const char **why);
 #define MXG_PARTIAL_BEGINS "{\"mxguard_partial\":"
 
-/* Of a stream that may be a pipe, and so cannot be put back. */
-struct mxg_beginning {
-	int fd;
-	size_t len, used;
-	char bytes[sizeof(MXG_PARTIAL_BEGINS) - 1];
-};
-/* Reads so much of it as is needed to tell whether it holds partial results. */
-bool mxg_partial_is_next(struct mxg_beginning *beginning);
 /* All of them that stand in the stream, one after the other. */
 bool mxg_partial_read_all(struct mxg_report_state *into, struct mxg_beginning *beginning, const char **why);
 

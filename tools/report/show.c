@@ -180,6 +180,16 @@ static void show_candidates(const struct mxg_report_result *r, FILE *to)
 	}
 }
 
+static void put_rate(const struct mxg_time_line *l, char text[32])
+{
+	if (!l->logged)
+		snprintf(text, 32, "outside the log");
+	else if (!l->counted)
+		snprintf(text, 32, "not counted");
+	else
+		snprintf(text, 32, "%.1f", l->direct_per_day);
+}
+
 static void show_time_lines(const struct mxg_report_result *r, FILE *to)
 {
 	static const char *const headings[] = { "DOMAIN", "FROM",   "UNTIL",       "DIRECT A DAY", "HALF-LIFE", "DRY",
@@ -191,7 +201,8 @@ static void show_time_lines(const struct mxg_report_result *r, FILE *to)
 	for (size_t i = 0; table != NULL && i < r->line_count; i++) {
 		const struct mxg_time_line *l = &r->lines[i];
 		size_t at = 0;
-		snprintf(rate, sizeof(rate), l->counted ? "%.1f" : "not counted", l->direct_per_day);
+		bool known = l->logged && l->counted;
+		put_rate(l, rate);
 		snprintf(half, sizeof(half), l->half_life_days < 0 ? "-" : "%.1f d", l->half_life_days);
 		number(moved, l->moved_count);
 		number(stayed, l->stayed_count);
@@ -205,12 +216,12 @@ static void show_time_lines(const struct mxg_report_result *r, FILE *to)
 					rate,
 					half,
 					l->dry < 0 ? "-" : day((int64_t)l->dry * 86400, dry),
-					l->counted ? moved : "-",
-					l->counted ? stayed : "-",
+					known ? moved : "-",
+					known ? stayed : "-",
 					l->unpublished_since == 0 ? "-" : found,
 					all };
 		mxg_table_add(table, MXG_PLAIN, cells);
-		counted &= l->counted;
+		counted &= l->counted || !l->logged;
 	}
 	finish(table, to);
 	if (!counted)

@@ -242,8 +242,9 @@ json_t *mxg_report_line_object(const struct mxg_report_result *r, const struct m
 	json_object_set_new(o, "from", mxg_json_time(l->from));
 	json_object_set_new(o, "until", mxg_json_time(l->until));
 	json_object_set_new(o, "gateways", gateways);
+	json_object_set_new(o, "logged", json_boolean(l->logged));
 	json_object_set_new(o, "counted", json_boolean(l->counted));
-	json_object_set_new(o, "direct_per_day", l->counted ? json_real(l->direct_per_day) : json_null());
+	json_object_set_new(o, "direct_per_day", l->logged && l->counted ? json_real(l->direct_per_day) : json_null());
 	json_object_set_new(o, "half_life_days", l->half_life_days < 0 ? json_null() : json_real(l->half_life_days));
 	json_object_set_new(o, "dry", day(l->dry));
 	json_object_set_new(o, "moved", moved_list(l));

@@ -37,7 +37,7 @@ static bool has_uncounted_lines(const struct mxg_report_result *r)
 {
 	bool all = true;
 	for (size_t i = 0; i < r->line_count; i++)
-		all &= r->lines[i].counted;
+		all &= r->lines[i].counted || !r->lines[i].logged;
 	return !all;
 }
 

@@ -8,12 +8,12 @@
 #define DAY 86400
 #define STILL (7 * DAY) /* a host that came in the last so many seconds has stayed */
 
-/* The part of the generation that the log covers. */
+/* The part of the generation that the log covers; false: none, for what is decided at its end is the next one's. */
 static bool window(const struct mxg_report_state *s, const struct mxg_time_line *l, int64_t *low, int64_t *high)
 {
 	*low = l->from > s->from ? l->from : s->from;
 	*high = l->until != 0 && l->until < s->to ? l->until : s->to;
-	return s->from != 0 && *low <= *high;
+	return s->from != 0 && *low <= *high && (l->until == 0 || *low < l->until);
 }
 
 /* By domain and then by day, and by domain, so that a line looks at what is its domain's alone. */
@@ -201,7 +201,8 @@ static bool fill(struct mxg_report_result *r, const struct order *o, struct mxg_
 	l->half_life_days = -1;
 	l->dry = -1;
 	l->counted = !r->state->domains[l->domain].unwatched;
-	if (!l->counted || !window(r->state, l, &low, &high)) {
+	l->logged = window(r->state, l, &low, &high);
+	if (!l->counted || !l->logged) {
 		l->unpublished_since = 0;
 		return true;
 	}
@@ -273,7 +274,7 @@ static bool lines_of_history(struct mxg_report_result *r, const struct mxg_repor
 	int64_t since = mxg_unpublished_since(in->policy, known);
 	for (size_t i = 0; i < known->count; i++) {
 		const struct mxg_generation *g = &known->items[i];
-		if (g->until != 0 && g->until < r->state->from)
+		if (g->until != 0 && g->until <= r->state->from)
 			continue;
 		struct mxg_time_line *l = new_line(r, domain, g->from, g->until);
 		if (l == NULL)

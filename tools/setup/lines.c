@@ -124,6 +124,61 @@ void mxg_setup_move_away(const char *path, FILE *to, const char *after)
 		mxg_shell_word(before, sizeof(before), kept), after);
 }
 
+/* As systemd.syntax(7) and systemd.service(5) want it: it takes %, $ and the backslash for more than they are. */
+static void quote_for_systemd(char *out, size_t size, const char *text)
+{
+	size_t at = 0;
+	out[at++] = '"';
+	for (const unsigned char *c = (const unsigned char *)text; *c != '\0' && at + 6 < size; c++) {
+		if (*c == '%' || *c == '$')
+			out[at++] = (char)*c;
+		if (*c == '"' || *c == '\\')
+			out[at++] = '\\';
+		if (*c < ' ')
+			at += (size_t)snprintf(out + at, 5, "\\x%02x", *c);
+		else
+			out[at++] = (char)*c;
+	}
+	snprintf(out + at, 2, "\"");
+}
+
+/* The unit reads the usual file. */
+static void print_drop_in(const char *unit, const char *command, const char *path, FILE *to)
+{
+	char config[4 * PATH_MAX + 8], line[4 * PATH_MAX + 64], word[MXG_SHELL_WORD_MAX(sizeof(line))];
+	quote_for_systemd(config, sizeof(config), path);
+	snprintf(line, sizeof(line), "ExecStart=mxguard %s -c %s", command, config);
+	fprintf(to, "mkdir -p /etc/systemd/system/%s.service.d\n", unit);
+	fprintf(to,
+		"printf '%%s\\n' '[Unit]' ConditionPathExists= '[Service]' ExecStart= %s "
+		"> /etc/systemd/system/%s.service.d/config.conf\n",
+		mxg_shell_word(word, sizeof(word), line), unit);
+}
+
+static bool is_hidden_from_units(const char *path)
+{
+	static const char *const folders[] = { "/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/" };
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
+		if (strncmp(path, folders[i], strlen(folders[i])) == 0)
+			return true;
+	return false;
+}
+
+static void print_units(const struct mxg_setup *s, bool elsewhere, FILE *to)
+{
+	const char *path = s->options->config;
+	bool policy = s->has_postfix || s->has_exim;
+	if (elsewhere && is_hidden_from_units(path))
+		fputs("# the units see nothing in /home, /root and /tmp: take a file in another folder for them\n", to);
+	if (elsewhere)
+		print_drop_in("mxguard-refresh", "refresh --due --quiet", path, to);
+	if (elsewhere && policy)
+		print_drop_in("mxguard-policy", "policy", path, to);
+	if (elsewhere)
+		fputs("systemctl daemon-reload\n", to);
+	fprintf(to, "systemctl enable --now mxguard-refresh.timer%s\n", policy ? " mxguard-policy.socket" : "");
+}
+
 void mxg_setup_next(const struct mxg_setup *s, bool written, FILE *to)
 {
 	const char *path = s->options->config, *option = strcmp(path, MXG_DEFAULT_CONFIG) != 0 ? " -c " : "";
@@ -138,7 +193,6 @@ void mxg_setup_next(const struct mxg_setup *s, bool written, FILE *to)
 		fprintf(to, "editor %s    # domains: nothing here names them, and refresh would ask for none\n",
 			option[0] == '\0' ? path : config);
 	fprintf(to, "mxguard refresh%s%s\n", option, config);
-	fprintf(to, "systemctl enable --now mxguard-refresh.timer%s\n",
-		s->has_postfix || s->has_exim ? " mxguard-policy.socket" : "");
+	print_units(s, option[0] != '\0', to);
 	fprintf(to, "mxguard doctor%s%s\n", option, config);
 }
