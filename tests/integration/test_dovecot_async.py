@@ -58,7 +58,8 @@ def test_others_go_on_meanwhile(one_process, dns):
         answered.set()
         assert slow.reply().code == 550
         assert dead.reply().enhanced == "4.4.3"
-        assert 9.5 < time.monotonic() - began < 60
+        # Not at once; c-ares 1.34 waits for a server by what it has measured, and may be through with all tries before.
+        assert 5 < time.monotonic() - began < 60
 
 
 def test_pipelined_recipients_wait_once(one_process):

@@ -41,6 +41,10 @@ def first_lines() -> str:
     return f"dovecot_config_version = {number}\ndovecot_storage_version = {number}\n" if version() >= (2, 4) else ""
 
 
+INSTALLED = "*mxguard*"
+"""Modules of ours that a package has brought: another version than the one that is tested."""
+
+
 @functools.cache
 def own_modules() -> pathlib.Path:
     """The folder of Dovecot's own modules."""
@@ -202,13 +206,14 @@ class Dovecot:
             self._copy_modules()
             return
         self.modules.mkdir(exist_ok=True)
-        for source in [*own_modules().iterdir(), *([build.plugin()] * self._places_mxguard)]:
+        own = [each for each in own_modules().iterdir() if not each.match(INSTALLED)]
+        for source in [*own, *([build.plugin()] * self._places_mxguard)]:
             _link(self.modules / source.name, source)
 
     def _copy_modules(self) -> None:
         """Copies: links into the folder that this one is mounted over would lead back here."""
         if not self.modules.exists():
-            shutil.copytree(own_modules(), self.modules)
+            shutil.copytree(own_modules(), self.modules, ignore=shutil.ignore_patterns(INSTALLED))
         if self._places_mxguard:
             shutil.copy(build.plugin(), self.modules)
             for module in build.settings_modules() * self.settings.settings_module:
