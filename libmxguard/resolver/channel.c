@@ -121,35 +121,49 @@ static ares_ssize_t receive(ares_socket_t fd, void *buffer, size_t room, int fla
 	return got;
 }
 
-/* A message as it is to leave, with the true name where c-ares was told another: in `own`, or as it stands. Over TCP
- * its length stands before it; what is not one whole message there goes as it is, and its reply is nobody's. */
-static struct iovec leaving(struct mxg_channel *c, bool stream, struct iovec piece, uint8_t own[static MESSAGE_MAX])
+/* Of `bytes`, one message that leaves: puts the true name in where c-ares was told another. */
+static void unmask(struct mxg_channel *c, uint8_t *bytes, size_t len)
 {
-	const uint8_t *bytes = piece.iov_base;
-	size_t at = stream ? 2 : 0;
-	if (piece.iov_len > MESSAGE_MAX || piece.iov_len < at ||
-	    (stream && (size_t)(bytes[0] << 8 | bytes[1]) != piece.iov_len - at))
-		return piece;
-	const struct mxg_call *call = mxg_calls_note_id(&c->calls, bytes + at, piece.iov_len - at);
-	if (call == NULL || !call->masked)
-		return piece;
-	memcpy(own, bytes, piece.iov_len);
-	mxg_call_unmask(call, own + at);
-	return (struct iovec){ own, piece.iov_len };
+	const struct mxg_call *call = mxg_calls_note_id(&c->calls, bytes, len);
+	if (call != NULL && call->masked)
+		mxg_call_unmask(call, bytes);
+}
+
+/* Several may leave at once, each behind its length. After a part of one had to wait they are not known again, and what
+ * is masked goes as it is: its reply is then nobody's. */
+static void unmask_stream(struct mxg_channel *c, uint8_t *bytes, size_t len)
+{
+	size_t at = 0;
+	while (len - at > 2) {
+		size_t one = (size_t)(bytes[at] << 8 | bytes[at + 1]);
+		if (one > len - at - 2)
+			return;
+		unmask(c, bytes + at + 2, one);
+		at += 2 + one;
+	}
 }
 
 static ares_ssize_t transmit(ares_socket_t fd, const struct iovec *pieces, int count, void *data)
 {
 	struct mxg_channel *c = data;
-	uint8_t own[MESSAGE_MAX];
-	struct iovec one;
+	struct iovec own = { NULL, count == 1 ? pieces[0].iov_len : 0 };
 	struct msghdr message = { .msg_iovlen = (size_t)count };
 	memcpy(&message.msg_iov, &pieces, sizeof(pieces)); /* which takes it without const */
-	if (count == 1) {
-		one = leaving(c, *mxg_stream_find(&c->streams, fd) != NULL, pieces[0], own);
-		message.msg_iov = &one;
+	if (own.iov_len > 0)
+		own.iov_base = malloc(own.iov_len);
+	if (own.iov_base != NULL) {
+		memcpy(own.iov_base, pieces[0].iov_base, own.iov_len);
+		if (*mxg_stream_find(&c->streams, fd) != NULL)
+			unmask_stream(c, own.iov_base, own.iov_len);
+		else
+			unmask(c, own.iov_base, own.iov_len);
+		message.msg_iov = &own;
 	}
-	return sendmsg(fd, &message, MSG_NOSIGNAL);
+	ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+	int why = errno;
+	free(own.iov_base);
+	errno = why;
+	return sent;
 }
 
 static const struct ares_socket_functions sockets = { open_socket, close_socket, connect_socket, receive, transmit };
