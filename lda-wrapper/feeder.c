@@ -193,7 +193,12 @@ static pid_t find_behind(pid_t parent)
 static bool is_left_behind(const struct mxg_lda_feeder *f)
 {
 	struct process p;
-	return f->behind != 0 && look(f->parent, &p) && p.parent != f->behind;
+	if (f->behind == 0)
+		return false;
+	if (look(f->parent, &p) && p.parent != f->behind)
+		return true;
+	return look(f->behind, &p) &&
+	       is_ending(&p); /* it closes its files first, and its children get another parent later */
 }
 
 /* A shell that is taken to stand in between may be the one that writes: none of them may have died. */
