@@ -197,8 +197,8 @@ static bool is_left_behind(const struct mxg_lda_feeder *f)
 		return false;
 	if (look(f->parent, &p) && p.parent != f->behind)
 		return true;
-	return look(f->behind, &p) &&
-	       is_ending(&p); /* it closes its files first, and its children get another parent later */
+	/* it closes its files first, and its children get another parent later */
+	return look(f->behind, &p) && is_ending(&p);
 }
 
 /* A shell that is taken to stand in between may be the one that writes: none of them may have died. */

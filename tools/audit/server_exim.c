@@ -37,8 +37,7 @@ static void *exim_read(const char *config)
 	e->ports = mxg_exim_setting(config, "daemon_smtp_ports");
 	e->name = mxg_exim_setting(config, "primary_hostname");
 	e->certificate = mxg_exim_setting(config, "tls_certificate");
-	e->acls[0] = mxg_exim_setting(config, "acl_smtp_rcpt");
-	e->acls[1] = mxg_exim_setting(config, "acl_smtp_data");
+	mxg_exim_acls(config, e->acls);
 	return e;
 }
 

@@ -123,3 +123,22 @@ enum mxg_exim_asks mxg_exim_asks(const char *config, char *const *acls)
 	}
 	return perhaps ? MXG_EXIM_ASKS_PERHAPS : MXG_EXIM_ASKS_NOT;
 }
+
+void mxg_exim_acls(const char *file, char *acls[MXG_EXIM_ACLS])
+{
+	acls[0] = mxg_exim_setting(file, "acl_smtp_rcpt");
+	acls[1] = mxg_exim_setting(file, "acl_smtp_data");
+}
+
+enum mxg_exim_asks mxg_exim_of_file(const char *file)
+{
+	char *config = mxg_program_exim(file, "config"), *acls[MXG_EXIM_ACLS];
+	if (config == NULL)
+		return MXG_EXIM_UNREAD;
+	mxg_exim_acls(file, acls);
+	enum mxg_exim_asks asks = mxg_exim_asks(config, acls);
+	for (size_t i = 0; i < MXG_EXIM_ACLS; i++)
+		free(acls[i]);
+	free(config);
+	return asks;
+}

@@ -7,24 +7,11 @@
 
 #include "doctor/mta_domains.h"
 #include "doctor/exim_config.h"
-#include "doctor/program.h"
 #include "setup.h"
 
 static void take_domain(void *to, const char *name)
 {
 	mxg_setup_add_domain(to, name, "Exim's local_domains");
-}
-
-static bool asks(const char *file)
-{
-	char *config = mxg_program_exim(file, "config"), *acls[MXG_EXIM_ACLS];
-	acls[0] = mxg_exim_setting(file, "acl_smtp_rcpt");
-	acls[1] = mxg_exim_setting(file, "acl_smtp_data");
-	bool does = config != NULL && mxg_exim_asks(config, acls) == MXG_EXIM_ASKS;
-	free(acls[0]);
-	free(acls[1]);
-	free(config);
-	return does;
 }
 
 /* Debian's configuration is put together from parts, unless there is a whole one. */
@@ -49,7 +36,7 @@ void mxg_setup_exim(struct mxg_setup *s)
 	char *name = mxg_exim_setting(s->options->exim, "primary_hostname");
 	if (name != NULL) {
 		s->has_exim = true;
-		s->exim_asks = asks(s->options->exim);
+		s->exim_asks = mxg_exim_of_file(s->options->exim) == MXG_EXIM_ASKS;
 		s->exim_place = s->options->exim == NULL ? place() : MXG_EXIM_PLACE_ACL;
 		mxg_setup_add_name(s, name, "Exim's primary_hostname");
 		mxg_exim_domains(s->options->exim, &sink);
