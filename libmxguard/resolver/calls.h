@@ -20,8 +20,8 @@ struct mxg_calls {
 void mxg_calls_add(struct mxg_calls *calls, struct mxg_call *call);
 void mxg_calls_remove(struct mxg_calls *calls, struct mxg_call *call);
 /*
- * c-ares 1.20 and newer send no name with other bytes in it than a host's has, though a label may hold any
- * (RFC 2181 §11) and the local part of an address does (RFC 7208 §7, %{l}). They are told another name of the same
+ * c-ares 1.34, unlike 1.18, sends no name with other bytes in it than a host's has, though a label may hold any
+ * (RFC 2181 §11) and the local part of an address does (RFC 7208 §7, %{l}). It is told another name of the same
  * length, and the true one stands in the message while it is on its way. Masks the question of `message`, which is
  * the query's own but for upper and lower case; returns whether there was something to mask.
  */
