@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -90,14 +91,15 @@ class Apt:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.decode()
 
-    def package(self, where, name, version, depends=""):
+    def package(self, name, version, depends=""):
+        """Into the archive."""
         tree = self.folder / "tree" / f"{name}_{version}_all"
-        (tree / "DEBIAN").mkdir(parents=True, exist_ok=True)
+        (tree / "DEBIAN").mkdir(parents=True)
         (tree / "DEBIAN" / "control").write_text(
             f"Package: {name}\nVersion: {version}\nArchitecture: all\nMaintainer: x <x@x.invalid>\n"
             + (f"Depends: {depends}\n" if depends else "") + "Description: x\n")
-        where.mkdir(exist_ok=True)
-        self.do("dpkg-deb", "-b", tree, where)
+        self.archive.mkdir(exist_ok=True)
+        self.do("dpkg-deb", "-b", tree, self.archive)
 
     def publish(self):
         """The index of what is in the archive."""
@@ -106,22 +108,23 @@ class Apt:
         (self.archive / "Packages").write_text("\n".join(entries))
         self.do("apt-get", "update")
 
-    def installed(self) -> dict[str, str]:
-        lines = self.do("dpkg-query", f"--admindir={self.root}/var/lib/dpkg", "-W", "-f", "${Package} ${Version} ${db:Status-Status}\n")
-        return {name: version for name, version, state in map(str.split, lines.splitlines()) if state == "installed"}
-
 
 @pytest.fixture
 def apt(folder, play):
+    """Two versions, of which the newer one is installed."""
     if not (program("apt-get") and program("dpkg-query")):
         pytest.skip("no apt here")
     apt = Apt(folder)
     for version in ("1.0.9-1", "1.0.10-1"):  # the newer one is the lesser by its letters
-        for where in (apt.archive, folder / version, folder / "both"):
-            apt.package(where, "mxguard", version)
-            apt.package(where, "mxguard-policy", version, f"mxguard (>= {version})")
-    apt.package(apt.archive, "mxguard-milter", "1.0.10-1", "mxguard (>= 1.0.10-1)")
+        apt.package("mxguard", version)
+        apt.package("mxguard-policy", version, f"mxguard (>= {version})")
+        for where in (folder / version, folder / "both", folder / "copies"):
+            where.mkdir(exist_ok=True)
+            for deb in apt.archive.glob(f"*_{version}_all.deb"):
+                shutil.copy(deb, where)
+    apt.package("mxguard-milter", "1.0.10-1", "mxguard (>= 1.0.10-1)")
     apt.publish()
+    apt.do("apt-get", "-y", "install", "mxguard-policy")
     play.environment = apt.environment
     return apt
 
@@ -129,38 +132,55 @@ def apt(folder, play):
 OLD, NEW = ({"mxguard": version, "mxguard-policy": version} for version in ("1.0.9-1", "1.0.10-1"))
 
 
-def test_the_version_of_the_folder_is_put_in_place(play, apt, folder):
-    """A newer one lies in the archive, in the folder beside it, and from the last time where the role copies to."""
-    def install(where, expected=0, **more):
-        done = play({"mxguard_packages": list(OLD), "mxguard_packages_from": str(folder / where), "mxguard_copies": str(folder / "copies"), **more})
-        assert (done.returncode != 0) == (expected != 0), done.stdout + done.stderr
-        return done
+@pytest.fixture
+def steps(play, apt, folder):
+    """steps([variables of the role | a command's line, …]) -> for each (what it said where it failed, whether it changed
+    anything, what is installed then): one playbook, since each takes seconds to start."""
+    def task(number, step):
+        look = (f"printf '%s' \"$SAID\" >{folder}/{number}.said; printf '%s' \"$CHANGED\" >{folder}/{number}.changed; dpkg-query "
+                f"--admindir={apt.root}/var/lib/dpkg -W -f '${{Package}} ${{Version}} ${{db:Status-Status}}\\n' >{folder}/{number}.installed")
+        role = {"ansible.builtin.include_role": {"name": "mxguard", "tasks_from": "packages"}, "vars": step}
+        if isinstance(step, str):
+            role = {"ansible.builtin.command": step}
+        changed = {"SAID": "", "CHANGED": "{{ mxguard_installed.changed | default(false) }}"}
+        return {"block": [role, {"ansible.builtin.shell": look, "environment": changed}],
+                "rescue": [{"ansible.builtin.shell": look, "environment": {"SAID": "{{ ansible_failed_result.msg }}", "CHANGED": "no"}}]}
 
-    install("1.0.10-1")
-    assert apt.installed() == NEW
-    back = install("1.0.9-1")
-    assert apt.installed() == OLD and recap(back)["changed"] > 0
-    assert recap(install("1.0.9-1"))["changed"] == 0
-    assert b"set mxguard_version" in install("both", 1).stdout and apt.installed() == OLD
-    install("both", mxguard_version="1.0.10-1")
-    assert apt.installed() == NEW
-    assert b"holds 0 files of mxguard 1.0.9-1" in install("1.0.10-1", 1, mxguard_version="1.0.9-1").stdout
+    def do(given):
+        tasks = [task(number, step) for number, step in enumerate(given)]
+        (folder / "play.yml").write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
+        done = play({"mxguard_packages": list(OLD), "mxguard_copies": str(folder / "copies")})
+        assert done.returncode == 0, done.stdout + done.stderr
+        found = []
+        for number in range(len(given)):
+            said, changed, lines = ((folder / f"{number}.{what}").read_text() for what in ("said", "changed", "installed"))
+            rows = [line.split() for line in lines.splitlines()]
+            found.append((said, changed, {name: version for name, version, state in rows if state == "installed"}))
+        return found
+    return do
+
+
+def test_the_version_of_the_folder_is_put_in_place(steps, folder):
+    """The newer one is installed, and lies in the archive, in the folder beside it, and where the role copies to."""
+    def of(where, **more):
+        return {"mxguard_packages_from": str(folder / where), **more}
+
+    back, again, two, chosen, none, more, kept = steps(
+        [of("1.0.9-1"), of("1.0.9-1"), of("both"), of("both", mxguard_version="1.0.10-1"),
+         of("1.0.10-1", mxguard_version="1.0.9-1"), "apt-get -y install mxguard-milter", of("1.0.9-1")])
+    assert back == ("", "True", OLD) and again == ("", "False", OLD)
+    assert "mxguard: mxguard_1.0.10-1_all.deb mxguard_1.0.9-1_all.deb;" in two[0] and "set mxguard_version" in two[0] and two[2] == OLD
+    assert chosen == ("", "True", NEW)
+    assert "of version 1.0.9-1: mxguard: none;" in none[0] and none[2] == NEW
     # What needs the newer one is not removed without a word.
-    apt.do("apt-get", "-y", "install", "mxguard-milter")
-    said = install("1.0.9-1", 1).stdout
-    assert b"mxguard-milter" in said and b"belongs into mxguard_packages" in said
-    assert apt.installed() == {**NEW, "mxguard-milter": "1.0.10-1"}
+    assert more[2] == {**NEW, "mxguard-milter": "1.0.10-1"}
+    assert "mxguard-milter" in kept[0] and "belongs into mxguard_packages" in kept[0] and kept[2] == more[2]
 
 
 @pytest.mark.skipif(subprocess.run(["/usr/bin/python3", "-c", "import apt"], stderr=subprocess.DEVNULL).returncode != 0,
                     reason="python3-apt is not installed")
-def test_the_version_of_the_archive_is_put_in_place(play, apt):
-    def install(version):
-        return play({"mxguard_packages": list(OLD), "mxguard_version": version})
-
-    assert install("").returncode == 0 and apt.installed() == NEW
-    back = install("1.0.9-1")
-    assert back.returncode == 0 and apt.installed() == OLD and recap(back)["changed"] > 0, back.stdout
-    assert recap(install("1.0.9-1"))["changed"] == 0
-    missing = install("1.0.8-1")
-    assert missing.returncode != 0 and b"1.0.8-1" in missing.stdout and apt.installed() == OLD, missing.stdout
+def test_the_version_of_the_archive_is_put_in_place(steps):
+    back, missing, other = steps([{"mxguard_version": "1.0.9-1"}, {"mxguard_version": "1.0.8-1"}, {"mxguard_version": "1.0.10-1"}])
+    assert back[0] == "" and back[2] == OLD
+    assert "1.0.8-1" in missing[0] and missing[2] == OLD
+    assert other[0] == "" and other[2] == NEW
