@@ -103,6 +103,51 @@ def test_the_spec_is_accepted(released, tmp_path):
     assert list(tmp_path.glob(f"SRPMS/mxguard-{VERSION}-1*.src.rpm"))
 
 
+UNITS = {path.name.removesuffix(".in") for path in (ROOT / "tools/systemd").iterdir()}
+SERVICES = {"mxguard-policy.service", "mxguard-milter.service"}
+
+
+def ran(script, argument, folder):
+    """What SCRIPT, as rpm runs it with ARGUMENT, asks of a stand-in for systemctl."""
+    (folder / "systemctl").write_text(f'#!/bin/sh\necho "$@" >>{folder}/asked\nexit 1\n')
+    (folder / "systemctl").chmod(0o755)
+    (folder / "asked").write_text("")
+    run("sh", "-ec", script, "x", argument, cwd=folder, PATH=f"{folder}:/usr/bin:/bin")
+    return [line.split() for line in (folder / "asked").read_text().splitlines()]
+
+
+def promised(scripts, folder):
+    """An installation enables and starts nothing, an upgrade restarts services and leaves the sockets, a removal ends all."""
+    for name in ("post", "postun"):
+        for argument in "012":
+            for words in ran(scripts[name], argument, folder):
+                assert words == ["daemon-reload"] or name == "postun" and argument != "0" and words[0] == "try-restart"
+    restarted = [words[1:] for words in ran(scripts["postun"], "1", folder) if words[0] == "try-restart"]
+    assert len(restarted) == 1 and set(restarted[0]) == SERVICES
+    assert ran(scripts["preun"], "1", folder) == []
+    ended, = ran(scripts["preun"], "0", folder)
+    assert ended[:3] == ["--no-reload", "disable", "--now"] and set(ended[3:]) == UNITS
+
+
+@needs_rpm
+def test_the_scripts_of_the_spec(tmp_path):
+    """By themselves, where rpmbuild has no macros for systemd, and by such macros where it has."""
+    def scripts(*options):
+        one = "%{NAME}@@%{POSTIN}@@%{PREUN}@@%{POSTUN}@@@"
+        said = run("rpmspec", "-q", *options, "--qf", one, ROOT / "contrib/rpm/mxguard.spec", cwd=tmp_path)
+        found = {name: dict(zip(("post", "preun", "postun"), rest)) for name, *rest in (each.split("@@") for each in said.split("@@@")[:-1])}
+        assert {each for name, rest in found.items() if name != "mxguard" for each in rest.values()} == {"(none)"}
+        return found["mxguard"]
+
+    names = ("systemd_post", "systemd_preun", "systemd_postun_with_restart")
+    if not any(run("rpm", "--eval", f"%{{?{name}:yes}}", cwd=tmp_path).strip() for name in names):
+        promised(scripts(), tmp_path)
+    (tmp_path / "macros").write_text("".join(f"%{name}() {name} %*\n" for name in names))
+    words = {name: script.split() for name, script in scripts("--load", "macros").items()}
+    assert [words[name][0] for name in ("post", "preun", "postun")] == list(names)
+    assert set(words["post"][1:]) == set(words["preun"][1:]) == UNITS and set(words["postun"][1:]) == SERVICES
+
+
 @needs_rpm
 @pytest.mark.skipif(not os.environ.get("MXGUARD_RPM"), reason="takes a minute; MXGUARD_RPM=1 builds them")
 def test_the_packages_of_the_spec(released, tmp_path):
@@ -113,3 +158,5 @@ def test_the_packages_of_the_spec(released, tmp_path):
     assert "/usr/bin/mxguard-lda" in run("rpm", "-qpl", found["mxguard"], cwd=tmp_path).splitlines()
     assert "lib99_mxguard_plugin.so" in run("rpm", "-qpl", found["dovecot-mxguard"], cwd=tmp_path)
     assert run("rpm", "-qpc", found["mxguard"], cwd=tmp_path).split() == ["/etc/mxguard/mxguard.conf"]
+    said = run("rpm", "-qp", "--scripts", found["mxguard"], cwd=tmp_path)
+    assert re.findall(r"^(\w+) scriptlet \(using /bin/sh\):$", said, re.M) == ["postinstall", "preuninstall", "postuninstall"], said
