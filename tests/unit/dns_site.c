@@ -130,7 +130,8 @@ void site_answer_all(struct site_server *s, unsigned rcode)
 	s->count = 0;
 }
 
-/* Another id, another name, another type, another opcode, no reply, no question, half a header, nothing. */
+/* Another id, another name, another type, none or two questions by the header, another opcode, no reply, no question,
+ * half a header, nothing. */
 static void make_noise(const struct site_server *s, const struct site_query *q)
 {
 	static const uint8_t lie[] = { 203, 0, 113, 66 };
@@ -146,6 +147,9 @@ static void make_noise(const struct site_server *s, const struct site_query *q)
 	reply[end - 3] ^= 0x10;
 	send_udp(s, q, reply, len);
 	reply[end - 3] ^= 0x10;
+	for (reply[5] = 0; reply[5] <= 2; reply[5] += 2)
+		send_udp(s, q, reply, len);
+	reply[5] = 1;
 	reply[2] |= 0x20;
 	send_udp(s, q, reply, len);
 	reply[2] &= 0x01;
