@@ -212,33 +212,6 @@ static bool fellows_live(const struct mxg_lda_feeder *f)
 	return true;
 }
 
-/* ---- children from before: who has become us had started them -------------------------------- */
-
-/* spamc -e and zsh have a child write, and become the one that reads. */
-static void note_children(struct mxg_lda_feeder *f)
-{
-	char path[80], text[4096], *at = text, *end;
-	struct mxg_lda_process p;
-	f->self = getpid();
-	snprintf(path, sizeof(path), "/proc/%ld/task/%ld/children", (long)f->self, (long)f->self);
-	if (mxg_lda_process_file(path, text, sizeof(text)) > 0)
-		for (long pid = strtol(at, &end, 10); end != at; at = end, pid = strtol(at, &end, 10))
-			if (mxg_lda_process_look((pid_t)pid, &p) && !mxg_lda_process_is_ending(&p) &&
-			    f->child_count < MXG_LDA_FELLOWS_MAX)
-				f->children[f->child_count++] = (pid_t)pid;
-}
-
-/* Nobody but us takes its status away. Who dies of SIGPIPE wrote to one that had heard enough: that was not us. */
-static bool has_lost_child(const struct mxg_lda_feeder *f)
-{
-	struct mxg_lda_process p;
-	for (size_t i = 0; i < f->child_count; i++)
-		if (mxg_lda_process_look(f->children[i], &p) && p.parent == f->self && mxg_lda_process_is_ending(&p) &&
-		    p.signal != 0 && p.signal != SIGPIPE)
-			return true;
-	return false;
-}
-
 /* ---- a parent that may have adopted us ------------------------------------------------------ */
 
 static bool hung_up(int fd, short what)
@@ -272,6 +245,46 @@ static bool feeds_itself(const struct mxg_lda_feeder *f)
 	if (nobody_listens())
 		return false;
 	return !hung_up(STDIN_FILENO, POLLHUP) || (mxg_lda_process_look(f->parent, &p) && strcmp(p.name, "smtpd") == 0);
+}
+
+/* ---- children from before: who has become us had started them -------------------------------- */
+
+/* A script may have ended another one before it became us. */
+static bool was_asked_to_end(int number)
+{
+	return number == SIGTERM || number == SIGINT || number == SIGHUP;
+}
+
+static void note_child(struct mxg_lda_feeder *f, pid_t pid, bool closed)
+{
+	struct mxg_lda_process p;
+	if (!mxg_lda_process_look(pid, &p) || f->child_count == MXG_LDA_FELLOWS_MAX)
+		return;
+	if (!mxg_lda_process_is_ending(&p) || (closed && !was_asked_to_end(p.signal)))
+		f->children[f->child_count++] = pid;
+}
+
+/* spamc -e and zsh have a child write, and become the one that reads. */
+static void note_children(struct mxg_lda_feeder *f)
+{
+	char path[80], text[4096], *at = text, *end;
+	bool closed = hung_up(STDIN_FILENO, POLLHUP);
+	f->self = getpid();
+	snprintf(path, sizeof(path), "/proc/%ld/task/%ld/children", (long)f->self, (long)f->self);
+	if (mxg_lda_process_file(path, text, sizeof(text)) > 0)
+		for (long pid = strtol(at, &end, 10); end != at; at = end, pid = strtol(at, &end, 10))
+			note_child(f, (pid_t)pid, closed);
+}
+
+/* Nobody but us takes its status away. Who dies of SIGPIPE wrote to one that had heard enough: that was not us. */
+static bool has_lost_child(const struct mxg_lda_feeder *f)
+{
+	struct mxg_lda_process p;
+	for (size_t i = 0; i < f->child_count; i++)
+		if (mxg_lda_process_look(f->children[i], &p) && p.parent == f->self && mxg_lda_process_is_ending(&p) &&
+		    p.signal != 0 && p.signal != SIGPIPE)
+			return true;
+	return false;
 }
 
 /* ---- its life -------------------------------------------------------------------------------- */

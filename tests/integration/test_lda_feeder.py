@@ -204,12 +204,14 @@ if how == "killed before":  # another one
     if child == 0:
         time.sleep(100)
     os.kill(child, signal.SIGTERM)
-    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
 read, write = os.pipe()
-if os.fork() == 0:
+feeder = os.fork()
+if feeder == 0:
     os.close(read)
     os.write(write, message)
-    while fcntl.ioctl(write, termios.FIONREAD, bytes(4)) != bytes(4):
+    if how == "KILL early":
+        os.kill(os.getpid(), signal.SIGKILL)
+    while how in ("KILL", "PIPE", "ends") and fcntl.ioctl(write, termios.FIONREAD, bytes(4)) != bytes(4):
         time.sleep(0.01)
     time.sleep(0.2)
     if how in ("KILL", "PIPE"):
@@ -217,13 +219,15 @@ if os.fork() == 0:
         os.kill(os.getpid(), signal.Signals["SIG" + how])
     os._exit(3)
 os.close(write)
+if how in ("KILL early", "killed before"):
+    os.waitid(os.P_PID, feeder, os.WEXITED | os.WNOWAIT)
 os.dup2(read, 0)
 os.execv(argv[0], argv)
 """
 
 
 @pytest.mark.parametrize("guard", [[], ["--signal-exit", "75"]])
-@pytest.mark.parametrize("how, status", [("KILL", 75), ("PIPE", 0), ("ends", 0), ("killed before", 0)])
+@pytest.mark.parametrize("how, status", [("KILL", 75), ("KILL early", 75), ("PIPE", 0), ("ends", 0), ("killed before", 0)])
 def test_feeder_is_a_child_from_before(config, box, folder, guard, how, status):
     """spamc -e, and zsh with a pipeline, have a child write, and become the one that reads. One that writes to a
     program that has heard enough dies of SIGPIPE, and a script may have ended another one before."""
