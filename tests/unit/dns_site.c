@@ -131,7 +131,8 @@ void site_answer_all(struct site_server *s, unsigned rcode)
 	s->count = 0;
 }
 
-/* The right id and name in other letters than were sent, where c-ares mixes them: a guess that knows nothing of them. */
+/* The right id and name in other letters than were sent, where c-ares mixes them: a guess, by who knows nothing of
+ * them. */
 static void forge_letters(const struct site_server *s, const struct site_query *q)
 {
 	static const uint8_t lie[] = { 203, 0, 113, 66 };
