@@ -12,54 +12,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define EXITING 0x4U /* PF_EXITING of proc(5), "flags" */
+#include "process.h"
+
 #define DYING_MS 200 /* between closing its files and being gone, which /proc would show; far more than it takes */
 #define FELLOWS 6 /* of every OpenSMTPD so far */
 #define BETWEEN_MAX 32
 #define SHORT_MS 1000 /* one that has lost a process, or waits to be reaped, is gone much sooner */
-
-/* ---- proc(5) ------------------------------------------------------------------------------ */
-
-struct process {
-	char name[32];
-	char state;
-	pid_t parent;
-	unsigned flags;
-};
-
-static ssize_t read_file(const char *path, char *text, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
-	if (fd >= 0)
-		close(fd);
-	if (n >= 0)
-		text[n] = '\0';
-	return n;
-}
-
-/* False where there is no such process, or no /proc. */
-static bool look(pid_t pid, struct process *p)
-{
-	char path[64], text[512];
-	long parent;
-	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
-	if (read_file(path, text, sizeof(text)) <= 0)
-		return false;
-	char *name = strchr(text, '('), *rest = strrchr(text, ')'); /* the name may hold anything */
-	if (name == NULL || rest == NULL ||
-	    sscanf(rest, ") %c %ld %*d %*d %*d %*d %u", &p->state, &parent, &p->flags) != 3)
-		return false;
-	*rest = '\0';
-	snprintf(p->name, sizeof(p->name), "%s", name + 1);
-	p->parent = (pid_t)parent;
-	return true;
-}
-
-static bool is_ending(const struct process *p)
-{
-	return p->state == 'Z' || p->state == 'X' || (p->flags & EXITING) != 0;
-}
 
 static bool is_one_of(const char *name, const char *const *names)
 {
@@ -117,7 +75,8 @@ static bool is_shell_script(pid_t pid)
 {
 	char path[64], text[256];
 	snprintf(path, sizeof(path), "/proc/%ld/cmdline", (long)pid);
-	if (read_file(path, text, sizeof(text)) > 0 && text[0] == '/' && is_between_path(text)) /* no title */
+	if (mxg_lda_process_file(path, text, sizeof(text)) > 0 && text[0] == '/' &&
+	    is_between_path(text)) /* no title */
 		return true;
 	snprintf(path, sizeof(path), "/proc/%ld/exe", (long)pid);
 	ssize_t n = readlink(path, text, sizeof(text) - 1);
@@ -142,8 +101,8 @@ static bool reads_the_same(pid_t pid)
 /* One that may have adopted the shell in between says nothing; OpenSMTPD may be the first process itself. */
 static bool is_behind(pid_t pid)
 {
-	struct process p;
-	bool visible = pid > 0 && look(pid, &p);
+	struct mxg_lda_process p;
+	bool visible = pid > 0 && mxg_lda_process_look(pid, &p);
 	return (visible && strcmp(p.name, "smtpd") == 0) || (pid > 1 && !(visible && adopts(p.name)));
 }
 
@@ -152,8 +111,8 @@ static struct origin find_origin(bool opensmtpd)
 {
 	struct origin found = { .pid = getppid() };
 	found.outside = found.pid == 0;
-	struct process p;
-	for (int i = 0; look(found.pid, &p) && strcmp(p.name, "smtpd") != 0; i++) {
+	struct mxg_lda_process p;
+	for (int i = 0; mxg_lda_process_look(found.pid, &p) && strcmp(p.name, "smtpd") != 0; i++) {
 		if (!opensmtpd && !is_between(p.name) && !is_shell_script(found.pid) && !reads_the_same(found.pid))
 			break;
 		if (i == BETWEEN_MAX) {
@@ -184,32 +143,32 @@ static bool is_mta(const char *name)
  * standard input, may stand in between all the same: then it is left behind by whoever feeds, when that one dies. */
 static pid_t find_behind(pid_t parent)
 {
-	struct process p;
-	if (parent <= 1 || !look(parent, &p) || is_mta(p.name) || !is_behind(p.parent))
+	struct mxg_lda_process p;
+	if (parent <= 1 || !mxg_lda_process_look(parent, &p) || is_mta(p.name) || !is_behind(p.parent))
 		return 0;
 	return p.parent;
 }
 
 static bool is_left_behind(const struct mxg_lda_feeder *f)
 {
-	struct process p;
+	struct mxg_lda_process p;
 	if (f->behind == 0)
 		return false;
-	if (look(f->parent, &p) && p.parent != f->behind)
+	if (mxg_lda_process_look(f->parent, &p) && p.parent != f->behind)
 		return true;
 	/* it closes its files first, and its children get another parent later */
-	return look(f->behind, &p) && is_ending(&p);
+	return mxg_lda_process_look(f->behind, &p) && mxg_lda_process_is_ending(&p);
 }
 
 /* A shell that is taken to stand in between may be the one that writes: none of them may have died. */
 static bool chain_holds(const struct mxg_lda_feeder *f)
 {
-	struct process p;
+	struct mxg_lda_process p;
 	pid_t pid = getppid();
 	if (f->guarded)
-		pid = look(pid, &p) ? p.parent : 0;
+		pid = mxg_lda_process_look(pid, &p) ? p.parent : 0;
 	for (int i = 0; i < BETWEEN_MAX && pid != f->parent; i++) {
-		if (pid <= 0 || !look(pid, &p) || is_ending(&p))
+		if (pid <= 0 || !mxg_lda_process_look(pid, &p) || mxg_lda_process_is_ending(&p))
 			return false;
 		pid = p.parent;
 	}
@@ -221,11 +180,11 @@ static bool chain_holds(const struct mxg_lda_feeder *f)
 static void note_fellows(struct mxg_lda_feeder *f)
 {
 	char path[80], text[4096], *at = text, *end;
-	struct process p;
+	struct mxg_lda_process p;
 	snprintf(path, sizeof(path), "/proc/%ld/task/%ld/children", (long)f->parent, (long)f->parent);
-	if (read_file(path, text, sizeof(text)) > 0)
+	if (mxg_lda_process_file(path, text, sizeof(text)) > 0)
 		for (long pid = strtol(at, &end, 10); end != at; at = end, pid = strtol(at, &end, 10))
-			if (look((pid_t)pid, &p) && strcmp(p.name, "smtpd") == 0 &&
+			if (mxg_lda_process_look((pid_t)pid, &p) && strcmp(p.name, "smtpd") == 0 &&
 			    f->fellow_count < MXG_LDA_FELLOWS_MAX)
 				f->fellows[f->fellow_count++] = (pid_t)pid;
 	f->short_handed = f->fellow_count < FELLOWS;
@@ -234,8 +193,8 @@ static void note_fellows(struct mxg_lda_feeder *f)
 /* Where its first process cannot be seen, because it has died or because /proc hides others', only its end tells. */
 static void look_for_opensmtpd(struct mxg_lda_feeder *f, bool told)
 {
-	struct process p;
-	bool visible = look(f->parent, &p), first = visible && strcmp(p.name, "smtpd") == 0;
+	struct mxg_lda_process p;
+	bool visible = mxg_lda_process_look(f->parent, &p), first = visible && strcmp(p.name, "smtpd") == 0;
 	f->opensmtpd = first || told;
 	if (first)
 		note_fellows(f);
@@ -246,9 +205,9 @@ static void look_for_opensmtpd(struct mxg_lda_feeder *f, bool told)
 
 static bool fellows_live(const struct mxg_lda_feeder *f)
 {
-	struct process p;
+	struct mxg_lda_process p;
 	for (size_t i = 0; i < f->fellow_count; i++)
-		if (!look(f->fellows[i], &p) || p.parent != f->parent || is_ending(&p))
+		if (!mxg_lda_process_look(f->fellows[i], &p) || p.parent != f->parent || mxg_lda_process_is_ending(&p))
 			return false;
 	return true;
 }
@@ -269,8 +228,9 @@ static bool nobody_listens(void)
 
 static bool may_have_adopted(const struct mxg_lda_feeder *f)
 {
-	struct process p;
-	return f->parent <= 1 /* 0: in another PID namespace */ || (look(f->parent, &p) && adopts(p.name));
+	struct mxg_lda_process p;
+	return f->parent <= 1 /* 0: in another PID namespace */ ||
+	       (mxg_lda_process_look(f->parent, &p) && adopts(p.name));
 }
 
 /*
@@ -281,10 +241,50 @@ static bool may_have_adopted(const struct mxg_lda_feeder *f)
  */
 static bool feeds_itself(const struct mxg_lda_feeder *f)
 {
-	struct process p;
+	struct mxg_lda_process p;
 	if (nobody_listens())
 		return false;
-	return !hung_up(STDIN_FILENO, POLLHUP) || (look(f->parent, &p) && strcmp(p.name, "smtpd") == 0);
+	return !hung_up(STDIN_FILENO, POLLHUP) || (mxg_lda_process_look(f->parent, &p) && strcmp(p.name, "smtpd") == 0);
+}
+
+/* ---- children from before: who has become us had started them -------------------------------- */
+
+/* A script may have ended another one before it became us. */
+static bool was_asked_to_end(int number)
+{
+	return number == SIGTERM || number == SIGINT || number == SIGHUP;
+}
+
+static void note_child(struct mxg_lda_feeder *f, pid_t pid, bool closed)
+{
+	struct mxg_lda_process p;
+	if (!mxg_lda_process_look(pid, &p) || f->child_count == MXG_LDA_FELLOWS_MAX)
+		return;
+	if (!mxg_lda_process_is_ending(&p) || (closed && !was_asked_to_end(p.signal)))
+		f->children[f->child_count++] = pid;
+}
+
+/* spamc -e and zsh have a child write, and become the one that reads. */
+static void note_children(struct mxg_lda_feeder *f)
+{
+	char path[80], text[4096], *at = text, *end;
+	bool closed = hung_up(STDIN_FILENO, POLLHUP);
+	f->self = getpid();
+	snprintf(path, sizeof(path), "/proc/%ld/task/%ld/children", (long)f->self, (long)f->self);
+	if (mxg_lda_process_file(path, text, sizeof(text)) > 0)
+		for (long pid = strtol(at, &end, 10); end != at; at = end, pid = strtol(at, &end, 10))
+			note_child(f, (pid_t)pid, closed);
+}
+
+/* Nobody but us takes its status away. Who dies of SIGPIPE wrote to one that had heard enough: that was not us. */
+static bool has_lost_child(const struct mxg_lda_feeder *f)
+{
+	struct mxg_lda_process p;
+	for (size_t i = 0; i < f->child_count; i++)
+		if (mxg_lda_process_look(f->children[i], &p) && p.parent == f->self && mxg_lda_process_is_ending(&p) &&
+		    p.signal != 0 && p.signal != SIGPIPE)
+			return true;
+	return false;
 }
 
 /* ---- its life -------------------------------------------------------------------------------- */
@@ -306,18 +306,19 @@ void mxg_lda_feeder_open(struct mxg_lda_feeder *f)
 	f->lost = f->far || find_origin(told).pid != f->parent;
 	look_for_opensmtpd(f, told || origin.mail_mda);
 	f->behind = f->opensmtpd ? 0 : find_behind(f->parent);
+	note_children(f);
 }
 
 void mxg_lda_feeder_judge(struct mxg_lda_feeder *f, enum mxg_lda_init init)
 {
 	struct stat st;
-	struct process p;
+	struct mxg_lda_process p;
 	bool file = fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode);
 	if (f->lost || file || init == MXG_LDA_INIT_FEEDS)
 		return;
 	if (!f->adopted && !may_have_adopted(f)) {
 		/* one that is hidden may have adopted us, whatever its name */
-		f->lost = !look(f->parent, &p) && nobody_listens();
+		f->lost = !mxg_lda_process_look(f->parent, &p) && nobody_listens();
 		return;
 	}
 	/* of one in another PID namespace nobody sees the end: to its children its number is 0 before and after */
@@ -353,11 +354,11 @@ static bool has_ended(const struct mxg_lda_feeder *f, bool visible)
 
 bool mxg_lda_feeder_lives(const struct mxg_lda_feeder *f)
 {
-	struct process p;
+	struct mxg_lda_process p;
 	if (f->lost)
 		return false;
-	bool visible = f->parent > 0 && look(f->parent, &p);
-	if ((visible && is_ending(&p)) || is_left_behind(f))
+	bool visible = f->parent > 0 && mxg_lda_process_look(f->parent, &p);
+	if ((visible && mxg_lda_process_is_ending(&p)) || is_left_behind(f) || has_lost_child(f))
 		return false;
 	return !has_ended(f, visible) && fellows_live(f) && (!f->between || chain_holds(f));
 }

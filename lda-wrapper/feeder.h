@@ -28,6 +28,8 @@ struct mxg_lda_feeder {
 	bool opensmtpd; /* its first process has started us, and another one writes */
 	pid_t fellows[MXG_LDA_FELLOWS_MAX]; /* OpenSMTPD's other processes, one of which holds the pipe */
 	size_t fellow_count;
+	pid_t self, children[MXG_LDA_FELLOWS_MAX]; /* whoever has become us had started them; they may feed */
+	size_t child_count;
 	bool short_handed; /* the one that wrote may have died before we looked: its parent then ends, too */
 };
 

@@ -29,6 +29,7 @@ struct mxg_domains_reader {
 	bool ended;
 	unsigned long line;
 	size_t at, used; /* in bytes */
+	size_t taken; /* of the file, which may grow while it is read */
 	const char *folder; /* NULL: one file */
 	struct dirent **files; /* of the folder, by name */
 	int file_count, file; /* the next one */
@@ -60,7 +61,7 @@ bool mxg_domains_line(char out[256], const char *line, size_t len, const char **
 
 /* ---- the file ------------------------------------------------------------------------------------- */
 
-/* What is left moves to the front, and more is read behind it. False: an error of read(2). */
+/* What is left moves to the front, and more is read behind it. False: an error, in errno. */
 static bool refill(struct mxg_domains_reader *r)
 {
 	memmove(r->bytes, r->bytes + r->at, r->used - r->at);
@@ -74,6 +75,11 @@ static bool refill(struct mxg_domains_reader *r)
 			return false;
 		r->ended = n == 0;
 		r->used += (size_t)n;
+		r->taken += (size_t)n;
+		if (r->taken > FILE_MOST) {
+			errno = EFBIG;
+			return false;
+		}
 	}
 	return true;
 }
@@ -144,6 +150,7 @@ static int open_file(struct mxg_domains_reader *r, char *message, size_t size)
 	r->fd = fd;
 	r->ended = false;
 	r->line = 0;
+	r->taken = 0;
 	return MXGUARD_ERROR_NONE;
 }
 

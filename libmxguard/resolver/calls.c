@@ -124,6 +124,7 @@ struct mxg_call *mxg_calls_note_id(struct mxg_calls *c, const uint8_t *message, 
 struct mxg_call *mxg_calls_find(struct mxg_calls *c, const uint8_t *message, size_t len)
 {
 	bool reply = len >= QUESTION_AT && (message[2] & 0xf8) == 0x80; /* and opcode QUERY */
+	reply = reply && message[4] == 0 && message[5] == 1; /* questions: 1.34 reads as many as it says */
 	return reply ? find_call(c, message, len, NULL) : NULL;
 }
 

@@ -196,6 +196,81 @@ def test_feeder_dies_behind_another_program(config, box, folder, what):
     assert box["INBOX"].endswith(HALF)
 
 
+CHILD = """
+import fcntl, os, signal, sys, termios, time
+how, message, argv = sys.argv[1], open(sys.argv[2], "rb").read(), sys.argv[3:]
+if how == "killed before":  # another one
+    child = os.fork()
+    if child == 0:
+        time.sleep(100)
+    os.kill(child, signal.SIGTERM)
+read, write = os.pipe()
+feeder = os.fork()
+if feeder == 0:
+    os.close(read)
+    os.write(write, message)
+    if how == "KILL early":
+        os.kill(os.getpid(), signal.SIGKILL)
+    while how in ("KILL", "PIPE", "ends") and fcntl.ioctl(write, termios.FIONREAD, bytes(4)) != bytes(4):
+        time.sleep(0.01)
+    time.sleep(0.2)
+    if how in ("KILL", "PIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.Signals["SIG" + how])
+    os._exit(3)
+os.close(write)
+if how in ("KILL early", "killed before"):
+    os.waitid(os.P_PID, feeder, os.WEXITED | os.WNOWAIT)
+os.dup2(read, 0)
+os.execv(argv[0], argv)
+"""
+
+
+@pytest.mark.parametrize("guard", [[], ["--signal-exit", "75"]])
+@pytest.mark.parametrize("how, status", [("KILL", 75), ("KILL early", 75), ("PIPE", 0), ("ends", 0), ("killed before", 0)])
+def test_feeder_is_a_child_from_before(config, box, folder, guard, how, status):
+    """spamc -e, and zsh with a pipeline, have a child write, and become the one that reads. One that writes to a
+    program that has heard enough dies of SIGPIPE, and a script may have ended another one before."""
+    half = folder / "half"
+    half.write_bytes(HALF)
+    argv = [sys.executable, "-c", CHILD, how, str(half), *wrapper(config, box, *guard)]
+    assert subprocess.run(argv, capture_output=True, timeout=PATIENCE).returncode == status
+    assert box["INBOX"] is None if status else box["INBOX"].endswith(HALF)
+
+
+THREADS = """
+import ctypes, fcntl, os, platform, signal, subprocess, sys, termios, threading, time
+how, message, argv = sys.argv[1], open(sys.argv[2], "rb").read(), sys.argv[3:]
+def feeds():
+    while open("/proc/self/stat").read().rpartition(") ")[2][0] != "Z":
+        time.sleep(0.01)
+    process = subprocess.Popen(argv, stdin=subprocess.PIPE)
+    process.stdin.write(message)
+    process.stdin.flush()
+    while fcntl.ioctl(process.stdin, termios.FIONREAD, bytes(4)) != bytes(4):
+        time.sleep(0.01)
+    if how == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    process.stdin.close()
+    os._exit(process.wait())
+threading.Thread(target=feeds).start()
+ctypes.CDLL(None).syscall({"x86_64": 60, "aarch64": 93}[platform.machine()], 0)  # exit(2), of this thread alone
+"""
+
+
+@pytest.mark.parametrize("how, status", [("whole", 0), ("killed", -signal.SIGKILL)])
+def test_feeder_whose_first_thread_has_ended(config, box, folder, how, status):
+    """It looks dead, but is not before the others are."""
+    if os.uname().machine not in ("x86_64", "aarch64"):
+        pytest.skip("the number of exit(2) is not known here")
+    half = folder / "half"
+    half.write_bytes(HALF)
+    argv = [sys.executable, "-c", THREADS, how, str(half), *wrapper(config, box)]
+    assert subprocess.run(argv, stdout=subprocess.DEVNULL, timeout=PATIENCE).returncode == status
+    gone([], box)
+    assert box["INBOX"] is None if status else box["INBOX"].endswith(HALF)
+
+
 @pytest.mark.parametrize("shell", [False, True])
 @pytest.mark.parametrize("guard", [[], ["--signal-exit", "75"]])
 def test_feeder_outside_of_our_namespace(config, box, shell, guard):

@@ -3,6 +3,7 @@
 #include "resolver/resolver.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -130,7 +131,25 @@ void site_answer_all(struct site_server *s, unsigned rcode)
 	s->count = 0;
 }
 
-/* Another id, another name, another type, another opcode, no reply, no question, half a header, nothing. */
+/* The right id and name in other letters than were sent, where c-ares mixes them: a guess, by who knows nothing of
+ * them. */
+static void forge_letters(const struct site_server *s, const struct site_query *q)
+{
+	static const uint8_t lie[] = { 203, 0, 113, 66 };
+	uint8_t reply[MESSAGE_MAX];
+	size_t end = question_end(q->bytes), len = make_reply(reply, q, 0, SITE_ANSWERS);
+	bool mixed = false;
+	memcpy(reply + len - 4, lie, 4);
+	for (size_t i = 12; i < end - 4; i++) {
+		mixed |= isupper(reply[i]) != 0;
+		reply[i] ^= isalpha(reply[i]) ? 0x20 : 0;
+	}
+	if (mixed)
+		send_udp(s, q, reply, len);
+}
+
+/* Another id, another name, another type, none or two questions by the header, another opcode, no reply, no question,
+ * half a header, nothing. */
 static void make_noise(const struct site_server *s, const struct site_query *q)
 {
 	static const uint8_t lie[] = { 203, 0, 113, 66 };
@@ -146,6 +165,9 @@ static void make_noise(const struct site_server *s, const struct site_query *q)
 	reply[end - 3] ^= 0x10;
 	send_udp(s, q, reply, len);
 	reply[end - 3] ^= 0x10;
+	for (reply[5] = 0; reply[5] <= 2; reply[5] += 2)
+		send_udp(s, q, reply, len);
+	reply[5] = 1;
 	reply[2] |= 0x20;
 	send_udp(s, q, reply, len);
 	reply[2] &= 0x01;
@@ -154,6 +176,7 @@ static void make_noise(const struct site_server *s, const struct site_query *q)
 	send_udp(s, q, reply, 12);
 	send_udp(s, q, reply, 7);
 	send_udp(s, q, reply, 0);
+	forge_letters(s, q);
 }
 
 static void truncate_reply(const struct site_server *s, const struct site_query *q)

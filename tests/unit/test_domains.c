@@ -169,6 +169,22 @@ static void test_long_lines(void **context)
 	assert_int_equal(mxg_domains_find(path, "d5000.example", 13), 0);
 }
 
+/* It may grow as fast as it is read; here it has more than its open file was allowed to have. */
+static void test_file_that_grows(void **context)
+{
+	struct mxg_domains_reader *reader;
+	const char *domain;
+	char message[512];
+	FILE *file = tmpfile();
+	assert_non_null(file);
+	assert_int_equal(ftruncate(fileno(file), 512 << 20), 0); /* one line of zeroes that take no place */
+	assert_true(mxg_domains_open_fd(&reader, dup(fileno(file)), "growing"));
+	assert_int_equal(mxg_domains_next(reader, &domain, message, sizeof(message)), MXGUARD_ERROR_IO);
+	assert_true(lseek(fileno(file), 0, SEEK_CUR) <= (257 << 20));
+	mxg_domains_close(reader);
+	fclose(file);
+}
+
 static void test_find(void **context)
 {
 	static const char text[] = "Example.com\nb\xc3\xbc"
@@ -304,11 +320,17 @@ static void test_spans(void **context)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),     cmocka_unit_test(test_lines),
-		cmocka_unit_test(test_reader),    cmocka_unit_test(test_long_lines),
-		cmocka_unit_test(test_find),      cmocka_unit_test(test_what_is_no_list),
-		cmocka_unit_test(test_untrusted), cmocka_unit_test(test_hundred_thousand),
-		cmocka_unit_test(test_map),       cmocka_unit_test(test_durations),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_reader),
+		cmocka_unit_test(test_long_lines),
+		cmocka_unit_test(test_file_that_grows),
+		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_what_is_no_list),
+		cmocka_unit_test(test_untrusted),
+		cmocka_unit_test(test_hundred_thousand),
+		cmocka_unit_test(test_map),
+		cmocka_unit_test(test_durations),
 		cmocka_unit_test(test_spans),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "dns_site.h"
+#include "resolver/calls.h"
 #include "resolver/resolver.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -71,6 +72,25 @@ static void test_noise_is_not_believed(void **state)
 	char reason[64];
 	(void)state;
 	assert_int_equal(decide_among("5s", noisy, 1, reason), MXGUARD_VERDICT_AUTHORIZED);
+}
+
+/* c-ares 1.34 would close the socket over a message that ends before its second question. */
+static void test_only_one_question_is_answered(void **state)
+{
+	static const uint8_t query[] = "\x12\x34\1\0\0\1\0\0\0\0\0\0\4a!b$\4test\0\0\1\0"; /* and 1 */
+	struct mxg_calls calls = { 0 };
+	struct mxg_call call = { .query = query, .query_len = sizeof(query), .id = 0x1234 };
+	uint8_t reply[sizeof(query)];
+	(void)state;
+	mxg_calls_add(&calls, &call);
+	memcpy(reply, query, sizeof(query));
+	reply[2] = 0x81;
+	for (unsigned count = 0; count < 0x10000; count += count < 3 ? 1 : 0xff) {
+		reply[4] = (uint8_t)(count >> 8);
+		reply[5] = (uint8_t)count;
+		assert_ptr_equal(mxg_calls_find(&calls, reply, sizeof(reply)), count == 1 ? &call : NULL);
+	}
+	mxg_calls_remove(&calls, &call);
 }
 
 /* The first server's silence is paid for once, not with every question. */
@@ -352,6 +372,7 @@ int main(void)
 		cmocka_unit_test(test_another_server_knows),
 		cmocka_unit_test(test_nobody_knows),
 		cmocka_unit_test(test_noise_is_not_believed),
+		cmocka_unit_test(test_only_one_question_is_answered),
 		cmocka_unit_test(test_silent_server_is_left),
 		cmocka_unit_test(test_last_of_eight_is_reached),
 		cmocka_unit_test(test_eight_silent_servers_end_in_time),
