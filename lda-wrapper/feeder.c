@@ -264,7 +264,7 @@ static void note_child(struct mxg_lda_feeder *f, pid_t pid, bool closed)
 		f->children[f->child_count++] = pid;
 }
 
-/* spamc -e and zsh have a child write, and become the one that reads. */
+/* spamc -e, and bash for exec and <(…), have a child write, and become the one that reads. */
 static void note_children(struct mxg_lda_feeder *f)
 {
 	char path[80], text[4096], *at = text, *end;

@@ -229,7 +229,7 @@ os.execv(argv[0], argv)
 @pytest.mark.parametrize("guard", [[], ["--signal-exit", "75"]])
 @pytest.mark.parametrize("how, status", [("KILL", 75), ("KILL early", 75), ("PIPE", 0), ("ends", 0), ("killed before", 0)])
 def test_feeder_is_a_child_from_before(config, box, folder, guard, how, status):
-    """spamc -e, and zsh with a pipeline, have a child write, and become the one that reads. One that writes to a
+    """spamc -e, and bash for exec and <(…), have a child write, and become the one that reads. One that writes to a
     program that has heard enough dies of SIGPIPE, and a script may have ended another one before."""
     half = folder / "half"
     half.write_bytes(HALF)
