@@ -815,11 +815,9 @@ JOURNAL = """set -e
 mount -t tmpfs none /run
 mkdir -p /run/systemd/journal /run/systemd/journald.conf.d /run/log/journal
 printf '[Journal]\\nReadKMsg=no\\nStorage=volatile\\n' > /run/systemd/journald.conf.d/here.conf
-if [ ! -d /sys/fs/cgroup ]; then  # without control groups newer ones do not start
-    mount -t tmpfs none /sys
-    mkdir -p /sys/fs/cgroup
-    mount -t cgroup2 none /sys/fs/cgroup
-fi
+# Without control groups newer ones do not start.
+[ -d /sys/fs/cgroup ] || { mount -t tmpfs none /sys; mkdir -p /sys/fs/cgroup; }
+[ -n "$(ls /sys/fs/cgroup)" ] || mount -t cgroup2 none /sys/fs/cgroup
 "$1" & daemon=$!
 trap 'kill $daemon' EXIT
 "$2" -c "$3"
