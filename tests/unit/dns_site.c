@@ -176,7 +176,6 @@ static void make_noise(const struct site_server *s, const struct site_query *q)
 	send_udp(s, q, reply, 12);
 	send_udp(s, q, reply, 7);
 	send_udp(s, q, reply, 0);
-	forge_letters(s, q);
 }
 
 static void truncate_reply(const struct site_server *s, const struct site_query *q)
@@ -205,7 +204,9 @@ static void handle_udp(struct site_server *s, const struct site_query *q)
 		return;
 	case SITE_NOISY:
 		make_noise(s, q);
+		forge_letters(s, q);
 		answer(s, q, 0, SITE_ANSWERS);
+		forge_letters(s, q); /* perhaps read in one go with the true one */
 		return;
 	case SITE_TRUNCATES:
 	case SITE_TRUNCATES_SILENT:
