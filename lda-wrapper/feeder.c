@@ -255,25 +255,30 @@ static bool was_asked_to_end(int number)
 	return number == SIGTERM || number == SIGINT || number == SIGHUP;
 }
 
-static void note_child(struct mxg_lda_feeder *f, pid_t pid, bool closed)
+/* One whose status can be had has closed its files: if the pipe is open still, that is another one's. One that is about
+ * to end closes them later. */
+static void note_child(struct mxg_lda_feeder *f, pid_t pid)
 {
 	struct mxg_lda_process p;
-	if (!mxg_lda_process_look(pid, &p) || f->child_count == MXG_LDA_FELLOWS_MAX)
+	if (!mxg_lda_process_look(pid, &p))
 		return;
-	if (!mxg_lda_process_is_ending(&p) || (closed && !was_asked_to_end(p.signal)))
+	bool ending = mxg_lda_process_is_ending(&p);
+	if (!ending || !(was_asked_to_end(p.signal) || (p.state == 'Z' && !hung_up(STDIN_FILENO, POLLHUP))))
 		f->children[f->child_count++] = pid;
 }
 
 /* spamc -e, and bash for exec and <(…), have a child write, and become the one that reads. */
 static void note_children(struct mxg_lda_feeder *f)
 {
-	char path[80], text[4096], *at = text, *end;
-	bool closed = hung_up(STDIN_FILENO, POLLHUP);
+	char path[80], text[2 * MXG_LDA_CHILDREN_MAX] /* a digit and a blank each */, *at = text, *end;
 	f->self = getpid();
 	snprintf(path, sizeof(path), "/proc/%ld/task/%ld/children", (long)f->self, (long)f->self);
-	if (mxg_lda_process_file(path, text, sizeof(text)) > 0)
+	ssize_t n = mxg_lda_process_file(path, text, sizeof(text));
+	if (n > 0)
 		for (long pid = strtol(at, &end, 10); end != at; at = end, pid = strtol(at, &end, 10))
-			note_child(f, (pid_t)pid, closed);
+			note_child(f, (pid_t)pid);
+	if (n == (ssize_t)sizeof(text) - 1) /* there are more */
+		f->lost = true;
 }
 
 /* Nobody but us takes its status away. Who dies of SIGPIPE wrote to one that had heard enough: that was not us. */

@@ -11,6 +11,7 @@
  * still lives when the end comes is the message whole.
  */
 #define MXG_LDA_FELLOWS_MAX 16
+#define MXG_LDA_CHILDREN_MAX 1024
 
 /* Whether the init process (PID 1, or what adopts orphans in its place) is the feeder itself. */
 enum mxg_lda_init { MXG_LDA_INIT_TELL, MXG_LDA_INIT_FEEDS, MXG_LDA_INIT_ADOPTS };
@@ -28,7 +29,7 @@ struct mxg_lda_feeder {
 	bool opensmtpd; /* its first process has started us, and another one writes */
 	pid_t fellows[MXG_LDA_FELLOWS_MAX]; /* OpenSMTPD's other processes, one of which holds the pipe */
 	size_t fellow_count;
-	pid_t self, children[MXG_LDA_FELLOWS_MAX]; /* whoever has become us had started them; they may feed */
+	pid_t self, children[MXG_LDA_CHILDREN_MAX]; /* whoever has become us had started them; they may feed */
 	size_t child_count;
 	bool short_handed; /* the one that wrote may have died before we looked: its parent then ends, too */
 };

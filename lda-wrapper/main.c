@@ -32,9 +32,11 @@ static bool open_descriptors(void)
 	return had_input;
 }
 
-/* Trouble with writing must come as an errno. */
-static void ignore_signals(void)
+/* Trouble with writing must come as an errno, and SIGCHLD, ignored by whoever started us, would take the status of
+ * children away. */
+static void set_signals(void)
 {
+	signal(SIGCHLD, SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 }
@@ -107,8 +109,8 @@ int main(int argc, char **argv)
 	char message[MESSAGE_MAX] = "";
 	int status;
 	bool had_input = open_descriptors();
+	set_signals();
 	mxg_lda_feeder_open(&feeder);
-	ignore_signals();
 	enum mxg_lda_next next = mxg_lda_options_read(&options, argc, argv, message, sizeof(message));
 	if (next == MXG_LDA_DONE)
 		return fflush(stdout) == 0 ? 0 : EX_IOERR;

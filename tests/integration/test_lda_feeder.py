@@ -204,33 +204,46 @@ if how == "killed before":  # another one
     if child == 0:
         time.sleep(100)
     os.kill(child, signal.SIGTERM)
+if how == "KILL, CHLD ignored":
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+if how == "KILL, the last of many":
+    for _ in range(20):
+        if os.fork() == 0:
+            time.sleep(1)
+            os._exit(0)
 read, write = os.pipe()
 feeder = os.fork()
 if feeder == 0:
     os.close(read)
     os.write(write, message)
-    if how == "KILL early":
+    if how == "KILL at exec":
+        memory = b"x" * (256 << 20)
+    if how in ("KILL early", "KILL at exec"):
         os.kill(os.getpid(), signal.SIGKILL)
-    while how in ("KILL", "PIPE", "ends") and fcntl.ioctl(write, termios.FIONREAD, bytes(4)) != bytes(4):
+    while how not in ("KILL early", "killed before") and fcntl.ioctl(write, termios.FIONREAD, bytes(4)) != bytes(4):
         time.sleep(0.01)
     time.sleep(0.2)
-    if how in ("KILL", "PIPE"):
+    if how[:4] in ("KILL", "PIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.Signals["SIG" + how])
+        os.kill(os.getpid(), signal.Signals["SIG" + how[:4]])
     os._exit(3)
 os.close(write)
 if how in ("KILL early", "killed before"):
     os.waitid(os.P_PID, feeder, os.WEXITED | os.WNOWAIT)
+while how == "KILL at exec" and not int(open(f"/proc/{feeder}/stat").read().rpartition(") ")[2].split()[6]) & 4:
+    pass  # its memory goes before its files do
 os.dup2(read, 0)
 os.execv(argv[0], argv)
 """
 
 
 @pytest.mark.parametrize("guard", [[], ["--signal-exit", "75"]])
-@pytest.mark.parametrize("how, status", [("KILL", 75), ("KILL early", 75), ("PIPE", 0), ("ends", 0), ("killed before", 0)])
+@pytest.mark.parametrize("how, status", [("KILL", 75), ("KILL early", 75), ("KILL at exec", 75), ("KILL, CHLD ignored", 75),
+                                         ("KILL, the last of many", 75), ("PIPE", 0), ("ends", 0), ("killed before", 0)])
 def test_feeder_is_a_child_from_before(config, box, folder, guard, how, status):
     """spamc -e, and bash for exec and <(…), have a child write, and become the one that reads. One that writes to a
-    program that has heard enough dies of SIGPIPE, and a script may have ended another one before."""
+    program that has heard enough dies of SIGPIPE, and a script may have ended another one before. "KILL at exec": it is
+    dying when we look, and has not closed its files yet."""
     half = folder / "half"
     half.write_bytes(HALF)
     argv = [sys.executable, "-c", CHILD, how, str(half), *wrapper(config, box, *guard)]
@@ -442,6 +455,7 @@ def test_another_users_reaper_that_is_not_seen(config, box, proc, at_work):
             with contextlib.suppress(ChildProcessError):
                 while True:
                     os.wait()
+            time.sleep(1)
             os._exit(0)
         assert os.waitpid(reaper, 0)[1] == 0
     gone(argv, box)
