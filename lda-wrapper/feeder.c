@@ -175,18 +175,30 @@ static bool chain_holds(const struct mxg_lda_feeder *f)
 	return pid == f->parent;
 }
 
+/* False: there are more than are told. */
+static bool each_child(struct mxg_lda_feeder *f, pid_t parent, void (*note)(struct mxg_lda_feeder *f, pid_t pid))
+{
+	char path[80], text[2 * MXG_LDA_CHILDREN_MAX] /* a digit and a blank each */, *at = text, *end;
+	snprintf(path, sizeof(path), "/proc/%ld/task/%ld/children", (long)parent, (long)parent);
+	ssize_t n = mxg_lda_process_file(path, text, sizeof(text));
+	if (n > 0)
+		for (long pid = strtol(at, &end, 10); end != at; at = end, pid = strtol(at, &end, 10))
+			note(f, (pid_t)pid);
+	return n != (ssize_t)sizeof(text) - 1;
+}
+
 /* ---- OpenSMTPD: one process starts us, another one writes ---------------------------------- */
+
+static void note_fellow(struct mxg_lda_feeder *f, pid_t pid)
+{
+	struct mxg_lda_process p;
+	if (mxg_lda_process_look(pid, &p) && strcmp(p.name, "smtpd") == 0 && f->fellow_count < MXG_LDA_FELLOWS_MAX)
+		f->fellows[f->fellow_count++] = pid;
+}
 
 static void note_fellows(struct mxg_lda_feeder *f)
 {
-	char path[80], text[4096], *at = text, *end;
-	struct mxg_lda_process p;
-	snprintf(path, sizeof(path), "/proc/%ld/task/%ld/children", (long)f->parent, (long)f->parent);
-	if (mxg_lda_process_file(path, text, sizeof(text)) > 0)
-		for (long pid = strtol(at, &end, 10); end != at; at = end, pid = strtol(at, &end, 10))
-			if (mxg_lda_process_look((pid_t)pid, &p) && strcmp(p.name, "smtpd") == 0 &&
-			    f->fellow_count < MXG_LDA_FELLOWS_MAX)
-				f->fellows[f->fellow_count++] = (pid_t)pid;
+	each_child(f, f->parent, note_fellow);
 	f->short_handed = f->fellow_count < FELLOWS;
 }
 
@@ -270,14 +282,8 @@ static void note_child(struct mxg_lda_feeder *f, pid_t pid)
 /* spamc -e, and bash for exec and <(…), have a child write, and become the one that reads. */
 static void note_children(struct mxg_lda_feeder *f)
 {
-	char path[80], text[2 * MXG_LDA_CHILDREN_MAX] /* a digit and a blank each */, *at = text, *end;
 	f->self = getpid();
-	snprintf(path, sizeof(path), "/proc/%ld/task/%ld/children", (long)f->self, (long)f->self);
-	ssize_t n = mxg_lda_process_file(path, text, sizeof(text));
-	if (n > 0)
-		for (long pid = strtol(at, &end, 10); end != at; at = end, pid = strtol(at, &end, 10))
-			note_child(f, (pid_t)pid);
-	if (n == (ssize_t)sizeof(text) - 1) /* there are more */
+	if (!each_child(f, f->self, note_child))
 		f->lost = true;
 }
 
