@@ -48,7 +48,7 @@ def unread(pipe, by=termios.FIONREAD):
 
 
 def sockets():
-    """What Node.js and, before 3.12, Python's asyncio have in a pipe's place."""
+    """What Node.js and, up to 3.9, Python's asyncio have in a pipe's place."""
     return socket.socketpair()
 
 
