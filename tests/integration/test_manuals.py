@@ -26,6 +26,7 @@ KINDS = {
     "exim-main": r"tls_\w+ = ",
     "exim-macro": r"CHECK_RCPT_LOCAL_ACL_FILE = ",
     "systemd": r"\[Service\]\n",
+    "procmail": r":0 w\n",
     # the commands of the text around it
     # and what is tried with the whole of it in the tests of the wrapper
     "elsewhere": r"define\(|filter \"|INPUT_MAIL_FILTER\(|example\.com\t|table people|argv=|:0\n|\.\.\. |mxguard: |printf|echo|systemctl|mxguard |meson|script/",
@@ -125,6 +126,19 @@ def check_exim_main(exim, block):
     exim(main=block)
 
 
+def check_procmail(folder, block):
+    """The status of what it hands the message to is its own, and the default mailbox gets nothing."""
+    if program("procmail") is None:
+        pytest.skip("procmail is not installed")
+    for status in (0, 67, 75, 77):
+        recipe, count = re.subn(r"^\| /usr/bin/mxguard-lda \.\.\.$", f"| cat >{folder}/{status}; exit {status}", block, flags=re.M)
+        assert count == 1
+        (folder / "rc").write_text(f"SHELL=/bin/sh\nDEFAULT={folder}/default\n{recipe}")
+        done = run([program("procmail"), folder / "rc"], data=b"Subject: x\n\nHello.\n")
+        assert done.returncode == status and b"Hello." in (folder / str(status)).read_bytes()
+        assert not (folder / "default").exists()
+
+
 def check_exim_macro(exim, block):
     """As Debian's ACL has it: without the macro it says accept."""
     acl = "acl_check_rcpt:\n  .ifdef CHECK_RCPT_LOCAL_ACL_FILE\n  .include CHECK_RCPT_LOCAL_ACL_FILE\n  .endif\n  accept\n"
@@ -148,7 +162,7 @@ def check_systemd(folder, block):
 
 CHECKS = {"systemd": check_systemd, "dovecot": check_dovecot, "main.cf": check_main_cf, "master.cf": check_master_cf,
           "mxguard.conf": check_mxguard_conf, "exim-transport": check_exim_transport, "exim-acl": check_exim_acl,
-          "exim-main": check_exim_main, "exim-macro": check_exim_macro}
+          "exim-main": check_exim_main, "exim-macro": check_exim_macro, "procmail": check_procmail}
 
 
 @pytest.mark.parametrize("block", blocks())
