@@ -3,7 +3,6 @@
 #include "command.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "report.h"
+#include "signals.h"
 
 #define WORDS_MAX 256
 
@@ -153,13 +153,6 @@ fail:
 
 /* ---- exec -------------------------------------------------------------------------------- */
 
-/* COMMAND gets the dispositions that a process begins with. */
-static void restore_signals(void)
-{
-	signal(SIGPIPE, SIG_DFL);
-	signal(SIGXFSZ, SIG_DFL);
-}
-
 static void exec_in_folders(char **argv, char **environment)
 {
 	static const char *const folders[] = {
@@ -184,11 +177,14 @@ static int start(char **argv, char **environment)
 		return mxg_lda_defer("4.3.0", "COMMAND cannot be started: %s", strerror(errno));
 	if (argv[0] == NULL)
 		return mxg_lda_defer("4.3.5", "--quarantine-command is empty");
-	restore_signals();
+	mxg_lda_signals_restore();
 	if (strchr(argv[0], '/') != NULL)
 		execve(argv[0], argv, environment);
 	else
 		exec_in_folders(argv, environment);
+	int error = errno;
+	mxg_lda_signals_set(); /* what is said now may go nowhere */
+	errno = error;
 	return mxg_lda_defer("4.3.5", "COMMAND %s cannot be started: %s", argv[0], strerror(errno));
 }
 

@@ -20,18 +20,15 @@ static void pass_on(int number)
 		kill((pid_t)child, number);
 }
 
-/* SIGCHLD as well: ignored by whoever started us, it would take the child's status away. */
-static const int changed[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGCHLD };
+static const int changed[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT };
 #define CHANGED (sizeof(changed) / sizeof(changed[0]))
 
 static void catch_signals(struct sigaction *old)
 {
-	struct sigaction action = { .sa_flags = 0 };
+	struct sigaction action = { .sa_handler = pass_on };
 	sigemptyset(&action.sa_mask);
-	for (size_t i = 0; i < CHANGED; i++) {
-		action.sa_handler = changed[i] == SIGCHLD ? SIG_DFL : pass_on;
+	for (size_t i = 0; i < CHANGED; i++)
 		sigaction(changed[i], &action, &old[i]);
-	}
 }
 
 static int wait_for_child(int signal_status)

@@ -2,7 +2,6 @@
 /* mxguard-lda: stands in front of a delivery command and becomes it. */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "delivery.h"
 #include "guard.h"
 #include "report.h"
+#include "signals.h"
 
 #define MESSAGE_MAX 512
 
@@ -30,15 +30,6 @@ static bool open_descriptors(void)
 	} while (fd <= STDERR_FILENO);
 	close(fd);
 	return had_input;
-}
-
-/* Trouble with writing must come as an errno, and SIGCHLD, ignored by whoever started us, would take the status of
- * children away. */
-static void set_signals(void)
-{
-	signal(SIGCHLD, SIG_DFL);
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN);
 }
 
 static void fill_values(struct mxg_lda_values *v, const struct mxg_lda_delivery *d, size_t index, bool quarantine)
@@ -109,7 +100,7 @@ int main(int argc, char **argv)
 	char message[MESSAGE_MAX] = "";
 	int status;
 	bool had_input = open_descriptors();
-	set_signals();
+	mxg_lda_signals_set();
 	mxg_lda_feeder_open(&feeder);
 	enum mxg_lda_next next = mxg_lda_options_read(&options, argc, argv, message, sizeof(message));
 	if (next == MXG_LDA_DONE)

@@ -241,16 +241,42 @@ def test_signals_are_commands_own(config):
 
 
 def test_status_is_commands_own_where_its_end_is_ignored(config):
-    """Whoever starts us may ignore SIGCHLD: a delivered message must not look like one to try again. COMMAND is left
-    what it would have had."""
+    """Whoever starts us may ignore SIGCHLD: a delivered message must not look like one to try again."""
     def ignore():
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for script, status in (("exit 0", 0), ("exit 3", 3), ("kill -9 $$", 75)):
         assert lda(config, ["/bin/sh", "-c", script, "%{mailbox}"], "--signal-exit", "75", data=BODY, peer=GATEWAY,
                    preexec_fn=ignore).status == status
-    look = ["/bin/grep", "SigIgn", "/proc/self/status", "--label=%{mailbox}"]
-    ignored = lda(config, look, "--signal-exit", "75", data=BODY, peer=GATEWAY, preexec_fn=ignore).output
-    assert int(ignored.split()[1], 16) & 1 << signal.SIGCHLD - 1
+
+
+@pytest.mark.parametrize("peer", [GATEWAY, SPAMMER])
+@pytest.mark.parametrize("options", [(), ("--signal-exit", "75")], ids=["itself", "signal-exit"])
+def test_command_ignores_the_signals_that_it_would_have_ignored(config, options, peer):
+    """Postfix's servers ignore SIGPIPE and SIGXFSZ, others SIGCHLD; COMMAND is left what its starter has given."""
+    look = ["/bin/grep", "Sig[BIC]", "/proc/self/status", "--label=%{mailbox}"]
+    seen = set()
+    numbers = (signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM)
+    for handlers in itertools.product((signal.SIG_DFL, signal.SIG_IGN), repeat=len(numbers)):
+        def start():
+            for number, handler in zip(numbers, handlers):
+                signal.signal(number, handler)
+        plain = subprocess.run(look[:3], stdin=subprocess.DEVNULL, capture_output=True, preexec_fn=start).stdout
+        assert lda(config, look, *options, data=BODY, peer=peer, preexec_fn=start).output == plain
+        seen.add(plain)
+    assert len(seen) == 16
+
+
+@pytest.mark.parametrize("command", ["/nonexistent/deliver", "nonexistent-deliver"])
+def test_command_that_is_missing_is_told_to_nobody(config, command):
+    """Whoever hears nothing any more gets the status all the same, and no death by SIGPIPE."""
+    for stream in ("stdout", "stderr"):
+        read, write = os.pipe()
+        os.close(read)
+        process = subprocess.run([str(build.wrapper()), "-c", str(config), "--log", "none", "--peer", GATEWAY, "--rcpt", USER,
+                                  "--", command, "%{mailbox}"], input=BODY.encode(),
+                                 **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: write})
+        os.close(write)
+        assert process.returncode == 75
 
 
 def test_no_process_in_between_and_nothing_left_open(config):

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MXG_LDA_SIGNALS_H
+#define MXG_LDA_SIGNALS_H
+
+/*
+ * What a signal does is inherited from whoever starts us, and through us by COMMAND, which is to
+ * have what it would have had without us.
+ */
+void mxg_lda_signals_set(void);
+void mxg_lda_signals_restore(void);
+
+#endif
