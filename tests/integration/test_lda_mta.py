@@ -177,6 +177,26 @@ def test_postfix_pipe(postfix, dovecot, mxguard_config, agent):
     assert len(boxes["Junk"]) == 1
 
 
+def test_command_ignores_what_it_ignores_behind_postfix_alone(postfix, mxguard_config, folder):
+    """One transport with mxguard-lda, one without."""
+    box = folder / "box"
+    box.mkdir()
+    shutil.chown(box, "nobody")
+    look = box / "look"
+    look.write_text(f"#!/bin/sh\ngrep SigIgn /proc/self/status >{box}/part.$1 && mv {box}/part.$1 {box}/$1\n")
+    look.chmod(0o755)
+    services = postfix_config.pipe_service("guarded", f"{build.wrapper()} -c {mxguard_config(settings())} {MACROS} -- "
+                                                      f"{look} INBOX %{{mailbox}}") + \
+        postfix_config.pipe_service("plain", f"{look} plain")
+    postfix(main={"virtual_transport": "guarded", "guarded_destination_recipient_limit": "1",
+                  "transport_maps": "inline:{ plain@example.test=plain: }"},
+            smtpd=[(*SMTP, {}), ("127.0.0.1", 25, {})], services=services)
+    for user in (USER, "plain@example.test"):
+        assert smtp.deliver(SMTP, user, lmtp=False, source=GATEWAY).final(user).code == 250
+    seen = [wait_until(lambda: (box / name).exists() and (box / name).read_text(), f"{name} is there") for name in ("INBOX", "plain")]
+    assert seen[0] == seen[1] and int(seen[0].split()[1], 16) & 1 << signal.SIGPIPE - 1
+
+
 @pytest.mark.parametrize("agent", ["dovecot-lda"], indirect=True)
 def test_postfix_waits_while_dns_is_down(postfix, dovecot, mxguard_config, agent, scripted_dns):
     command, boxes = agent
