@@ -51,7 +51,7 @@ static int write_all(int fd, const char *bytes, size_t len)
 
 static int copy(int to, int from, size_t len)
 {
-	char bytes[65536];
+	static char bytes[65536]; /* the stack may be smaller */
 	for (size_t at = 0; at < len;) {
 		ssize_t n = pread(from, bytes, sizeof(bytes), (off_t)at);
 		if (n < 0 && errno == EINTR)

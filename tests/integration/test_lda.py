@@ -266,6 +266,15 @@ def test_command_ignores_the_signals_that_it_would_have_ignored(config, options,
     assert len(seen) == 16
 
 
+def test_little_stack(config):
+    """What is moved from memory to a file, too, needs none of it."""
+    def limit():
+        resource.setrlimit(resource.RLIMIT_STACK, (65536, 65536))
+    body = "x" * 75 + "\n"
+    for command, status in ((["/bin/true", "%{mailbox}"], 0), (["/nonexistent/deliver", "%{mailbox}"], 75)):
+        assert lda(config, command, data=BODY + body * 30000, peer=GATEWAY, preexec_fn=limit).status == status
+
+
 @pytest.mark.parametrize("command", ["/nonexistent/deliver", "nonexistent-deliver"])
 def test_command_that_is_missing_is_told_to_nobody(config, command):
     """Whoever hears nothing any more gets the status all the same, and no death by SIGPIPE."""
